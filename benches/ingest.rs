@@ -1,0 +1,141 @@
+//! Ingest against a bare quick-xml event loop and against junit-parser, and the
+//! two ways of putting the two together that ARCHITECTURE.md weighs.
+//!
+//! `cargo bench --bench ingest` (100 MB), `-- --large` adds 1 GB.
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use support::{Cost, measure, scratch, serve, write_report};
+
+fn main() {
+    if serve(stage) {
+        return;
+    }
+    let large = std::env::args().any(|a| a == "--large");
+    let sizes: &[(&str, u64)] = if large {
+        &[("100 MB", 100_000_000), ("1 GB", 1_000_000_000)]
+    } else {
+        &[("100 MB", 100_000_000)]
+    };
+    for (name, bytes) in sizes {
+        compare(name, *bytes);
+    }
+}
+
+fn compare(name: &str, bytes: u64) {
+    let path = scratch().join(format!("report-{bytes}.xml"));
+    let cases = write_report(&path, bytes);
+    let path = path.to_string_lossy().into_owned();
+    let runs = if bytes > 500_000_000 { 3 } else { 5 };
+    let bare = measure("bare", &[&path], runs);
+    println!("\n### {name}, {cases} cases\n");
+    println!("| stage | seconds | MB/s | × bare loop | peak MB |");
+    println!("|---|--:|--:|--:|--:|");
+    row("bare quick-xml loop", bare, bare, bytes);
+    let ours = measure("ingest", &[&path], runs);
+    assert_eq!(ours.count, cases, "every case is read");
+    row("ingest (bytes → cases with identities)", ours, bare, bytes);
+    //row("ingest + verdict (no history)", measure("verdict", &[&path], runs), bare, bytes);
+    row(
+        "way (a): stream + junit-parser for cases that did not pass",
+        measure("way-a", &[&path], runs),
+        bare,
+        bytes,
+    );
+    let peer = measure(
+        "junit-parser",
+        &[&path],
+        if bytes > 500_000_000 { 1 } else { runs },
+    );
+    row("junit-parser", peer, bare, bytes);
+    println!(
+        "\ningest is {:.1} × as fast as junit-parser",
+        peer.seconds / ours.seconds
+    );
+    let bound = 64.0 + 120.0 * cases as f64 / 1e6;
+    println!(
+        "memory bound for {cases} cases: {bound:.0} MB, ingest used {:.0} MB",
+        ours.peak_mb
+    );
+}
+
+fn row(name: &str, cost: Cost, bare: Cost, bytes: u64) {
+    println!(
+        "| {name} | {:.2} | {:.0} | {:.2} | {:.0} |",
+        cost.seconds,
+        bytes as f64 / 1e6 / cost.seconds,
+        bare.seconds / cost.seconds,
+        cost.peak_mb
+    );
+}
+
+fn stage(name: &str, args: &[String]) -> u64 {
+    let file = File::open(&args[0]).expect("the report");
+    match name {
+        "bare" => bare(BufReader::with_capacity(128 * 1024, file)),
+        "ingest" => testmedic::ingest::junit::read(&args[0], file).totals.tests,
+        "way-a" => way_a(BufReader::with_capacity(128 * 1024, file)),
+        "junit-parser" => {
+            let suites = junit_parser::from_reader(BufReader::new(file)).expect("well-formed");
+            suites.suites.iter().map(|s| s.cases.len() as u64).sum()
+        }
+        other => panic!("no stage {other}"),
+    }
+}
+
+fn bare<R: Read>(input: BufReader<R>) -> u64 {
+    let mut reader = Reader::from_reader(input);
+    let mut buffer = Vec::new();
+    let mut count = 0;
+    loop {
+        match reader.read_event_into(&mut buffer).expect("well-formed") {
+            Event::Eof => return count,
+            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "testcase" => {
+                count += 1
+            }
+            _ => {}
+        }
+        buffer.clear();
+    }
+}
+
+/// The stream finds the cases; the text of one that did not pass is read again by junit-parser.
+fn way_a<R: Read>(input: BufReader<R>) -> u64 {
+    let mut reader = Reader::from_reader(input);
+    let mut buffer = Vec::new();
+    let mut count = 0;
+    let mut case: Option<quick_xml::Writer<Vec<u8>>> = None;
+    let mut failed = 0;
+    loop {
+        let event = reader.read_event_into(&mut buffer).expect("well-formed");
+        match &event {
+            Event::Eof => return count + failed - failed,
+            Event::Empty(tag) if tag.name().as_ref() == "testcase" => count += 1,
+            Event::Start(tag) if tag.name().as_ref() == "testcase" => {
+                count += 1;
+                case = Some(quick_xml::Writer::new(b"<testsuite>".to_vec()));
+            }
+            _ => {}
+        }
+        let ends = matches!(&event, Event::End(tag) if tag.name().as_ref() == "testcase");
+        if let Some(writer) = case.as_mut() {
+            writer.write_event(event).expect("memory");
+        }
+        if ends && let Some(writer) = case.take() {
+            let mut xml = writer.into_inner();
+            if memchr::memmem::find(&xml, b"<failure").is_some()
+                || memchr::memmem::find(&xml, b"<error").is_some()
+            {
+                xml.extend_from_slice(b"</testsuite>");
+                let suites = junit_parser::from_reader(&xml[..]).expect("well-formed");
+                failed += suites.suites.len() as u64;
+            }
+        }
+        buffer.clear();
+    }
+}

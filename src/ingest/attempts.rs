@@ -1,0 +1,348 @@
+//! Several `<testcase>` elements of one name: retries of one case, or cases of
+//! their own?
+//!
+//! | what stands in the file | read as |
+//! |---|---|
+//! | same raw name, every element but the last bad, and the runner writes retries this way | one case, an attempt each |
+//! | same raw name otherwise (a pass before the end, or a runner such as TestNG that writes one title for many data sets) | separate cases, numbered in file order |
+//! | different raw names that only noise tells apart (two seeds, two dates) | separate cases, numbered by name |
+//!
+//! A failure is never put behind a pass unless the whole sequence looks like a
+//! retry, so no failing case is lost.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rayon::prelude::*;
+
+use crate::ingest::identity::nth_id;
+use crate::ingest::junit::RawRun;
+use crate::model::run::{IssueLevel, ParseIssue, TestRun, Totals};
+use crate::model::test::{Attempt, Outcome, TestCase, TestId};
+use crate::model::text::Untrusted;
+
+/// Where one element of a repeated name stands.
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    Quiet(usize),
+    Case(usize),
+}
+
+#[derive(Clone, Debug)]
+struct Occurrence {
+    /// Position among all elements of the file.
+    order: (usize, usize),
+    spot: Spot,
+    outcome: Outcome,
+    raw: (String, String, String),
+}
+
+/// Puts retries together and numbers what merely shares a name.
+#[must_use]
+pub fn unite(raw: RawRun) -> TestRun {
+    let RawRun {
+        mut run,
+        order,
+        dialect,
+    } = raw;
+    let repeated = repeated_tags(&run);
+    if repeated.is_empty() {
+        return run;
+    }
+    let groups = occurrences(&run, &order, &repeated);
+    let mut merge = Merge::default();
+    for (id, list) in groups {
+        if list.len() < 2 {
+            continue;
+        }
+        let mut by_name: BTreeMap<&(String, String, String), Vec<&Occurrence>> = BTreeMap::new();
+        for occurrence in &list {
+            by_name.entry(&occurrence.raw).or_default().push(occurrence);
+        }
+        let mut ordinal = 0;
+        for same in by_name.into_values() {
+            if dialect.repeats_are_retries && is_retry_sequence(&same) {
+                ordinal += 1;
+                merge.retries(id, ordinal, &same);
+            } else {
+                for one in same {
+                    ordinal += 1;
+                    merge.rename(id, ordinal, one);
+                }
+            }
+        }
+    }
+    merge.apply(&mut run);
+    run
+}
+
+/// The top 32 bits of the identities that (almost surely) occur more than once.
+/// Sorting small numbers is several times faster here than a set of millions of
+/// identities; the few pairs that only share these bits are sorted out later.
+fn repeated_tags(run: &TestRun) -> HashSet<u32> {
+    let mut tags: Vec<u32> = run
+        .quiet
+        .ids()
+        .map(|(id, _)| tag(id))
+        .chain(run.cases.iter().map(|case| tag(case.id)))
+        .collect();
+    tags.par_sort_unstable();
+    tags.windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
+        .collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the shift leaves 32 bits")]
+fn tag(id: TestId) -> u32 {
+    (id.0 >> 96) as u32
+}
+
+/// All but the last bad: what a runner leaves behind that stops at the first pass.
+fn is_retry_sequence(same: &[&Occurrence]) -> bool {
+    same.len() > 1
+        && same[..same.len() - 1].iter().all(|o| o.outcome.is_bad())
+        && same.last().is_some_and(|o| o.outcome != Outcome::Skipped)
+}
+
+fn occurrences(
+    run: &TestRun,
+    order: &[usize],
+    repeated: &HashSet<u32>,
+) -> BTreeMap<TestId, Vec<Occurrence>> {
+    let mut groups: BTreeMap<TestId, Vec<Occurrence>> = BTreeMap::new();
+    for (index, (id, outcome)) in run.quiet.ids().enumerate() {
+        if repeated.contains(&tag(id)) {
+            let case = run.quiet.get(index);
+            let suite = run
+                .suites
+                .get(case.suite as usize)
+                .cloned()
+                .unwrap_or_default();
+            let class = run
+                .classes
+                .get(case.class as usize)
+                .cloned()
+                .unwrap_or_default();
+            groups.entry(id).or_default().push(Occurrence {
+                order: (index + 1, 0),
+                spot: Spot::Quiet(index),
+                outcome,
+                raw: (suite, class, case.name.to_owned()),
+            });
+        }
+    }
+    for (index, case) in run.cases.iter().enumerate() {
+        if repeated.contains(&tag(case.id)) {
+            let text = |t: &Untrusted| t.raw().to_owned();
+            groups.entry(case.id).or_default().push(Occurrence {
+                order: (order.get(index).copied().unwrap_or(0), index + 1),
+                spot: Spot::Case(index),
+                outcome: case.outcome(),
+                raw: (
+                    text(&case.name.suite),
+                    text(&case.name.classname),
+                    text(&case.name.name),
+                ),
+            });
+        }
+    }
+    for list in groups.values_mut() {
+        list.sort_by_key(|o| o.order);
+    }
+    groups
+}
+
+/// The changes to make, collected first because they move indices.
+#[derive(Default)]
+struct Merge {
+    new_ids: HashMap<usize, TestId>,
+    new_quiet: Vec<(usize, TestId)>,
+    /// Case that stays → what its later attempts are.
+    joined: BTreeMap<usize, Vec<Spot>>,
+    united: usize,
+    numbered: usize,
+}
+
+impl Merge {
+    fn retries(&mut self, id: TestId, ordinal: usize, same: &[&Occurrence]) {
+        // Every element but the last is bad, so the first one is a full case.
+        let Some(Spot::Case(first)) = same.first().map(|o| o.spot) else {
+            return;
+        };
+        if ordinal > 1 {
+            self.new_ids.insert(first, nth_id(id, ordinal));
+        }
+        self.joined
+            .insert(first, same[1..].iter().map(|o| o.spot).collect());
+        self.united += 1;
+    }
+
+    fn rename(&mut self, id: TestId, ordinal: usize, one: &Occurrence) {
+        if ordinal == 1 {
+            return;
+        }
+        self.numbered += 1;
+        match one.spot {
+            Spot::Case(index) => {
+                self.new_ids.insert(index, nth_id(id, ordinal));
+            }
+            Spot::Quiet(index) => self.new_quiet.push((index, nth_id(id, ordinal))),
+        }
+    }
+
+    fn apply(mut self, run: &mut TestRun) {
+        for (index, id) in &self.new_ids {
+            run.cases[*index].id = *id;
+        }
+        for (index, id) in &self.new_quiet {
+            run.quiet.set_id(*index, *id);
+        }
+        let mut gone_cases: HashSet<usize> = HashSet::new();
+        let mut gone_quiet: Vec<usize> = Vec::new();
+        for (first, later) in std::mem::take(&mut self.joined) {
+            run.totals.uncount(run.cases[first].outcome());
+            for spot in later {
+                match spot {
+                    Spot::Case(index) => {
+                        gone_cases.insert(index);
+                        run.totals.uncount(run.cases[index].outcome());
+                        let attempts = std::mem::take(&mut run.cases[index].attempts);
+                        run.cases[first].attempts.extend(attempts);
+                    }
+                    Spot::Quiet(index) => {
+                        gone_quiet.push(index);
+                        let outcome = run.quiet.get(index).outcome;
+                        run.totals.uncount(outcome);
+                        run.cases[first].attempts.push(Attempt {
+                            outcome,
+                            failures: Vec::new(),
+                            seconds: None,
+                        });
+                    }
+                }
+            }
+            run.totals.count(run.cases[first].outcome());
+        }
+        gone_quiet.sort_unstable();
+        run.quiet.remove(&gone_quiet);
+        let mut index = 0;
+        run.cases.retain(|_| {
+            index += 1;
+            !gone_cases.contains(&(index - 1))
+        });
+        self.tell(run);
+    }
+
+    fn tell(&self, run: &mut TestRun) {
+        if self.united > 0 {
+            let message = format!(
+                "{} cases stand in the file more than once and were read as retries",
+                self.united
+            );
+            run.issues
+                .push(ParseIssue::new(IssueLevel::Note, "whole file", message));
+        }
+        if self.numbered > 0 {
+            let message = format!(
+                "{} cases share their name with another one and were told apart by their order; give them names of their own",
+                self.numbered
+            );
+            run.issues
+                .push(ParseIssue::new(IssueLevel::Note, "whole file", message));
+        }
+    }
+}
+
+/// Puts the runs of several files together where one file holds the retries of
+/// another (`report-rerun-1.xml` beside `report.xml`): a case that ended bad
+/// in an earlier file gets the later file's attempts.
+pub fn unite_files(runs: &mut [TestRun]) {
+    let mut retries: Vec<usize> = (0..runs.len())
+        .filter(|i| is_retry_file(&runs[*i].path))
+        .collect();
+    retries.sort_by_key(|i| runs[*i].path.clone());
+    for retry in retries {
+        let mut moved = std::mem::take(&mut runs[retry]);
+        let outcomes: HashMap<TestId, Vec<Attempt>> = moved
+            .quiet
+            .ids()
+            .map(|(id, outcome)| {
+                (
+                    id,
+                    vec![Attempt {
+                        outcome,
+                        failures: Vec::new(),
+                        seconds: None,
+                    }],
+                )
+            })
+            .chain(
+                moved
+                    .cases
+                    .iter()
+                    .map(|case| (case.id, case.attempts.clone())),
+            )
+            .collect();
+        let mut taken: HashSet<TestId> = HashSet::new();
+        for (index, run) in runs.iter_mut().enumerate() {
+            if index == retry || is_retry_file(&run.path) && run.path > moved.path {
+                continue;
+            }
+            join(run, &outcomes, &mut taken);
+        }
+        drop_cases(&mut moved, &taken);
+        runs[retry] = moved;
+    }
+}
+
+fn join(run: &mut TestRun, outcomes: &HashMap<TestId, Vec<Attempt>>, taken: &mut HashSet<TestId>) {
+    for case in run.cases.iter_mut().filter(|case| case.outcome().is_bad()) {
+        let Some(more) = outcomes.get(&case.id) else {
+            continue;
+        };
+        if taken.insert(case.id) {
+            run.totals.uncount(case.outcome());
+            case.attempts.extend(more.iter().cloned());
+            run.totals.count(case.outcome());
+        }
+    }
+}
+
+fn drop_cases(run: &mut TestRun, taken: &HashSet<TestId>) {
+    let quiet: Vec<usize> = run
+        .quiet
+        .ids()
+        .enumerate()
+        .filter(|(_, (id, _))| taken.contains(id))
+        .map(|(index, _)| index)
+        .collect();
+    for index in &quiet {
+        run.totals.uncount(run.quiet.get(*index).outcome);
+    }
+    run.quiet.remove(&quiet);
+    let gone: Vec<TestCase> = run
+        .cases
+        .extract_if(.., |case| taken.contains(&case.id))
+        .collect();
+    for case in gone {
+        run.totals.uncount(case.outcome());
+    }
+}
+
+/// Whether a file's name says that it holds retries.
+fn is_retry_file(path: &str) -> bool {
+    let file = path
+        .rsplit(['/', '\\', '!'])
+        .next()
+        .unwrap_or(path)
+        .to_ascii_lowercase();
+    ["rerun", "retry", "reattempt"]
+        .iter()
+        .any(|word| file.contains(word))
+}
+
+/// Sets the count of flaky cases, which only the united cases can tell.
+pub fn count_flaky(run: &mut TestRun) {
+    let Totals { flaky, .. } = &mut run.totals;
+    *flaky = run.cases.iter().filter(|case| case.is_flaky()).count() as u64;
+}

@@ -1,0 +1,207 @@
+//! Which runner wrote a report, and what follows from it.
+//!
+//! A dialect is recognised by what its writer always writes. To add one, add a
+//! row to [`DIALECTS`] and a fixture under `fixtures/junit/`.
+
+/// What one runner's reports mean where they differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Name in `report.json`.
+    pub name: &'static str,
+    /// Whether a second `<testcase>` of the same name is a retry of the first.
+    /// Where it is not, it is another invocation: TestNG data providers and
+    /// Jest write the same title for different tests.
+    pub repeats_are_retries: bool,
+    /// Whether suite names tell the machine or build rather than the place of a
+    /// test, so that they are kept out of identities.
+    pub suite_is_machine: bool,
+    /// Whether `hostname` names a matrix leg (Playwright writes the browser there).
+    pub hostname_is_variant: bool,
+}
+
+const PLAIN: Dialect = Dialect {
+    name: "junit",
+    repeats_are_retries: true,
+    suite_is_machine: false,
+    hostname_is_variant: false,
+};
+
+/// A report that no row claims.
+pub const UNKNOWN: &Dialect = &PLAIN;
+
+const SEPARATE: Dialect = Dialect {
+    repeats_are_retries: false,
+    ..PLAIN
+};
+
+/// All dialects by name.
+pub const DIALECTS: &[Dialect] = &[
+    Dialect {
+        name: "pytest",
+        ..PLAIN
+    },
+    Dialect {
+        name: "go-junit-report",
+        ..PLAIN
+    },
+    Dialect {
+        name: "gotestsum",
+        ..PLAIN
+    },
+    Dialect {
+        name: "gradle",
+        ..PLAIN
+    },
+    Dialect {
+        name: "unittest",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "surefire",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "jest",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "vitest",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "mocha",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "node-test",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "playwright",
+        hostname_is_variant: true,
+        ..SEPARATE
+    },
+    Dialect {
+        name: "robot",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "nextest",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "ctest",
+        suite_is_machine: true,
+        ..SEPARATE
+    },
+    Dialect {
+        name: "googletest",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "catch2",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "phpunit",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "rspec",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "bats",
+        ..SEPARATE
+    },
+    Dialect {
+        name: "tap",
+        ..SEPARATE
+    },
+];
+
+/// What the first elements of a report show.
+#[derive(Clone, Debug, Default)]
+pub struct Clues {
+    /// `name` of the `testsuites` root.
+    pub root_name: String,
+    /// Attribute names of the root, space-separated.
+    pub root_keys: String,
+    /// `name` of the first suite.
+    pub suite_name: String,
+    /// Attribute names of the first suite, space-separated.
+    pub suite_keys: String,
+    /// Attribute names of the first case, space-separated.
+    pub case_keys: String,
+    /// `classname` of the first case.
+    pub case_class: String,
+    /// `name` of the first case.
+    pub case_name: String,
+    /// Names of properties seen before the first case, space-separated.
+    pub properties: String,
+}
+
+/// The dialect that `clues` point to.
+#[must_use]
+pub fn recognise(clues: &Clues) -> &'static Dialect {
+    let name = guess(clues);
+    DIALECTS
+        .iter()
+        .find(|dialect| dialect.name == name)
+        .unwrap_or(UNKNOWN)
+}
+
+fn guess(c: &Clues) -> &'static str {
+    let has = |keys: &str, key: &str| keys.split(' ').any(|k| k == key);
+    let extension = |endings: &[&str]| endings.iter().any(|e| c.case_class.ends_with(e));
+    if c.suite_name == "pytest" || c.root_name == "pytest tests" {
+        "pytest"
+    } else if c.suite_keys.contains("noNamespaceSchemaLocation") {
+        "surefire"
+    } else if c.root_name.starts_with("jest") {
+        "jest"
+    } else if c.root_name.starts_with("vitest") {
+        "vitest"
+    } else if c.root_name.starts_with("Mocha") {
+        "mocha"
+    } else if has(&c.root_keys, "uuid")
+        || c.root_name == "nextest-run"
+        || has(&c.suite_keys, "uuid")
+    {
+        "nextest"
+    } else if c.properties.contains("go.version") {
+        if has(&c.suite_keys, "id") {
+            "go-junit-report"
+        } else {
+            "gotestsum"
+        }
+    } else if c.root_name == "AllTests" || has(&c.case_keys, "value_param") {
+        "googletest"
+    } else if has(&c.suite_keys, "disabled")
+        && has(&c.case_keys, "status")
+        && c.case_class == c.case_name
+    {
+        "ctest"
+    } else if c.properties.contains("random-seed") || c.case_class.ends_with(".global") {
+        "catch2"
+    } else if has(&c.suite_keys, "assertions") || has(&c.case_keys, "assertions") {
+        "phpunit"
+    } else if c.suite_name.starts_with("rspec") {
+        "rspec"
+    } else if c.suite_name.ends_with(".bats") {
+        "bats"
+    } else if has(&c.root_keys, "id")
+        && extension(&[".spec.ts", ".spec.js", ".test.ts", ".test.js", ".spec.mjs"])
+    {
+        "playwright"
+    } else if c.case_class == "test" || c.case_class == "suite" {
+        "node-test"
+    } else if c.case_keys == "name classname time"
+        && has(&c.suite_keys, "hostname")
+        && has(&c.suite_keys, "skipped")
+    {
+        "gradle"
+    } else {
+        "junit"
+    }
+}

@@ -1,0 +1,21 @@
+//! Bytes of reports → test runs, cases and attempts.
+//!
+//! Reading never fails as a whole: what was good is kept, what was not becomes
+//! a [`ParseIssue`](crate::model::run::ParseIssue) that names file, place and remedy.
+//!
+//! The line through this room: [`source`] turns any bytes into bounded UTF-8,
+//! [`junit`] streams elements out of it with quick-xml, [`attempts`] puts
+//! retries of one case together, [`identity`] names the case. [`foreign`]
+//! recognises files that are not JUnit, [`archive`] opens zip and gzip,
+//! [`legs`] tells matrix legs apart, [`second_opinion`] converts junit-parser's model.
+
+pub mod archive;
+pub mod attempts;
+pub mod dialects;
+pub mod foreign;
+pub mod identity;
+pub mod junit;
+pub mod legs;
+pub mod place;
+pub mod second_opinion;
+pub mod source;

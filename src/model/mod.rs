@@ -1,0 +1,13 @@
+//! The vocabulary. Nothing here imports another room of the house.
+//!
+//! * [`text`]: [`Untrusted`](text::Untrusted) text from outside, and how it is cleaned and bounded;
+//! * [`test`]: test case, attempt, outcome, failure, and the identity of a test;
+//! * [`run`]: what one report file tells, and the facts about the CI run it came from;
+//! * [`change`]: commits and the lines they touch;
+//! * [`time`]: points in time as the core sees them.
+
+pub mod change;
+pub mod run;
+pub mod test;
+pub mod text;
+pub mod time;
