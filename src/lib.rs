@@ -1,3 +1,18 @@
-//! testmedic reads test results, finds out why tests failed, and says so with evidence.
+//! testmedic reads test results, finds out why tests failed, and says so with
+//! evidence that a person can check.
+//!
+//! The programme is one line, [`run::triage`]: ingest → history → diagnose →
+//! plan → report. What judges is pure; what touches the world is in [`shell`].
+
+pub mod cli;
+pub mod diagnose;
+pub mod error;
+pub mod history;
 pub mod ingest;
 pub mod model;
+pub mod plan;
+pub mod ports;
+pub mod render;
+pub mod report;
+pub mod run;
+pub mod shell;

@@ -2,11 +2,13 @@
 //!
 //! * [`text`]: [`Untrusted`](text::Untrusted) text from outside, and how it is cleaned and bounded;
 //! * [`test`]: test case, attempt, outcome, failure, and the identity of a test;
+//! * [`failure`]: fingerprint and signal, what is remembered of a failure;
 //! * [`run`]: what one report file tells, and the facts about the CI run it came from;
 //! * [`change`]: commits and the lines they touch;
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
+pub mod failure;
 pub mod run;
 pub mod test;
 pub mod text;

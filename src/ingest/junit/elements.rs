@@ -12,7 +12,7 @@ use crate::ingest::foreign;
 use crate::ingest::identity::{Prefix, canonical};
 use crate::model::run::{IssueLevel, ParseIssue, TestRun};
 use crate::model::test::{Outcome, TestId};
-use crate::model::text::{Untrusted, clean, head};
+use crate::model::text::{clean, head};
 use crate::model::time::Instant;
 
 /// Suites deeper than this share the name of the one that holds them.

@@ -1,0 +1,320 @@
+//! The command line. Options mean the same wherever they appear.
+
+mod history;
+mod triage;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Problem;
+use crate::model::run::RunFacts;
+use crate::model::time::Instant;
+use crate::shell::git::Git;
+use crate::shell::surroundings;
+
+/// The default place of the history.
+pub const HISTORY: &str = ".testmedic/history.db";
+
+/// Reads test results, finds out why tests failed, and says so with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "testmedic", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Colours in the output
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done · 1 tests failed in the sense of --fail-on · 2 usage or configuration · \
+3 could not do its job (for example a report that cannot be read) · 70 a bug of testmedic";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read results, judge them against earlier runs, and say why tests failed
+    Triage(Box<TriageArgs>),
+    /// Earlier runs: import, show, export, prune
+    #[command(subcommand)]
+    History(HistoryCommand),
+    /// The whole loop on a bundled example; needs nothing but this machine
+    Demo(DemoArgs),
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which history.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArg {
+    /// The history: a SQLite file, or `none`
+    #[arg(long, env = "TESTMEDIC_HISTORY", default_value = HISTORY, value_name = "SOURCE")]
+    pub history: String,
+}
+
+impl HistoryArg {
+    /// The file, or `None` where history is switched off.
+    ///
+    /// # Errors
+    /// A kind of history that does not exist.
+    pub fn path(&self) -> Result<Option<PathBuf>, Problem> {
+        match self.history.as_str() {
+            "none" => Ok(None),
+            url if url.contains("://") => Err(Problem::usage("--history takes a file or `none`")
+                .hint("histories on a server are not supported by this version")),
+            path => Ok(Some(PathBuf::from(path))),
+        }
+    }
+}
+
+/// Facts about the present run.
+#[derive(Clone, Debug, Args)]
+pub struct FactArgs {
+    /// Commit the tests ran on [default: $GITHUB_SHA, else HEAD of --repo]
+    #[arg(long, visible_alias = "commit", value_name = "REV")]
+    pub head: Option<String>,
+    /// Branch they ran on [default: $GITHUB_HEAD_REF or $GITHUB_REF_NAME, else that of --repo]
+    #[arg(long, value_name = "NAME")]
+    pub branch: Option<String>,
+    /// When they ran [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    pub at: Option<Instant>,
+    /// The CI system's number for the run [default: $GITHUB_RUN_ID]
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Which attempt of that run [default: $GITHUB_RUN_ATTEMPT, else 1]
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<u32>,
+    /// Matrix leg (job, system, version) the run belongs to
+    #[arg(long, env = "TESTMEDIC_VARIANT", value_name = "NAME")]
+    pub variant: Option<String>,
+}
+
+impl FactArgs {
+    /// The facts as given, completed from environment and repository.
+    #[must_use]
+    pub fn facts(&self, repository: Option<&Git>) -> RunFacts {
+        let around = surroundings::facts();
+        RunFacts {
+            commit: self
+                .head
+                .clone()
+                .or(around.commit)
+                .or_else(|| repository.and_then(Git::head)),
+            branch: self
+                .branch
+                .clone()
+                .or(around.branch)
+                .or_else(|| repository.and_then(Git::branch)),
+            at: self.at,
+            run: self.run.clone().or(around.run),
+            attempt: self.attempt.unwrap_or(around.attempt.max(1)),
+            variant: self.variant.clone(),
+        }
+    }
+}
+
+/// Options of `triage`.
+#[derive(Clone, Debug, Args)]
+pub struct TriageArgs {
+    /// Reports: files, folders, globs, .xml, .xml.gz, .zip, or `-` for standard input (repeatable)
+    #[arg(
+        long,
+        required = true,
+        env = "TESTMEDIC_JUNIT",
+        value_name = "GLOB",
+        value_delimiter = '\n'
+    )]
+    pub junit: Vec<String>,
+    #[command(flatten)]
+    pub facts: FactArgs,
+    /// The repository, for suspects
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub repo: PathBuf,
+    /// The revision to compare with
+    #[arg(long, env = "GITHUB_BASE_REF", value_name = "REV")]
+    pub base: Option<String>,
+    #[command(flatten)]
+    pub history: HistoryArg,
+    /// Carry the plan out: remember this run in the history
+    #[arg(long)]
+    pub apply: bool,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the report as Markdown, with history strips and a plot
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// When to exit with 1
+    #[arg(
+        long,
+        env = "TESTMEDIC_FAIL_ON",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN"
+    )]
+    pub fail_on: crate::report::FailOn,
+    /// The moment that counts as now
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<Instant>,
+}
+
+/// The commands of `history`.
+#[derive(Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// Remember earlier runs from their reports
+    Import(Box<ImportArgs>),
+    /// The timeline of a test
+    Show(ShowArgs),
+    /// All results as JSON lines
+    Export(ExportArgs),
+    /// Forget runs that are too old
+    Prune(PruneArgs),
+}
+
+/// Options of `history import`.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// Reports of one run: files, folders, globs, .xml, .xml.gz, .zip, or `-` (repeatable)
+    #[arg(
+        long,
+        value_name = "GLOB",
+        required_unless_present = "manifest",
+        conflicts_with = "manifest"
+    )]
+    pub junit: Vec<String>,
+    /// Commit the tests ran on
+    #[arg(
+        long,
+        value_name = "SHA",
+        required_unless_present = "manifest",
+        conflicts_with = "manifest"
+    )]
+    pub commit: Option<String>,
+    /// Branch they ran on
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "manifest",
+        conflicts_with = "manifest"
+    )]
+    pub branch: Option<String>,
+    /// When they ran
+    #[arg(
+        long,
+        value_name = "RFC3339",
+        required_unless_present = "manifest",
+        conflicts_with = "manifest"
+    )]
+    pub at: Option<Instant>,
+    /// The CI system's number for the run
+    #[arg(long, value_name = "ID", conflicts_with = "manifest")]
+    pub run: Option<String>,
+    /// Which attempt of that run
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        conflicts_with = "manifest"
+    )]
+    pub attempt: u32,
+    /// Matrix leg
+    #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
+    pub variant: Option<String>,
+    /// JSON lines, one run each: {"reports": ["glob"], "commit": "…", "branch": "main", "at": "2026-05-01T10:00:00Z", "run": "123", "attempt": 1, "variant": "linux"}
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub history: HistoryArg,
+}
+
+/// Options of `history show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// A test's id, name, `class.name`, or a part of it
+    pub test: String,
+    #[command(flatten)]
+    pub history: HistoryArg,
+    /// Results shown, the latest ones
+    #[arg(long, default_value_t = 40, value_name = "N")]
+    pub last: usize,
+}
+
+/// Options of `history export`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Where to write; `-` is standard output
+    #[arg(default_value = "-")]
+    pub file: String,
+    #[command(flatten)]
+    pub history: HistoryArg,
+}
+
+/// Options of `history prune`.
+#[derive(Clone, Debug, Args)]
+pub struct PruneArgs {
+    /// Forget runs older than so many days
+    #[arg(long, default_value_t = 180, value_name = "DAYS")]
+    pub keep_days: u32,
+    #[command(flatten)]
+    pub history: HistoryArg,
+    /// The moment that counts as now
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<Instant>,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Where to build the example [default: a new temporary folder, which is kept]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what was asked. Returns the exit code.
+    ///
+    /// # Errors
+    /// What went wrong, for people.
+    pub fn run(self) -> Result<u8, Problem> {
+        let colour = match self.color {
+            Colour::Auto => surroundings::wants_colour(),
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        match self.command {
+            Command::Triage(args) => triage::triage(&args, colour),
+            Command::History(HistoryCommand::Import(args)) => history::import(&args),
+            Command::History(HistoryCommand::Show(args)) => history::show(&args, colour),
+            Command::History(HistoryCommand::Export(args)) => history::export(&args),
+            Command::History(HistoryCommand::Prune(args)) => history::prune(&args),
+            Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
+        }
+    }
+}
+
+/// Writes to standard output; a reader that went away is no trouble.
+///
+/// # Errors
+/// Where standard output cannot be written for another reason.
+pub fn say(text: &str) -> Result<(), Problem> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::failed("cannot write to standard output").because(e))
+        }
+        _ => Ok(()),
+    }
+}

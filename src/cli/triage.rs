@@ -1,0 +1,93 @@
+//! `testmedic triage`.
+
+use std::path::Path;
+
+use crate::cli::{TriageArgs, say};
+use crate::error::Problem;
+use crate::ports::{Repository, Store};
+use crate::report::json::{Origin, report};
+use crate::report::terminal::Look;
+use crate::report::{exit_code, summary, terminal};
+use crate::run::{self, Inputs, Triage};
+use crate::shell::git::Git;
+use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::{files, progress, surroundings};
+
+/// Reads, judges, records if asked, reports.
+pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
+    let history = args.history.path()?;
+    let git = Git::find(&args.repo);
+    let facts = args.facts.facts(git.as_ref());
+    let bar = progress::bar(
+        files::total_size(Path::new(""), &args.junit),
+        "reading",
+        true,
+    );
+    let runs = files::read_reports(Path::new(""), &args.junit, &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+    let mut notes = Vec::new();
+    let store = match history.as_deref().map(SqliteStore::open_existing) {
+        Some(Ok(store)) => store,
+        Some(Err(problem)) => {
+            notes.push(format!("judged without history: {}", run::chain(&problem)));
+            notes.extend(problem.hints.iter().cloned());
+            None
+        }
+        None => None,
+    };
+    let mut found = run::triage(Inputs {
+        runs,
+        facts,
+        now: args.now.unwrap_or_else(surroundings::now),
+        store: store.as_ref().map(|s| s as &dyn Store),
+        repository: git.as_ref().map(|g| g as &dyn Repository),
+        record_to: history.as_ref().map(|p| p.display().to_string()),
+    });
+    found.notes.splice(0..0, notes);
+    drop(store);
+    if args.apply
+        && let Some(path) = &history
+        && !found.plan.actions.is_empty()
+    {
+        let mut store = SqliteStore::open(path)?;
+        run::apply_record(&mut found, &mut store);
+    }
+    write_reports(args, &found)?;
+    say(&terminal::render(
+        &found,
+        Look {
+            colour,
+            width: surroundings::width(),
+        },
+    ))?;
+    Ok(exit_code(&found, args.fail_on))
+}
+
+fn write_reports(args: &TriageArgs, found: &Triage) -> Result<(), Problem> {
+    if let Some(path) = &args.json {
+        let origin = Origin {
+            repository: surroundings::variable("GITHUB_REPOSITORY"),
+            base: args.base.clone(),
+            pull: surroundings::variable("GITHUB_REF")
+                .as_deref()
+                .and_then(pull_number),
+        };
+        let text = serde_json::to_string_pretty(&report(found, &origin))
+            .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
+        files::write(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &args.summary {
+        files::write(path, &summary::render(found))?;
+    }
+    Ok(())
+}
+
+/// The number in `refs/pull/12/merge`.
+fn pull_number(reference: &str) -> Option<u64> {
+    reference
+        .strip_prefix("refs/pull/")?
+        .split('/')
+        .next()?
+        .parse()
+        .ok()
+}

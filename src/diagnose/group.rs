@@ -1,0 +1,647 @@
+//! From cases to diagnoses: who belongs together, what is asked of git, what
+//! the rules say.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use crate::diagnose::cluster::{Clusters, cluster};
+use crate::diagnose::fingerprint::{Print, print};
+use crate::diagnose::rules::{CaseFile, count, evidence, weights};
+use crate::diagnose::severity::{Stakes, severity};
+use crate::diagnose::similarity::Words;
+use crate::diagnose::suspects::{self, Named};
+use crate::diagnose::timeline::{self, Mark, Past};
+use crate::diagnose::verdict::{Diagnosis, Evidence, Member, PastOf, Verdict, decide};
+use crate::diagnose::{mismatch, signal};
+use crate::history::learn::KnownFailure;
+use crate::history::{History, PastFailure};
+use crate::model::change::Commit;
+use crate::model::failure::{FailureMark, Gate, Signal};
+use crate::model::run::{RunFacts, TestRun};
+use crate::model::test::{Outcome, TestCase};
+use crate::model::text::{Untrusted, first_line};
+use crate::model::time::Instant;
+
+/// Every loud case of the present run with its failure made comparable.
+pub struct Failures<'a> {
+    /// The runs.
+    pub runs: &'a [TestRun],
+    members: Vec<Member>,
+    prints: Vec<Print>,
+    signals: Vec<Option<Signal>>,
+    clusters: Clusters,
+}
+
+/// Reads the failures of `runs` and clusters them; `seeds` are those known from history.
+#[must_use]
+pub fn failures<'a>(runs: &'a [TestRun], seeds: &[PastFailure]) -> Failures<'a> {
+    let members: Vec<Member> = runs
+        .iter()
+        .enumerate()
+        .flat_map(|(run, test_run)| (0..test_run.cases.len()).map(move |case| Member { run, case }))
+        .collect();
+    let (prints, signals): (Vec<Print>, Vec<Option<Signal>>) = members
+        .par_iter()
+        .map(|m| {
+            let case = &runs[m.run].cases[m.case];
+            (print(case), signal::read(case))
+        })
+        .unzip();
+    let clusters = cluster(&prints.iter().collect::<Vec<_>>(), &signals, seeds);
+    Failures {
+        runs,
+        members,
+        prints,
+        signals,
+        clusters,
+    }
+}
+
+impl Failures<'_> {
+    /// What to remember of each failure, by its place.
+    #[must_use]
+    pub fn known(&self) -> HashMap<(usize, usize), KnownFailure> {
+        self.members
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| self.case(*i).failure().is_some())
+            .map(|(i, m)| {
+                let print = &self.prints[i];
+                let known = KnownFailure {
+                    mark: FailureMark {
+                        fingerprint: print.fingerprint,
+                        signal: self.signals[i],
+                    },
+                    cluster: self.clusters.ids[self.clusters.of[i]].clone(),
+                    kinds: print.kinds.clone(),
+                    masked: print.masked.clone(),
+                };
+                ((m.run, m.case), known)
+            })
+            .collect()
+    }
+
+    fn case(&self, index: usize) -> &TestCase {
+        let member = self.members[index];
+        &self.runs[member.run].cases[member.case]
+    }
+}
+
+/// Why cases with the same failure may still be different diagnoses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Class {
+    /// One cause from outside for all.
+    Outside,
+    /// Failing since this commit (or since the present run).
+    Since(String),
+    /// Nothing is known of it, or it never passed.
+    Unknown,
+    /// Known to be flaky.
+    KnownFlaky,
+    /// Passed on a retry in this run.
+    FlakyNow,
+}
+
+/// Failures that are judged together.
+pub struct Group {
+    id: String,
+    indices: Vec<usize>,
+    class: Class,
+    /// Last good and first bad commit, as far as known.
+    pub window: (Option<String>, Option<String>),
+}
+
+/// The groups of a run, with what is asked of the repository for each.
+pub struct Groups<'a> {
+    failures: Failures<'a>,
+    pasts: Vec<Past>,
+    /// In the order in which they will be reported.
+    pub groups: Vec<Group>,
+    gates: HashMap<Option<String>, Option<Gate>>,
+}
+
+/// Reads the past of every failure and groups what has one cause.
+#[must_use]
+pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -> Groups<'a> {
+    let pasts: Vec<Past> = (0..failures.members.len())
+        .into_par_iter()
+        .map(|i| {
+            let case = failures.case(i);
+            let mark = case.failure().map(|_| failures.prints[i].fingerprint);
+            timeline::read(history, case.id, facts, case.variant.as_deref(), mark)
+        })
+        .collect();
+    let gates = gates(&failures);
+    let mut by_class: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
+    for i in 0..failures.members.len() {
+        let class = classify(
+            failures.case(i),
+            &pasts[i],
+            failures.signals[i],
+            history,
+            facts,
+        );
+        by_class
+            .entry((failures.clusters.of[i], class))
+            .or_default()
+            .push(i);
+    }
+    join_newcomers(&mut by_class);
+    let mut groups = Vec::new();
+    let mut per_cluster: BTreeMap<usize, Vec<(Class, Vec<usize>)>> = BTreeMap::new();
+    for ((cluster, class), indices) in by_class {
+        per_cluster
+            .entry(cluster)
+            .or_default()
+            .push((class, indices));
+    }
+    for (cluster, mut parts) in per_cluster {
+        parts.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.1[0].cmp(&b.1[0])));
+        for (number, (class, indices)) in parts.into_iter().enumerate() {
+            let base = failures.clusters.ids[cluster].clone();
+            let id = if number == 0 {
+                base
+            } else {
+                format!("{base}.{}", suffix(&class))
+            };
+            let window = window(&pasts, &indices, history, facts);
+            groups.push(Group {
+                id,
+                indices,
+                class,
+                window,
+            });
+        }
+    }
+    make_unique(&mut groups);
+    Groups {
+        failures,
+        pasts,
+        groups,
+        gates,
+    }
+}
+
+fn suffix(class: &Class) -> String {
+    match class {
+        Class::Outside => "outside".to_owned(),
+        Class::Since(commit) => format!("since-{}", commit.get(..7).unwrap_or(commit)),
+        Class::Unknown => "new".to_owned(),
+        Class::KnownFlaky => "flaky".to_owned(),
+        Class::FlakyNow => "retried".to_owned(),
+    }
+}
+
+fn make_unique(groups: &mut [Group]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for group in groups {
+        let times = seen.entry(group.id.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            group.id = format!("{}-{times}", group.id);
+        }
+    }
+}
+
+fn classify(
+    case: &TestCase,
+    past: &Past,
+    signal: Option<Signal>,
+    history: &History,
+    facts: &RunFacts,
+) -> Class {
+    if signal.is_some_and(|s| s.is_outside()) {
+        return Class::Outside;
+    }
+    if case.is_flaky() {
+        return Class::FlakyNow;
+    }
+    if past.streak.is_empty()
+        && (past.mixed_commits.len() > 1
+            || !past.passed_here.is_empty()
+            || past.sandwiches.len() > 2)
+    {
+        return Class::KnownFlaky;
+    }
+    if past.last_good.is_none() {
+        return Class::Unknown;
+    }
+    let first = past
+        .streak
+        .first()
+        .and_then(|run| history.runs.get(*run as usize))
+        .map(|r| r.commit.clone());
+    Class::Since(first.or_else(|| facts.commit.clone()).unwrap_or_default())
+}
+
+/// A test without a past that fails like tests with one belongs to them.
+fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
+    let strangers: Vec<usize> = by_class
+        .keys()
+        .filter(|(_, class)| *class == Class::Unknown)
+        .map(|(cluster, _)| *cluster)
+        .collect();
+    for cluster in strangers {
+        let host = by_class
+            .iter()
+            .filter(|((c, class), _)| *c == cluster && matches!(class, Class::Since(_)))
+            .max_by_key(|(_, indices)| indices.len())
+            .map(|(key, _)| key.clone());
+        if let Some(host) = host
+            && let Some(indices) = by_class.remove(&(cluster, Class::Unknown))
+        {
+            let joined = by_class.entry(host).or_default();
+            joined.extend(indices);
+            joined.sort_unstable();
+        }
+    }
+}
+
+/// Whether each leg of the present run is broken as a whole.
+fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<Gate>> {
+    let known = failures.known();
+    crate::history::learn::legs(
+        failures.runs,
+        &RunFacts::default(),
+        Instant::from_unix(0),
+        &known,
+    )
+    .into_iter()
+    .map(|leg| (leg.facts.variant.clone(), leg.gate))
+    .collect()
+}
+
+/// The narrowest window over the members: the latest good and the earliest bad.
+fn window(
+    pasts: &[Past],
+    indices: &[usize],
+    history: &History,
+    facts: &RunFacts,
+) -> (Option<String>, Option<String>) {
+    let commit = |run: u32| {
+        history
+            .runs
+            .get(run as usize)
+            .map(|r| (r.at, r.commit.clone()))
+    };
+    let good = indices
+        .iter()
+        .filter_map(|i| pasts[*i].last_good)
+        .filter_map(commit)
+        .max();
+    let bad = indices
+        .iter()
+        .filter(|i| pasts[**i].last_good.is_some())
+        .filter_map(|i| pasts[*i].streak.first().copied())
+        .filter_map(commit)
+        .min();
+    let known = good.is_some();
+    let bad = bad
+        .map(|(_, c)| c)
+        .or_else(|| facts.commit.clone())
+        .filter(|_| known);
+    (good.map(|(_, c)| c), bad)
+}
+
+/// What the repository tells about a window: its commits, newest first.
+pub type Changes = HashMap<(String, String), Vec<Commit>>;
+
+impl Groups<'_> {
+    /// The distinct windows of which the commits are wanted.
+    #[must_use]
+    pub fn windows(&self) -> Vec<(String, String)> {
+        let mut windows: Vec<(String, String)> = self
+            .groups
+            .iter()
+            .filter_map(|g| Some((g.window.0.clone()?, g.window.1.clone()?)))
+            .collect();
+        windows.sort();
+        windows.dedup();
+        windows
+    }
+
+    /// What to remember of each failure, by its place.
+    #[must_use]
+    pub fn known(&self) -> HashMap<(usize, usize), KnownFailure> {
+        self.failures.known()
+    }
+
+    /// Judges every group.
+    #[must_use]
+    pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes) -> Vec<Diagnosis> {
+        let passing = self.passing_legs();
+        let mut diagnoses: Vec<Diagnosis> = self
+            .groups
+            .par_iter()
+            .map(|group| self.judge_one(group, history, facts, changes, &passing))
+            .collect();
+        diagnoses.sort_by(|a, b| {
+            let rank = |d: &Diagnosis| {
+                (
+                    d.verdict == Verdict::Flaky,
+                    std::cmp::Reverse(d.severity),
+                    std::cmp::Reverse(d.members.len()),
+                )
+            };
+            rank(a).cmp(&rank(b)).then(a.id.cmp(&b.id))
+        });
+        diagnoses
+    }
+
+    /// Legs on which tests that failed elsewhere passed in this very run.
+    fn passing_legs(&self) -> HashMap<crate::model::test::TestId, Vec<String>> {
+        let legs = self
+            .failures
+            .runs
+            .iter()
+            .filter(|r| r.variant.is_some())
+            .count();
+        let mut passing: HashMap<_, Vec<String>> = HashMap::new();
+        if legs < 2 {
+            return passing;
+        }
+        let failed: std::collections::HashSet<_> = (0..self.failures.members.len())
+            .map(|i| self.failures.case(i))
+            .filter(|c| c.outcome().is_bad())
+            .map(|c| c.id)
+            .collect();
+        for run in self.failures.runs {
+            for (id, outcome) in run.quiet.ids().filter(|(id, _)| failed.contains(id)) {
+                if outcome == Outcome::Passed {
+                    passing.entry(id).or_default().extend(run.variant.clone());
+                }
+            }
+        }
+        passing
+    }
+
+    fn judge_one(
+        &self,
+        group: &Group,
+        history: &History,
+        facts: &RunFacts,
+        changes: &Changes,
+        passing: &HashMap<crate::model::test::TestId, Vec<String>>,
+    ) -> Diagnosis {
+        let failures = &self.failures;
+        let first = group.indices[0];
+        let case = failures.case(first);
+        let commits = match &group.window {
+            (Some(good), Some(bad)) => changes
+                .get(&(good.clone(), bad.clone()))
+                .map_or(&[][..], Vec::as_slice),
+            _ => &[],
+        };
+        let mismatch = case.failure().and_then(mismatch::read);
+        let named = Named {
+            frames: &failures.prints[first].frames,
+            test_file: case.place.as_ref().map(|p| p.file.raw()),
+            names: vec![case.name.name.raw(), case.name.classname.raw()],
+            message: &failures.prints[first].masked,
+            mismatch: mismatch.as_ref(),
+        };
+        let ranked = suspects::rank(commits, &named);
+        let leg = case.variant.clone();
+        let (ran, bad) = self.share(&leg);
+        let file = CaseFile {
+            cases: group.indices.iter().map(|i| failures.case(*i)).collect(),
+            pasts: group.indices.iter().map(|i| &self.pasts[*i]).collect(),
+            prints: group.indices.iter().map(|i| &failures.prints[*i]).collect(),
+            signal: failures.signals[first],
+            mismatch,
+            history,
+            facts,
+            commits,
+            suspects: ranked,
+            ran,
+            bad,
+            gate: self.gates.get(&leg).copied().flatten(),
+            passing_legs: passing.get(&case.id).cloned().unwrap_or_default(),
+        };
+        self.conclude(group, &file)
+    }
+
+    fn share(&self, leg: &Option<String>) -> (u64, u64) {
+        self.failures
+            .runs
+            .iter()
+            .filter(|r| r.variant == *leg)
+            .fold((0, 0), |(ran, bad), run| {
+                let t = &run.totals;
+                (ran + t.tests - t.skipped, bad + t.failed + t.errored)
+            })
+    }
+
+    fn conclude(&self, group: &Group, file: &CaseFile<'_>) -> Diagnosis {
+        let mut evidence = evidence(file);
+        let (verdict, best, confidence) = decide(&evidence, weights::prior);
+        context(file, &mut evidence, verdict);
+        if verdict == Verdict::Undecided {
+            evidence.push(what_would_settle(file, best, confidence));
+        }
+        evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        let members: Vec<Member> = group
+            .indices
+            .iter()
+            .map(|i| self.failures.members[*i])
+            .collect();
+        let tests = members.len();
+        let default = file.history.default_branch();
+        let stakes = Stakes {
+            default_branch: file.facts.branch.as_deref().is_some_and(|b| {
+                default.is_none_or(|d| d == b)
+                    && (default.is_some() || matches!(b, "main" | "master"))
+            }),
+            crash: is_crash(file),
+            tests,
+            share: tests as f64 / file.ran.max(1) as f64,
+            confidence,
+        };
+        Diagnosis {
+            id: group.id.clone(),
+            fingerprint: file.prints[0].fingerprint,
+            title: title(file),
+            verdict,
+            confidence,
+            severity: severity(verdict, stakes),
+            members,
+            mismatch: file.mismatch.clone(),
+            past: past_of(group, file),
+            evidence,
+        }
+    }
+}
+
+fn is_crash(file: &CaseFile<'_>) -> bool {
+    let masked = file.prints[0].masked.to_lowercase();
+    [
+        "segmentation fault",
+        "sigsegv",
+        "panicked",
+        "internal server error",
+        "core dumped",
+        "security",
+        "data loss",
+    ]
+    .iter()
+    .any(|word| masked.contains(word))
+        || file
+            .mismatch
+            .as_ref()
+            .is_some_and(|m| m.actual.raw().trim() == "500")
+}
+
+/// Facts that argue for no verdict and help a person nevertheless.
+fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) {
+    let mut add = |kind, text: String, source: String| {
+        evidence.push(Evidence {
+            about: verdict,
+            kind,
+            weight: 0.0,
+            text: Untrusted::bounded(&text, 600),
+            source: Untrusted::bounded(&source, 400),
+        });
+    };
+    let past = file.lead();
+    if let Some(alias) = &past.alias {
+        add(
+            "renamed",
+            format!("its history is that of another name: {alias}"),
+            "history".to_owned(),
+        );
+    }
+    if !past.outside.is_empty() {
+        let text = format!(
+            "{} were broken from outside and are not counted",
+            count(past.outside.len(), "earlier run")
+        );
+        add("not-counted", text, file.runs(&past.outside));
+    }
+    if !file.passing_legs.is_empty() {
+        add(
+            "passes-elsewhere",
+            format!("passes on {}", file.passing_legs.join(", ")),
+            "this report".to_owned(),
+        );
+    }
+    if let Some((failure, alike)) = similar(file) {
+        let text = format!(
+            "this failure matches one seen {} until {} ({:.0} % of its words)",
+            count(usize::try_from(failure.times).unwrap_or(1), "time"),
+            failure.last.date(),
+            alike * 100.0
+        );
+        add("seen-before", text, failure.last_run.clone());
+    }
+}
+
+/// The most similar past failure that is older than the present streak.
+fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
+    let print = file.prints[0];
+    let own = print.fingerprint.to_string();
+    if let Some(same) = file.history.failures.iter().find(|f| f.fingerprint == own) {
+        return Some((same, 1.0));
+    }
+    let words = Words::of(&print.masked);
+    if !print.telling || words.len() < 4 {
+        return None;
+    }
+    file.history
+        .failures
+        .iter()
+        .filter(|f| f.kinds == print.kinds)
+        .map(|f| (f, words.similarity(&Words::of(&f.masked))))
+        .filter(|(_, alike)| *alike >= 0.8)
+        .max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.last.cmp(&b.0.last)))
+}
+
+fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64) -> Evidence {
+    let past = file.lead();
+    let advice = if past.is_empty() {
+        "earlier runs of this test: import them with `testmedic history import`, or let this run be recorded"
+    } else if past.passed_here.is_empty() && !file.repeated() {
+        "running it once more on this commit: a pass means flaky, a failure means regression"
+    } else {
+        "one more run on the default branch"
+    };
+    Evidence {
+        about: Verdict::Undecided,
+        kind: "would-settle-it",
+        weight: 0.0,
+        text: Untrusted::new(format!(
+            "likeliest is {} ({:.0} %); what would settle it: {advice}",
+            best.word(),
+            confidence * 100.0
+        )),
+        source: Untrusted::new("sum of the evidence"),
+    }
+}
+
+fn title(file: &CaseFile<'_>) -> Untrusted {
+    let case = file.cases[0];
+    let name = case.name.name.raw();
+    let message = case.failure().map_or("", |f| {
+        let line = first_line(f.message.raw(), 140);
+        if line.is_empty() {
+            first_line(f.detail.raw(), 140)
+        } else {
+            line
+        }
+    });
+    let what = if message.is_empty() {
+        "failed without a message"
+    } else {
+        message
+    };
+    Untrusted::bounded(
+        &match file.cases.len() {
+            1 => format!("{name}: {what}"),
+            n => format!("{what} ({})", count(n, "test")),
+        },
+        240,
+    )
+}
+
+fn past_of(group: &Group, file: &CaseFile<'_>) -> PastOf {
+    let lead = file.lead();
+    let mut runs: Vec<u32> = file
+        .pasts
+        .iter()
+        .flat_map(|p| p.counted.iter().copied())
+        .collect();
+    let mut bad: Vec<u32> = file
+        .pasts
+        .iter()
+        .flat_map(|p| p.bad.iter().copied())
+        .collect();
+    for list in [&mut runs, &mut bad] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let mut seen: Vec<Instant> = file
+        .pasts
+        .iter()
+        .flat_map(|p| &p.same_failure)
+        .filter_map(|run| file.history.runs.get(*run as usize))
+        .map(|r| r.at)
+        .chain(file.facts.at)
+        .collect();
+    seen.sort_unstable();
+    let mut strip = lead.strip.clone();
+    strip.push(match group.class {
+        Class::Outside => Mark::Outside,
+        _ if file.cases[0].is_flaky() => Mark::Flaky,
+        _ => Mark::Bad,
+    });
+    PastOf {
+        runs: runs.len() as u64,
+        failures: bad.len() as u64,
+        first_seen: seen.first().copied(),
+        last_seen: seen.last().copied(),
+        last_good: group.window.0.clone(),
+        first_bad: group.window.1.clone(),
+        suspects: file.suspects.clone(),
+        strip,
+    }
+}

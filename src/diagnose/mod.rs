@@ -1,0 +1,24 @@
+//! Test runs and their history → groups of failures that share a cause, each
+//! with a verdict and the evidence for it. All of it is pure.
+//!
+//! The line through this room: [`fingerprint`] (with [`mask`] and [`frames`])
+//! makes failures comparable, [`signal`] reads what they say about the world,
+//! [`cluster`] and [`group`] put together what belongs together, [`timeline`]
+//! and [`changepoint`] read the past, [`suspects`] and [`mismatch`] read the
+//! change, [`rules`] weigh the evidence, [`verdict`] sums it up and
+//! [`severity`] says how much it matters.
+
+pub mod changepoint;
+pub mod cluster;
+pub mod fingerprint;
+pub mod frames;
+pub mod group;
+pub mod mask;
+pub mod mismatch;
+pub mod rules;
+pub mod severity;
+pub mod signal;
+pub mod similarity;
+pub mod suspects;
+pub mod timeline;
+pub mod verdict;

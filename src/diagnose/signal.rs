@@ -1,0 +1,129 @@
+//! What a failure's text says about the world around the test.
+
+use std::sync::LazyLock;
+
+use regex::{Regex, RegexSet};
+
+use crate::model::failure::Signal;
+use crate::model::test::TestCase;
+
+/// Phrases of operating systems, libraries and runners; the first row that matches decides.
+const PHRASES: &[(Signal, &str)] = &[
+    (
+        Signal::RateLimited,
+        r"(?i)too many requests|rate.?limit(ed|ing)?\b|\b429\b|retry-after|throttl(ed|ing)|quota (was )?exceeded|secondary rate|RateLimitError|API rate",
+    ),
+    (
+        Signal::Resources,
+        r"(?i)no space left on device|ENOSPC|disk quota exceeded|cannot allocate memory|out of memory|OutOfMemoryError|OOMKilled|MemoryError|too many open files|EMFILE|java heap space",
+    ),
+    (
+        Signal::Dns,
+        r"(?i)name or service not known|temporary failure in name resolution|ENOTFOUND|EAI_AGAIN|getaddrinfo|no such host|could not resolve host|UnknownHostException|NameResolutionError|nodename nor servname",
+    ),
+    (
+        Signal::Tls,
+        r"(?i)certificate verify failed|SSLHandshakeException|CERT_HAS_EXPIRED|x509: |tls handshake|SSLError|certificate has expired",
+    ),
+    (
+        Signal::Connection,
+        r"(?i)connection (was )?(refused|reset|aborted|timed out)|ECONNREFUSED|ECONNRESET|EPIPE\b|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ConnectException|ConnectionRefusedError|ConnectionResetError|ConnectTimeout|broken pipe|socket hang up|network is unreachable|no route to host|remote end closed connection|connect: connection|failed to establish a new connection|max retries exceeded|server has gone away|could not connect to|ConnectionError\b",
+    ),
+    (
+        Signal::Runner,
+        r"(?i)lost communication with the server|runner has received a shutdown|worker '?gw\d+'? crashed|node down: Not properly terminated|the forked vm terminated|docker daemon|browser has been closed|target closed|chrome not reachable|session not created|the operation was canceled|signal: killed|exit (code|status):? 137",
+    ),
+    (
+        Signal::TestSetup,
+        r"(?i)fixture '[^']*' not found|(?m)^E? *SyntaxError:|IndentationError|cannot find symbol|undefined fixture|no tests? (were )?(found|collected)|your test suite must contain at least one test|jest failed to parse|test suite failed to run",
+    ),
+    (
+        Signal::Gateway,
+        r"(?i)\b50[234]\b|bad gateway|service unavailable|gateway time.?out|upstream connect error",
+    ),
+    (
+        Signal::TimeOut,
+        r"(?i)time.?out\b|timed out|deadline exceeded|exceeded timeout|TimeoutError|TimeoutException|took longer than",
+    ),
+];
+
+static SET: LazyLock<Option<RegexSet>> =
+    LazyLock::new(|| RegexSet::new(PHRASES.iter().map(|(_, p)| *p)).ok());
+static EXPECTED_429: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)== 429|to(be|equal)\(429\)|expected:? ?<?429|want:? ?429").ok()
+});
+
+/// The signal in a case's failure, searched in its message and type, then in
+/// the last lines of its text, then in what it printed.
+#[must_use]
+pub fn read(case: &TestCase) -> Option<Signal> {
+    let failure = case.failure()?;
+    let message = failure.message.raw();
+    let kind = failure.kind.as_ref().map_or("", |k| k.raw());
+    let found = search(message)
+        .or_else(|| search(kind))
+        .or_else(|| search(ends(failure.detail.raw())))
+        // A stray word in a log is worth less than one in the failure: only
+        // what cannot be meant otherwise counts there.
+        .or_else(|| search(ends(case.stderr.raw())).filter(|s| s.is_outside()))
+        .or_else(|| search(ends(case.stdout.raw())).filter(|s| s.is_outside()))?;
+    // A test of the rate limiter that got 200 where it wanted 429 was not rate-limited.
+    let wanted = EXPECTED_429.as_ref().is_some_and(|re| re.is_match(message));
+    (found != Signal::RateLimited || !wanted).then_some(found)
+}
+
+fn search(text: &str) -> Option<Signal> {
+    let set = SET.as_ref()?;
+    let first = set.matches(text).iter().next()?;
+    PHRASES.get(first).map(|(signal, _)| *signal)
+}
+
+/// The last 2 KiB: where a traceback says what it was about.
+fn ends(text: &str) -> &str {
+    let mut from = text.len().saturating_sub(2048);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    &text[from..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::junit;
+
+    fn signal_of(message: &str) -> Option<Signal> {
+        let xml = format!(
+            "<testsuite name='s'><testcase name='t'><failure message=\"{message}\"/></testcase></testsuite>"
+        );
+        read(&junit::read("x", xml.as_bytes()).cases[0])
+    }
+
+    #[test]
+    fn phrases() {
+        let table = [
+            ("HTTP 429 Too Many Requests", Some(Signal::RateLimited)),
+            ("assert 429 == 200", Some(Signal::RateLimited)),
+            ("assert 200 == 429", None),
+            (
+                "connect ECONNREFUSED 127.0.0.1:5432",
+                Some(Signal::Connection),
+            ),
+            ("java.net.UnknownHostException: db", Some(Signal::Dns)),
+            (
+                "OSError: [Errno 28] No space left on device",
+                Some(Signal::Resources),
+            ),
+            ("worker 'gw1' crashed while running x", Some(Signal::Runner)),
+            ("503 Service Unavailable", Some(Signal::Gateway)),
+            ("Timeout >2.0s", Some(Signal::TimeOut)),
+            ("fixture 'api' not found", Some(Signal::TestSetup)),
+            ("assert 3 == 4", None),
+            ("order 4290 lost", None),
+        ];
+        for (message, expected) in table {
+            assert_eq!(signal_of(message), expected, "{message}");
+        }
+        assert!(SET.is_some() && EXPECTED_429.is_some());
+    }
+}

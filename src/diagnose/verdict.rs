@@ -1,0 +1,162 @@
+//! A diagnosis: failures that share one cause, with a verdict and its evidence.
+
+use crate::diagnose::mismatch::Mismatch;
+use crate::diagnose::severity::Severity;
+use crate::diagnose::suspects::Suspect;
+use crate::diagnose::timeline::Mark;
+use crate::model::failure::Fingerprint;
+use crate::model::text::Untrusted;
+use crate::model::time::Instant;
+
+/// Why tests failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The product broke at a commit.
+    Regression,
+    /// Different outcomes without a relevant change.
+    Flaky,
+    /// The product changed on purpose and the test did not follow.
+    OutdatedTest,
+    /// A service refused because of too many requests.
+    RateLimited,
+    /// The machine, the network or a service around the tests failed.
+    Environment,
+    /// The test itself cannot work as it is written.
+    BrokenTest,
+    /// The evidence does not suffice; what would settle it is said.
+    Undecided,
+}
+
+impl Verdict {
+    /// All verdicts that rules argue for.
+    pub const DECIDED: [Self; 6] = [
+        Self::Regression,
+        Self::Flaky,
+        Self::OutdatedTest,
+        Self::RateLimited,
+        Self::Environment,
+        Self::BrokenTest,
+    ];
+
+    /// The word in `report.json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Flaky => "flaky",
+            Self::OutdatedTest => "outdated-test",
+            Self::RateLimited => "rate-limited",
+            Self::Environment => "environment",
+            Self::BrokenTest => "broken-test",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// One reason, with its weight in log-odds for (or against) a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The verdict it argues about.
+    pub about: Verdict,
+    /// Name of the rule, such as `passed-on-retry`.
+    pub kind: &'static str,
+    /// Log-odds; negative against.
+    pub weight: f64,
+    /// In words, with its numbers.
+    pub text: Untrusted,
+    /// Where the numbers come from: runs, commits, or a part of the report.
+    pub source: Untrusted,
+}
+
+/// A case of a diagnosis, by its place in the runs given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// Index of the run.
+    pub run: usize,
+    /// Index of the case in the run's loud cases.
+    pub case: usize,
+}
+
+/// What history tells about a diagnosis.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PastOf {
+    /// Earlier runs that count.
+    pub runs: u64,
+    /// Those in which one of the tests failed.
+    pub failures: u64,
+    /// When the failure was first and last seen, the present run included.
+    pub first_seen: Option<Instant>,
+    /// See `first_seen`.
+    pub last_seen: Option<Instant>,
+    /// The last commit on which the tests passed.
+    pub last_good: Option<String>,
+    /// The first commit of the present streak of failures.
+    pub first_bad: Option<String>,
+    /// Commits between them, ranked.
+    pub suspects: Vec<Suspect>,
+    /// The results of the first test, oldest first, the present one last.
+    pub strip: Vec<Mark>,
+}
+
+/// Failures that share one cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnosis {
+    /// Stable over runs.
+    pub id: String,
+    /// Of the failure that stands for all.
+    pub fingerprint: Fingerprint,
+    /// In one line.
+    pub title: Untrusted,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Probability of the likeliest reading, 0 to 1.
+    pub confidence: f64,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Why, the weightiest first; never empty.
+    pub evidence: Vec<Evidence>,
+    /// The cases, in the order of the reports.
+    pub members: Vec<Member>,
+    /// What the assertion wanted, where the failure tells.
+    pub mismatch: Option<Mismatch>,
+    /// What history tells.
+    pub past: PastOf,
+}
+
+/// Probability from which a reading is a verdict.
+pub const THRESHOLD: f64 = 0.6;
+/// Log-odds of "cannot be said yet", against which readings must win.
+const DOUBT: f64 = 0.5;
+
+/// The likeliest verdict and its probability: a softmax over the sums of the
+/// evidence with doubt as a competitor. Below [`THRESHOLD`] the verdict is
+/// [`Verdict::Undecided`], and the probability still that of the best reading.
+#[must_use]
+pub fn decide(evidence: &[Evidence], prior: impl Fn(Verdict) -> f64) -> (Verdict, Verdict, f64) {
+    let scores = Verdict::DECIDED.map(|verdict| {
+        let sum: f64 = evidence
+            .iter()
+            .filter(|e| e.about == verdict)
+            .map(|e| e.weight)
+            .sum();
+        (verdict, prior(verdict) + sum)
+    });
+    let total: f64 = DOUBT.exp()
+        + scores
+            .iter()
+            .map(|(_, s)| s.clamp(-30.0, 30.0).exp())
+            .sum::<f64>();
+    let (best, score) = scores
+        .iter()
+        .copied()
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((Verdict::Undecided, 0.0));
+    let probability = (score.clamp(-30.0, 30.0).exp() / total * 100.0).round() / 100.0;
+    let verdict = if probability >= THRESHOLD {
+        best
+    } else {
+        Verdict::Undecided
+    };
+    (verdict, best, probability)
+}

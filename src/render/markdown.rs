@@ -1,0 +1,102 @@
+//! Text for GitHub-flavoured Markdown.
+//!
+//! Untrusted text only ever appears as code: in code neither `@mentions` nor
+//! `#123`, links, images, HTML nor emphasis mean anything.
+
+use crate::model::text::{clean, elide};
+
+/// An inline code span on one line; fit for table cells.
+#[must_use]
+pub fn code(text: &str, limit: usize) -> String {
+    let line = super::terminal::line(text, limit);
+    if line.is_empty() {
+        return "` `".to_owned();
+    }
+    // Inside of tables a pipe ends the cell even in code.
+    let line = line.replace('|', "\\|");
+    let ticks = "`".repeat(longest_run(&line) + 1);
+    let pad = if line.starts_with('`') || line.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{ticks}{pad}{line}{pad}{ticks}")
+}
+
+/// A fenced block; `limit` bytes of the text are kept, head and tail.
+#[must_use]
+pub fn fence(text: &str, limit: usize) -> String {
+    let cleaned = clean(text);
+    let text = elide(cleaned.trim_end(), limit);
+    let ticks = "`".repeat(longest_run(&text).max(2) + 1);
+    format!("{ticks}text\n{text}\n{ticks}\n")
+}
+
+fn longest_run(text: &str) -> usize {
+    let (mut longest, mut run) = (0, 0);
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// Our own prose with numbers in it, where a report's words may have crept in:
+/// everything that Markdown or HTML could read is escaped, and `@` and `#` are
+/// kept from reaching anyone.
+#[must_use]
+pub fn prose(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    for c in super::terminal::line(text, limit).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '@' => out.push_str("<span>@</span>"),
+            '#' => out.push_str("<span>#</span>"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            ':' => out.push_str("&#58;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_escapes_from_code() {
+        assert_eq!(
+            code("a `b` @me #1 </details> | x", 80),
+            "``a `b` @me #1 </details> \\| x``"
+        );
+        assert_eq!(code("`x`", 80), "`` `x` ``");
+        assert_eq!(
+            fence("```\nx\n````", 100),
+            "`````text\n```\nx\n````\n`````\n"
+        );
+    }
+
+    #[test]
+    fn prose_means_nothing() {
+        let text = prose("@me #1 <b> [x](y) *z* http://h `c`", 200);
+        for bad in ["@me", "#1", "<b>", "[x]", "http:", " *z"] {
+            assert!(!text.contains(bad), "{bad} in {text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_fence_is_closed_once(text in "[`~a\\n ]{0,60}") {
+            let block = fence(&text, 1000);
+            let ticks: String = block.chars().take_while(|c| *c == '`').collect();
+            let closing = block.lines().skip(1).filter(|l| l.trim() == ticks).count();
+            proptest::prop_assert_eq!(closing, 1);
+        }
+    }
+}

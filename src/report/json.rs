@@ -1,0 +1,317 @@
+//! `report.json`: the contract with other programs, schema in
+//! `schema/report.schema.json`. A field without a value is `null`, never left out.
+
+use serde::Serialize;
+
+use crate::diagnose::severity::Severity;
+use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::model::run::{IssueLevel, TestRun, Totals};
+use crate::model::test::TestCase;
+use crate::model::time::Instant;
+use crate::run::Triage;
+
+/// The value of the field `schema`.
+pub const SCHEMA: &str = "testmedic.report/1";
+
+/// The whole report.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    schema: &'static str,
+    run: Run,
+    sources: Vec<SourceRow>,
+    totals: TotalsRow,
+    diagnoses: Vec<DiagnosisRow>,
+    proposals: Vec<Proposal>,
+    plan: PlanRow,
+}
+
+#[derive(Debug, Serialize)]
+struct Run {
+    repository: Option<String>,
+    head: Option<String>,
+    base: Option<String>,
+    pull: Option<u64>,
+    attempt: u32,
+    variant: Option<String>,
+    at: Instant,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceRow {
+    path: String,
+    dialect: &'static str,
+    tests: u64,
+    issues: Vec<IssueRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct IssueRow {
+    severity: IssueLevel,
+    #[serde(rename = "where")]
+    place: String,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TotalsRow {
+    suites: u64,
+    tests: u64,
+    passed: u64,
+    failed: u64,
+    errored: u64,
+    skipped: u64,
+    flaky: u64,
+    attempts: u64,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct DiagnosisRow {
+    id: String,
+    fingerprint: String,
+    title: String,
+    verdict: Verdict,
+    confidence: f64,
+    severity: Severity,
+    evidence: Vec<EvidenceRow>,
+    tests: Vec<TestRow>,
+    mismatch: Option<MismatchRow>,
+    history: HistoryRow,
+    known_issue: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceRow {
+    kind: String,
+    weight: f64,
+    text: String,
+    source: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TestRow {
+    id: String,
+    suite: String,
+    classname: String,
+    name: String,
+    file: Option<String>,
+    line: Option<u32>,
+    variant: Option<String>,
+    outcome: &'static str,
+    message: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct MismatchRow {
+    expected: String,
+    actual: String,
+    file: Option<String>,
+    line: Option<u32>,
+    framework: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryRow {
+    runs: u64,
+    failures: u64,
+    first_seen: Option<Instant>,
+    last_seen: Option<Instant>,
+    last_good: Option<String>,
+    first_bad: Option<String>,
+    suspects: Vec<SuspectRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct SuspectRow {
+    commit: String,
+    score: f64,
+    because: String,
+}
+
+/// Agents make proposals; there are none yet.
+#[derive(Debug, Serialize)]
+enum Proposal {}
+
+#[derive(Debug, Serialize)]
+struct PlanRow {
+    actions: Vec<ActionRow>,
+    withheld: Vec<WithheldRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ActionRow {
+    id: String,
+    kind: &'static str,
+    because: String,
+    title: String,
+    target: String,
+    receipt: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct WithheldRow {
+    kind: &'static str,
+    because: String,
+    reason: String,
+}
+
+/// Facts of the forge that the report names.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// `owner/name`.
+    pub repository: Option<String>,
+    /// The base to compare with.
+    pub base: Option<String>,
+    /// Number of the pull request.
+    pub pull: Option<u64>,
+}
+
+/// The report of a triage.
+#[must_use]
+pub fn report(triage: &Triage, origin: &Origin) -> Report {
+    Report {
+        schema: SCHEMA,
+        run: Run {
+            repository: origin.repository.clone(),
+            head: triage.facts.commit.clone(),
+            base: origin.base.clone(),
+            pull: origin.pull,
+            attempt: triage.facts.attempt.max(1),
+            variant: triage.facts.variant.clone(),
+            at: triage.at,
+        },
+        sources: triage.runs.iter().map(source).collect(),
+        totals: totals(&triage.totals),
+        diagnoses: triage
+            .diagnoses
+            .iter()
+            .map(|d| diagnosis(triage, d))
+            .collect(),
+        proposals: Vec::new(),
+        plan: plan(triage),
+    }
+}
+
+fn source(run: &TestRun) -> SourceRow {
+    SourceRow {
+        path: run.path.clone(),
+        dialect: run.dialect,
+        tests: run.totals.tests,
+        issues: run
+            .issues
+            .iter()
+            .map(|i| IssueRow {
+                severity: i.level,
+                place: i.place.clone(),
+                message: i.message.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn totals(t: &Totals) -> TotalsRow {
+    TotalsRow {
+        suites: t.suites,
+        tests: t.tests,
+        passed: t.passed,
+        failed: t.failed,
+        errored: t.errored,
+        skipped: t.skipped,
+        flaky: t.flaky,
+        attempts: t.attempts,
+        seconds: (t.seconds * 1000.0).round() / 1000.0,
+    }
+}
+
+fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
+    let evidence = d.evidence.iter().map(|e| EvidenceRow {
+        kind: format!("{}/{}", e.about.word(), e.kind),
+        weight: e.weight,
+        text: e.text.raw().to_owned(),
+        source: e.source.raw().to_owned(),
+    });
+    DiagnosisRow {
+        id: d.id.clone(),
+        fingerprint: d.fingerprint.to_string(),
+        title: d.title.raw().to_owned(),
+        verdict: d.verdict,
+        confidence: d.confidence,
+        severity: d.severity,
+        evidence: evidence.collect(),
+        tests: d
+            .members
+            .iter()
+            .map(|m| test(&triage.runs[m.run].cases[m.case]))
+            .collect(),
+        mismatch: d.mismatch.as_ref().map(|m| MismatchRow {
+            expected: m.expected.raw().to_owned(),
+            actual: m.actual.raw().to_owned(),
+            file: m.place.as_ref().map(|p| p.file.raw().to_owned()),
+            line: m.place.as_ref().and_then(|p| p.line),
+            framework: m.framework,
+        }),
+        history: HistoryRow {
+            runs: d.past.runs,
+            failures: d.past.failures,
+            first_seen: d.past.first_seen,
+            last_seen: d.past.last_seen,
+            last_good: d.past.last_good.clone(),
+            first_bad: d.past.first_bad.clone(),
+            suspects: d
+                .past
+                .suspects
+                .iter()
+                .map(|s| SuspectRow {
+                    commit: s.commit.clone(),
+                    score: s.score,
+                    because: s.because.clone(),
+                })
+                .collect(),
+        },
+        known_issue: None,
+    }
+}
+
+fn test(case: &TestCase) -> TestRow {
+    TestRow {
+        id: case.id.to_string(),
+        suite: case.name.suite.raw().to_owned(),
+        classname: case.name.classname.raw().to_owned(),
+        name: case.name.name.raw().to_owned(),
+        file: case.place.as_ref().map(|p| p.file.raw().to_owned()),
+        line: case.place.as_ref().and_then(|p| p.line),
+        variant: case.variant.clone(),
+        outcome: case.outcome().word(),
+        message: case.failure().map(|f| f.message.raw().to_owned()),
+    }
+}
+
+fn plan(triage: &Triage) -> PlanRow {
+    PlanRow {
+        actions: triage
+            .plan
+            .actions
+            .iter()
+            .map(|a| ActionRow {
+                id: a.id.clone(),
+                kind: a.kind,
+                because: a.because.clone(),
+                title: a.title.clone(),
+                target: a.target.clone(),
+                receipt: a.receipt.as_ref().map(crate::plan::Receipt::word),
+                url: None,
+            })
+            .collect(),
+        withheld: triage
+            .plan
+            .withheld
+            .iter()
+            .map(|w| WithheldRow {
+                kind: w.kind,
+                because: w.because.clone(),
+                reason: w.reason.clone(),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,243 @@
+//! The straight line: reports in, verdicts out.
+
+use crate::diagnose::group::{Changes, failures, groups};
+use crate::diagnose::verdict::Diagnosis;
+use crate::error::Problem;
+use crate::history::History;
+use crate::history::learn::{self, Learned, NotLearned};
+use crate::ingest::{attempts, legs};
+use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
+use crate::model::time::Instant;
+use crate::plan::{self, Plan, Receipt};
+use crate::ports::{Absorbed, Repository, Store};
+
+/// What a triage is given.
+pub struct Inputs<'a> {
+    /// The reports, as read.
+    pub runs: Vec<TestRun>,
+    /// Facts about the present run.
+    pub facts: RunFacts,
+    /// The moment that counts as now.
+    pub now: Instant,
+    /// History to judge against.
+    pub store: Option<&'a dyn Store>,
+    /// The repository to look for suspects in.
+    pub repository: Option<&'a dyn Repository>,
+    /// Where the run would be recorded.
+    pub record_to: Option<String>,
+}
+
+/// What a triage found.
+#[derive(Debug)]
+pub struct Triage {
+    /// The reports, attempts put together and legs named.
+    pub runs: Vec<TestRun>,
+    /// Facts about the present run.
+    pub facts: RunFacts,
+    /// When it ran.
+    pub at: Instant,
+    /// Sums over all reports.
+    pub totals: Totals,
+    /// Why tests failed, the gravest first.
+    pub diagnoses: Vec<Diagnosis>,
+    /// What was known before.
+    pub history: History,
+    /// What to write.
+    pub plan: Plan,
+    /// Trouble of our own on the way, for people.
+    pub notes: Vec<String>,
+}
+
+/// Judges the present run. Never fails as a whole: trouble with history or
+/// repository costs evidence and is noted.
+#[must_use]
+pub fn triage(inputs: Inputs<'_>) -> Triage {
+    let Inputs {
+        mut runs,
+        facts,
+        now,
+        store,
+        repository,
+        record_to,
+    } = inputs;
+    prepare(&mut runs, &facts);
+    let at = facts.at.unwrap_or(now);
+    let facts = RunFacts {
+        at: Some(at),
+        ..facts
+    };
+    let mut notes = Vec::new();
+    let history = recall(&runs, &facts, at, store, &mut notes);
+    let groups = groups(failures(&runs, &history.failures), &history, &facts);
+    let changes = changes(&groups.windows(), repository);
+    let diagnoses = groups.judge(&history, &facts, &changes);
+    let known = groups.known();
+    let learned = learn::learn(&runs, &facts, &known);
+    let plan = plan_record(&learned, record_to.as_deref());
+    let mut totals = Totals::default();
+    runs.iter().for_each(|run| totals.add(&run.totals));
+    drop(learned);
+    drop(groups);
+    Triage {
+        runs,
+        facts,
+        at,
+        totals,
+        diagnoses,
+        history,
+        plan,
+        notes,
+    }
+}
+
+/// Puts the attempts of retry files together and names the matrix legs.
+pub fn prepare(runs: &mut [TestRun], facts: &RunFacts) {
+    runs.sort_by(|a, b| a.path.cmp(&b.path));
+    attempts::unite_files(runs);
+    legs::name_legs(runs, facts.variant.as_deref());
+    runs.iter_mut().for_each(attempts::count_flaky);
+}
+
+fn recall(
+    runs: &[TestRun],
+    facts: &RunFacts,
+    at: Instant,
+    store: Option<&dyn Store>,
+    notes: &mut Vec<String>,
+) -> History {
+    let Some(store) = store else {
+        return History::default();
+    };
+    let legs = learn::legs(runs, facts, at, &std::collections::HashMap::new());
+    store.recall(&legs).unwrap_or_else(|problem| {
+        notes.push(format!("judged without history: {}", chain(&problem)));
+        History::default()
+    })
+}
+
+fn changes(windows: &[(String, String)], repository: Option<&dyn Repository>) -> Changes {
+    let Some(repository) = repository else {
+        return Changes::default();
+    };
+    windows
+        .iter()
+        .filter_map(|(good, bad)| {
+            Some(((good.clone(), bad.clone()), repository.commits(good, bad)?))
+        })
+        .collect()
+}
+
+fn plan_record(learned: &Result<Vec<Learned<'_>>, NotLearned>, target: Option<&str>) -> Plan {
+    match learned {
+        Ok(legs) => {
+            let legs: Vec<(String, u64)> = legs
+                .iter()
+                .map(|leg| (hex(&leg.key), leg.totals.tests))
+                .collect();
+            plan::record(Ok(&legs), target)
+        }
+        Err(why) => plan::record(Err(why), target),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Carries out the history record of a plan; every other action stays as it is.
+/// One failure does not stop the others.
+pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
+    let groups = groups(
+        failures(&triage.runs, &triage.history.failures),
+        &triage.history,
+        &triage.facts,
+    );
+    let known = groups.known();
+    let Ok(learned) = learn::learn(&triage.runs, &triage.facts, &known) else {
+        return;
+    };
+    for leg in &learned {
+        let id = format!("record-run:{}", hex(&leg.key));
+        let receipt = match store.absorb(leg) {
+            Ok(Absorbed::New) => Receipt::Done,
+            Ok(Absorbed::Known) => Receipt::AlreadyDone,
+            Err(problem) => Receipt::Failed(chain(&problem)),
+        };
+        for action in triage.plan.actions.iter_mut().filter(|a| a.id == id) {
+            action.receipt = Some(receipt.clone());
+        }
+    }
+}
+
+/// Known failures that an imported run's failures are compared with.
+const IMPORT_SEEDS: usize = 1000;
+
+/// What an import of one run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Legs that were new.
+    pub new: usize,
+    /// Legs that were known already.
+    pub known: usize,
+    /// Results in the new ones.
+    pub results: u64,
+    /// Reports that could not be read in full.
+    pub unusable: Vec<String>,
+}
+
+/// Remembers one earlier run.
+///
+/// # Errors
+/// Where the store cannot be written, or nothing can be learned from the run.
+pub fn import(
+    mut runs: Vec<TestRun>,
+    facts: &RunFacts,
+    store: &mut dyn Store,
+) -> Result<Imported, Problem> {
+    prepare(&mut runs, facts);
+    let mut imported = Imported::default();
+    for run in runs
+        .iter()
+        .filter(|run| run.worst() == Some(IssueLevel::Unusable))
+    {
+        let why = run
+            .issues
+            .iter()
+            .find(|i| i.level == IssueLevel::Unusable)
+            .map_or("", |i| i.message.as_str());
+        imported.unusable.push(format!("{}: {why}", run.path));
+    }
+    let at = facts.at.unwrap_or(Instant::from_unix(0));
+    let anything_failed = runs.iter().any(|run| !run.cases.is_empty());
+    let seeds = if anything_failed {
+        store.known_failures(at, IMPORT_SEEDS)?
+    } else {
+        Vec::new()
+    };
+    let failures = failures(&runs, &seeds);
+    let learned = learn::learn(&runs, facts, &failures.known())
+        .map_err(|why| Problem::failed("the run cannot be imported").because(why))?;
+    for leg in &learned {
+        match store.absorb(leg)? {
+            Absorbed::New => {
+                imported.new += 1;
+                imported.results += leg.totals.tests;
+            }
+            Absorbed::Known => imported.known += 1,
+        }
+    }
+    Ok(imported)
+}
+
+/// A problem and its causes in one line.
+#[must_use]
+pub fn chain(problem: &Problem) -> String {
+    let mut text = problem.headline.clone();
+    let mut cause = std::error::Error::source(problem);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,238 @@
+//! Report files: globs, standard input, reading on all cores.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use rayon::prelude::*;
+
+use crate::error::Problem;
+use crate::ingest::archive;
+use crate::ingest::junit;
+use crate::model::run::TestRun;
+
+/// Files that a glob may find; more is a mistake in the pattern.
+const FILE_LIMIT: usize = 100_000;
+
+/// Reads all reports that `patterns` name, relative to `base`, on all cores.
+/// `done` is called after each file.
+///
+/// A pattern is a path, a folder (all `.xml`, `.xml.gz` and `.zip` below it),
+/// a glob with `*`, `**`, `?`, `[…]` and `{…}`, or `-` for standard input.
+/// A pattern that matches nothing becomes a run with an issue: a report that
+/// is not there must not look like success.
+///
+/// # Errors
+/// A pattern that is not a glob, or standard input asked for twice.
+pub fn read_reports(
+    base: &Path,
+    patterns: &[String],
+    done: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<TestRun>, Problem> {
+    let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut runs = Vec::new();
+    let mut stdin_taken = false;
+    for pattern in patterns {
+        if pattern == "-" {
+            if std::mem::replace(&mut stdin_taken, true) {
+                return Err(Problem::usage("standard input (`-`) can be read only once"));
+            }
+            runs.extend(read_stdin());
+            continue;
+        }
+        let found = expand(base, pattern)?;
+        if found.is_empty() {
+            runs.push(junit::unusable(
+                pattern,
+                "no file matches: check the pattern, and that the tests ran and wrote their report before this step",
+            ));
+        }
+        files.extend(found);
+    }
+    let mut read: Vec<TestRun> = files
+        .into_par_iter()
+        .flat_map_iter(|path| {
+            let label = label(base, &path);
+            let size = path.metadata().map_or(0, |m| m.len());
+            let runs = archive::read(&label, || File::open(&path));
+            done(size);
+            runs
+        })
+        .collect();
+    runs.append(&mut read);
+    Ok(runs)
+}
+
+/// How a file is named in messages: relative to where the user stands.
+fn label(base: &Path, path: &Path) -> String {
+    path.strip_prefix(base)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The files a pattern names, sorted.
+///
+/// # Errors
+/// A pattern that is not a glob.
+pub fn expand(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> {
+    let literal = base.join(pattern);
+    if literal.is_file() {
+        return Ok(vec![literal]);
+    }
+    if literal.is_dir() {
+        return walk(&literal, &|path| is_report(path));
+    }
+    let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+    let first_special = pattern.find(['*', '?', '[', '{']);
+    let Some(special) = first_special else {
+        return Ok(Vec::new());
+    };
+    let glob = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|e| {
+            Problem::usage(format!("`{pattern}` is not a glob"))
+                .because(e)
+                .hint("quote it, and escape `[` and `{` as `[[]` and `[{]`")
+        })?
+        .compile_matcher();
+    let root = pattern[..special]
+        .rfind('/')
+        .map_or("", |at| &pattern[..=at]);
+    let start = base.join(root);
+    if !start.is_dir() {
+        return Ok(Vec::new());
+    }
+    walk(&start, &|path| {
+        let relative = path.strip_prefix(base).unwrap_or(path);
+        glob.is_match(relative) || glob.is_match(path)
+    })
+}
+
+fn is_report(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    [".xml", ".xml.gz", ".zip"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+/// Files below `folder` that `wanted` accepts. Links to folders are not
+/// followed, so that a loop cannot be walked into.
+fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Problem> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    let name = entry.file_name();
+                    if name != ".git" && name != "node_modules" {
+                        open.push(path);
+                    }
+                }
+                Ok(_) if wanted(&path) && path.is_file() => found.push(path),
+                _ => {}
+            }
+        }
+        if found.len() > FILE_LIMIT {
+            return Err(Problem::usage(format!(
+                "more than {FILE_LIMIT} files match below {}",
+                folder.display()
+            ))
+            .hint("use a narrower pattern"));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Standard input: streamed, except for archives, which need seeking and go
+/// through a temporary file.
+fn read_stdin() -> Vec<TestRun> {
+    let mut start = [0_u8; 4];
+    let mut stdin = io::stdin().lock();
+    let mut have = 0;
+    while have < start.len() {
+        match stdin.read(&mut start[have..]) {
+            Ok(0) => break,
+            Ok(n) => have += n,
+            Err(error) => return vec![junit::unusable("-", format!("cannot be read: {error}"))],
+        }
+    }
+    let whole = Cursor::new(start[..have].to_vec()).chain(stdin);
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\x1f\x8b") {
+        return spooled(whole).unwrap_or_else(|error| {
+            vec![junit::unusable("-", format!("cannot be read: {error}"))]
+        });
+    }
+    vec![junit::read("-", whole)]
+}
+
+fn spooled(mut input: impl Read) -> io::Result<Vec<TestRun>> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    io::copy(&mut input, &mut file)?;
+    file.flush()?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(archive::read("-", || file.reopen()))
+}
+
+/// Sizes of the files that `patterns` name, for a progress bar.
+#[must_use]
+pub fn total_size(base: &Path, patterns: &[String]) -> u64 {
+    patterns
+        .iter()
+        .filter_map(|pattern| expand(base, pattern).ok())
+        .flatten()
+        .filter_map(|path| path.metadata().ok())
+        .map(|m| m.len())
+        .sum()
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_text(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path)
+        .map_err(|e| Problem::usage(format!("cannot read {}", path.display())).because(e))
+}
+
+/// Writes a file whole: to a temporary name first, so that no one sees half of it.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let attempt = || -> io::Result<()> {
+        let folder = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        // Devices and pipes are written as they are.
+        if path.exists() && !path.is_file() {
+            return std::fs::write(path, text);
+        }
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    attempt().map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))
+}
+
+/// Opens a file for writing, buffered.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn create(path: &Path) -> Result<io::BufWriter<File>, Problem> {
+    File::create(path)
+        .map(io::BufWriter::new)
+        .map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))
+}

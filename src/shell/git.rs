@@ -1,0 +1,213 @@
+//! A git repository, read through the `git` command.
+//!
+//! Arguments never come from a report: commits are checked to be hexadecimal
+//! before they are handed over, and the repository's own hooks, pagers and
+//! external diff programs are switched off.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::model::change::{Commit, FileChange};
+use crate::model::text::{Untrusted, head};
+use crate::model::time::Instant;
+use crate::ports::Repository;
+
+/// Commits read of one window.
+const COMMITS: usize = 200;
+/// Bytes of patch text read of one window.
+const PATCH: usize = 8 << 20;
+/// Lines kept of one file's removed or added lines.
+const LINES: usize = 2000;
+/// Bytes kept of one line.
+const LINE: usize = 400;
+
+/// A repository on disk.
+#[derive(Clone, Debug)]
+pub struct Git {
+    folder: PathBuf,
+}
+
+impl Git {
+    /// The repository at or above `folder`; `None` where there is none, or no git.
+    #[must_use]
+    pub fn find(folder: &Path) -> Option<Self> {
+        let git = Self {
+            folder: folder.to_owned(),
+        };
+        git.run(&["rev-parse", "--git-dir"]).map(|_| git)
+    }
+
+    /// The commit that is checked out.
+    #[must_use]
+    pub fn head(&self) -> Option<String> {
+        self.run(&["rev-parse", "--verify", "--quiet", "HEAD"])
+            .map(|s| s.trim().to_owned())
+            .filter(|s| is_hash(s))
+    }
+
+    /// The branch that is checked out.
+    #[must_use]
+    pub fn branch(&self) -> Option<String> {
+        self.run(&["symbolic-ref", "--quiet", "--short", "HEAD"])
+            .map(|s| s.trim().to_owned())
+            .filter(|s| !s.is_empty())
+    }
+
+    fn run(&self, arguments: &[&str]) -> Option<String> {
+        let mut child = Command::new("git")
+            .arg("-C")
+            .arg(&self.folder)
+            .args([
+                "-c",
+                "core.fsmonitor=false",
+                "-c",
+                "core.hooksPath=/dev/null",
+                "-c",
+                "core.quotePath=false",
+                "--no-pager",
+            ])
+            .args(arguments)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C")
+            .env_remove("GIT_EXTERNAL_DIFF")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut out = Vec::new();
+        let stdout = child.stdout.take()?;
+        let read =
+            std::io::Read::read_to_end(&mut std::io::Read::take(stdout, PATCH as u64), &mut out);
+        if out.len() >= PATCH {
+            // Enough: what is beyond the bound is not looked at.
+            let _ = child.kill();
+            let _ = child.wait();
+        } else if read.is_err() || !child.wait().ok()?.success() {
+            return None;
+        }
+        Some(String::from_utf8_lossy(&out).into_owned())
+    }
+
+    fn knows(&self, commit: &str) -> bool {
+        is_hash(commit)
+            && self
+                .run(&["cat-file", "-e", &format!("{commit}^{{commit}}")])
+                .is_some()
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    (4..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+impl Repository for Git {
+    fn commits(&self, good: &str, bad: &str) -> Option<Vec<Commit>> {
+        if !self.knows(good) || !self.knows(bad) {
+            return None;
+        }
+        let range = format!("{good}..{bad}");
+        let most = format!("-n{COMMITS}");
+        let log = self.run(&[
+            "log",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--find-renames",
+            "-U0",
+            "-p",
+            &most,
+            "--format=%x01%H%x02%at%x02%an%x02%s",
+            &range,
+            "--",
+        ])?;
+        Some(parse_log(&log))
+    }
+}
+
+/// Reads `git log -p -U0` with the format above.
+fn parse_log(log: &str) -> Vec<Commit> {
+    log.split('\u{1}')
+        .skip(1)
+        .filter_map(parse_commit)
+        .collect()
+}
+
+fn parse_commit(text: &str) -> Option<Commit> {
+    let (head_line, patch) = text.split_once('\n').unwrap_or((text, ""));
+    let mut fields = head_line.splitn(4, '\u{2}');
+    let sha = fields.next()?.to_owned();
+    let at = Instant::from_unix(fields.next()?.parse().ok()?);
+    let author = Untrusted::bounded(fields.next()?, 200);
+    let subject = Untrusted::bounded(fields.next().unwrap_or(""), 300);
+    Some(Commit {
+        sha,
+        at,
+        author,
+        subject,
+        files: parse_patch(patch),
+    })
+}
+
+fn parse_patch(patch: &str) -> Vec<FileChange> {
+    let mut files: Vec<FileChange> = Vec::new();
+    let mut in_hunk = false;
+    for line in patch.lines() {
+        if let Some(names) = line.strip_prefix("diff --git ") {
+            in_hunk = false;
+            let path = names.rsplit_once(" b/").map_or(names, |(_, path)| path);
+            files.push(FileChange {
+                path: path.to_owned(),
+                ..FileChange::default()
+            });
+            continue;
+        }
+        let Some(file) = files.last_mut() else {
+            continue;
+        };
+        if line.starts_with("@@") {
+            in_hunk = true;
+        } else if !in_hunk {
+            if let Some(from) = line.strip_prefix("rename from ") {
+                file.renamed_from = Some(from.to_owned());
+            } else if let Some(path) = line.strip_prefix("+++ b/") {
+                path.trim_end_matches('\t').clone_into(&mut file.path);
+            }
+        } else if let Some(added) = line.strip_prefix('+') {
+            keep(&mut file.added, added);
+        } else if let Some(removed) = line.strip_prefix('-') {
+            keep(&mut file.removed, removed);
+        }
+    }
+    files
+}
+
+fn keep(lines: &mut Vec<String>, line: &str) {
+    if lines.len() < LINES && !line.trim().is_empty() {
+        lines.push(head(line, LINE).to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_read() {
+        let log = "\u{1}abc1\u{2}1700000000\u{2}Ann\u{2}Fix -- things\n\ndiff --git a/src/x.py b/src/x.py\nindex 1..2 100644\n--- a/src/x.py\n+++ b/src/x.py\n@@ -1 +1 @@\n-old = 1\n+new = 2\n+++ odd\ndiff --git a/old.txt b/new.txt\nsimilarity index 100%\nrename from old.txt\nrename to new.txt\n\u{1}abc2\u{2}1700000001\u{2}Bob\u{2}Merge\n";
+        let commits = parse_log(log);
+        assert_eq!(commits.len(), 2);
+        assert_eq!(commits[0].files[0].removed, ["old = 1"]);
+        assert_eq!(commits[0].files[0].added, ["new = 2", "++ odd"]);
+        assert_eq!(commits[0].files[1].renamed_from.as_deref(), Some("old.txt"));
+        assert_eq!(commits[0].files[1].path, "new.txt");
+        assert!(commits[1].files.is_empty());
+    }
+
+    #[test]
+    fn only_hashes_reach_git() {
+        assert!(
+            is_hash("deadbeef") && !is_hash("--output=x") && !is_hash("HEAD") && !is_hash("abc")
+        );
+    }
+}

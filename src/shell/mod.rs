@@ -1,0 +1,15 @@
+//! The world: files, clock, environment, processes, git, SQLite, the terminal.
+//! Nothing in here judges.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "effects live here; everywhere else they are banned"
+)]
+
+pub mod demo;
+pub mod files;
+pub mod git;
+pub mod progress;
+pub mod store;
+pub mod surroundings;

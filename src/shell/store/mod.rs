@@ -1,0 +1,3 @@
+//! Stores of history.
+
+pub mod sqlite;
