@@ -1,6 +1,142 @@
-//! placeholder
-use crate::error::Problem;
-use std::path::Path;
-pub fn run(_dir: Option<&Path>, _colour: bool) -> Result<u8, Problem> {
-    Ok(0)
+//! `testmedic demo`: a small HTTP API with a pytest suite, its git history made
+//! anew on this machine, and the reports of its real test runs. Imports the
+//! past, judges the present, prints the report.
+//!
+//! `fixtures/demo/record.py` wrote the bundle.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use zip::ZipArchive;
+
+use crate::cli::say;
+use crate::error::{Problem, exit};
+use crate::history::manifest;
+use crate::model::run::RunFacts;
+use crate::model::time::Instant;
+use crate::ports::{Repository, Store};
+use crate::report::json::{Origin, report};
+use crate::report::terminal::Look;
+use crate::report::{plural, summary, terminal};
+use crate::run::{self, Inputs};
+use crate::shell::git::Git;
+use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::{files, progress, surroundings};
+
+/// The API's history, as `git fast-export` writes it.
+const REPOSITORY: &[u8] = include_bytes!("../../fixtures/demo/repository.fi");
+/// The reports of its runs, and their manifest.
+const RUNS: &[u8] = include_bytes!("../../fixtures/demo/runs.zip");
+
+/// Runs the demo in `dir`, or in a new temporary folder.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
+    let folder = folder(dir)?;
+    let runs = folder.join("runs");
+    let made = make_repository(&folder.join("shop"));
+    unpack(&runs)?;
+    let history = folder.join("history.db");
+    let mut store = SqliteStore::open(&history)?;
+    let imported = import(&runs, &mut store)?;
+    let shop = folder.join("shop");
+    say(&format!(
+        "A small HTTP API with a pytest suite, and what its CI wrote:\n  repository  {}\n  reports     {}\n  history     {}, {} imported\n\n",
+        made.as_ref().map_or_else(|| "not made: git is not installed, so no suspects".to_owned(), |_| shop.display().to_string()),
+        runs.display(),
+        history.display(),
+        plural(imported, "run"),
+    ))?;
+    let present = runs.join("present.xml");
+    let facts = RunFacts {
+        commit: made.as_ref().and_then(Git::head),
+        branch: Some("main".to_owned()),
+        at: Some(Instant::from_unix(1_775_710_000)),
+        run: Some("129".to_owned()),
+        attempt: 1,
+        variant: None,
+    };
+    let found = run::triage(Inputs {
+        runs: files::read_reports(&folder, &[present.to_string_lossy().into_owned()], &|_| {})?,
+        facts,
+        now: surroundings::now(),
+        store: Some(&store as &dyn Store),
+        repository: made.as_ref().map(|g| g as &dyn Repository),
+        record_to: Some(history.display().to_string()),
+    });
+    say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
+    let json = serde_json::to_string_pretty(&report(&found, &Origin::default()))
+        .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
+    files::write(&folder.join("report.json"), &(json + "\n"))?;
+    files::write(&folder.join("summary.md"), &summary::render(&found))?;
+    say(&format!(
+        "\nThe same as JSON and Markdown: {0}/report.json, {0}/summary.md\nLook into the past of a test:  testmedic history show test_user_has_email --history {0}/history.db\n",
+        folder.display()
+    ))?;
+    Ok(exit::DONE)
+}
+
+/// A folder to work in: the one given, which must be new or empty, or a temporary one that stays.
+fn folder(dir: Option<&Path>) -> Result<PathBuf, Problem> {
+    let Some(dir) = dir else {
+        return tempfile::Builder::new()
+            .prefix("testmedic-demo-")
+            .tempdir()
+            .map(tempfile::TempDir::keep)
+            .map_err(|e| Problem::failed("cannot make a temporary folder").because(e).hint("pass one with --dir"));
+    };
+    let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        return Err(Problem::usage(format!("{} is not empty", dir.display())).hint("pass a folder that does not exist yet"));
+    }
+    std::fs::create_dir_all(dir)
+        .and_then(|()| dir.canonicalize())
+        .map_err(|e| Problem::failed(format!("cannot make {}", dir.display())).because(e))
+}
+
+/// Makes the API's repository with its commits; `None` where git is missing.
+fn make_repository(path: &Path) -> Option<Git> {
+    let git = |arguments: &[&str], input: &[u8]| -> Option<()> {
+        let mut child = Command::new("git")
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        child.stdin.take()?.write_all(input).ok()?;
+        child.wait().ok()?.success().then_some(())
+    };
+    let shown = path.to_str()?;
+    git(&["init", "--quiet", "--initial-branch=main", shown], b"")?;
+    git(&["-C", shown, "fast-import", "--quiet"], REPOSITORY)?;
+    git(&["-C", shown, "reset", "--quiet", "--hard", "main"], b"")?;
+    Git::find(path)
+}
+
+fn unpack(into: &Path) -> Result<(), Problem> {
+    let attempt = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        std::fs::create_dir_all(into)?;
+        ZipArchive::new(Cursor::new(RUNS))?.extract(into)?;
+        Ok(())
+    };
+    attempt().map_err(|e| Problem::failed(format!("cannot write into {}", into.display())).because(e))
+}
+
+fn import(runs: &Path, store: &mut SqliteStore) -> Result<u64, Problem> {
+    let text = files::read_text(&runs.join("manifest.jsonl"))?;
+    let entries = manifest::parse(&text).map_err(|e| Problem::failed("the bundled manifest is broken").because(e))?;
+    let bar = progress::bar(entries.len() as u64, "importing", false);
+    let mut imported = 0;
+    for entry in &entries {
+        let reports = files::read_reports(runs, &entry.reports, &|_| {})?;
+        imported += run::import(reports, &entry.facts(), store)?.new as u64;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(imported)
 }
