@@ -17,11 +17,8 @@ fn main() {
         return;
     }
     let large = std::env::args().any(|a| a == "--large");
-    let sizes: &[(&str, u64)] = if large {
-        &[("100 MB", 100_000_000), ("1 GB", 1_000_000_000)]
-    } else {
-        &[("100 MB", 100_000_000)]
-    };
+    let sizes: &[(&str, u64)] =
+        if large { &[("100 MB", 100_000_000), ("1 GB", 1_000_000_000)] } else { &[("100 MB", 100_000_000)] };
     for (name, bytes) in sizes {
         compare(name, *bytes);
     }
@@ -41,27 +38,12 @@ fn compare(name: &str, bytes: u64) {
     assert_eq!(ours.count, cases, "every case is read");
     row("ingest (bytes → cases with identities)", ours, bare, bytes);
     //row("ingest + verdict (no history)", measure("verdict", &[&path], runs), bare, bytes);
-    row(
-        "way (a): stream + junit-parser for cases that did not pass",
-        measure("way-a", &[&path], runs),
-        bare,
-        bytes,
-    );
-    let peer = measure(
-        "junit-parser",
-        &[&path],
-        if bytes > 500_000_000 { 1 } else { runs },
-    );
+    row("way (a): stream + junit-parser for cases that did not pass", measure("way-a", &[&path], runs), bare, bytes);
+    let peer = measure("junit-parser", &[&path], if bytes > 500_000_000 { 1 } else { runs });
     row("junit-parser", peer, bare, bytes);
-    println!(
-        "\ningest is {:.1} × as fast as junit-parser",
-        peer.seconds / ours.seconds
-    );
+    println!("\ningest is {:.1} × as fast as junit-parser", peer.seconds / ours.seconds);
     let bound = 64.0 + 120.0 * cases as f64 / 1e6;
-    println!(
-        "memory bound for {cases} cases: {bound:.0} MB, ingest used {:.0} MB",
-        ours.peak_mb
-    );
+    println!("memory bound for {cases} cases: {bound:.0} MB, ingest used {:.0} MB", ours.peak_mb);
 }
 
 fn row(name: &str, cost: Cost, bare: Cost, bytes: u64) {
@@ -95,9 +77,7 @@ fn bare<R: Read>(input: BufReader<R>) -> u64 {
     loop {
         match reader.read_event_into(&mut buffer).expect("well-formed") {
             Event::Eof => return count,
-            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "testcase" => {
-                count += 1
-            }
+            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "testcase" => count += 1,
             _ => {}
         }
         buffer.clear();
@@ -128,9 +108,7 @@ fn way_a<R: Read>(input: BufReader<R>) -> u64 {
         }
         if ends && let Some(writer) = case.take() {
             let mut xml = writer.into_inner();
-            if memchr::memmem::find(&xml, b"<failure").is_some()
-                || memchr::memmem::find(&xml, b"<error").is_some()
-            {
+            if memchr::memmem::find(&xml, b"<failure").is_some() || memchr::memmem::find(&xml, b"<error").is_some() {
                 xml.extend_from_slice(b"</testsuite>");
                 let suites = junit_parser::from_reader(&xml[..]).expect("well-formed");
                 failed += suites.suites.len() as u64;

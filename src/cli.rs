@@ -58,7 +58,7 @@ pub enum Colour {
 /// Which history.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArg {
-    /// The history: a SQLite file, or `none`
+    /// The history: a `SQLite` file, or `none`
     #[arg(long, env = "TESTMEDIC_HISTORY", default_value = HISTORY, value_name = "SOURCE")]
     pub history: String,
 }
@@ -81,19 +81,19 @@ impl HistoryArg {
 /// Facts about the present run.
 #[derive(Clone, Debug, Args)]
 pub struct FactArgs {
-    /// Commit the tests ran on [default: $GITHUB_SHA, else HEAD of --repo]
+    /// Commit the tests ran on [default: $`GITHUB_SHA`, else HEAD of --repo]
     #[arg(long, visible_alias = "commit", value_name = "REV")]
     pub head: Option<String>,
-    /// Branch they ran on [default: $GITHUB_HEAD_REF or $GITHUB_REF_NAME, else that of --repo]
+    /// Branch they ran on [default: $`GITHUB_HEAD_REF` or $`GITHUB_REF_NAME`, else that of --repo]
     #[arg(long, value_name = "NAME")]
     pub branch: Option<String>,
     /// When they ran [default: now]
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Instant>,
-    /// The CI system's number for the run [default: $GITHUB_RUN_ID]
+    /// The CI system's number for the run [default: $`GITHUB_RUN_ID`]
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
-    /// Which attempt of that run [default: $GITHUB_RUN_ATTEMPT, else 1]
+    /// Which attempt of that run [default: $`GITHUB_RUN_ATTEMPT`, else 1]
     #[arg(long, value_name = "N")]
     pub attempt: Option<u32>,
     /// Matrix leg (job, system, version) the run belongs to
@@ -107,16 +107,8 @@ impl FactArgs {
     pub fn facts(&self, repository: Option<&Git>) -> RunFacts {
         let around = surroundings::facts();
         RunFacts {
-            commit: self
-                .head
-                .clone()
-                .or(around.commit)
-                .or_else(|| repository.and_then(Git::head)),
-            branch: self
-                .branch
-                .clone()
-                .or(around.branch)
-                .or_else(|| repository.and_then(Git::branch)),
+            commit: self.head.clone().or(around.commit).or_else(|| repository.and_then(Git::head)),
+            branch: self.branch.clone().or(around.branch).or_else(|| repository.and_then(Git::branch)),
             at: self.at,
             run: self.run.clone().or(around.run),
             attempt: self.attempt.unwrap_or(around.attempt.max(1)),
@@ -129,13 +121,7 @@ impl FactArgs {
 #[derive(Clone, Debug, Args)]
 pub struct TriageArgs {
     /// Reports: files, folders, globs, .xml, .xml.gz, .zip, or `-` for standard input (repeatable)
-    #[arg(
-        long,
-        required = true,
-        env = "TESTMEDIC_JUNIT",
-        value_name = "GLOB",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, required = true, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
     pub junit: Vec<String>,
     #[command(flatten)]
     pub facts: FactArgs,
@@ -157,13 +143,7 @@ pub struct TriageArgs {
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// When to exit with 1
-    #[arg(
-        long,
-        env = "TESTMEDIC_FAIL_ON",
-        value_enum,
-        default_value_t,
-        value_name = "WHEN"
-    )]
+    #[arg(long, env = "TESTMEDIC_FAIL_ON", value_enum, default_value_t, value_name = "WHEN")]
     pub fail_on: crate::report::FailOn,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
@@ -187,47 +167,22 @@ pub enum HistoryCommand {
 #[derive(Clone, Debug, Args)]
 pub struct ImportArgs {
     /// Reports of one run: files, folders, globs, .xml, .xml.gz, .zip, or `-` (repeatable)
-    #[arg(
-        long,
-        value_name = "GLOB",
-        required_unless_present = "manifest",
-        conflicts_with = "manifest"
-    )]
+    #[arg(long, value_name = "GLOB", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub junit: Vec<String>,
     /// Commit the tests ran on
-    #[arg(
-        long,
-        value_name = "SHA",
-        required_unless_present = "manifest",
-        conflicts_with = "manifest"
-    )]
+    #[arg(long, value_name = "SHA", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub commit: Option<String>,
     /// Branch they ran on
-    #[arg(
-        long,
-        value_name = "NAME",
-        required_unless_present = "manifest",
-        conflicts_with = "manifest"
-    )]
+    #[arg(long, value_name = "NAME", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub branch: Option<String>,
     /// When they ran
-    #[arg(
-        long,
-        value_name = "RFC3339",
-        required_unless_present = "manifest",
-        conflicts_with = "manifest"
-    )]
+    #[arg(long, value_name = "RFC3339", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub at: Option<Instant>,
     /// The CI system's number for the run
     #[arg(long, value_name = "ID", conflicts_with = "manifest")]
     pub run: Option<String>,
     /// Which attempt of that run
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1,
-        conflicts_with = "manifest"
-    )]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "manifest")]
     pub attempt: u32,
     /// Matrix leg
     #[arg(long, value_name = "NAME", conflicts_with = "manifest")]

@@ -49,22 +49,12 @@ pub struct Problem {
 impl Problem {
     /// A wrong command line or configuration.
     pub fn usage(headline: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Usage,
-            headline: headline.into(),
-            cause: None,
-            hints: Vec::new(),
-        }
+        Self { kind: Kind::Usage, headline: headline.into(), cause: None, hints: Vec::new() }
     }
 
     /// A job that could not be done.
     pub fn failed(headline: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Failed,
-            headline: headline.into(),
-            cause: None,
-            hints: Vec::new(),
-        }
+        Self { kind: Kind::Failed, headline: headline.into(), cause: None, hints: Vec::new() }
     }
 
     /// Adds the cause.

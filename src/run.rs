@@ -52,20 +52,10 @@ pub struct Triage {
 /// repository costs evidence and is noted.
 #[must_use]
 pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs {
-        mut runs,
-        facts,
-        now,
-        store,
-        repository,
-        record_to,
-    } = inputs;
+    let Inputs { mut runs, facts, now, store, repository, record_to } = inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.unwrap_or(now);
-    let facts = RunFacts {
-        at: Some(at),
-        ..facts
-    };
+    let facts = RunFacts { at: Some(at), ..facts };
     let mut notes = Vec::new();
     let history = recall(&runs, &facts, at, store, &mut notes);
     let groups = groups(failures(&runs, &history.failures), &history, &facts);
@@ -78,16 +68,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     runs.iter().for_each(|run| totals.add(&run.totals));
     drop(learned);
     drop(groups);
-    Triage {
-        runs,
-        facts,
-        at,
-        totals,
-        diagnoses,
-        history,
-        plan,
-        notes,
-    }
+    Triage { runs, facts, at, totals, diagnoses, history, plan, notes }
 }
 
 /// Puts the attempts of retry files together and names the matrix legs.
@@ -121,19 +102,14 @@ fn changes(windows: &[(String, String)], repository: Option<&dyn Repository>) ->
     };
     windows
         .iter()
-        .filter_map(|(good, bad)| {
-            Some(((good.clone(), bad.clone()), repository.commits(good, bad)?))
-        })
+        .filter_map(|(good, bad)| Some(((good.clone(), bad.clone()), repository.commits(good, bad)?)))
         .collect()
 }
 
 fn plan_record(learned: &Result<Vec<Learned<'_>>, NotLearned>, target: Option<&str>) -> Plan {
     match learned {
         Ok(legs) => {
-            let legs: Vec<(String, u64)> = legs
-                .iter()
-                .map(|leg| (hex(&leg.key), leg.totals.tests))
-                .collect();
+            let legs: Vec<(String, u64)> = legs.iter().map(|leg| (hex(&leg.key), leg.totals.tests)).collect();
             plan::record(Ok(&legs), target)
         }
         Err(why) => plan::record(Err(why), target),
@@ -147,11 +123,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Carries out the history record of a plan; every other action stays as it is.
 /// One failure does not stop the others.
 pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
-    let groups = groups(
-        failures(&triage.runs, &triage.history.failures),
-        &triage.history,
-        &triage.facts,
-    );
+    let groups = groups(failures(&triage.runs, &triage.history.failures), &triage.history, &triage.facts);
     let known = groups.known();
     let Ok(learned) = learn::learn(&triage.runs, &triage.facts, &known) else {
         return;
@@ -189,31 +161,16 @@ pub struct Imported {
 ///
 /// # Errors
 /// Where the store cannot be written, or nothing can be learned from the run.
-pub fn import(
-    mut runs: Vec<TestRun>,
-    facts: &RunFacts,
-    store: &mut dyn Store,
-) -> Result<Imported, Problem> {
+pub fn import(mut runs: Vec<TestRun>, facts: &RunFacts, store: &mut dyn Store) -> Result<Imported, Problem> {
     prepare(&mut runs, facts);
     let mut imported = Imported::default();
-    for run in runs
-        .iter()
-        .filter(|run| run.worst() == Some(IssueLevel::Unusable))
-    {
-        let why = run
-            .issues
-            .iter()
-            .find(|i| i.level == IssueLevel::Unusable)
-            .map_or("", |i| i.message.as_str());
+    for run in runs.iter().filter(|run| run.worst() == Some(IssueLevel::Unusable)) {
+        let why = run.issues.iter().find(|i| i.level == IssueLevel::Unusable).map_or("", |i| i.message.as_str());
         imported.unusable.push(format!("{}: {why}", run.path));
     }
     let at = facts.at.unwrap_or(Instant::from_unix(0));
     let anything_failed = runs.iter().any(|run| !run.cases.is_empty());
-    let seeds = if anything_failed {
-        store.known_failures(at, IMPORT_SEEDS)?
-    } else {
-        Vec::new()
-    };
+    let seeds = if anything_failed { store.known_failures(at, IMPORT_SEEDS)? } else { Vec::new() };
     let failures = failures(&runs, &seeds);
     let learned = learn::learn(&runs, facts, &failures.known())
         .map_err(|why| Problem::failed("the run cannot be imported").because(why))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// Writes a JUnit report of about `bytes` bytes and tells how many cases are in it.
+/// Writes a `JUnit` report of about `bytes` bytes and tells how many cases are in it.
 /// Around 370 bytes a case; 1 in 200 fails with a stack trace, 1 in 50 is skipped,
 /// 2 in 5 have a property and print something.
 pub fn write_report(path: &Path, bytes: u64) -> u64 {
@@ -90,27 +90,12 @@ pub fn measure(stage: &str, args: &[&str], runs: usize) -> Cost {
 
 fn child(stage: &str, args: &[&str]) -> Cost {
     let exe = std::env::current_exe().expect("this bench");
-    let output = Command::new(exe)
-        .arg("--stage")
-        .arg(stage)
-        .args(args)
-        .output()
-        .expect("this bench again");
-    assert!(
-        output.status.success(),
-        "{stage}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(exe).arg("--stage").arg(stage).args(args).output().expect("this bench again");
+    assert!(output.status.success(), "{stage}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut fields = text
-        .split_whitespace()
-        .map(|f| f.parse::<f64>().expect("a number"));
+    let mut fields = text.split_whitespace().map(|f| f.parse::<f64>().expect("a number"));
     let mut next = || fields.next().expect("three numbers");
-    Cost {
-        seconds: next(),
-        peak_mb: next(),
-        count: next() as u64,
-    }
+    Cost { seconds: next(), peak_mb: next(), count: next() as u64 }
 }
 
 /// In a child: runs `work` and reports to the parent. True if this process is a child.
@@ -129,8 +114,5 @@ pub fn serve(work: impl Fn(&str, &[String]) -> u64) -> bool {
 pub fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmHWM:"));
-    line.and_then(|l| l.split_whitespace().nth(1))
-        .and_then(|kb| kb.parse::<f64>().ok())
-        .unwrap_or(0.0)
-        / 1024.0
+    line.and_then(|l| l.split_whitespace().nth(1)).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }

@@ -18,8 +18,7 @@ use crate::shell::store::sqlite::{Shown, ShownResult, SqliteStore};
 use crate::shell::{files, progress, surroundings};
 
 fn path_of(arg: &HistoryArg) -> Result<PathBuf, Problem> {
-    arg.path()?
-        .ok_or_else(|| Problem::usage("`--history none` leaves nothing to work on"))
+    arg.path()?.ok_or_else(|| Problem::usage("`--history none` leaves nothing to work on"))
 }
 
 fn existing(arg: &HistoryArg) -> Result<SqliteStore, Problem> {
@@ -47,9 +46,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<u8, Problem> {
                 sum.results += one.results;
                 sum.unusable.extend(one.unusable);
             }
-            Err(problem) => {
-                failed.push(format!("{}: {}", reports.join(", "), run::chain(&problem)))
-            }
+            Err(problem) => failed.push(format!("{}: {}", reports.join(", "), run::chain(&problem))),
         }
         bar.inc(1);
     }
@@ -64,20 +61,13 @@ pub(super) fn import(args: &ImportArgs) -> Result<u8, Problem> {
         let _ = write!(
             out,
             "; {} known already",
-            if sum.known == 1 {
-                "1 was".to_owned()
-            } else {
-                format!("{} were", grouped(sum.known as u64))
-            }
+            if sum.known == 1 { "1 was".to_owned() } else { format!("{} were", grouped(sum.known as u64)) }
         );
     }
     say(&(out + "\n"))?;
     let trouble = !failed.is_empty() || !sum.unusable.is_empty();
-    for text in failed
-        .iter()
-        .map(|t| ("not imported", t))
-        .chain(sum.unusable.iter().map(|t| ("unreadable", t)))
-        .take(20)
+    for text in
+        failed.iter().map(|t| ("not imported", t)).chain(sum.unusable.iter().map(|t| ("unreadable", t))).take(20)
     {
         say(&format!("{}  {}\n", text.0, line(text.1, 400)))?;
     }
@@ -105,10 +95,7 @@ fn jobs(args: &ImportArgs) -> Result<Vec<Job>, Problem> {
         )
     })?;
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
-    Ok(entries
-        .into_iter()
-        .map(|e| (base.clone(), e.reports.clone(), e.facts()))
-        .collect())
+    Ok(entries.into_iter().map(|e| (base.clone(), e.reports.clone(), e.facts())).collect())
 }
 
 /// The timeline of one test, or the names of those that match.
@@ -116,28 +103,16 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
     let store = existing(&args.history)?;
     let found = store.show(&args.test, 21)?;
     match found.as_slice() {
-        [] => Err(
-            Problem::usage(format!("no test matches `{}`", line(&args.test, 100)))
-                .hint("use a part of its name, or its id from report.json"),
-        ),
+        [] => Err(Problem::usage(format!("no test matches `{}`", line(&args.test, 100)))
+            .hint("use a part of its name, or its id from report.json")),
         [test] => say(&timeline(test, args.last, colour)).map(|()| exit::DONE),
         many => {
             let mut out = format!(
                 "{} match; which one?\n",
-                if many.len() > 20 {
-                    "more than 20 tests".to_owned()
-                } else {
-                    plural(many.len() as u64, "test")
-                }
+                if many.len() > 20 { "more than 20 tests".to_owned() } else { plural(many.len() as u64, "test") }
             );
             for test in many.iter().take(20) {
-                let _ = writeln!(
-                    out,
-                    "  {}  {} {}",
-                    test.id,
-                    line(&test.class, 80),
-                    line(&test.name, 120)
-                );
+                let _ = writeln!(out, "  {}  {} {}", test.id, line(&test.class, 80), line(&test.name, 120));
             }
             say(&out).map(|()| exit::DONE)
         }
@@ -145,34 +120,17 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
 }
 
 fn timeline(test: &Shown, last: usize, colour: bool) -> String {
-    let mut out = format!(
-        "{} {}\n{}\n",
-        line(&test.class, 100),
-        line(&test.name, 160),
-        test.id
-    );
+    let mut out = format!("{} {}\n{}\n", line(&test.class, 100), line(&test.name, 160), test.id);
     if let Some(alias) = &test.alias {
         let _ = writeln!(out, "{}", line(alias, 200));
     }
-    let ran = test
-        .results
-        .iter()
-        .filter(|r| r.outcome != Outcome::Skipped)
-        .count();
+    let ran = test.results.iter().filter(|r| r.outcome != Outcome::Skipped).count();
     let bad = test.results.iter().filter(|r| r.outcome.is_bad()).count();
     let flaky = test.results.iter().filter(|r| r.flaky).count();
-    let _ = writeln!(
-        out,
-        "{}, {bad} failed, {flaky} flaky\n",
-        plural(ran as u64, "run")
-    );
+    let _ = writeln!(out, "{}, {bad} failed, {flaky} flaky\n", plural(ran as u64, "run"));
     let hidden = test.results.len().saturating_sub(last);
     if hidden > 0 {
-        let _ = writeln!(
-            out,
-            "  {} not shown (--last)",
-            plural(hidden as u64, "earlier result")
-        );
+        let _ = writeln!(out, "  {} not shown (--last)", plural(hidden as u64, "earlier result"));
     }
     for result in test.results.iter().skip(hidden) {
         out.push_str(&row(result, colour));
@@ -181,11 +139,7 @@ fn timeline(test: &Shown, last: usize, colour: bool) -> String {
 }
 
 fn row(result: &ShownResult, colour: bool) -> String {
-    let word = if result.flaky {
-        "flaky"
-    } else {
-        result.outcome.word()
-    };
+    let word = if result.flaky { "flaky" } else { result.outcome.word() };
     let code = match (result.outcome, result.flaky) {
         _ if !colour => "",
         (Outcome::Passed, false) => "\u{1b}[32m",
@@ -195,22 +149,14 @@ fn row(result: &ShownResult, colour: bool) -> String {
     };
     let reset = if colour { "\u{1b}[0m" } else { "" };
     let run = &result.run;
-    let mut text = format!(
-        "  {}  {:9}  {code}{word:7}{reset}  {}",
-        run.at.minute(),
-        short(&run.commit),
-        line(&run.branch, 30)
-    );
+    let mut text =
+        format!("  {}  {:9}  {code}{word:7}{reset}  {}", run.at.minute(), short(&run.commit), line(&run.branch, 30));
     if let Some(number) = &run.run {
         let _ = write!(
             text,
             "  run {}{}",
             line(number, 30),
-            if run.attempt > 1 {
-                format!(".{}", run.attempt)
-            } else {
-                String::new()
-            }
+            if run.attempt > 1 { format!(".{}", run.attempt) } else { String::new() }
         );
     }
     if let Some(variant) = &run.variant {
@@ -273,8 +219,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8, Problem> {
                 flaky: result.flaky,
                 fingerprint: result.fingerprint.as_deref(),
             };
-            let text = serde_json::to_string(&row)
-                .map_err(|e| Problem::failed("cannot write JSON").because(e))?;
+            let text = serde_json::to_string(&row).map_err(|e| Problem::failed("cannot write JSON").because(e))?;
             match writeln!(out, "{text}") {
                 Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => closed = true,
                 Err(e) => {
@@ -294,10 +239,6 @@ pub(super) fn prune(args: &PruneArgs) -> Result<u8, Problem> {
     let now = args.now.unwrap_or_else(surroundings::now);
     let before = Instant::from_unix(now.unix() - i64::from(args.keep_days) * 86_400);
     let gone = store.prune(before)?;
-    say(&format!(
-        "forgot {} from before {}\n",
-        plural(gone as u64, "run"),
-        before.date()
-    ))?;
+    say(&format!("forgot {} from before {}\n", plural(gone as u64, "run"), before.date()))?;
     Ok(exit::DONE)
 }

@@ -18,11 +18,7 @@ pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
     let history = args.history.path()?;
     let git = Git::find(&args.repo);
     let facts = args.facts.facts(git.as_ref());
-    let bar = progress::bar(
-        files::total_size(Path::new(""), &args.junit),
-        "reading",
-        true,
-    );
+    let bar = progress::bar(files::total_size(Path::new(""), &args.junit), "reading", true);
     let runs = files::read_reports(Path::new(""), &args.junit, &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     let mut notes = Vec::new();
@@ -53,13 +49,7 @@ pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
         run::apply_record(&mut found, &mut store);
     }
     write_reports(args, &found)?;
-    say(&terminal::render(
-        &found,
-        Look {
-            colour,
-            width: surroundings::width(),
-        },
-    ))?;
+    say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
     Ok(exit_code(&found, args.fail_on))
 }
 
@@ -68,9 +58,7 @@ fn write_reports(args: &TriageArgs, found: &Triage) -> Result<(), Problem> {
         let origin = Origin {
             repository: surroundings::variable("GITHUB_REPOSITORY"),
             base: args.base.clone(),
-            pull: surroundings::variable("GITHUB_REF")
-                .as_deref()
-                .and_then(pull_number),
+            pull: surroundings::variable("GITHUB_REF").as_deref().and_then(pull_number),
         };
         let text = serde_json::to_string_pretty(&report(found, &origin))
             .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
@@ -84,10 +72,5 @@ fn write_reports(args: &TriageArgs, found: &Triage) -> Result<(), Problem> {
 
 /// The number in `refs/pull/12/merge`.
 fn pull_number(reference: &str) -> Option<u64> {
-    reference
-        .strip_prefix("refs/pull/")?
-        .split('/')
-        .next()?
-        .parse()
-        .ok()
+    reference.strip_prefix("refs/pull/")?.split('/').next()?.parse().ok()
 }

@@ -26,10 +26,7 @@ pub struct ChangePoint {
 pub fn latest(bad: &[bool]) -> Option<ChangePoint> {
     let best = split(bad)?;
     match latest(&bad[best.at..]) {
-        Some(later) => Some(ChangePoint {
-            at: best.at + later.at,
-            ..later
-        }),
+        Some(later) => Some(ChangePoint { at: best.at + later.at, ..later }),
         None => Some(best),
     }
 }
@@ -47,15 +44,9 @@ fn split(bad: &[bool]) -> Option<ChangePoint> {
             // A boundary between equal neighbours is never the likeliest.
             continue;
         }
-        let gain =
-            log_likelihood(before, at) + log_likelihood(total - before, n - at) - whole + THRESHOLD;
+        let gain = log_likelihood(before, at) + log_likelihood(total - before, n - at) - whole + THRESHOLD;
         if gain > 0.0 && best.is_none_or(|b| gain > b.gain) {
-            best = Some(ChangePoint {
-                at,
-                gain,
-                before: (before, at),
-                after: (total - before, n - at),
-            });
+            best = Some(ChangePoint { at, gain, before: (before, at), after: (total - before, n - at) });
         }
     }
     best
@@ -65,8 +56,7 @@ fn split(bad: &[bool]) -> Option<ChangePoint> {
 fn log_likelihood(x: usize, n: usize) -> f64 {
     let (a, b) = PRIOR;
     let (x, n) = (x as f64, n as f64);
-    ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + ln_gamma(x + a) + ln_gamma(n - x + b)
-        - ln_gamma(n + a + b)
+    ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + ln_gamma(x + a) + ln_gamma(n - x + b) - ln_gamma(n + a + b)
 }
 
 /// Lanczos' approximation (g = 7, nine terms) for positive arguments.
@@ -86,11 +76,7 @@ fn ln_gamma(z: f64) -> f64 {
         return (std::f64::consts::PI / (std::f64::consts::PI * z).sin()).ln() - ln_gamma(1.0 - z);
     }
     let z = z - 1.0;
-    let sum = TERMS
-        .iter()
-        .enumerate()
-        .skip(1)
-        .fold(TERMS[0], |sum, (i, term)| sum + term / (z + i as f64));
+    let sum = TERMS.iter().enumerate().skip(1).fold(TERMS[0], |sum, (i, term)| sum + term / (z + i as f64));
     let t = z + 7.5;
     0.5 * (2.0 * std::f64::consts::PI).ln() + (z + 0.5) * t.ln() - t + sum.ln()
 }
@@ -100,19 +86,12 @@ mod tests {
     use super::*;
 
     fn series(parts: &[(usize, bool)]) -> Vec<bool> {
-        parts
-            .iter()
-            .flat_map(|(n, bad)| std::iter::repeat_n(*bad, *n))
-            .collect()
+        parts.iter().flat_map(|(n, bad)| std::iter::repeat_n(*bad, *n)).collect()
     }
 
     #[test]
     fn gamma() {
-        for (z, expected) in [
-            (1.0, 0.0),
-            (5.0, 24_f64.ln()),
-            (0.5, std::f64::consts::PI.sqrt().ln()),
-        ] {
+        for (z, expected) in [(1.0, 0.0), (5.0, 24_f64.ln()), (0.5, std::f64::consts::PI.sqrt().ln())] {
             assert!((ln_gamma(z) - expected).abs() < 1e-9, "{z}");
         }
     }
@@ -121,10 +100,7 @@ mod tests {
     #[test]
     fn sensitivity() {
         for (clean, needed) in [(5, 13), (10, 6), (20, 4), (50, 3), (300, 2)] {
-            assert!(
-                latest(&series(&[(clean, false), (needed, true)])).is_some(),
-                "{clean} clean, {needed} bad"
-            );
+            assert!(latest(&series(&[(clean, false), (needed, true)])).is_some(), "{clean} clean, {needed} bad");
             assert!(
                 latest(&series(&[(clean, false), (needed - 1, true)])).is_none(),
                 "{clean} clean, {} bad",

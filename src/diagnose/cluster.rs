@@ -1,7 +1,7 @@
 //! Failures that look alike.
 //!
 //! Exact first: the same fingerprint. Then fuzzy: masked messages that share
-//! most of their words, found through MinHash bands, so that the cost grows
+//! most of their words, found through `MinHash` bands, so that the cost grows
 //! with the number of failures and not with its square. Clusters known from
 //! history are there first, so that an id survives the next run.
 
@@ -40,10 +40,8 @@ pub fn cluster(prints: &[&Print], signals: &[Option<Signal>], seeds: &[PastFailu
     for (index, print) in prints.iter().enumerate() {
         counts.entry(print.fingerprint).or_insert((0, index)).0 += 1;
     }
-    let mut order: Vec<(usize, Fingerprint, usize)> = counts
-        .into_iter()
-        .map(|(fingerprint, (count, first))| (count, fingerprint, first))
-        .collect();
+    let mut order: Vec<(usize, Fingerprint, usize)> =
+        counts.into_iter().map(|(fingerprint, (count, first))| (count, fingerprint, first)).collect();
     order.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut of_print: HashMap<Fingerprint, usize> = HashMap::new();
     for (_, fingerprint, first) in order {
@@ -58,10 +56,7 @@ pub fn cluster(prints: &[&Print], signals: &[Option<Signal>], seeds: &[PastFailu
             _ => of_print[&print.fingerprint],
         })
         .collect();
-    Clusters {
-        of,
-        ids: builder.ids,
-    }
+    Clusters { of, ids: builder.ids }
 }
 
 #[derive(Default)]
@@ -102,11 +97,7 @@ impl Builder {
             return known;
         }
         let words = Words::of(&print.masked);
-        let alike = if print.telling {
-            self.alike(&print.kinds, &words)
-        } else {
-            None
-        };
+        let alike = if print.telling { self.alike(&print.kinds, &words) } else { None };
         let cluster = alike.unwrap_or_else(|| self.number(&id));
         self.by_print.insert(id, cluster);
         if print.telling {
@@ -119,11 +110,8 @@ impl Builder {
         if words.len() < WORDS {
             return None;
         }
-        let mut candidates: Vec<usize> = keys(words)
-            .filter_map(|key| self.bands.get(&key))
-            .flatten()
-            .copied()
-            .collect();
+        let mut candidates: Vec<usize> =
+            keys(words).filter_map(|key| self.bands.get(&key)).flatten().copied().collect();
         candidates.sort_unstable();
         candidates.dedup();
         candidates
@@ -183,20 +171,10 @@ mod tests {
         let a = print("LookupError", LONG);
         let b = print("LookupError", &LONG.replace("alpha", "beta"));
         let c = print("ValueError", &LONG.replace("alpha", "beta"));
-        let d = print(
-            "LookupError",
-            "something else entirely happened while reading the file of the user",
-        );
+        let d = print("LookupError", "something else entirely happened while reading the file of the user");
         let clusters = cluster(&[&a, &b, &c, &d], &[None; 4], &[]);
         assert_eq!(clusters.of[0], clusters.of[1]);
-        assert_eq!(
-            clusters
-                .of
-                .iter()
-                .collect::<std::collections::HashSet<_>>()
-                .len(),
-            3
-        );
+        assert_eq!(clusters.of.iter().collect::<std::collections::HashSet<_>>().len(), 3);
     }
 
     #[test]

@@ -38,24 +38,10 @@ pub fn print(case: &TestCase) -> Print {
     let telling = is_telling(&kinds, &masked);
     let place: Vec<&str> = frames.iter().map(|f| f.file.as_str()).collect();
     let place = place.join(" ");
-    let own = if telling {
-        ""
-    } else {
-        base_name(case.name.name.raw())
-    };
-    let class = if telling {
-        ""
-    } else {
-        case.name.classname.raw()
-    };
+    let own = if telling { "" } else { base_name(case.name.name.raw()) };
+    let class = if telling { "" } else { case.name.classname.raw() };
     let fingerprint = Fingerprint::of(MASK_VERSION, &[&kinds, &masked, &place, class, own]);
-    Print {
-        fingerprint,
-        kinds,
-        masked,
-        frames,
-        telling,
-    }
+    Print { fingerprint, kinds, masked, frames, telling }
 }
 
 /// Messages that say nothing, as runners write them.
@@ -77,11 +63,7 @@ fn essence(failure: &Failure) -> &str {
     let message = failure.message.raw().trim();
     let lower = first_line(message, 60).to_ascii_lowercase();
     let formula = EMPTY_PHRASES.contains(&lower.as_str()) || lower.ends_with("panicked");
-    if !message.is_empty() && !formula {
-        message
-    } else {
-        failure.detail.raw()
-    }
+    if !message.is_empty() && !formula { message } else { failure.detail.raw() }
 }
 
 /// The exception's type and its root cause: `java.lang.RuntimeException < java.io.IOException`.
@@ -114,26 +96,16 @@ fn leading_type(message: &str) -> Option<&str> {
     let name = word.rsplit(['.', ':', '\\']).next()?;
     let is_type = name.len() > 3
         && name.starts_with(|c: char| c.is_ascii_uppercase())
-        && [
-            "Error",
-            "Exception",
-            "Failure",
-            "Failed",
-            "Timeout",
-            "Exit",
-            "Interrupt",
-            "Warning",
-        ]
-        .iter()
-        .any(|end| name.ends_with(end));
+        && ["Error", "Exception", "Failure", "Failed", "Timeout", "Exit", "Interrupt", "Warning"]
+            .iter()
+            .any(|end| name.ends_with(end));
     is_type.then_some(word)
 }
 
 /// pytest ends a traceback with `path:line: Type`; the `E   Type: …` lines come before.
 fn last_type(detail: &str) -> Option<&str> {
     detail.lines().rev().take(40).find_map(|line| {
-        leading_type(line.strip_prefix("E   ").unwrap_or(line))
-            .or_else(|| leading_type(line.rsplit(": ").next()?))
+        leading_type(line.strip_prefix("E   ").unwrap_or(line)).or_else(|| leading_type(line.rsplit(": ").next()?))
     })
 }
 
@@ -193,11 +165,9 @@ const FORMULAS: &[&str] = &[
 /// Whether a message has enough words of its own (two, or a status code) that
 /// the same message in another test means the same cause. `assert N == N` has not.
 fn is_telling(kinds: &str, masked: &str) -> bool {
-    let mut own =
-        u32::from(!kinds.is_empty() && !kinds.contains("Assert") && !kinds.contains("Comparison"));
+    let mut own = u32::from(!kinds.is_empty() && !kinds.contains("Assert") && !kinds.contains("Comparison"));
     for word in masked.split(|c: char| !c.is_alphanumeric()) {
-        let is_status =
-            word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit()) && word >= "400";
+        let is_status = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit()) && word >= "400";
         let is_word = word.len() >= 3
             && word.chars().any(char::is_alphabetic)
             && !FORMULAS.contains(&word.to_lowercase().as_str());
@@ -218,13 +188,12 @@ mod tests {
         let cases: String = failures
             .iter()
             .map(|(name, message, text)| {
-                format!("<testcase classname='a.b' name='{name}'><failure message=\"{message}\">{text}</failure></testcase>")
+                format!(
+                    "<testcase classname='a.b' name='{name}'><failure message=\"{message}\">{text}</failure></testcase>"
+                )
             })
             .collect();
-        let run = junit::read(
-            "x",
-            format!("<testsuite name='s'>{cases}</testsuite>").as_bytes(),
-        );
+        let run = junit::read("x", format!("<testsuite name='s'>{cases}</testsuite>").as_bytes());
         run.cases.iter().map(print).collect()
     }
 
@@ -234,16 +203,8 @@ mod tests {
             ("a", "KeyError: 'email'", "src/u.py:3: KeyError"),
             ("b", "KeyError: 'email'", "src/u.py:9: KeyError"),
             ("c", "KeyError: 'phone'", "src/u.py:9: KeyError"),
-            (
-                "d",
-                "ConnectionError: 10.0.0.1:5432 refused after 3.2s",
-                "src/u.py:9: E",
-            ),
-            (
-                "e",
-                "ConnectionError: 10.0.0.7:5433 refused after 8.1s",
-                "src/u.py:2: E",
-            ),
+            ("d", "ConnectionError: 10.0.0.1:5432 refused after 3.2s", "src/u.py:9: E"),
+            ("e", "ConnectionError: 10.0.0.7:5433 refused after 8.1s", "src/u.py:2: E"),
         ]);
         assert_eq!(p[0].fingerprint, p[1].fingerprint);
         assert_ne!(p[0].fingerprint, p[2].fingerprint);
@@ -252,17 +213,10 @@ mod tests {
 
     #[test]
     fn a_bare_comparison_speaks_only_for_its_own_test() {
-        let p = prints(&[
-            ("a[1]", "assert 3 == 4", ""),
-            ("a[2]", "assert 5 == 9", ""),
-            ("b", "assert 1 == 2", ""),
-        ]);
+        let p = prints(&[("a[1]", "assert 3 == 4", ""), ("a[2]", "assert 5 == 9", ""), ("b", "assert 1 == 2", "")]);
         assert_eq!(p[0].fingerprint, p[1].fingerprint);
         assert_ne!(p[0].fingerprint, p[2].fingerprint);
-        let p = prints(&[
-            ("a", "assert 500 == 200", ""),
-            ("b", "assert 500 == 200", ""),
-        ]);
+        let p = prints(&[("a", "assert 500 == 200", ""), ("b", "assert 500 == 200", "")]);
         assert_eq!(p[0].fingerprint, p[1].fingerprint);
     }
 
@@ -275,18 +229,11 @@ mod tests {
         };
         let table = [
             (
-                failure(
-                    "java.lang.RuntimeException",
-                    "x",
-                    "at a\nCaused by: java.io.IOException: disk",
-                ),
+                failure("java.lang.RuntimeException", "x", "at a\nCaused by: java.io.IOException: disk"),
                 "java.lang.RuntimeException < java.io.IOException",
             ),
             (failure("", "ValueError: bad", ""), "ValueError"),
-            (
-                failure("", "boom", "E   ValueError: boom\n\na.py:3: ValueError"),
-                "ValueError",
-            ),
+            (failure("", "boom", "E   ValueError: boom\n\na.py:3: ValueError"), "ValueError"),
             (failure("", "boom", ""), ""),
         ];
         for (failure, expected) in table {

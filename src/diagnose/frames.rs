@@ -63,11 +63,7 @@ pub fn own_frames(detail: &str, limit: usize) -> Vec<Frame> {
         }
         for (file, number) in places(line, 2) {
             if !is_foreign(&file) {
-                let frame = Frame {
-                    in_test: is_test_path(&file),
-                    file: short(&file),
-                    line: number,
-                };
+                let frame = Frame { in_test: is_test_path(&file), file: short(&file), line: number };
                 if frames.last() != Some(&frame) {
                     frames.push(frame);
                 }
@@ -92,19 +88,14 @@ fn is_foreign_line(line: &str) -> bool {
         .split_once('/')
         .filter(|(module, _)| module.contains('.') && !module.contains(' '))
         .map_or(function, |(_, f)| f);
-    FOREIGN_FUNCTIONS
-        .iter()
-        .any(|foreign| function.starts_with(foreign))
+    FOREIGN_FUNCTIONS.iter().any(|foreign| function.starts_with(foreign))
 }
 
 /// The last two components of a path, without `./`.
 #[must_use]
 pub fn short(path: &str) -> String {
     let path = path.replace('\\', "/");
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|p| !p.is_empty() && *p != ".")
-        .collect();
+    let parts: Vec<&str> = path.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
     parts[parts.len().saturating_sub(2)..].join("/")
 }
 
@@ -117,11 +108,7 @@ mod tests {
         let python = "tests/test_cart.py:9: \n    total()\nsrc/cart.py:31: KeyError";
         let java = "java.lang.AssertionError\n\tat org.junit.Assert.fail(Assert.java:89)\n\tat com.acme.Cart.total(Cart.java:31)\n\tat com.acme.CartTest.adds(CartTest.java:9)\n\tat java.base/jdk.internal.reflect.X.invoke(X.java:1)";
         let js = "Error: x\n    at total (/w/src/cart.js:31:5)\n    at Object.<anonymous> (/w/test/cart.test.js:9:3)\n    at node:internal/process:1:1";
-        for (text, first) in [
-            (python, "src/cart.py"),
-            (java, "Cart.java"),
-            (js, "src/cart.js"),
-        ] {
+        for (text, first) in [(python, "src/cart.py"), (java, "Cart.java"), (js, "src/cart.js")] {
             let frames = own_frames(text, 5);
             assert_eq!(frames[0].file, first, "{frames:?}");
             assert!(!frames[0].in_test);

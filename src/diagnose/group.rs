@@ -49,13 +49,7 @@ pub fn failures<'a>(runs: &'a [TestRun], seeds: &[PastFailure]) -> Failures<'a> 
         })
         .unzip();
     let clusters = cluster(&prints.iter().collect::<Vec<_>>(), &signals, seeds);
-    Failures {
-        runs,
-        members,
-        prints,
-        signals,
-        clusters,
-    }
+    Failures { runs, members, prints, signals, clusters }
 }
 
 impl Failures<'_> {
@@ -69,10 +63,7 @@ impl Failures<'_> {
             .map(|(i, m)| {
                 let print = &self.prints[i];
                 let known = KnownFailure {
-                    mark: FailureMark {
-                        fingerprint: print.fingerprint,
-                        signal: self.signals[i],
-                    },
+                    mark: FailureMark { fingerprint: print.fingerprint, signal: self.signals[i] },
                     cluster: self.clusters.ids[self.clusters.of[i]].clone(),
                     kinds: print.kinds.clone(),
                     masked: print.masked.clone(),
@@ -135,52 +126,26 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
     let gates = gates(&failures);
     let mut by_class: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
     for i in 0..failures.members.len() {
-        let class = classify(
-            failures.case(i),
-            &pasts[i],
-            failures.signals[i],
-            history,
-            facts,
-        );
-        by_class
-            .entry((failures.clusters.of[i], class))
-            .or_default()
-            .push(i);
+        let class = classify(failures.case(i), &pasts[i], failures.signals[i], history, facts);
+        by_class.entry((failures.clusters.of[i], class)).or_default().push(i);
     }
     join_newcomers(&mut by_class);
     let mut groups = Vec::new();
     let mut per_cluster: BTreeMap<usize, Vec<(Class, Vec<usize>)>> = BTreeMap::new();
     for ((cluster, class), indices) in by_class {
-        per_cluster
-            .entry(cluster)
-            .or_default()
-            .push((class, indices));
+        per_cluster.entry(cluster).or_default().push((class, indices));
     }
     for (cluster, mut parts) in per_cluster {
         parts.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then(a.1[0].cmp(&b.1[0])));
         for (number, (class, indices)) in parts.into_iter().enumerate() {
             let base = failures.clusters.ids[cluster].clone();
-            let id = if number == 0 {
-                base
-            } else {
-                format!("{base}.{}", suffix(&class))
-            };
+            let id = if number == 0 { base } else { format!("{base}.{}", suffix(&class)) };
             let window = window(&pasts, &indices, history, facts);
-            groups.push(Group {
-                id,
-                indices,
-                class,
-                window,
-            });
+            groups.push(Group { id, indices, class, window });
         }
     }
     make_unique(&mut groups);
-    Groups {
-        failures,
-        pasts,
-        groups,
-        gates,
-    }
+    Groups { failures, pasts, groups, gates }
 }
 
 fn suffix(class: &Class) -> String {
@@ -204,44 +169,29 @@ fn make_unique(groups: &mut [Group]) {
     }
 }
 
-fn classify(
-    case: &TestCase,
-    past: &Past,
-    signal: Option<Signal>,
-    history: &History,
-    facts: &RunFacts,
-) -> Class {
-    if signal.is_some_and(|s| s.is_outside()) {
+fn classify(case: &TestCase, past: &Past, signal: Option<Signal>, history: &History, facts: &RunFacts) -> Class {
+    if signal.is_some_and(Signal::is_outside) {
         return Class::Outside;
     }
     if case.is_flaky() {
         return Class::FlakyNow;
     }
     if past.streak.is_empty()
-        && (past.mixed_commits.len() > 1
-            || !past.passed_here.is_empty()
-            || past.sandwiches.len() > 2)
+        && (past.mixed_commits.len() > 1 || !past.passed_here.is_empty() || past.sandwiches.len() > 2)
     {
         return Class::KnownFlaky;
     }
     if past.last_good.is_none() {
         return Class::Unknown;
     }
-    let first = past
-        .streak
-        .first()
-        .and_then(|run| history.runs.get(*run as usize))
-        .map(|r| r.commit.clone());
+    let first = past.streak.first().and_then(|run| history.runs.get(*run as usize)).map(|r| r.commit.clone());
     Class::Since(first.or_else(|| facts.commit.clone()).unwrap_or_default())
 }
 
 /// A test without a past that fails like tests with one belongs to them.
 fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
-    let strangers: Vec<usize> = by_class
-        .keys()
-        .filter(|(_, class)| *class == Class::Unknown)
-        .map(|(cluster, _)| *cluster)
-        .collect();
+    let strangers: Vec<usize> =
+        by_class.keys().filter(|(_, class)| *class == Class::Unknown).map(|(cluster, _)| *cluster).collect();
     for cluster in strangers {
         let host = by_class
             .iter()
@@ -261,35 +211,16 @@ fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
 /// Whether each leg of the present run is broken as a whole.
 fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<Gate>> {
     let known = failures.known();
-    crate::history::learn::legs(
-        failures.runs,
-        &RunFacts::default(),
-        Instant::from_unix(0),
-        &known,
-    )
-    .into_iter()
-    .map(|leg| (leg.facts.variant.clone(), leg.gate))
-    .collect()
+    crate::history::learn::legs(failures.runs, &RunFacts::default(), Instant::from_unix(0), &known)
+        .into_iter()
+        .map(|leg| (leg.facts.variant.clone(), leg.gate))
+        .collect()
 }
 
 /// The narrowest window over the members: the latest good and the earliest bad.
-fn window(
-    pasts: &[Past],
-    indices: &[usize],
-    history: &History,
-    facts: &RunFacts,
-) -> (Option<String>, Option<String>) {
-    let commit = |run: u32| {
-        history
-            .runs
-            .get(run as usize)
-            .map(|r| (r.at, r.commit.clone()))
-    };
-    let good = indices
-        .iter()
-        .filter_map(|i| pasts[*i].last_good)
-        .filter_map(commit)
-        .max();
+fn window(pasts: &[Past], indices: &[usize], history: &History, facts: &RunFacts) -> (Option<String>, Option<String>) {
+    let commit = |run: u32| history.runs.get(run as usize).map(|r| (r.at, r.commit.clone()));
+    let good = indices.iter().filter_map(|i| pasts[*i].last_good).filter_map(commit).max();
     let bad = indices
         .iter()
         .filter(|i| pasts[**i].last_good.is_some())
@@ -297,10 +228,7 @@ fn window(
         .filter_map(commit)
         .min();
     let known = good.is_some();
-    let bad = bad
-        .map(|(_, c)| c)
-        .or_else(|| facts.commit.clone())
-        .filter(|_| known);
+    let bad = bad.map(|(_, c)| c).or_else(|| facts.commit.clone()).filter(|_| known);
     (good.map(|(_, c)| c), bad)
 }
 
@@ -311,11 +239,8 @@ impl Groups<'_> {
     /// The distinct windows of which the commits are wanted.
     #[must_use]
     pub fn windows(&self) -> Vec<(String, String)> {
-        let mut windows: Vec<(String, String)> = self
-            .groups
-            .iter()
-            .filter_map(|g| Some((g.window.0.clone()?, g.window.1.clone()?)))
-            .collect();
+        let mut windows: Vec<(String, String)> =
+            self.groups.iter().filter_map(|g| Some((g.window.0.clone()?, g.window.1.clone()?))).collect();
         windows.sort();
         windows.dedup();
         windows
@@ -331,18 +256,11 @@ impl Groups<'_> {
     #[must_use]
     pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes) -> Vec<Diagnosis> {
         let passing = self.passing_legs();
-        let mut diagnoses: Vec<Diagnosis> = self
-            .groups
-            .par_iter()
-            .map(|group| self.judge_one(group, history, facts, changes, &passing))
-            .collect();
+        let mut diagnoses: Vec<Diagnosis> =
+            self.groups.par_iter().map(|group| self.judge_one(group, history, facts, changes, &passing)).collect();
         diagnoses.sort_by(|a, b| {
             let rank = |d: &Diagnosis| {
-                (
-                    d.verdict == Verdict::Flaky,
-                    std::cmp::Reverse(d.severity),
-                    std::cmp::Reverse(d.members.len()),
-                )
+                (d.verdict == Verdict::Flaky, std::cmp::Reverse(d.severity), std::cmp::Reverse(d.members.len()))
             };
             rank(a).cmp(&rank(b)).then(a.id.cmp(&b.id))
         });
@@ -351,12 +269,7 @@ impl Groups<'_> {
 
     /// Legs on which tests that failed elsewhere passed in this very run.
     fn passing_legs(&self) -> HashMap<crate::model::test::TestId, Vec<String>> {
-        let legs = self
-            .failures
-            .runs
-            .iter()
-            .filter(|r| r.variant.is_some())
-            .count();
+        let legs = self.failures.runs.iter().filter(|r| r.variant.is_some()).count();
         let mut passing: HashMap<_, Vec<String>> = HashMap::new();
         if legs < 2 {
             return passing;
@@ -388,9 +301,7 @@ impl Groups<'_> {
         let first = group.indices[0];
         let case = failures.case(first);
         let commits = match &group.window {
-            (Some(good), Some(bad)) => changes
-                .get(&(good.clone(), bad.clone()))
-                .map_or(&[][..], Vec::as_slice),
+            (Some(good), Some(bad)) => changes.get(&(good.clone(), bad.clone())).map_or(&[][..], Vec::as_slice),
             _ => &[],
         };
         let mismatch = case.failure().and_then(mismatch::read);
@@ -423,14 +334,10 @@ impl Groups<'_> {
     }
 
     fn share(&self, leg: &Option<String>) -> (u64, u64) {
-        self.failures
-            .runs
-            .iter()
-            .filter(|r| r.variant == *leg)
-            .fold((0, 0), |(ran, bad), run| {
-                let t = &run.totals;
-                (ran + t.tests - t.skipped, bad + t.failed + t.errored)
-            })
+        self.failures.runs.iter().filter(|r| r.variant == *leg).fold((0, 0), |(ran, bad), run| {
+            let t = &run.totals;
+            (ran + t.tests - t.skipped, bad + t.failed + t.errored)
+        })
     }
 
     fn conclude(&self, group: &Group, file: &CaseFile<'_>) -> Diagnosis {
@@ -441,17 +348,12 @@ impl Groups<'_> {
             evidence.push(what_would_settle(file, best, confidence));
         }
         evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-        let members: Vec<Member> = group
-            .indices
-            .iter()
-            .map(|i| self.failures.members[*i])
-            .collect();
+        let members: Vec<Member> = group.indices.iter().map(|i| self.failures.members[*i]).collect();
         let tests = members.len();
         let default = file.history.default_branch();
         let stakes = Stakes {
             default_branch: file.facts.branch.as_deref().is_some_and(|b| {
-                default.is_none_or(|d| d == b)
-                    && (default.is_some() || matches!(b, "main" | "master"))
+                default.is_none_or(|d| d == b) && (default.is_some() || matches!(b, "main" | "master"))
             }),
             crash: is_crash(file),
             tests,
@@ -475,21 +377,10 @@ impl Groups<'_> {
 
 fn is_crash(file: &CaseFile<'_>) -> bool {
     let masked = file.prints[0].masked.to_lowercase();
-    [
-        "segmentation fault",
-        "sigsegv",
-        "panicked",
-        "internal server error",
-        "core dumped",
-        "security",
-        "data loss",
-    ]
-    .iter()
-    .any(|word| masked.contains(word))
-        || file
-            .mismatch
-            .as_ref()
-            .is_some_and(|m| m.actual.raw().trim() == "500")
+    ["segmentation fault", "sigsegv", "panicked", "internal server error", "core dumped", "security", "data loss"]
+        .iter()
+        .any(|word| masked.contains(word))
+        || file.mismatch.as_ref().is_some_and(|m| m.actual.raw().trim() == "500")
 }
 
 /// Facts that argue for no verdict and help a person nevertheless.
@@ -505,25 +396,14 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
     };
     let past = file.lead();
     if let Some(alias) = &past.alias {
-        add(
-            "renamed",
-            format!("its history is that of another name: {alias}"),
-            "history".to_owned(),
-        );
+        add("renamed", format!("its history is that of another name: {alias}"), "history".to_owned());
     }
     if !past.outside.is_empty() {
-        let text = format!(
-            "{} were broken from outside and are not counted",
-            count(past.outside.len(), "earlier run")
-        );
+        let text = format!("{} were broken from outside and are not counted", count(past.outside.len(), "earlier run"));
         add("not-counted", text, file.runs(&past.outside));
     }
     if !file.passing_legs.is_empty() {
-        add(
-            "passes-elsewhere",
-            format!("passes on {}", file.passing_legs.join(", ")),
-            "this report".to_owned(),
-        );
+        add("passes-elsewhere", format!("passes on {}", file.passing_legs.join(", ")), "this report".to_owned());
     }
     if let Some((failure, alike)) = similar(file) {
         let text = format!(
@@ -538,9 +418,12 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
 
 /// The most similar past failure that is older than the present streak.
 fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
+    // A failure that goes on matches itself of yesterday; that is no news.
+    let streak = file.lead().streak.first().and_then(|run| file.history.runs.get(*run as usize)).map(|r| r.at);
+    let is_news = |f: &&PastFailure| streak.is_none_or(|start| f.first < start);
     let print = file.prints[0];
     let own = print.fingerprint.to_string();
-    if let Some(same) = file.history.failures.iter().find(|f| f.fingerprint == own) {
+    if let Some(same) = file.history.failures.iter().filter(is_news).find(|f| f.fingerprint == own) {
         return Some((same, 1.0));
     }
     let words = Words::of(&print.masked);
@@ -550,6 +433,7 @@ fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
     file.history
         .failures
         .iter()
+        .filter(is_news)
         .filter(|f| f.kinds == print.kinds)
         .map(|f| (f, words.similarity(&Words::of(&f.masked))))
         .filter(|(_, alike)| *alike >= 0.8)
@@ -583,17 +467,9 @@ fn title(file: &CaseFile<'_>) -> Untrusted {
     let name = case.name.name.raw();
     let message = case.failure().map_or("", |f| {
         let line = first_line(f.message.raw(), 140);
-        if line.is_empty() {
-            first_line(f.detail.raw(), 140)
-        } else {
-            line
-        }
+        if line.is_empty() { first_line(f.detail.raw(), 140) } else { line }
     });
-    let what = if message.is_empty() {
-        "failed without a message"
-    } else {
-        message
-    };
+    let what = if message.is_empty() { "failed without a message" } else { message };
     Untrusted::bounded(
         &match file.cases.len() {
             1 => format!("{name}: {what}"),
@@ -605,16 +481,8 @@ fn title(file: &CaseFile<'_>) -> Untrusted {
 
 fn past_of(group: &Group, file: &CaseFile<'_>) -> PastOf {
     let lead = file.lead();
-    let mut runs: Vec<u32> = file
-        .pasts
-        .iter()
-        .flat_map(|p| p.counted.iter().copied())
-        .collect();
-    let mut bad: Vec<u32> = file
-        .pasts
-        .iter()
-        .flat_map(|p| p.bad.iter().copied())
-        .collect();
+    let mut runs: Vec<u32> = file.pasts.iter().flat_map(|p| p.counted.iter().copied()).collect();
+    let mut bad: Vec<u32> = file.pasts.iter().flat_map(|p| p.bad.iter().copied()).collect();
     for list in [&mut runs, &mut bad] {
         list.sort_unstable();
         list.dedup();

@@ -2,7 +2,7 @@
 //!
 //! One pass over the words, no regular expressions: this runs over every
 //! failure of a report. The classes follow the union of what Kubernetes'
-//! triage, LUCI and ReportPortal normalise; status codes are kept, because
+//! triage, LUCI and `ReportPortal` normalise; status codes are kept, because
 //! `404` and `500` are different failures.
 
 /// Version of the masks; part of every fingerprint. A change of what is masked
@@ -11,16 +11,15 @@ pub const MASK_VERSION: u16 = 1;
 
 /// HTTP status codes in use (IANA registry), kept as they are.
 const STATUS: &[&str] = &[
-    "200", "201", "202", "204", "206", "301", "302", "303", "304", "307", "308", "400", "401",
-    "402", "403", "404", "405", "406", "408", "409", "410", "411", "412", "413", "414", "415",
-    "416", "418", "421", "422", "423", "424", "425", "426", "428", "429", "431", "451", "500",
-    "501", "502", "503", "504", "505", "507", "508", "511",
+    "200", "201", "202", "204", "206", "301", "302", "303", "304", "307", "308", "400", "401", "402", "403", "404",
+    "405", "406", "408", "409", "410", "411", "412", "413", "414", "415", "416", "418", "421", "422", "423", "424",
+    "425", "426", "428", "429", "431", "451", "500", "501", "502", "503", "504", "505", "507", "508", "511",
 ];
 
 /// Units that make a number a duration.
 const UNITS: &[&str] = &[
-    "ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute",
-    "minutes", "h", "hour", "hours", "d", "days",
+    "ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes", "h",
+    "hour", "hours", "d", "days",
 ];
 
 /// The masked form of `text`, at most about `limit` bytes: numbers become `N`,
@@ -60,17 +59,10 @@ fn is_word_start(c: char) -> bool {
 /// A word runs over everything that may be inside of an id, a time, an address
 /// or a path, and does not end in punctuation.
 fn word_length(text: &str) -> usize {
-    let inside = |c: char| {
-        c.is_alphanumeric()
-            || matches!(
-                c,
-                '_' | '-' | '.' | ':' | '/' | '\\' | '@' | '+' | '~' | '%'
-            )
-    };
+    let inside =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '\\' | '@' | '+' | '~' | '%');
     let first = text.chars().next().map_or(0, char::len_utf8);
-    let length = text[first..]
-        .find(|c: char| !inside(c))
-        .map_or(text.len(), |at| at + first);
+    let length = text[first..].find(|c: char| !inside(c)).map_or(text.len(), |at| at + first);
     let trimmed = text[..length].trim_end_matches(['.', ':', '-', '/', '+', '@']);
     trimmed.len().max(first)
 }
@@ -97,20 +89,21 @@ fn mask_word(word: &str, after: &str, out: &mut String) -> usize {
         out.push_str("<time>");
         return 0;
     }
-    if let Some(rest) = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
-        if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit()) {
-            out.push_str("<addr>");
-            return 0;
-        }
+    if let Some(rest) = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"))
+        && !rest.is_empty()
+        && rest.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        out.push_str("<addr>");
+        return 0;
     }
     if let Some(host) = host_and_port(word) {
         out.push_str(host);
         return 0;
     }
-    if bytes[0].is_ascii_digit() {
-        if let Some(taken) = mask_number(word, after, out) {
-            return taken;
-        }
+    if bytes[0].is_ascii_digit()
+        && let Some(taken) = mask_number(word, after, out)
+    {
+        return taken;
     }
     mask_parts(word, out);
     0
@@ -120,26 +113,16 @@ fn is_path(word: &str) -> bool {
     word.starts_with('/') && word.len() > 1
         || word.starts_with("~/")
         || word.starts_with("./")
-        || word.as_bytes().get(1) == Some(&b':')
-            && matches!(word.as_bytes().get(2), Some(b'\\' | b'/'))
-        || (word.contains('/')
-            && word
-                .rsplit(['.', ':'])
-                .nth(1)
-                .is_some_and(|p| p.contains('/')))
+        || word.as_bytes().get(1) == Some(&b':') && matches!(word.as_bytes().get(2), Some(b'\\' | b'/'))
+        || (word.contains('/') && word.rsplit(['.', ':']).nth(1).is_some_and(|p| p.contains('/')))
 }
 
 /// Keeps the last two components; folders of temporary files, line numbers and
 /// ids inside are masked.
 fn mask_path(word: &str) -> String {
     let slashed = word.replace('\\', "/");
-    let temporary = ["/tmp/", "/var/folders/", "/private/", "/Temp/", "/temp/"]
-        .iter()
-        .any(|t| slashed.contains(t));
-    let parts: Vec<&str> = slashed
-        .split('/')
-        .filter(|p| !p.is_empty() && *p != ".")
-        .collect();
+    let temporary = ["/tmp/", "/var/folders/", "/private/", "/Temp/", "/temp/"].iter().any(|t| slashed.contains(t));
+    let parts: Vec<&str> = slashed.split('/').filter(|p| !p.is_empty() && *p != ".").collect();
     let keep = if temporary { 1 } else { 2 };
     let last = &parts[parts.len().saturating_sub(keep)..];
     let mut path = String::from(if temporary { "<tmp>" } else { "" });
@@ -149,31 +132,21 @@ fn mask_path(word: &str) -> String {
         }
         mask_parts(part, &mut path);
     }
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path
-    }
+    if path.is_empty() { "/".to_owned() } else { path }
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
     bytes.len() == 36
-        && bytes.iter().enumerate().all(|(at, b)| {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                *b == b'-'
-            } else {
-                b.is_ascii_hexdigit()
-            }
-        })
+        && bytes.iter().enumerate().all(
+            |(at, b)| {
+                if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
+            },
+        )
 }
 
 /// Length of a date (`2026-05-01`, `2026/05/01`, `20260501T…`) at the start.
 fn date_length(bytes: &[u8]) -> Option<usize> {
-    let digits = |range: std::ops::Range<usize>| {
-        bytes
-            .get(range)
-            .is_some_and(|b| b.iter().all(u8::is_ascii_digit))
-    };
+    let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|b| b.iter().all(u8::is_ascii_digit));
     let separator = bytes.get(4)?;
     if matches!(separator, b'-' | b'/')
         && bytes.get(7) == Some(separator)
@@ -183,8 +156,7 @@ fn date_length(bytes: &[u8]) -> Option<usize> {
     {
         return Some(10);
     }
-    (digits(0..8) && matches!(bytes.get(8), Some(b'T' | b'-' | b'_')) && digits(9..15))
-        .then_some(15)
+    (digits(0..8) && matches!(bytes.get(8), Some(b'T' | b'-' | b'_')) && digits(9..15)).then_some(15)
 }
 
 /// A date takes the time of day behind it along.
@@ -194,14 +166,8 @@ fn mask_date(tail: &str, after: &str, out: &mut String) -> usize {
         return 0;
     }
     let clock = after.strip_prefix(' ').unwrap_or("");
-    let length = clock
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
-        .unwrap_or(clock.len());
-    if is_clock(&clock.as_bytes()[..length]) {
-        length + 1
-    } else {
-        0
-    }
+    let length = clock.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ','))).unwrap_or(clock.len());
+    if is_clock(&clock.as_bytes()[..length]) { length + 1 } else { 0 }
 }
 
 /// `10:22`, `10:22:33`, `10:22:33.123`, with a zone behind it or not.
@@ -219,9 +185,7 @@ fn is_clock(bytes: &[u8]) -> bool {
 
 /// `127.0.0.1:5432` → `<ip>`, `localhost:54321` → `localhost:<port>`.
 fn host_and_port(word: &str) -> Option<&'static str> {
-    let (host, port) = word
-        .split_once(':')
-        .map_or((word, None), |(host, port)| (host, Some(port)));
+    let (host, port) = word.split_once(':').map_or((word, None), |(host, port)| (host, Some(port)));
     if port.is_some_and(|p| p.is_empty() || !p.bytes().all(|b| b.is_ascii_digit() || b == b'/')) {
         return None;
     }
@@ -234,25 +198,17 @@ fn host_and_port(word: &str) -> Option<&'static str> {
 
 /// A number with its unit: `N`, `<duration>`, or a status code as it is.
 fn mask_number(word: &str, after: &str, out: &mut String) -> Option<usize> {
-    let end = word
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_')))
-        .unwrap_or(word.len());
+    let end = word.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_'))).unwrap_or(word.len());
     let (number, unit) = word.split_at(end);
     if unit.is_empty() {
         let next = after.strip_prefix(' ').unwrap_or("");
-        let word_after = &next[..next
-            .find(|c: char| !c.is_alphanumeric())
-            .unwrap_or(next.len())];
+        let word_after = &next[..next.find(|c: char| !c.is_alphanumeric()).unwrap_or(next.len())];
         // A single letter behind a space is more likely a word than a unit.
         if word_after.len() > 1 && UNITS.contains(&word_after) {
             out.push_str("<duration>");
             return Some(1 + word_after.len());
         }
-        out.push_str(if STATUS.contains(&number) {
-            number
-        } else {
-            "N"
-        });
+        out.push_str(if STATUS.contains(&number) { number } else { "N" });
         return Some(0);
     }
     if UNITS.contains(&unit) {
@@ -260,12 +216,7 @@ fn mask_number(word: &str, after: &str, out: &mut String) -> Option<usize> {
         return Some(0);
     }
     // Scientific notation.
-    if unit.starts_with(['e', 'E'])
-        && unit[1..]
-            .trim_start_matches(['+', '-'])
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-    {
+    if unit.starts_with(['e', 'E']) && unit[1..].trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit()) {
         out.push('N');
         return Some(0);
     }
@@ -276,9 +227,7 @@ fn mask_number(word: &str, after: &str, out: &mut String) -> Option<usize> {
 fn mask_parts(word: &str, out: &mut String) {
     let mut rest = word;
     while !rest.is_empty() {
-        let length = rest
-            .find(|c: char| !c.is_alphanumeric())
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
         let (part, after) = rest.split_at(length);
         mask_part(part, out);
         let separator = after.chars().next().map_or(0, char::len_utf8);
@@ -312,13 +261,9 @@ fn mask_part(part: &str, out: &mut String) {
 /// change between letter and digit twice or more, or a run of 12 hexadecimal digits.
 fn is_generated(part: &str, digits: usize) -> bool {
     let bytes = part.as_bytes();
-    let changes = bytes
-        .windows(2)
-        .filter(|w| w[0].is_ascii_digit() != w[1].is_ascii_digit())
-        .count();
+    let changes = bytes.windows(2).filter(|w| w[0].is_ascii_digit() != w[1].is_ascii_digit()).count();
     let hex = bytes.iter().all(u8::is_ascii_hexdigit);
-    (bytes.len() >= 6 && digits >= 2 && changes >= 2)
-        || (hex && bytes.len() >= 7 && digits >= 1 && changes >= 1)
+    (bytes.len() >= 6 && digits >= 2 && changes >= 2) || (hex && bytes.len() >= 7 && digits >= 1 && changes >= 1)
 }
 
 #[cfg(test)]
@@ -331,34 +276,16 @@ mod tests {
             ("assert 3 == 4", "assert N == N"),
             ("expected 200 but got 500", "expected 200 but got 500"),
             ("took 1.25s of 30 seconds", "took <duration> of <duration>"),
-            (
-                "at 2026-05-01T10:22:33.123Z and 2026-05-01 10:22:33,5",
-                "at <time> and <time>",
-            ),
+            ("at 2026-05-01T10:22:33.123Z and 2026-05-01 10:22:33,5", "at <time> and <time>"),
             ("at 10:22:33 sharp", "at <time> sharp"),
-            (
-                "user 8d3c1a52-1c1e-4b7e-9f3e-0123456789ab gone",
-                "user <uuid> gone",
-            ),
+            ("user 8d3c1a52-1c1e-4b7e-9f3e-0123456789ab gone", "user <uuid> gone"),
             ("<Foo object at 0x7f3a2b4c5d60>", "<Foo object at <addr>>"),
-            (
-                "connect to 127.0.0.1:54321 failed",
-                "connect to <ip> failed",
-            ),
-            (
-                "connect to localhost:54321 failed",
-                "connect to localhost:<port> failed",
-            ),
+            ("connect to 127.0.0.1:54321 failed", "connect to <ip> failed"),
+            ("connect to localhost:54321 failed", "connect to localhost:<port> failed"),
             ("order 'ord_8f3a2c' not found", "order 'ord_<id>' not found"),
             ("commit da39a3ee5e6b4b0d", "commit <id>"),
-            (
-                "/home/ci/work/app/src/cart.py:12: KeyError",
-                "src/cart.py:N: KeyError",
-            ),
-            (
-                "/tmp/pytest-of-ci/pytest-3/x1/out.json missing",
-                "<tmp>/out.json missing",
-            ),
+            ("/home/ci/work/app/src/cart.py:12: KeyError", "src/cart.py:N: KeyError"),
+            ("/tmp/pytest-of-ci/pytest-3/x1/out.json missing", "<tmp>/out.json missing"),
             ("sha256 of utf8", "shaN of utfN"),
             ("  folded \n\t white  ", "folded white"),
             ("käse über 5", "käse über N"),

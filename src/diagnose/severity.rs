@@ -70,27 +70,13 @@ mod tests {
 
     #[test]
     fn table() {
-        let one = Stakes {
-            tests: 1,
-            share: 0.01,
-            confidence: 0.9,
-            ..Stakes::default()
-        };
-        let main = Stakes {
-            default_branch: true,
-            ..one
-        };
-        let crash = Stakes {
-            crash: true,
-            ..main
-        };
+        let one = Stakes { tests: 1, share: 0.01, confidence: 0.9, ..Stakes::default() };
+        let main = Stakes { default_branch: true, ..one };
+        let crash = Stakes { crash: true, ..main };
         assert_eq!(severity(Verdict::Regression, one), Severity::Medium);
         assert_eq!(severity(Verdict::Regression, main), Severity::High);
         assert_eq!(severity(Verdict::Regression, crash), Severity::Critical);
         assert_eq!(severity(Verdict::Flaky, crash), Severity::Low);
-        assert_eq!(
-            severity(Verdict::Environment, Stakes { tests: 40, ..main }),
-            Severity::Medium
-        );
+        assert_eq!(severity(Verdict::Environment, Stakes { tests: 40, ..main }), Severity::Medium);
     }
 }

@@ -37,21 +37,16 @@ const PHRASES: &[(Signal, &str)] = &[
         Signal::TestSetup,
         r"(?i)fixture '[^']*' not found|(?m)^E? *SyntaxError:|IndentationError|cannot find symbol|undefined fixture|no tests? (were )?(found|collected)|your test suite must contain at least one test|jest failed to parse|test suite failed to run",
     ),
-    (
-        Signal::Gateway,
-        r"(?i)\b50[234]\b|bad gateway|service unavailable|gateway time.?out|upstream connect error",
-    ),
+    (Signal::Gateway, r"(?i)\b50[234]\b|bad gateway|service unavailable|gateway time.?out|upstream connect error"),
     (
         Signal::TimeOut,
         r"(?i)time.?out\b|timed out|deadline exceeded|exceeded timeout|TimeoutError|TimeoutException|took longer than",
     ),
 ];
 
-static SET: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(PHRASES.iter().map(|(_, p)| *p)).ok());
-static EXPECTED_429: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)== 429|to(be|equal)\(429\)|expected:? ?<?429|want:? ?429").ok()
-});
+static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(PHRASES.iter().map(|(_, p)| *p)).ok());
+static EXPECTED_429: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)== 429|to(be|equal)\(429\)|expected:? ?<?429|want:? ?429").ok());
 
 /// The signal in a case's failure, searched in its message and type, then in
 /// the last lines of its text, then in what it printed.
@@ -93,9 +88,8 @@ mod tests {
     use crate::ingest::junit;
 
     fn signal_of(message: &str) -> Option<Signal> {
-        let xml = format!(
-            "<testsuite name='s'><testcase name='t'><failure message=\"{message}\"/></testcase></testsuite>"
-        );
+        let xml =
+            format!("<testsuite name='s'><testcase name='t'><failure message=\"{message}\"/></testcase></testsuite>");
         read(&junit::read("x", xml.as_bytes()).cases[0])
     }
 
@@ -105,15 +99,9 @@ mod tests {
             ("HTTP 429 Too Many Requests", Some(Signal::RateLimited)),
             ("assert 429 == 200", Some(Signal::RateLimited)),
             ("assert 200 == 429", None),
-            (
-                "connect ECONNREFUSED 127.0.0.1:5432",
-                Some(Signal::Connection),
-            ),
+            ("connect ECONNREFUSED 127.0.0.1:5432", Some(Signal::Connection)),
             ("java.net.UnknownHostException: db", Some(Signal::Dns)),
-            (
-                "OSError: [Errno 28] No space left on device",
-                Some(Signal::Resources),
-            ),
+            ("OSError: [Errno 28] No space left on device", Some(Signal::Resources)),
             ("worker 'gw1' crashed while running x", Some(Signal::Runner)),
             ("503 Service Unavailable", Some(Signal::Gateway)),
             ("Timeout >2.0s", Some(Signal::TimeOut)),

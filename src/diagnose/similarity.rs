@@ -7,14 +7,12 @@ pub struct Words(Vec<u32>);
 
 /// Words that count.
 const WORD_LIMIT: usize = 256;
-/// MinHash bands; two texts that share one are compared.
+/// `MinHash` bands; two texts that share one are compared.
 pub const BANDS: usize = 6;
 
 /// FNV-1a; stable, and good enough to tell words apart.
 fn hash(word: &str) -> u32 {
-    word.bytes().fold(0x811c_9dc5_u32, |h, b| {
-        (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
-    })
+    word.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
 }
 
 impl Words {
@@ -23,11 +21,7 @@ impl Words {
     pub fn of(text: &str) -> Self {
         let mut words: Vec<u32> = text
             .split(|c: char| {
-                c.is_whitespace()
-                    || matches!(
-                        c,
-                        ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '"' | '\'' | '='
-                    )
+                c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '"' | '\'' | '=')
             })
             .filter(|word| !word.is_empty())
             .take(WORD_LIMIT)
@@ -104,12 +98,8 @@ mod tests {
 
     #[test]
     fn alike_texts_share_words_and_a_band() {
-        let a = Words::of(
-            "connection to database refused while loading user profile for tenant alpha in region west",
-        );
-        let b = Words::of(
-            "connection to database refused while loading user profile for tenant beta in region west",
-        );
+        let a = Words::of("connection to database refused while loading user profile for tenant alpha in region west");
+        let b = Words::of("connection to database refused while loading user profile for tenant beta in region west");
         let c = Words::of("index out of range in parser");
         assert!(a.similarity(&b) > 0.9 && a.similarity(&c) < 0.2);
         assert!((a.similarity(&a) - 1.0).abs() < f64::EPSILON);

@@ -41,10 +41,7 @@ pub struct Named<'a> {
 #[must_use]
 pub fn rank(commits: &[Commit], named: &Named<'_>) -> Vec<Suspect> {
     let words = words_of(named);
-    let mut suspects: Vec<Suspect> = commits
-        .iter()
-        .map(|commit| judge(commit, named, &words, commits.len()))
-        .collect();
+    let mut suspects: Vec<Suspect> = commits.iter().map(|commit| judge(commit, named, &words, commits.len())).collect();
     suspects.sort_by(|a, b| b.score.total_cmp(&a.score));
     suspects.truncate(MOST);
     suspects
@@ -65,10 +62,7 @@ fn judge(commit: &Commit, named: &Named<'_>, words: &HashSet<String>, window: us
         let weight = if depth == 0 { 0.6 } else { 0.45 };
         add(weight, format!("changes {file}, which is in the stack"));
     }
-    if let Some(file) = named
-        .test_file
-        .filter(|file| commit.files.iter().any(|c| same_file(&c.path, file)))
-    {
+    if let Some(file) = named.test_file.filter(|file| commit.files.iter().any(|c| same_file(&c.path, file))) {
         add(0.25, format!("changes the test file {}", short(file)));
     }
     if let Some(reason) = values(commit, named.mismatch) {
@@ -86,11 +80,7 @@ fn judge(commit: &Commit, named: &Named<'_>, words: &HashSet<String>, window: us
     if because.is_empty() {
         because.push("in the window, touches nothing that the failure names".to_owned());
     }
-    Suspect {
-        commit: commit.sha.clone(),
-        score: round(1.0 - innocent),
-        because: because.join("; "),
-    }
+    Suspect { commit: commit.sha.clone(), score: round(1.0 - innocent), because: because.join("; ") }
 }
 
 fn round(score: f64) -> f64 {
@@ -187,10 +177,7 @@ fn words_of(named: &Named<'_>) -> HashSet<String> {
     for text in named.names.iter().copied().chain([named.message]) {
         for word in text.split(|c: char| !c.is_alphanumeric()) {
             let word = word.to_lowercase();
-            if word.len() >= 4
-                && word.chars().any(char::is_alphabetic)
-                && !COMMON.contains(&word.as_str())
-            {
+            if word.len() >= 4 && word.chars().any(char::is_alphabetic) && !COMMON.contains(&word.as_str()) {
                 words.insert(word);
             }
         }
@@ -216,17 +203,13 @@ fn word_hits(commit: &Commit, words: &HashSet<String>) -> Vec<String> {
 }
 
 fn texts(file: &FileChange) -> impl Iterator<Item = &str> {
-    std::iter::once(file.path.as_str())
-        .chain(file.removed.iter().chain(&file.added).map(String::as_str))
+    std::iter::once(file.path.as_str()).chain(file.removed.iter().chain(&file.added).map(String::as_str))
 }
 
 fn only_prose(commit: &Commit) -> bool {
     let prose = |path: &str| {
         let lower = path.to_ascii_lowercase();
-        [".md", ".rst", ".txt", ".adoc"]
-            .iter()
-            .any(|end| lower.ends_with(end))
-            || lower.starts_with("docs/")
+        [".md", ".rst", ".txt", ".adoc"].iter().any(|end| lower.ends_with(end)) || lower.starts_with("docs/")
     };
     !commit.files.is_empty() && commit.files.iter().all(|f| prose(&f.path))
 }
@@ -259,16 +242,8 @@ mod tests {
             commit("other", "src/users.py", "x = 1", "x = 2"),
             commit("culprit", "src/cart.py", "return total", "return None"),
         ];
-        let frames = [Frame {
-            file: "src/cart.py".into(),
-            line: 3,
-            in_test: false,
-        }];
-        let named = Named {
-            frames: &frames,
-            names: vec!["test_cart_total"],
-            ..Named::default()
-        };
+        let frames = [Frame { file: "src/cart.py".into(), line: 3, in_test: false }];
+        let named = Named { frames: &frames, names: vec!["test_cart_total"], ..Named::default() };
         let ranked = rank(&commits, &named);
         assert_eq!(ranked[0].commit, "culprit");
         assert!(ranked[0].score > 0.5 && ranked[1].score < 0.3, "{ranked:?}");
@@ -277,10 +252,7 @@ mod tests {
 
     #[test]
     fn values_as_words() {
-        let lines = vec![
-            "status = 'pending_review'".to_owned(),
-            "if s == 'queued':".to_owned(),
-        ];
+        let lines = vec!["status = 'pending_review'".to_owned(), "if s == 'queued':".to_owned()];
         assert!(contains(&lines, "queued") && !contains(&lines, "pending"));
         assert!(!contains(&lines, "review'x"));
     }

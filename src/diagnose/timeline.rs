@@ -110,11 +110,7 @@ fn samples_of(history: &History, id: TestId, past: &mut Past) -> Vec<Sample> {
     let mut samples: Vec<Sample> = history.samples.get(&id).cloned().unwrap_or_default();
     let mut seen = HashSet::from([id]);
     let mut at = id;
-    while let Some(alias) = history
-        .aliases
-        .iter()
-        .find(|a| a.now == at && !seen.contains(&a.was))
-    {
+    while let Some(alias) = history.aliases.iter().find(|a| a.now == at && !seen.contains(&a.was)) {
         past.alias.get_or_insert_with(|| alias.because.clone());
         samples.extend(history.samples.get(&alias.was).into_iter().flatten());
         seen.insert(alias.was);
@@ -126,11 +122,8 @@ fn samples_of(history: &History, id: TestId, past: &mut Past) -> Vec<Sample> {
 
 /// The samples of the same matrix leg; of all legs where this one has no past.
 fn of_variant(history: &History, samples: Vec<Sample>, variant: Option<&str>) -> Vec<Sample> {
-    let same: Vec<Sample> = samples
-        .iter()
-        .filter(|s| history.runs[s.run as usize].variant.as_deref() == variant)
-        .copied()
-        .collect();
+    let same: Vec<Sample> =
+        samples.iter().filter(|s| history.runs[s.run as usize].variant.as_deref() == variant).copied().collect();
     if same.is_empty() { samples } else { same }
 }
 
@@ -140,11 +133,7 @@ fn line_of_runs(history: &History, samples: &[Sample], facts: &RunFacts) -> Vec<
     let default = history.default_branch();
     let own = facts.branch.as_deref().or(default);
     let branch = |s: &&Sample| history.runs[s.run as usize].branch.as_str();
-    let mut line: Vec<Sample> = samples
-        .iter()
-        .filter(|s| Some(branch(s)) == default)
-        .copied()
-        .collect();
+    let mut line: Vec<Sample> = samples.iter().filter(|s| Some(branch(s)) == default).copied().collect();
     if own != default {
         line.extend(samples.iter().filter(|s| Some(branch(s)) == own).copied());
     }
@@ -158,10 +147,8 @@ fn line_of_runs(history: &History, samples: &[Sample], facts: &RunFacts) -> Vec<
 /// Whether a sample says nothing about the test itself.
 fn is_outside(history: &History, sample: &Sample) -> bool {
     let gated = history.runs[sample.run as usize].gate.is_some();
-    let outside = history
-        .mark(sample)
-        .and_then(|m| m.signal)
-        .is_some_and(|s| s.is_outside());
+    let outside =
+        history.mark(sample).and_then(|m| m.signal).is_some_and(super::super::model::failure::Signal::is_outside);
     (gated || outside) && (sample.outcome.is_bad() || sample.flaky)
 }
 
@@ -188,12 +175,8 @@ fn take(past: &mut Past, history: &History, sample: &Sample) {
 }
 
 /// The samples of a line that count.
-fn counting<'a>(
-    line: &'a [Sample],
-    history: &'a History,
-) -> impl DoubleEndedIterator<Item = &'a Sample> {
-    line.iter()
-        .filter(|s| s.outcome != Outcome::Skipped && !is_outside(history, s))
+fn counting<'a>(line: &'a [Sample], history: &'a History) -> impl DoubleEndedIterator<Item = &'a Sample> {
+    line.iter().filter(|s| s.outcome != Outcome::Skipped && !is_outside(history, s))
 }
 
 fn read_streak(past: &mut Past, line: &[Sample], history: &History) {
@@ -211,10 +194,7 @@ fn read_sandwiches(past: &mut Past, line: &[Sample], history: &History) {
     let samples: Vec<&Sample> = counting(line, history).collect();
     let mut at = 0;
     while at < samples.len() {
-        let length = samples[at..]
-            .iter()
-            .take_while(|s| s.outcome.is_bad())
-            .count();
+        let length = samples[at..].iter().take_while(|s| s.outcome.is_bad()).count();
         if length == 0 {
             at += 1;
             continue;
@@ -238,11 +218,8 @@ fn read_commits(past: &mut Past, samples: &[Sample], history: &History, facts: &
             past.passed_here.push(sample.run);
         }
     }
-    past.mixed_commits = by_commit
-        .into_iter()
-        .filter(|(_, (good, bad))| *good && *bad)
-        .map(|(c, _)| c.to_owned())
-        .collect();
+    past.mixed_commits =
+        by_commit.into_iter().filter(|(_, (good, bad))| *good && *bad).map(|(c, _)| c.to_owned()).collect();
 }
 
 fn read_same_failure(
@@ -255,22 +232,15 @@ fn read_same_failure(
     let Some(present) = present else { return };
     let sandwiched: HashSet<u32> = past.sandwiches.iter().copied().collect();
     let default = history.default_branch();
-    for sample in samples
-        .iter()
-        .filter(|s| history.mark(s).is_some_and(|m| m.fingerprint == present))
-    {
+    for sample in samples.iter().filter(|s| history.mark(s).is_some_and(|m| m.fingerprint == present)) {
         past.same_failure.push(sample.run);
         let run = &history.runs[sample.run as usize];
         let mixed = past.mixed_commits.contains(&run.commit);
         if sample.flaky || sandwiched.contains(&sample.run) || mixed {
             past.same_flake.push(sample.run);
         }
-        let elsewhere =
-            Some(run.branch.as_str()) != default && Some(&run.branch) != facts.branch.as_ref();
-        if elsewhere
-            && facts.commit.as_ref() != Some(&run.commit)
-            && !past.other_branches.contains(&run.branch)
-        {
+        let elsewhere = Some(run.branch.as_str()) != default && Some(&run.branch) != facts.branch.as_ref();
+        if elsewhere && facts.commit.as_ref() != Some(&run.commit) && !past.other_branches.contains(&run.branch) {
             past.other_branches.push(run.branch.clone());
         }
     }
@@ -287,21 +257,11 @@ mod tests {
     /// gated run, `R` rate-limited; a digit after it repeats the commit before.
     fn history(line: &str) -> History {
         let mut history = History::default();
-        let mark = |signal| FailureMark {
-            fingerprint: Fingerprint {
-                version: 1,
-                digest: 7,
-            },
-            signal,
-        };
+        let mark = |signal| FailureMark { fingerprint: Fingerprint { version: 1, digest: 7 }, signal };
         history.marks = vec![mark(None), mark(Some(Signal::RateLimited))];
         for (index, letter) in line.chars().enumerate() {
             let run = u32::try_from(index).unwrap();
-            let commit = if letter.is_lowercase() {
-                index - 1
-            } else {
-                index
-            };
+            let commit = if letter.is_lowercase() { index - 1 } else { index };
             history.runs.push(PastRun {
                 commit: format!("c{commit}"),
                 branch: "main".into(),
@@ -321,28 +281,13 @@ mod tests {
                 'R' => (Outcome::Failed, false, 1),
                 _ => (Outcome::Failed, false, 0),
             };
-            history.samples.entry(TestId(1)).or_default().push(Sample {
-                run,
-                outcome,
-                flaky,
-                bad_attempts: 1,
-                mark,
-            });
+            history.samples.entry(TestId(1)).or_default().push(Sample { run, outcome, flaky, bad_attempts: 1, mark });
         }
         history
     }
 
     fn past(line: &str) -> Past {
-        read(
-            &history(line),
-            TestId(1),
-            &RunFacts::default(),
-            None,
-            Some(Fingerprint {
-                version: 1,
-                digest: 7,
-            }),
-        )
+        read(&history(line), TestId(1), &RunFacts::default(), None, Some(Fingerprint { version: 1, digest: 7 }))
     }
 
     #[test]
@@ -359,21 +304,14 @@ mod tests {
         ];
         for (line, streak, before, good) in table {
             let past = past(line);
-            assert_eq!(
-                (past.streak.len(), past.passes_before, past.last_good),
-                (streak, before, good),
-                "{line}"
-            );
+            assert_eq!((past.streak.len(), past.passes_before, past.last_good), (streak, before, good), "{line}");
         }
     }
 
     #[test]
     fn an_outage_teaches_nothing_about_a_test() {
         let past = past("PPPGPPRP");
-        assert_eq!(
-            (past.bad.len(), past.outside.len(), past.sandwiches.len()),
-            (0, 2, 0)
-        );
+        assert_eq!((past.bad.len(), past.outside.len(), past.sandwiches.len()), (0, 2, 0));
         assert!(past.mixed_commits.is_empty());
     }
 

@@ -30,14 +30,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts that rules argue for.
-    pub const DECIDED: [Self; 6] = [
-        Self::Regression,
-        Self::Flaky,
-        Self::OutdatedTest,
-        Self::RateLimited,
-        Self::Environment,
-        Self::BrokenTest,
-    ];
+    pub const DECIDED: [Self; 6] =
+        [Self::Regression, Self::Flaky, Self::OutdatedTest, Self::RateLimited, Self::Environment, Self::BrokenTest];
 
     /// The word in `report.json`.
     #[must_use]
@@ -135,28 +129,13 @@ const DOUBT: f64 = 0.5;
 #[must_use]
 pub fn decide(evidence: &[Evidence], prior: impl Fn(Verdict) -> f64) -> (Verdict, Verdict, f64) {
     let scores = Verdict::DECIDED.map(|verdict| {
-        let sum: f64 = evidence
-            .iter()
-            .filter(|e| e.about == verdict)
-            .map(|e| e.weight)
-            .sum();
+        let sum: f64 = evidence.iter().filter(|e| e.about == verdict).map(|e| e.weight).sum();
         (verdict, prior(verdict) + sum)
     });
-    let total: f64 = DOUBT.exp()
-        + scores
-            .iter()
-            .map(|(_, s)| s.clamp(-30.0, 30.0).exp())
-            .sum::<f64>();
-    let (best, score) = scores
-        .iter()
-        .copied()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or((Verdict::Undecided, 0.0));
-    let probability = (score.clamp(-30.0, 30.0).exp() / total * 100.0).round() / 100.0;
-    let verdict = if probability >= THRESHOLD {
-        best
-    } else {
-        Verdict::Undecided
-    };
+    let total: f64 = DOUBT.exp() + scores.iter().map(|(_, s)| s.clamp(-30.0, 30.0).exp()).sum::<f64>();
+    let (best, score) = scores.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((Verdict::Undecided, 0.0));
+    // Weights are judgements: no sum of them makes certainty.
+    let probability = (score.clamp(-30.0, 30.0).exp() / total * 100.0).round().min(99.0) / 100.0;
+    let verdict = if probability >= THRESHOLD { best } else { Verdict::Undecided };
     (verdict, best, probability)
 }

@@ -91,22 +91,13 @@ impl<'a> Learned<'a> {
     /// The tests that passed at once, or those that were skipped.
     pub fn quiet(&self, outcome: Outcome) -> impl Iterator<Item = Named<'a>> + '_ {
         self.runs.iter().flat_map(move |run| {
-            run.quiet
-                .iter()
-                .filter(move |case| case.outcome == outcome)
-                .map(|case| Named {
-                    id: case.id,
-                    suite: run
-                        .suites
-                        .get(case.suite as usize)
-                        .map_or("", String::as_str),
-                    class: run
-                        .classes
-                        .get(case.class as usize)
-                        .map_or("", String::as_str),
-                    name: case.name,
-                    file: None,
-                })
+            run.quiet.iter().filter(move |case| case.outcome == outcome).map(|case| Named {
+                id: case.id,
+                suite: run.suites.get(case.suite as usize).map_or("", String::as_str),
+                class: run.classes.get(case.class as usize).map_or("", String::as_str),
+                name: case.name,
+                file: None,
+            })
         })
     }
 }
@@ -136,15 +127,8 @@ pub fn learn<'a>(
     facts: &RunFacts,
     failures: &HashMap<(usize, usize), KnownFailure>,
 ) -> Result<Vec<Learned<'a>>, NotLearned> {
-    facts
-        .commit
-        .as_ref()
-        .filter(|c| !c.is_empty())
-        .ok_or(NotLearned::NoCommit)?;
-    let at = facts
-        .at
-        .or_else(|| runs.iter().filter_map(|run| run.at).max())
-        .ok_or(NotLearned::NoTime)?;
+    facts.commit.as_ref().filter(|c| !c.is_empty()).ok_or(NotLearned::NoCommit)?;
+    let at = facts.at.or_else(|| runs.iter().filter_map(|run| run.at).max()).ok_or(NotLearned::NoTime)?;
     if runs.iter().all(|run| run.totals.tests == 0) {
         return Err(NotLearned::Empty);
     }
@@ -186,11 +170,7 @@ fn learn_leg<'a>(
     at: Instant,
     failures: &HashMap<(usize, usize), KnownFailure>,
 ) -> Learned<'a> {
-    let of_leg = || {
-        runs.iter()
-            .enumerate()
-            .filter(|(_, run)| run.variant.as_deref() == leg)
-    };
+    let of_leg = || runs.iter().enumerate().filter(|(_, run)| run.variant.as_deref() == leg);
     let mut learned = Learned {
         key: [0; 16],
         facts,
@@ -209,10 +189,7 @@ fn learn_leg<'a>(
             learned.failures.extend(known.cloned());
         }
     }
-    learned.gate = gate(
-        &learned.totals,
-        learned.loud.iter().map(|(_, result)| result),
-    );
+    learned.gate = gate(&learned.totals, learned.loud.iter().map(|(_, result)| result));
     learned.key = key(&learned);
     learned
 }
@@ -244,16 +221,10 @@ pub fn gate<'r>(totals: &Totals, loud: impl Iterator<Item = &'r LoudResult>) -> 
     let ran = totals.tests.saturating_sub(totals.skipped);
     let bad = totals.failed + totals.errored;
     let mut signals: HashMap<Signal, u64> = HashMap::new();
-    for signal in loud
-        .filter(|r| r.outcome.is_bad())
-        .filter_map(|r| r.mark?.signal)
-        .filter(|s| s.is_outside())
-    {
+    for signal in loud.filter(|r| r.outcome.is_bad()).filter_map(|r| r.mark?.signal).filter(|s| s.is_outside()) {
         *signals.entry(signal).or_default() += 1;
     }
-    let outage = signals
-        .into_iter()
-        .max_by_key(|(signal, count)| (*count, *signal));
+    let outage = signals.into_iter().max_by_key(|(signal, count)| (*count, *signal));
     if let Some((signal, count)) = outage {
         let share = count as f64 / ran.max(1) as f64;
         if count >= OUTAGE_CASES || (count >= 3 && share >= OUTAGE_SHARE) {
@@ -274,15 +245,10 @@ fn key(learned: &Learned<'_>) -> [u8; 16] {
     }
     for (named, result) in &learned.loud {
         let line = named.id.0.rotate_left(2 + result.outcome as u32);
-        sum = sum
-            .wrapping_add(line ^ u128::from(result.bad_attempts) << 8 ^ u128::from(result.flaky));
+        sum = sum.wrapping_add(line ^ u128::from(result.bad_attempts) << 8 ^ u128::from(result.flaky));
     }
     let facts = &learned.facts;
-    let time = if facts.run.is_some() {
-        String::new()
-    } else {
-        learned.at.to_string()
-    };
+    let time = if facts.run.is_some() { String::new() } else { learned.at.to_string() };
     let mut hash = Sha256::new();
     for part in [
         facts.run.as_deref().unwrap_or(""),
@@ -317,10 +283,7 @@ mod tests {
     }
 
     fn run(cases: &str) -> TestRun {
-        junit::read(
-            "x",
-            format!("<testsuite name='s'>{cases}</testsuite>").as_bytes(),
-        )
+        junit::read("x", format!("<testsuite name='s'>{cases}</testsuite>").as_bytes())
     }
 
     #[test]
@@ -335,19 +298,10 @@ mod tests {
 
     #[test]
     fn without_commit_or_results_nothing_is_learned() {
-        let none = RunFacts {
-            commit: None,
-            ..facts()
-        };
+        let none = RunFacts { commit: None, ..facts() };
         let runs = [run("<testcase name='t'/>")];
-        assert_eq!(
-            learn(&runs, &none, &HashMap::new()).unwrap_err(),
-            NotLearned::NoCommit
-        );
-        assert_eq!(
-            learn(&[run("")], &facts(), &HashMap::new()).unwrap_err(),
-            NotLearned::Empty
-        );
+        assert_eq!(learn(&runs, &none, &HashMap::new()).unwrap_err(), NotLearned::NoCommit);
+        assert_eq!(learn(&[run("")], &facts(), &HashMap::new()).unwrap_err(), NotLearned::Empty);
     }
 
     #[test]
@@ -356,15 +310,9 @@ mod tests {
         let good = |n: u32| format!("<testcase classname='a.b' name='g{n}'/>");
         let cases: String = (0..9).map(bad).chain((0..1).map(good)).collect();
         let runs = [run(&cases)];
-        assert_eq!(
-            learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate,
-            Some(Gate::MostFailed)
-        );
+        assert_eq!(learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, Some(Gate::MostFailed));
         let cases: String = (0..5).map(bad).chain((0..5).map(good)).collect();
         let runs = [run(&cases)];
-        assert_eq!(
-            learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate,
-            None
-        );
+        assert_eq!(learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, None);
     }
 }

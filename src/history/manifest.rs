@@ -34,21 +34,17 @@ fn one() -> u32 {
     1
 }
 
-fn text_or_number<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
+fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
         Text(String),
         Number(u64),
     }
-    Ok(
-        Option::<Either>::deserialize(deserializer)?.map(|either| match either {
-            Either::Text(text) => text,
-            Either::Number(number) => number.to_string(),
-        }),
-    )
+    Ok(Option::<Either>::deserialize(deserializer)?.map(|either| match either {
+        Either::Text(text) => text,
+        Either::Number(number) => number.to_string(),
+    }))
 }
 
 impl Entry {
@@ -85,12 +81,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, BadLine> {
         .lines()
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-        .map(|(index, line)| {
-            serde_json::from_str(line).map_err(|source| BadLine {
-                line: index + 1,
-                source,
-            })
-        })
+        .map(|(index, line)| serde_json::from_str(line).map_err(|source| BadLine { line: index + 1, source }))
         .collect()
 }
 
@@ -102,15 +93,8 @@ mod tests {
     fn lines() {
         let text = "# runs\n\n{\"reports\":[\"a/*.xml\"],\"commit\":\"c\",\"branch\":\"main\",\"at\":\"2026-05-01T10:00:00Z\",\"run\":7}\n";
         let entries = parse(text).unwrap();
-        assert_eq!(
-            (entries[0].run.as_deref(), entries[0].attempt),
-            (Some("7"), 1)
-        );
+        assert_eq!((entries[0].run.as_deref(), entries[0].attempt), (Some("7"), 1));
         let error = parse("{\"reports\":[],\"comit\":\"x\"}").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("line 1: unknown field `comit`")
-        );
+        assert!(error.to_string().starts_with("line 1: unknown field `comit`"));
     }
 }

@@ -140,14 +140,8 @@ impl History {
         for run in &self.runs {
             *counts.entry(run.branch.as_str()).or_default() += 1;
         }
-        ["main", "master", "trunk", "develop"]
-            .into_iter()
-            .find(|name| counts.contains_key(name))
-            .or_else(|| {
-                counts
-                    .iter()
-                    .max_by_key(|(name, count)| (**count, std::cmp::Reverse(**name)))
-                    .map(|(name, _)| *name)
-            })
+        ["main", "master", "trunk", "develop"].into_iter().find(|name| counts.contains_key(name)).or_else(|| {
+            counts.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(**name))).map(|(name, _)| *name)
+        })
     }
 }

@@ -49,29 +49,19 @@ pub fn link(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
 fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
     let mut by_name: BTreeMap<&str, (Vec<&Candidate>, Vec<&Candidate>)> = BTreeMap::new();
     for candidate in gone {
-        by_name
-            .entry(&candidate.name)
-            .or_default()
-            .0
-            .push(candidate);
+        by_name.entry(&candidate.name).or_default().0.push(candidate);
     }
     for candidate in new {
-        by_name
-            .entry(&candidate.name)
-            .or_default()
-            .1
-            .push(candidate);
+        by_name.entry(&candidate.name).or_default().1.push(candidate);
     }
     by_name
         .into_values()
         .filter_map(|pair| match pair {
-            (was, now) if was.len() == 1 && now.len() == 1 && was[0].class != now[0].class => {
-                Some(Alias {
-                    now: now[0].id,
-                    was: was[0].id,
-                    because: format!("moved from {} to {}", was[0].class, now[0].class),
-                })
-            }
+            (was, now) if was.len() == 1 && now.len() == 1 && was[0].class != now[0].class => Some(Alias {
+                now: now[0].id,
+                was: was[0].id,
+                because: format!("moved from {} to {}", was[0].class, now[0].class),
+            }),
             _ => None,
         })
         .collect()
@@ -80,29 +70,18 @@ fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
 fn renamed(gone: &[Candidate], new: &[Candidate], linked: &HashSet<TestId>) -> Vec<Alias> {
     let mut pairs: Vec<(f64, &Candidate, &Candidate)> = Vec::new();
     for was in gone.iter().filter(|c| !linked.contains(&c.id)) {
-        for now in new
-            .iter()
-            .filter(|c| !linked.contains(&c.id) && c.class == was.class)
-        {
+        for now in new.iter().filter(|c| !linked.contains(&c.id) && c.class == was.class) {
             let same_base = base_name(&was.name) == base_name(&now.name);
-            let same_parameters =
-                was.name[base_name(&was.name).len()..] == now.name[base_name(&now.name).len()..];
+            let same_parameters = was.name[base_name(&was.name).len()..] == now.name[base_name(&now.name).len()..];
             let alike = jaccard(base_name(&was.name), base_name(&now.name));
             if !same_base && same_parameters && alike >= ALIKE {
                 pairs.push((alike, was, now));
             }
         }
     }
-    pairs.sort_by(|a, b| {
-        b.0.total_cmp(&a.0)
-            .then(a.1.id.cmp(&b.1.id))
-            .then(a.2.id.cmp(&b.2.id))
-    });
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.id.cmp(&b.1.id)).then(a.2.id.cmp(&b.2.id)));
     let rivals = |pair: &(f64, &Candidate, &Candidate)| {
-        pairs
-            .iter()
-            .filter(|o| (o.1.id == pair.1.id || o.2.id == pair.2.id) && (o.0 - pair.0).abs() < 1e-9)
-            .count()
+        pairs.iter().filter(|o| (o.1.id == pair.1.id || o.2.id == pair.2.id) && (o.0 - pair.0).abs() < 1e-9).count()
     };
     let mut taken = HashSet::new();
     pairs
@@ -112,11 +91,7 @@ fn renamed(gone: &[Candidate], new: &[Candidate], linked: &HashSet<TestId>) -> V
         .map(|(alike, was, now)| Alias {
             now: now.id,
             was: was.id,
-            because: format!(
-                "renamed from {} ({:.0} % of the words are the same)",
-                was.name,
-                alike * 100.0
-            ),
+            because: format!("renamed from {} ({:.0} % of the words are the same)", was.name, alike * 100.0),
         })
         .collect()
 }
@@ -126,11 +101,7 @@ fn jaccard(a: &str, b: &str) -> f64 {
     let (a, b) = (words(a), words(b));
     let common = a.intersection(&b).count();
     let all = a.len() + b.len() - common;
-    if all == 0 {
-        0.0
-    } else {
-        common as f64 / all as f64
-    }
+    if all == 0 { 0.0 } else { common as f64 / all as f64 }
 }
 
 fn words(name: &str) -> HashSet<String> {
@@ -159,82 +130,33 @@ mod tests {
     fn candidates(list: &[(&str, &str)], from: u128) -> Vec<Candidate> {
         list.iter()
             .zip(from..)
-            .map(|((class, name), id)| Candidate {
-                id: TestId(id),
-                class: (*class).into(),
-                name: (*name).into(),
-            })
+            .map(|((class, name), id)| Candidate { id: TestId(id), class: (*class).into(), name: (*name).into() })
             .collect()
     }
 
     #[test]
     fn links() {
         let table: [(&[(&str, &str)], &[(&str, &str)], usize, &str); 7] = [
-            (
-                &[("a", "test_login_works")],
-                &[("b", "test_login_works")],
-                1,
-                "moved",
-            ),
-            (
-                &[("a", "test_user_can_log_in")],
-                &[("a", "test_user_can_log_in_again")],
-                1,
-                "renamed",
-            ),
-            (
-                &[("a", "test_x[1]")],
-                &[("a", "test_x[2]")],
-                0,
-                "other parameters",
-            ),
-            (
-                &[("a", "test_cart")],
-                &[("a", "test_invoice")],
-                0,
-                "nothing alike",
-            ),
-            (
-                &[("a", "t"), ("b", "t")],
-                &[("c", "t")],
-                0,
-                "ambiguous move",
-            ),
-            (
-                &[("a", "create_user_now")],
-                &[("a", "create_user_soon"), ("a", "create_user_late")],
-                0,
-                "too unlike",
-            ),
-            (
-                &[("a", "createsUserInDb")],
-                &[("a", "createsUserInDatabaseDb")],
-                1,
-                "camel case",
-            ),
+            (&[("a", "test_login_works")], &[("b", "test_login_works")], 1, "moved"),
+            (&[("a", "test_user_can_log_in")], &[("a", "test_user_can_log_in_again")], 1, "renamed"),
+            (&[("a", "test_x[1]")], &[("a", "test_x[2]")], 0, "other parameters"),
+            (&[("a", "test_cart")], &[("a", "test_invoice")], 0, "nothing alike"),
+            (&[("a", "t"), ("b", "t")], &[("c", "t")], 0, "ambiguous move"),
+            (&[("a", "create_user_now")], &[("a", "create_user_soon"), ("a", "create_user_late")], 0, "too unlike"),
+            (&[("a", "createsUserInDb")], &[("a", "createsUserInDatabaseDb")], 1, "camel case"),
         ];
         for (gone, new, count, why) in table {
-            assert_eq!(
-                link(&candidates(gone, 1), &candidates(new, 100)).len(),
-                count,
-                "{why}"
-            );
+            assert_eq!(link(&candidates(gone, 1), &candidates(new, 100)).len(), count, "{why}");
         }
     }
 
     #[test]
     fn another_selection_is_no_mass_rename() {
-        let many: Vec<(String, String)> = (0..600)
-            .map(|n| ("a".into(), format!("test_{n}")))
-            .collect();
+        let many: Vec<(String, String)> = (0..600).map(|n| ("a".into(), format!("test_{n}"))).collect();
         let gone: Vec<Candidate> = many
             .iter()
             .zip(0..)
-            .map(|((c, n), id)| Candidate {
-                id: TestId(id),
-                class: c.clone(),
-                name: n.clone(),
-            })
+            .map(|((c, n), id)| Candidate { id: TestId(id), class: c.clone(), name: n.clone() })
             .collect();
         assert!(link(&gone, &candidates(&[("b", "test_1")], 10_000)).is_empty());
     }

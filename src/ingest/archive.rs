@@ -35,14 +35,14 @@ where
     });
     match found {
         Err(error) => vec![junit::unusable(path, format!("cannot be opened: {error}"))],
-        Ok(n) if start[..n].starts_with(b"\x1f\x8b") => vec![read_gzip(path, open)],
+        Ok(n) if start[..n].starts_with(b"\x1f\x8b") => read_gzip(path, open),
         Ok(n) if start[..n].starts_with(b"PK\x03\x04") || start[..n].starts_with(b"PK\x05\x06") => {
             read_zip(path, &open)
         }
-        Ok(_) => vec![match open() {
-            Ok(file) => junit::read(path, file),
-            Err(error) => junit::unusable(path, format!("cannot be opened: {error}")),
-        }],
+        Ok(_) => match open() {
+            Ok(file) => junit::read_all(path, file),
+            Err(error) => vec![junit::unusable(path, format!("cannot be opened: {error}"))],
+        },
     }
 }
 
@@ -57,10 +57,10 @@ fn read_up_to(file: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     Ok(have)
 }
 
-fn read_gzip<R: Read>(path: &str, open: impl Fn() -> io::Result<R>) -> TestRun {
+fn read_gzip<R: Read>(path: &str, open: impl Fn() -> io::Result<R>) -> Vec<TestRun> {
     match open() {
-        Ok(file) => junit::read(path, Capped::new(MultiGzDecoder::new(BufReader::new(file)))),
-        Err(error) => junit::unusable(path, format!("cannot be opened: {error}")),
+        Ok(file) => junit::read_all(path, Capped::new(MultiGzDecoder::new(BufReader::new(file)))),
+        Err(error) => vec![junit::unusable(path, format!("cannot be opened: {error}"))],
     }
 }
 
@@ -75,39 +75,25 @@ where
     let archive = match archive {
         Ok(archive) => archive,
         Err(error) => {
-            return vec![junit::unusable(
-                path,
-                format!("is a broken zip archive ({error}): download it again"),
-            )];
+            return vec![junit::unusable(path, format!("is a broken zip archive ({error}): download it again"))];
         }
     };
-    let all: Vec<String> = archive
-        .file_names()
-        .flatten()
-        .map(Cow::into_owned)
-        .collect();
+    let all: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
     let mut reports: Vec<String> = all.iter().filter(|name| is_report(name)).cloned().collect();
     drop(archive);
     reports.sort();
     let beyond = reports.len().saturating_sub(ENTRY_LIMIT);
     reports.truncate(ENTRY_LIMIT);
     if reports.is_empty() {
-        let message = format!(
-            "is a zip archive without a report (no .xml or .xml.gz among its {} entries)",
-            all.len()
-        );
+        let message = format!("is a zip archive without a report (no .xml or .xml.gz among its {} entries)", all.len());
         return vec![junit::unusable(path, message)];
     }
     let per_core = reports.len().div_ceil(rayon::current_num_threads()).max(1);
-    let mut runs: Vec<TestRun> = reports
-        .par_chunks(per_core)
-        .flat_map_iter(|names| read_entries(path, names, open))
-        .collect();
+    let mut runs: Vec<TestRun> =
+        reports.par_chunks(per_core).flat_map_iter(|names| read_entries(path, names, open)).collect();
     if beyond > 0 {
         let message = format!("{beyond} reports beyond the first {ENTRY_LIMIT} were not read");
-        runs[0]
-            .issues
-            .push(ParseIssue::new(IssueLevel::Unusable, "archive", message));
+        runs[0].issues.push(ParseIssue::new(IssueLevel::Unusable, "archive", message));
     }
     runs
 }
@@ -117,38 +103,25 @@ fn is_report(name: &str) -> bool {
     (lower.ends_with(".xml") || lower.ends_with(".xml.gz")) && !lower.contains("__macosx/")
 }
 
-fn read_entries<R: Read + Seek>(
-    path: &str,
-    names: &[String],
-    open: &impl Fn() -> io::Result<R>,
-) -> Vec<TestRun> {
-    let archive = open()
-        .map_err(zip::result::ZipError::from)
-        .and_then(|file| ZipArchive::new(BufReader::new(file)));
+fn read_entries<R: Read + Seek>(path: &str, names: &[String], open: &impl Fn() -> io::Result<R>) -> Vec<TestRun> {
+    let archive = open().map_err(zip::result::ZipError::from).and_then(|file| ZipArchive::new(BufReader::new(file)));
     let mut archive = match archive {
         Ok(archive) => archive,
         Err(error) => {
-            return vec![junit::unusable(
-                path,
-                format!("is a broken zip archive ({error})"),
-            )];
+            return vec![junit::unusable(path, format!("is a broken zip archive ({error})"))];
         }
     };
-    names
-        .iter()
-        .map(|name| read_entry(path, name, &mut archive))
-        .collect()
+    names.iter().flat_map(|name| read_entry(path, name, &mut archive)).collect()
 }
 
-fn read_entry<R: Read + Seek>(path: &str, name: &str, archive: &mut ZipArchive<R>) -> TestRun {
+fn read_entry<R: Read + Seek>(path: &str, name: &str, archive: &mut ZipArchive<R>) -> Vec<TestRun> {
     let label = format!("{path}!{}", head(&clean(name), 300));
     match archive.by_name(name) {
-        Err(error) => junit::unusable(&label, format!("cannot be unpacked: {error}")),
-        Ok(entry) if name.to_ascii_lowercase().ends_with(".gz") => junit::read(
-            &label,
-            Capped::new(MultiGzDecoder::new(BufReader::new(entry))),
-        ),
-        Ok(entry) => junit::read(&label, Capped::new(entry)),
+        Err(error) => vec![junit::unusable(&label, format!("cannot be unpacked: {error}"))],
+        Ok(entry) if name.to_ascii_lowercase().ends_with(".gz") => {
+            junit::read_all(&label, Capped::new(MultiGzDecoder::new(BufReader::new(entry))))
+        }
+        Ok(entry) => junit::read_all(&label, Capped::new(entry)),
     }
 }
 
@@ -161,10 +134,7 @@ struct Capped<R> {
 
 impl<R> Capped<R> {
     fn new(inner: R) -> Self {
-        Self {
-            inner,
-            left: UNPACKED_LIMIT,
-        }
+        Self { inner, left: UNPACKED_LIMIT }
     }
 }
 
@@ -173,9 +143,7 @@ impl<R: Read> Read for Capped<R> {
         if self.left == 0 {
             return Err(io::Error::other("it unpacks to more than 8 GiB"));
         }
-        let most = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(into.len());
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
         let n = self.inner.read(&mut into[..most])?;
         self.left -= n as u64;
         Ok(n)
@@ -202,9 +170,7 @@ mod tests {
     fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in entries {
-            writer
-                .start_file(*name, zip::write::SimpleFileOptions::default())
-                .unwrap();
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
@@ -212,11 +178,7 @@ mod tests {
 
     #[test]
     fn plain_gzip_and_zip_tell_the_same() {
-        let zipped = zip_of(&[
-            ("a/r.xml", REPORT.as_bytes()),
-            ("b.xml.gz", &gzip(REPORT)),
-            ("log.txt", b"x"),
-        ]);
+        let zipped = zip_of(&[("a/r.xml", REPORT.as_bytes()), ("b.xml.gz", &gzip(REPORT)), ("log.txt", b"x")]);
         assert_eq!(read_bytes(REPORT.as_bytes())[0].totals.passed, 1);
         assert_eq!(read_bytes(&gzip(REPORT))[0].totals.passed, 1);
         let runs = read_bytes(&zipped);
@@ -236,11 +198,7 @@ mod tests {
         ] {
             let runs = read_bytes(bytes);
             assert_eq!(runs[0].worst(), Some(IssueLevel::Unusable));
-            assert!(
-                runs[0].issues.iter().any(|i| i.message.contains(word)),
-                "{word}: {:?}",
-                runs[0].issues
-            );
+            assert!(runs[0].issues.iter().any(|i| i.message.contains(word)), "{word}: {:?}", runs[0].issues);
         }
     }
 }

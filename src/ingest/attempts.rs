@@ -4,7 +4,8 @@
 //! | what stands in the file | read as |
 //! |---|---|
 //! | same raw name, every element but the last bad, and the runner writes retries this way | one case, an attempt each |
-//! | same raw name otherwise (a pass before the end, or a runner such as TestNG that writes one title for many data sets) | separate cases, numbered in file order |
+//! | same raw name in a pytest report, where names are unique and pytest-rerunfailures writes the tries that failed as bare elements | one case; the bare ones are failed attempts |
+//! | same raw name otherwise (a pass before the end, or a runner such as `TestNG` that writes one title for many data sets) | separate cases, numbered in file order |
 //! | different raw names that only noise tells apart (two seeds, two dates) | separate cases, numbered by name |
 //!
 //! A failure is never put behind a pass unless the whole sequence looks like a
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 use crate::ingest::identity::nth_id;
 use crate::ingest::junit::RawRun;
 use crate::model::run::{IssueLevel, ParseIssue, TestRun, Totals};
-use crate::model::test::{Attempt, Outcome, TestCase, TestId};
+use crate::model::test::{Attempt, Failure, Outcome, TestCase, TestId, TestName};
 use crate::model::text::Untrusted;
 
 /// Where one element of a repeated name stands.
@@ -39,11 +40,7 @@ struct Occurrence {
 /// Puts retries together and numbers what merely shares a name.
 #[must_use]
 pub fn unite(raw: RawRun) -> TestRun {
-    let RawRun {
-        mut run,
-        order,
-        dialect,
-    } = raw;
+    let RawRun { mut run, order, dialect } = raw;
     let repeated = repeated_tags(&run);
     if repeated.is_empty() {
         return run;
@@ -60,7 +57,10 @@ pub fn unite(raw: RawRun) -> TestRun {
         }
         let mut ordinal = 0;
         for same in by_name.into_values() {
-            if dialect.repeats_are_retries && is_retry_sequence(&same) {
+            let retried = is_retry_sequence(&same) || (dialect.silent_reruns && same.len() > 1);
+            // Cases without a name have nothing in common.
+            let named = same.iter().all(|o| !o.raw.2.is_empty());
+            if dialect.repeats_are_retries && retried && named {
                 ordinal += 1;
                 merge.retries(id, ordinal, &same);
             } else {
@@ -79,17 +79,10 @@ pub fn unite(raw: RawRun) -> TestRun {
 /// Sorting small numbers is several times faster here than a set of millions of
 /// identities; the few pairs that only share these bits are sorted out later.
 fn repeated_tags(run: &TestRun) -> HashSet<u32> {
-    let mut tags: Vec<u32> = run
-        .quiet
-        .ids()
-        .map(|(id, _)| tag(id))
-        .chain(run.cases.iter().map(|case| tag(case.id)))
-        .collect();
+    let mut tags: Vec<u32> =
+        run.quiet.ids().map(|(id, _)| tag(id)).chain(run.cases.iter().map(|case| tag(case.id))).collect();
     tags.par_sort_unstable();
-    tags.windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
-        .collect()
+    tags.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the shift leaves 32 bits")]
@@ -104,25 +97,13 @@ fn is_retry_sequence(same: &[&Occurrence]) -> bool {
         && same.last().is_some_and(|o| o.outcome != Outcome::Skipped)
 }
 
-fn occurrences(
-    run: &TestRun,
-    order: &[usize],
-    repeated: &HashSet<u32>,
-) -> BTreeMap<TestId, Vec<Occurrence>> {
+fn occurrences(run: &TestRun, order: &[usize], repeated: &HashSet<u32>) -> BTreeMap<TestId, Vec<Occurrence>> {
     let mut groups: BTreeMap<TestId, Vec<Occurrence>> = BTreeMap::new();
     for (index, (id, outcome)) in run.quiet.ids().enumerate() {
         if repeated.contains(&tag(id)) {
             let case = run.quiet.get(index);
-            let suite = run
-                .suites
-                .get(case.suite as usize)
-                .cloned()
-                .unwrap_or_default();
-            let class = run
-                .classes
-                .get(case.class as usize)
-                .cloned()
-                .unwrap_or_default();
+            let suite = run.suites.get(case.suite as usize).cloned().unwrap_or_default();
+            let class = run.classes.get(case.class as usize).cloned().unwrap_or_default();
             groups.entry(id).or_default().push(Occurrence {
                 order: (index + 1, 0),
                 spot: Spot::Quiet(index),
@@ -138,11 +119,7 @@ fn occurrences(
                 order: (order.get(index).copied().unwrap_or(0), index + 1),
                 spot: Spot::Case(index),
                 outcome: case.outcome(),
-                raw: (
-                    text(&case.name.suite),
-                    text(&case.name.classname),
-                    text(&case.name.name),
-                ),
+                raw: (text(&case.name.suite), text(&case.name.classname), text(&case.name.name)),
             });
         }
     }
@@ -157,24 +134,15 @@ fn occurrences(
 struct Merge {
     new_ids: HashMap<usize, TestId>,
     new_quiet: Vec<(usize, TestId)>,
-    /// Case that stays → what its later attempts are.
-    joined: BTreeMap<usize, Vec<Spot>>,
-    united: usize,
+    /// Identity and elements of each case that stands in the file several times.
+    joined: Vec<(TestId, Vec<Spot>)>,
     numbered: usize,
 }
 
 impl Merge {
     fn retries(&mut self, id: TestId, ordinal: usize, same: &[&Occurrence]) {
-        // Every element but the last is bad, so the first one is a full case.
-        let Some(Spot::Case(first)) = same.first().map(|o| o.spot) else {
-            return;
-        };
-        if ordinal > 1 {
-            self.new_ids.insert(first, nth_id(id, ordinal));
-        }
-        self.joined
-            .insert(first, same[1..].iter().map(|o| o.spot).collect());
-        self.united += 1;
+        let id = if ordinal > 1 { nth_id(id, ordinal) } else { id };
+        self.joined.push((id, same.iter().map(|o| o.spot).collect()));
     }
 
     fn rename(&mut self, id: TestId, ordinal: usize, one: &Occurrence) {
@@ -197,31 +165,30 @@ impl Merge {
         for (index, id) in &self.new_quiet {
             run.quiet.set_id(*index, *id);
         }
+        let united = self.joined.len();
         let mut gone_cases: HashSet<usize> = HashSet::new();
         let mut gone_quiet: Vec<usize> = Vec::new();
-        for (first, later) in std::mem::take(&mut self.joined) {
-            run.totals.uncount(run.cases[first].outcome());
-            for spot in later {
+        let mut made: Vec<TestCase> = Vec::new();
+        for (id, spots) in std::mem::take(&mut self.joined) {
+            let mut case = TestCase { id, ..shell_of(run, &spots) };
+            let last = spots.len() - 1;
+            for (position, spot) in spots.into_iter().enumerate() {
                 match spot {
                     Spot::Case(index) => {
                         gone_cases.insert(index);
                         run.totals.uncount(run.cases[index].outcome());
-                        let attempts = std::mem::take(&mut run.cases[index].attempts);
-                        run.cases[first].attempts.extend(attempts);
+                        case.attempts.append(&mut run.cases[index].attempts);
                     }
                     Spot::Quiet(index) => {
                         gone_quiet.push(index);
                         let outcome = run.quiet.get(index).outcome;
                         run.totals.uncount(outcome);
-                        run.cases[first].attempts.push(Attempt {
-                            outcome,
-                            failures: Vec::new(),
-                            seconds: None,
-                        });
+                        case.attempts.push(if position < last { silent_rerun() } else { clean(outcome) });
                     }
                 }
             }
-            run.totals.count(run.cases[first].outcome());
+            run.totals.count(case.outcome());
+            made.push(case);
         }
         gone_quiet.sort_unstable();
         run.quiet.remove(&gone_quiet);
@@ -230,58 +197,80 @@ impl Merge {
             index += 1;
             !gone_cases.contains(&(index - 1))
         });
-        self.tell(run);
+        run.cases.append(&mut made);
+        self.tell(run, united);
     }
 
-    fn tell(&self, run: &mut TestRun) {
-        if self.united > 0 {
-            let message = format!(
-                "{} cases stand in the file more than once and were read as retries",
-                self.united
-            );
-            run.issues
-                .push(ParseIssue::new(IssueLevel::Note, "whole file", message));
+    fn tell(&self, run: &mut TestRun, united: usize) {
+        if united > 0 {
+            let message = format!("{united} cases stand in the file more than once and were read as retries");
+            run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
         if self.numbered > 0 {
             let message = format!(
                 "{} cases share their name with another one and were told apart by their order; give them names of their own",
                 self.numbered
             );
-            run.issues
-                .push(ParseIssue::new(IssueLevel::Note, "whole file", message));
+            run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
     }
+}
+
+/// The case that attempts are put into: what the loudest element tells.
+fn shell_of(run: &TestRun, spots: &[Spot]) -> TestCase {
+    let loud = spots.iter().rev().find_map(|spot| match spot {
+        Spot::Case(index) => Some(&run.cases[*index]),
+        Spot::Quiet(_) => None,
+    });
+    if let Some(case) = loud {
+        return TestCase { attempts: Vec::new(), ..case.clone() };
+    }
+    let mut name = TestName::default();
+    if let Some(Spot::Quiet(index)) = spots.first() {
+        let case = run.quiet.get(*index);
+        let text = |texts: &[String], at: u32| Untrusted::new(texts.get(at as usize).cloned().unwrap_or_default());
+        name = TestName {
+            suite: text(&run.suites, case.suite),
+            classname: text(&run.classes, case.class),
+            name: Untrusted::new(case.name),
+        };
+    }
+    TestCase {
+        id: TestId(0),
+        name,
+        place: None,
+        variant: None,
+        attempts: Vec::new(),
+        declared_retries: 0,
+        stdout: Untrusted::default(),
+        stderr: Untrusted::default(),
+        properties: Vec::new(),
+    }
+}
+
+fn clean(outcome: Outcome) -> Attempt {
+    Attempt { outcome, failures: Vec::new(), seconds: None }
+}
+
+/// A try that failed and of which the report has nothing but the element.
+fn silent_rerun() -> Attempt {
+    let message = Untrusted::new("the runner tried again and did not write why");
+    Attempt { outcome: Outcome::Failed, failures: vec![Failure { message, ..Failure::default() }], seconds: None }
 }
 
 /// Puts the runs of several files together where one file holds the retries of
 /// another (`report-rerun-1.xml` beside `report.xml`): a case that ended bad
 /// in an earlier file gets the later file's attempts.
 pub fn unite_files(runs: &mut [TestRun]) {
-    let mut retries: Vec<usize> = (0..runs.len())
-        .filter(|i| is_retry_file(&runs[*i].path))
-        .collect();
+    let mut retries: Vec<usize> = (0..runs.len()).filter(|i| is_retry_file(&runs[*i].path)).collect();
     retries.sort_by_key(|i| runs[*i].path.clone());
     for retry in retries {
         let mut moved = std::mem::take(&mut runs[retry]);
         let outcomes: HashMap<TestId, Vec<Attempt>> = moved
             .quiet
             .ids()
-            .map(|(id, outcome)| {
-                (
-                    id,
-                    vec![Attempt {
-                        outcome,
-                        failures: Vec::new(),
-                        seconds: None,
-                    }],
-                )
-            })
-            .chain(
-                moved
-                    .cases
-                    .iter()
-                    .map(|case| (case.id, case.attempts.clone())),
-            )
+            .map(|(id, outcome)| (id, vec![Attempt { outcome, failures: Vec::new(), seconds: None }]))
+            .chain(moved.cases.iter().map(|case| (case.id, case.attempts.clone())))
             .collect();
         let mut taken: HashSet<TestId> = HashSet::new();
         for (index, run) in runs.iter_mut().enumerate() {
@@ -309,21 +298,13 @@ fn join(run: &mut TestRun, outcomes: &HashMap<TestId, Vec<Attempt>>, taken: &mut
 }
 
 fn drop_cases(run: &mut TestRun, taken: &HashSet<TestId>) {
-    let quiet: Vec<usize> = run
-        .quiet
-        .ids()
-        .enumerate()
-        .filter(|(_, (id, _))| taken.contains(id))
-        .map(|(index, _)| index)
-        .collect();
+    let quiet: Vec<usize> =
+        run.quiet.ids().enumerate().filter(|(_, (id, _))| taken.contains(id)).map(|(index, _)| index).collect();
     for index in &quiet {
         run.totals.uncount(run.quiet.get(*index).outcome);
     }
     run.quiet.remove(&quiet);
-    let gone: Vec<TestCase> = run
-        .cases
-        .extract_if(.., |case| taken.contains(&case.id))
-        .collect();
+    let gone: Vec<TestCase> = run.cases.extract_if(.., |case| taken.contains(&case.id)).collect();
     for case in gone {
         run.totals.uncount(case.outcome());
     }
@@ -331,14 +312,8 @@ fn drop_cases(run: &mut TestRun, taken: &HashSet<TestId>) {
 
 /// Whether a file's name says that it holds retries.
 fn is_retry_file(path: &str) -> bool {
-    let file = path
-        .rsplit(['/', '\\', '!'])
-        .next()
-        .unwrap_or(path)
-        .to_ascii_lowercase();
-    ["rerun", "retry", "reattempt"]
-        .iter()
-        .any(|word| file.contains(word))
+    let file = path.rsplit(['/', '\\', '!']).next().unwrap_or(path).to_ascii_lowercase();
+    ["rerun", "retry", "reattempt"].iter().any(|word| file.contains(word))
 }
 
 /// Sets the count of flaky cases, which only the united cases can tell.

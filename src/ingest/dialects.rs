@@ -5,11 +5,12 @@
 
 /// What one runner's reports mean where they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about writers, each with its doc")]
 pub struct Dialect {
     /// Name in `report.json`.
     pub name: &'static str,
     /// Whether a second `<testcase>` of the same name is a retry of the first.
-    /// Where it is not, it is another invocation: TestNG data providers and
+    /// Where it is not, it is another invocation: `TestNG` data providers and
     /// Jest write the same title for different tests.
     pub repeats_are_retries: bool,
     /// Whether suite names tell the machine or build rather than the place of a
@@ -17,6 +18,14 @@ pub struct Dialect {
     pub suite_is_machine: bool,
     /// Whether `hostname` names a matrix leg (Playwright writes the browser there).
     pub hostname_is_variant: bool,
+    /// Whether `line` counts from 0 (pytest's xunit1 family).
+    pub lines_from_zero: bool,
+    /// Whether an element without a failure before another one of the same name
+    /// is a rerun whose failure was not written (pytest-rerunfailures).
+    pub silent_reruns: bool,
+    /// Whether the totals a suite declares count something else than its cases
+    /// (Catch2: assertions; pytest: subtests too; Mocha: pending ones, which it leaves out).
+    pub declares_otherwise: bool,
 }
 
 const PLAIN: Dialect = Dialect {
@@ -24,100 +33,38 @@ const PLAIN: Dialect = Dialect {
     repeats_are_retries: true,
     suite_is_machine: false,
     hostname_is_variant: false,
+    lines_from_zero: false,
+    silent_reruns: false,
+    declares_otherwise: false,
 };
 
 /// A report that no row claims.
 pub const UNKNOWN: &Dialect = &PLAIN;
 
-const SEPARATE: Dialect = Dialect {
-    repeats_are_retries: false,
-    ..PLAIN
-};
+const SEPARATE: Dialect = Dialect { repeats_are_retries: false, ..PLAIN };
 
 /// All dialects by name.
 pub const DIALECTS: &[Dialect] = &[
-    Dialect {
-        name: "pytest",
-        ..PLAIN
-    },
-    Dialect {
-        name: "go-junit-report",
-        ..PLAIN
-    },
-    Dialect {
-        name: "gotestsum",
-        ..PLAIN
-    },
-    Dialect {
-        name: "gradle",
-        ..PLAIN
-    },
-    Dialect {
-        name: "unittest",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "surefire",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "jest",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "vitest",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "mocha",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "node-test",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "playwright",
-        hostname_is_variant: true,
-        ..SEPARATE
-    },
-    Dialect {
-        name: "robot",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "nextest",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "ctest",
-        suite_is_machine: true,
-        ..SEPARATE
-    },
-    Dialect {
-        name: "googletest",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "catch2",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "phpunit",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "rspec",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "bats",
-        ..SEPARATE
-    },
-    Dialect {
-        name: "tap",
-        ..SEPARATE
-    },
+    Dialect { name: "pytest", lines_from_zero: true, silent_reruns: true, declares_otherwise: true, ..PLAIN },
+    Dialect { name: "go-junit-report", ..PLAIN },
+    Dialect { name: "gotestsum", ..PLAIN },
+    Dialect { name: "gradle", ..PLAIN },
+    Dialect { name: "unittest", ..SEPARATE },
+    Dialect { name: "surefire", ..SEPARATE },
+    Dialect { name: "jest", ..SEPARATE },
+    Dialect { name: "vitest", ..SEPARATE },
+    Dialect { name: "mocha", declares_otherwise: true, ..SEPARATE },
+    Dialect { name: "node-test", ..SEPARATE },
+    Dialect { name: "playwright", hostname_is_variant: true, ..SEPARATE },
+    Dialect { name: "robot", ..SEPARATE },
+    Dialect { name: "nextest", ..SEPARATE },
+    Dialect { name: "ctest", suite_is_machine: true, ..SEPARATE },
+    Dialect { name: "googletest", ..SEPARATE },
+    Dialect { name: "catch2", declares_otherwise: true, ..SEPARATE },
+    Dialect { name: "phpunit", ..SEPARATE },
+    Dialect { name: "rspec", ..SEPARATE },
+    Dialect { name: "bats", ..SEPARATE },
+    Dialect { name: "tap", ..SEPARATE },
 ];
 
 /// What the first elements of a report show.
@@ -145,10 +92,7 @@ pub struct Clues {
 #[must_use]
 pub fn recognise(clues: &Clues) -> &'static Dialect {
     let name = guess(clues);
-    DIALECTS
-        .iter()
-        .find(|dialect| dialect.name == name)
-        .unwrap_or(UNKNOWN)
+    DIALECTS.iter().find(|dialect| dialect.name == name).unwrap_or(UNKNOWN)
 }
 
 fn guess(c: &Clues) -> &'static str {
@@ -164,23 +108,13 @@ fn guess(c: &Clues) -> &'static str {
         "vitest"
     } else if c.root_name.starts_with("Mocha") {
         "mocha"
-    } else if has(&c.root_keys, "uuid")
-        || c.root_name == "nextest-run"
-        || has(&c.suite_keys, "uuid")
-    {
+    } else if has(&c.root_keys, "uuid") || c.root_name == "nextest-run" || has(&c.suite_keys, "uuid") {
         "nextest"
     } else if c.properties.contains("go.version") {
-        if has(&c.suite_keys, "id") {
-            "go-junit-report"
-        } else {
-            "gotestsum"
-        }
+        if has(&c.suite_keys, "id") { "go-junit-report" } else { "gotestsum" }
     } else if c.root_name == "AllTests" || has(&c.case_keys, "value_param") {
         "googletest"
-    } else if has(&c.suite_keys, "disabled")
-        && has(&c.case_keys, "status")
-        && c.case_class == c.case_name
-    {
+    } else if has(&c.suite_keys, "disabled") && has(&c.case_keys, "status") && c.case_class == c.case_name {
         "ctest"
     } else if c.properties.contains("random-seed") || c.case_class.ends_with(".global") {
         "catch2"
@@ -190,18 +124,26 @@ fn guess(c: &Clues) -> &'static str {
         "rspec"
     } else if c.suite_name.ends_with(".bats") {
         "bats"
-    } else if has(&c.root_keys, "id")
-        && extension(&[".spec.ts", ".spec.js", ".test.ts", ".test.js", ".spec.mjs"])
-    {
+    } else if has(&c.root_keys, "id") && extension(&[".spec.ts", ".spec.js", ".test.ts", ".test.js", ".spec.mjs"]) {
         "playwright"
+    } else if has(&c.suite_keys, "id") && has(&c.suite_keys, "hostname") && c.case_class.contains('/') {
+        "go-junit-report"
+    } else if c.suite_keys == "name tests errors failures skipped time timestamp" && c.root_keys.is_empty() {
+        "robot"
+    } else if has(&c.suite_keys, "file") && is_stamped(&c.suite_name) {
+        "unittest"
+    } else if c.case_keys == "name" && c.case_name.starts_with(|first: char| first.is_ascii_digit()) {
+        "tap"
     } else if c.case_class == "test" || c.case_class == "suite" {
         "node-test"
-    } else if c.case_keys == "name classname time"
-        && has(&c.suite_keys, "hostname")
-        && has(&c.suite_keys, "skipped")
-    {
+    } else if c.case_keys == "name classname time" && has(&c.suite_keys, "hostname") && has(&c.suite_keys, "skipped") {
         "gradle"
     } else {
         "junit"
     }
+}
+
+/// Whether a suite's name ends in `-20260501102233`, as unittest-xml-reporting writes it.
+fn is_stamped(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(_, stamp)| stamp.len() == 14 && stamp.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -1,8 +1,8 @@
-//! Files that are not JUnit XML: named, with what to export instead.
+//! Files that are not `JUnit` XML: named, with what to export instead.
 
 use crate::model::text::head;
 
-/// What to say about a file whose first bytes cannot be JUnit XML; `None`
+/// What to say about a file whose first bytes cannot be `JUnit` XML; `None`
 /// where they may be.
 #[must_use]
 pub fn refuse(bytes: &[u8]) -> Option<String> {
@@ -18,26 +18,15 @@ pub fn refuse(bytes: &[u8]) -> Option<String> {
     }
     if text.starts_with('<') {
         if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
-            return is(
-                "this is an HTML page",
-                "pass the .xml file that lies beside the HTML report",
-            );
+            return is("this is an HTML page", "pass the .xml file that lies beside the HTML report");
         }
         return None;
     }
     if text.starts_with('{') || text.starts_with('[') {
-        return if lower.contains("ctrf")
-            || (lower.contains("\"results\"") && lower.contains("\"tool\""))
-        {
-            is(
-                "this is CTRF (JSON)",
-                "let the runner write JUnit XML as well, for example with its junit reporter",
-            )
+        return if lower.contains("ctrf") || (lower.contains("\"results\"") && lower.contains("\"tool\"")) {
+            is("this is CTRF (JSON)", "let the runner write JUnit XML as well, for example with its junit reporter")
         } else if lower.contains("\"action\":") && lower.contains("\"package\":") {
-            is(
-                "this is the event stream of `go test -json`",
-                "write JUnit XML with `gotestsum --junitfile report.xml`",
-            )
+            is("this is the event stream of `go test -json`", "write JUnit XML with `gotestsum --junitfile report.xml`")
         } else if lower.contains("\"numfailedtests\"") {
             is("this is Jest's JSON", "add the `jest-junit` reporter")
         } else {
@@ -49,32 +38,20 @@ pub fn refuse(bytes: &[u8]) -> Option<String> {
         || text.starts_with("ok 1")
         || text.starts_with("not ok 1")
     {
-        return is(
-            "this is TAP",
-            "convert it with `tap2junit`, or `prove --formatter TAP::Formatter::JUnit`",
-        );
+        return is("this is TAP", "convert it with `tap2junit`, or `prove --formatter TAP::Formatter::JUnit`");
     }
     if bytes.starts_with(b"\x1f\x8b") || bytes.starts_with(b"PK") {
-        return is(
-            "this is an archive inside of an archive",
-            "pass the inner archive by itself",
-        );
+        return is("this is an archive inside of an archive", "pass the inner archive by itself");
     }
     if bytes.iter().take(512).any(|b| *b == 0) && !looks_wide(bytes) {
-        return is(
-            "this is a binary file",
-            "pass the .xml report of the test runner",
-        );
+        return is("this is a binary file", "pass the .xml report of the test runner");
     }
     // Noise before the XML (a log line, a progress message) is common when a
     // report is taken from standard output.
     if text.contains('<') {
         return None;
     }
-    is(
-        "this is plain text",
-        "pass the .xml report of the test runner",
-    )
+    is("this is plain text", "pass the .xml report of the test runner")
 }
 
 fn looks_wide(bytes: &[u8]) -> bool {
@@ -91,51 +68,26 @@ pub fn by_root(name: &str, keys: &str) -> Option<String> {
             "an NUnit 3 result",
             "run `dotnet test --logger junit` (package JunitXml.TestLogger), or convert it with nunit3-junit.xslt",
         ),
-        "test-results" => (
-            "an NUnit 2 result",
-            "convert it with NUnit's JUnit transform, or run `dotnet test --logger junit`",
-        ),
-        "TestRun" => (
-            "a Visual Studio TRX result",
-            "run `dotnet test --logger junit` (package JunitXml.TestLogger)",
-        ),
-        "assemblies" | "assembly" => (
-            "an xUnit.net result",
-            "run `dotnet test --logger junit` (package JunitXml.TestLogger)",
-        ),
-        "robot" => (
-            "Robot Framework's own output",
-            "run `robot --xunit report.xml`, or `rebot --xunit report.xml output.xml`",
-        ),
-        "Site" => (
-            "a CTest dashboard file",
-            "run `ctest --output-junit report.xml`",
-        ),
-        "testng-results" => (
-            "TestNG's own report",
-            "pass the JUnit reports from `test-output/junitreports`",
-        ),
+        "test-results" => {
+            ("an NUnit 2 result", "convert it with NUnit's JUnit transform, or run `dotnet test --logger junit`")
+        }
+        "TestRun" => ("a Visual Studio TRX result", "run `dotnet test --logger junit` (package JunitXml.TestLogger)"),
+        "assemblies" | "assembly" => {
+            ("an xUnit.net result", "run `dotnet test --logger junit` (package JunitXml.TestLogger)")
+        }
+        "robot" => {
+            ("Robot Framework's own output", "run `robot --xunit report.xml`, or `rebot --xunit report.xml output.xml`")
+        }
+        "Site" => ("a CTest dashboard file", "run `ctest --output-junit report.xml`"),
+        "testng-results" => ("TestNG's own report", "pass the JUnit reports from `test-output/junitreports`"),
         "Catch2TestRun" | "Catch" => ("Catch2's own XML", "run it with `--reporter junit`"),
-        "html" => (
-            "an HTML page",
-            "pass the .xml file that lies beside the HTML report",
-        ),
-        "coverage" | "report" if has("line-rate") || has("name") => (
-            "a coverage report",
-            "pass the JUnit report of the test runner",
-        ),
-        "checkstyle" => (
-            "a Checkstyle report",
-            "pass the JUnit report of the test runner",
-        ),
-        "testExecutions" => (
-            "SonarQube's generic test data",
-            "let the runner write JUnit XML",
-        ),
-        "events" => (
-            "an Open Test Reporting file",
-            "let the JUnit Platform write its legacy XML report",
-        ),
+        "html" => ("an HTML page", "pass the .xml file that lies beside the HTML report"),
+        "coverage" | "report" if has("line-rate") || has("name") => {
+            ("a coverage report", "pass the JUnit report of the test runner")
+        }
+        "checkstyle" => ("a Checkstyle report", "pass the JUnit report of the test runner"),
+        "testExecutions" => ("SonarQube's generic test data", "let the runner write JUnit XML"),
+        "events" => ("an Open Test Reporting file", "let the JUnit Platform write its legacy XML report"),
         _ => {
             return Some(format!(
                 "the root element is `<{}>`, not `<testsuites>` or `<testsuite>`: pass the JUnit XML report of the test runner",
@@ -158,10 +110,7 @@ mod tests {
             (b"<!DOCTYPE html><html>", "HTML"),
             (b"{\"results\":{\"tool\":{}}}", "CTRF"),
             (b"{\"reportFormat\":\"CTRF\"}", "CTRF"),
-            (
-                b"{\"Time\":1,\"Action\":\"run\",\"Package\":\"x\"}",
-                "gotestsum",
-            ),
+            (b"{\"Time\":1,\"Action\":\"run\",\"Package\":\"x\"}", "gotestsum"),
             (b"{}", "JSON"),
             (b"TAP version 13\n1..2", "tap2junit"),
             (b"1..2\nok 1", "tap2junit"),
@@ -173,12 +122,7 @@ mod tests {
             let message = refuse(bytes).unwrap_or_default();
             assert!(message.contains(word), "{bytes:?}: {message}");
         }
-        for fine in [
-            &b"<?xml"[..],
-            b"<testsuite>",
-            b"log line\n<testsuites>",
-            b"\xff\xfe<\0",
-        ] {
+        for fine in [&b"<?xml"[..], b"<testsuite>", b"log line\n<testsuites>", b"\xff\xfe<\0"] {
             assert_eq!(refuse(fine), None, "{fine:?}");
         }
     }
@@ -192,10 +136,7 @@ mod tests {
             ("robot", "--xunit"),
             ("x", "<x>"),
         ] {
-            assert!(
-                by_root(root, "").is_some_and(|m| m.contains(word)),
-                "{root}"
-            );
+            assert!(by_root(root, "").is_some_and(|m| m.contains(word)), "{root}");
         }
     }
 }

@@ -8,7 +8,7 @@
 //! | `0x7f3a…` (6 digits or more), `Foo@1b2c3d4` | `<addr>` | Python's and Java's default `toString` |
 //! | UUID; 12 or more hexadecimal digits with a letter and a digit | `<uuid>`, `<hex>` | ids and hashes |
 //! | ISO date or time, 10 or 13 digits of epoch time | `<time>` | the moment of the run |
-//! | `seed=…` | `seed=<seed>` | randomised suites (Carrot, ExUnit, jqwik) |
+//! | `seed=…` | `seed=<seed>` | randomised suites (Carrot, `ExUnit`, jqwik) |
 //! | `/tmp/…/name`, `…\Temp\…\name` | `<tmp>/name` | temporary folders |
 //! | `gw3`, `worker-3`, `ForkPoolWorker-3` | `<worker>` | xdist and pools |
 //! | `localhost:54321` | `localhost:<port>` | ephemeral ports |
@@ -89,11 +89,7 @@ fn is_qualified(class: &str) -> bool {
 #[must_use]
 pub fn base_name(name: &str) -> &str {
     let cut = name.find(['[', '(', '{']).unwrap_or(name.len());
-    if cut == 0 {
-        name
-    } else {
-        name[..cut].trim_end()
-    }
+    if cut == 0 { name } else { name[..cut].trim_end() }
 }
 
 /// The name without what changes from run to run; see the module's table.
@@ -141,11 +137,7 @@ fn is_plain(name: &[u8]) -> bool {
         if noisy {
             return false;
         }
-        hex_run = if matches!(class, DIGIT | HEX) {
-            hex_run + 1
-        } else {
-            0
-        };
+        hex_run = if matches!(class, DIGIT | HEX) { hex_run + 1 } else { 0 };
         digit_run = if class == DIGIT { digit_run + 1 } else { 0 };
     }
     name.last() != Some(&b' ')
@@ -217,11 +209,7 @@ fn mask_hex(text: String) -> Result<String, String> {
             at += 1;
             continue;
         }
-        let end = at
-            + bytes[at..]
-                .iter()
-                .take_while(|b| b.is_ascii_alphanumeric())
-                .count();
+        let end = at + bytes[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let word = &bytes[at..end];
         let is_hash = word.len() >= 12
             && word.iter().all(u8::is_ascii_hexdigit)
@@ -255,44 +243,23 @@ mod tests {
             ("test_worker_1_restarts", "test_worker_1_restarts"),
             ("test_big[123456789012345]", "test_big[123456789012345]"),
             ("test_seeded_tree", "test_seeded_tree"),
-            (
-                "test_x[<object object at 0x7f3a2b4c5d60>]",
-                "test_x[<object object at <addr>>]",
-            ),
-            (
-                "equals(com.acme.Foo@1b2c3d4)",
-                "equals(com.acme.Foo@<addr>)",
-            ),
+            ("test_x[<object object at 0x7f3a2b4c5d60>]", "test_x[<object object at <addr>>]"),
+            ("equals(com.acme.Foo@1b2c3d4)", "equals(com.acme.Foo@<addr>)"),
             ("test[8d3c1a52-1c1e-4b7e-9f3e-0123456789ab]", "test[<uuid>]"),
-            (
-                "test[da39a3ee5e6b4b0d3255bfef95601890afd80709]",
-                "test[<hex>]",
-            ),
+            ("test[da39a3ee5e6b4b0d3255bfef95601890afd80709]", "test[<hex>]"),
             ("run at 2026-05-01T10:22:33.123Z", "run at <time>"),
             ("run at 2026-05-01 10:22:33", "run at <time>"),
             ("MyTest-20260501102233", "MyTest-<time>"),
             ("test_epoch[1767225600123]", "test_epoch[<time>]"),
             ("shuffle {seed=[8F3A:11]}", "shuffle {seed=<seed>}"),
             ("property (seed 12345)", "property (seed=<seed>)"),
-            (
-                "test_file[/tmp/pytest-of-root/pytest-12/in.json]",
-                "test_file[<tmp>/in.json]",
-            ),
+            ("test_file[/tmp/pytest-of-root/pytest-12/in.json]", "test_file[<tmp>/in.json]"),
             ("test_dir[/tmp/tmpab12cd]", "test_dir[<tmp>]"),
-            (
-                "reads C:\\Users\\ci\\AppData\\Local\\Temp\\x1\\in.json",
-                "reads <tmp>/in.json",
-            ),
+            ("reads C:\\Users\\ci\\AppData\\Local\\Temp\\x1\\in.json", "reads <tmp>/in.json"),
             ("[gw3] test_a", "[<worker>] test_a"),
             ("test on worker-12", "test on <worker>"),
-            (
-                "GET http://localhost:54321/users",
-                "GET http://localhost:<port>/users",
-            ),
-            (
-                "Foo$$Lambda$14/0x0000000800066840@1b2c3d",
-                "Foo<lambda>@<addr>",
-            ),
+            ("GET http://localhost:54321/users", "GET http://localhost:<port>/users"),
+            ("Foo$$Lambda$14/0x0000000800066840@1b2c3d", "Foo<lambda>@<addr>"),
             ("\u{1b}[31mtest\u{1b}[0m a", "test a"),
             ("  spaced   out ", "spaced out"),
             ("käse_test", "käse_test"),
@@ -309,25 +276,14 @@ mod tests {
 
     #[test]
     fn the_suite_counts_only_without_a_qualified_class() {
-        assert_eq!(
-            test_id("run 1", "a.b.C", "t"),
-            test_id("run 2", "a.b.C", "t")
-        );
-        assert_ne!(
-            test_id("pkg/a", "store", "t"),
-            test_id("pkg/b", "store", "t")
-        );
+        assert_eq!(test_id("run 1", "a.b.C", "t"), test_id("run 2", "a.b.C", "t"));
+        assert_ne!(test_id("pkg/a", "store", "t"), test_id("pkg/b", "store", "t"));
         assert_ne!(test_id("", "a.b", "c"), test_id("", "a", "b.c"));
     }
 
     #[test]
     fn base_names() {
-        for (name, base) in [
-            ("a[1]", "a"),
-            ("add(int)[2]", "add"),
-            ("plain", "plain"),
-            ("[x]", "[x]"),
-        ] {
+        for (name, base) in [("a[1]", "a"), ("add(int)[2]", "add"), ("plain", "plain"), ("[x]", "[x]")] {
             assert_eq!(base_name(name), base);
         }
     }

@@ -1,4 +1,4 @@
-//! JUnit XML, streamed: elements in, cases out, memory bounded.
+//! `JUnit` XML, streamed: elements in, cases out, memory bounded.
 //!
 //! quick-xml finds the elements; this module gives them their meaning. It
 //! accepts any root, any nesting and any order, and gets back on its feet after
@@ -30,11 +30,11 @@ pub const NAME_LIMIT: usize = 2 * 1024;
 /// Issues kept per file; the rest is counted.
 pub const ISSUE_LIMIT: usize = 50;
 
-/// Reads one JUnit report. `path` is only for messages.
+/// Reads one `JUnit` report. `path` is only for messages.
 ///
 /// Never fails: an unreadable file is a run without cases and with an
 /// [`IssueLevel::Unusable`] issue.
-pub fn read(path: &str, bytes: impl Read) -> TestRun {
+pub fn read_all(path: &str, bytes: impl Read) -> Vec<TestRun> {
     let mut source = Source::new(bytes);
     let refusal = match source.peek() {
         Ok(head) => foreign::refuse(head),
@@ -43,7 +43,7 @@ pub fn read(path: &str, bytes: impl Read) -> TestRun {
     let mut builder = Builder::new(path);
     if let Some(message) = refusal {
         builder.issue(IssueLevel::Unusable, "start of file", message);
-        return builder.finish();
+        return vec![builder.refused()];
     }
     let mut reader = Reader::from_reader(source);
     let config = reader.config_mut();
@@ -53,9 +53,15 @@ pub fn read(path: &str, bytes: impl Read) -> TestRun {
     config.check_comments = false;
     stream(&mut reader, &mut builder);
     note_source(reader.get_mut().notes(), &mut builder);
-    let mut run = attempts::unite(builder.finish_raw());
-    attempts::count_flaky(&mut run);
-    run
+    let mut runs: Vec<TestRun> = builder.finish_raw().into_iter().map(attempts::unite).collect();
+    runs.iter_mut().for_each(attempts::count_flaky);
+    runs
+}
+
+/// Reads one JUnit report that is about one matrix leg, as nearly all are; of
+/// others the first leg.
+pub fn read(path: &str, bytes: impl Read) -> TestRun {
+    read_all(path, bytes).into_iter().next().unwrap_or_else(|| unusable(path, "holds nothing"))
 }
 
 fn unreadable(error: &std::io::Error) -> String {
@@ -107,11 +113,7 @@ fn stream<R: Read>(reader: &mut Reader<Source<R>>, builder: &mut Builder) {
 
 fn note_source(notes: SourceNotes, builder: &mut Builder) {
     if let Some(encoding) = notes.encoding {
-        builder.issue(
-            IssueLevel::Note,
-            "start of file",
-            format!("decoded from {encoding}"),
-        );
+        builder.issue(IssueLevel::Note, "start of file", format!("decoded from {encoding}"));
     }
     if notes.replaced > 0 {
         builder.issue(
@@ -128,20 +130,14 @@ fn note_source(notes: SourceNotes, builder: &mut Builder) {
         builder.issue(
             IssueLevel::Note,
             "whole file",
-            format!(
-                "{} bytes in the middle of very long texts were passed over",
-                notes.cut
-            ),
+            format!("{} bytes in the middle of very long texts were passed over", notes.cut),
         );
     }
 }
 
 /// Attribute names of a tag, space-separated, for the dialect's clues.
 fn keys(tag: &BytesStart<'_>) -> String {
-    let names: Vec<&str> = xml::attributes(tag)
-        .map(|(name, _)| name)
-        .take(40)
-        .collect();
+    let names: Vec<&str> = xml::attributes(tag).map(|(name, _)| name).take(40).collect();
     names.join(" ")
 }
 

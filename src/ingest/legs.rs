@@ -14,9 +14,7 @@ pub fn name_legs(runs: &mut [TestRun], given: Option<&str>) {
     let paths: Vec<String> = runs.iter().map(|run| run.path.clone()).collect();
     for (index, run) in runs.iter_mut().enumerate() {
         let told = run.variant.take();
-        let by_path = overlapping[index]
-            .then(|| distinct_part(&paths, index, &overlapping))
-            .flatten();
+        let by_path = overlapping[index].then(|| distinct_part(&paths, index, &overlapping)).flatten();
         let leg = told.or(by_path);
         run.variant = match (given, leg) {
             (Some(given), Some(leg)) if given != leg => Some(format!("{given}/{leg}")),
@@ -37,11 +35,7 @@ fn overlapping(runs: &[TestRun]) -> Vec<bool> {
     let mut shared = vec![false; runs.len()];
     for (index, run) in runs.iter().enumerate() {
         let total = run.quiet.len();
-        let sampled = run
-            .quiet
-            .ids()
-            .map(|(id, _)| id)
-            .filter(|id| total < 4096 || id.0 % SAMPLE == 0);
+        let sampled = run.quiet.ids().map(|(id, _)| id).filter(|id| total < 4096 || id.0 % SAMPLE == 0);
         for id in run.cases.iter().map(|case| case.id).chain(sampled) {
             let owner = *owners.entry(id).or_insert(index);
             if owner != index {
@@ -56,10 +50,7 @@ fn overlapping(runs: &[TestRun]) -> Vec<bool> {
 /// The path components of `paths[index]` that not all overlapping paths share.
 fn distinct_part(paths: &[String], index: usize, overlapping: &[bool]) -> Option<String> {
     let split = |path: &str| -> Vec<String> {
-        path.split(['/', '\\', '!'])
-            .filter(|p| !p.is_empty())
-            .map(str::to_owned)
-            .collect()
+        path.split(['/', '\\', '!']).filter(|p| !p.is_empty()).map(str::to_owned).collect()
     };
     let others: Vec<Vec<String>> = paths
         .iter()

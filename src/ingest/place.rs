@@ -5,9 +5,8 @@ use crate::model::text::Untrusted;
 
 /// Endings of source files in which a failure's place is looked for.
 const ENDINGS: &[&str] = &[
-    "py", "js", "jsx", "mjs", "cjs", "ts", "tsx", "java", "kt", "kts", "scala", "groovy", "go",
-    "rs", "rb", "php", "c", "cc", "cpp", "cxx", "h", "hpp", "cs", "fs", "swift", "ex", "exs",
-    "bats", "t", "robot", "pl", "pm", "lua",
+    "py", "js", "jsx", "mjs", "cjs", "ts", "tsx", "java", "kt", "kts", "scala", "groovy", "go", "rs", "rb", "php", "c",
+    "cc", "cpp", "cxx", "h", "hpp", "cs", "fs", "swift", "ex", "exs", "bats", "t", "robot", "pl", "pm", "lua",
 ];
 
 /// All places named in `text`, in its order, at most `limit` of them:
@@ -46,11 +45,7 @@ pub fn places(text: &str, limit: usize) -> Vec<(String, u32)> {
 }
 
 fn number_at(bytes: &[u8]) -> Option<u32> {
-    let digits = bytes
-        .iter()
-        .take(8)
-        .take_while(|b| b.is_ascii_digit())
-        .count();
+    let digits = bytes.iter().take(8).take_while(|b| b.is_ascii_digit()).count();
     std::str::from_utf8(&bytes[..digits]).ok()?.parse().ok()
 }
 
@@ -61,22 +56,14 @@ fn path_before(text: &str, end: usize) -> Option<&str> {
         &quoted[quoted.rfind('"')? + 1..]
     } else {
         let stops = |c: char| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '(' | ')' | '[' | ']' | '<' | '>' | '"' | '\'' | ',' | ';' | '='
-                )
+            c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '"' | '\'' | ',' | ';' | '=')
         };
-        let path = &before[before.rfind(stops).map_or(0, |at| {
-            at + before[at..].chars().next().map_or(1, char::len_utf8)
-        })..];
+        let path =
+            &before[before.rfind(stops).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8))..];
         // `C:\x.py` keeps its drive; `Error:src/x.py` does not keep the word before it.
         match path.rfind(':') {
             Some(1) => path,
-            Some(colon)
-                if path.as_bytes().get(colon + 1) == Some(&b'/')
-                    && path[..colon].ends_with("file") =>
-            {
+            Some(colon) if path.as_bytes().get(colon + 1) == Some(&b'/') && path[..colon].ends_with("file") => {
                 path[colon + 1..].trim_start_matches("//")
             }
             Some(colon) => &path[colon + 1..],
@@ -126,9 +113,7 @@ const FOREIGN: &[&str] = &[
 #[must_use]
 pub fn is_foreign(path: &str) -> bool {
     let path = path.replace('\\', "/");
-    FOREIGN.iter().any(|part| path.contains(part))
-        || path.starts_with("node:")
-        || path.starts_with("internal/")
+    FOREIGN.iter().any(|part| path.contains(part)) || path.starts_with("node:") || path.starts_with("internal/")
 }
 
 /// The place a failure's text points to: the innermost frame in the project's
@@ -139,56 +124,28 @@ pub fn is_foreign(path: &str) -> bool {
 /// `File "…", line N` or `path.py:N: Error` says so.
 #[must_use]
 pub fn failure_place(text: &str) -> Option<Place> {
-    let mut own: Vec<(String, u32)> = places(text, 60)
-        .into_iter()
-        .filter(|(file, _)| !is_foreign(file))
-        .collect();
+    let mut own: Vec<(String, u32)> = places(text, 60).into_iter().filter(|(file, _)| !is_foreign(file)).collect();
     if own.iter().any(|(file, _)| file.ends_with(".py")) {
         own.reverse();
     }
-    let chosen = own
-        .iter()
-        .find(|(file, _)| is_test_path(file))
-        .or_else(|| own.first())?;
-    Some(Place {
-        file: Untrusted::bounded(&chosen.0, 400),
-        line: Some(chosen.1),
-    })
+    let chosen = own.iter().find(|(file, _)| is_test_path(file)).or_else(|| own.first())?;
+    Some(Place { file: Untrusted::bounded(&chosen.0, 400), line: Some(chosen.1) })
 }
 
 /// Whether a path is that of test code, by the conventions of many languages.
 #[must_use]
 pub fn is_test_path(path: &str) -> bool {
     let path = path.replace('\\', "/");
-    let cased = path
-        .rsplit('/')
-        .next()
-        .unwrap_or(&path)
-        .split('.')
-        .next()
-        .unwrap_or("");
+    let cased = path.rsplit('/').next().unwrap_or(&path).split('.').next().unwrap_or("");
     let lower = path.to_lowercase();
     let file = lower.rsplit('/').next().unwrap_or(&lower);
     let stem = file.split('.').next().unwrap_or(file);
     lower.split('/').rev().skip(1).any(|part| {
-        matches!(
-            part,
-            "test"
-                | "tests"
-                | "spec"
-                | "specs"
-                | "__tests__"
-                | "testing"
-                | "e2e"
-                | "testdata"
-                | "fixtures"
-        )
+        matches!(part, "test" | "tests" | "spec" | "specs" | "__tests__" | "testing" | "e2e" | "testdata" | "fixtures")
     }) || stem.starts_with("test_")
         || stem.ends_with("_test")
         || stem.ends_with("_spec")
-        || ["Test", "Tests", "Spec", "IT"]
-            .iter()
-            .any(|ending| cased.ends_with(ending))
+        || ["Test", "Tests", "Spec", "IT"].iter().any(|ending| cased.ends_with(ending))
         || stem == "conftest"
         || file.contains(".test.")
         || file.contains(".spec.")
@@ -205,62 +162,31 @@ mod tests {
     #[test]
     fn notations() {
         let table = [
-            (
-                "tests/test_api.py:12: AssertionError",
-                Some(("tests/test_api.py", 12)),
-            ),
+            ("tests/test_api.py:12: AssertionError", Some(("tests/test_api.py", 12))),
             (
                 "Traceback\n  File \"/w/app.py\", line 3, in f\n  File \"/w/tests/test_a.py\", line 9, in t",
                 Some(("/w/tests/test_a.py", 9)),
             ),
-            (
-                "    at Object.<anonymous> (src/sum.test.js:7:15)",
-                Some(("src/sum.test.js", 7)),
-            ),
+            ("    at Object.<anonymous> (src/sum.test.js:7:15)", Some(("src/sum.test.js", 7))),
             (
                 "\tat org.junit.Assert.fail(Assert.java:89)\n\tat com.acme.CartTest.adds(CartTest.java:22)",
                 Some(("CartTest.java", 22)),
             ),
-            (
-                "    cart_test.go:18: got 2, want 3",
-                Some(("cart_test.go", 18)),
-            ),
-            (
-                "thread 'x' panicked at src/lib.rs:31:9:",
-                Some(("src/lib.rs", 31)),
-            ),
-            (
-                "# ./spec/cart_spec.rb:5:in `block'",
-                Some(("./spec/cart_spec.rb", 5)),
-            ),
-            (
-                "/w/tests/CartTest.php:14",
-                Some(("/w/tests/CartTest.php", 14)),
-            ),
-            (
-                "/usr/lib/python3.11/json/decoder.py:355: JSONDecodeError",
-                None,
-            ),
+            ("    cart_test.go:18: got 2, want 3", Some(("cart_test.go", 18))),
+            ("thread 'x' panicked at src/lib.rs:31:9:", Some(("src/lib.rs", 31))),
+            ("# ./spec/cart_spec.rb:5:in `block'", Some(("./spec/cart_spec.rb", 5))),
+            ("/w/tests/CartTest.php:14", Some(("/w/tests/CartTest.php", 14))),
+            ("/usr/lib/python3.11/json/decoder.py:355: JSONDecodeError", None),
             ("no place at all", None),
         ];
         for (text, expected) in table {
-            assert_eq!(
-                place_of(text),
-                expected.map(|(f, l)| (f.to_owned(), l)),
-                "{text}"
-            );
+            assert_eq!(place_of(text), expected.map(|(f, l)| (f.to_owned(), l)), "{text}");
         }
     }
 
     #[test]
     fn test_paths() {
-        for path in [
-            "tests/a.py",
-            "a_test.go",
-            "src/a.spec.ts",
-            "CartTest.java",
-            "spec/a.rb",
-        ] {
+        for path in ["tests/a.py", "a_test.go", "src/a.spec.ts", "CartTest.java", "spec/a.rb"] {
             assert!(is_test_path(path), "{path}");
         }
         for path in ["src/app.py", "latest.py", "contest/x.go"] {

@@ -15,12 +15,7 @@ use crate::model::text::Untrusted;
 
 impl From<jp::TestSuites> for TestRun {
     fn from(root: jp::TestSuites) -> Self {
-        let mut run = Self {
-            dialect: "junit",
-            suites: vec![String::new()],
-            classes: Vec::new(),
-            ..Self::default()
-        };
+        let mut run = Self { dialect: "junit", suites: vec![String::new()], classes: Vec::new(), ..Self::default() };
         for suite in root.suites {
             take_suite(&mut run, suite, "");
         }
@@ -31,11 +26,7 @@ impl From<jp::TestSuites> for TestRun {
 
 fn take_suite(run: &mut TestRun, suite: jp::TestSuite, outer: &str) {
     run.totals.suites += 1;
-    let path = if outer.is_empty() {
-        suite.name.clone()
-    } else {
-        format!("{outer} / {}", suite.name)
-    };
+    let path = if outer.is_empty() { suite.name.clone() } else { format!("{outer} / {}", suite.name) };
     let number = u32::try_from(run.suites.len()).unwrap_or(u32::MAX);
     run.suites.push(path.clone());
     for case in suite.cases {
@@ -48,11 +39,7 @@ fn take_suite(run: &mut TestRun, suite: jp::TestSuite, outer: &str) {
 
 fn take_case(run: &mut TestRun, case: jp::TestCase, suite: &str, number: u32) {
     let class = case.classname.clone().unwrap_or_default();
-    let id = test_id(
-        &canonical(suite),
-        &canonical(&class),
-        &canonical(&case.original_name),
-    );
+    let id = test_id(&canonical(suite), &canonical(&class), &canonical(&case.original_name));
     run.totals.attempts += 1 + case.reruns.len() as u64;
     run.totals.seconds += case.time.max(0.0);
     let attempts = attempts_of(&case);
@@ -61,22 +48,13 @@ fn take_case(run: &mut TestRun, case: jp::TestCase, suite: &str, number: u32) {
     if attempts.len() == 1 && !outcome.is_bad() {
         let class_number = u32::try_from(run.classes.len()).unwrap_or(u32::MAX);
         run.classes.push(class);
-        run.quiet
-            .push(id, number, class_number, &case.original_name, outcome);
+        run.quiet.push(id, number, class_number, &case.original_name, outcome);
         return;
     }
     let place = case
         .file
-        .map(|file| Place {
-            file: Untrusted::new(file),
-            line: case.line.and_then(|l| u32::try_from(l).ok()),
-        })
-        .or_else(|| {
-            attempts
-                .iter()
-                .flat_map(|a| &a.failures)
-                .find_map(|f| failure_place(f.detail.raw()))
-        });
+        .map(|file| Place { file: Untrusted::new(file), line: case.line.and_then(|l| u32::try_from(l).ok()) })
+        .or_else(|| attempts.iter().flat_map(|a| &a.failures).find_map(|f| failure_place(f.detail.raw())));
     run.cases.push(TestCase {
         id,
         name: TestName {
@@ -108,31 +86,17 @@ fn attempts_of(case: &jp::TestCase) -> Vec<Attempt> {
     let own = match &case.status {
         jp::TestStatus::Success => (Outcome::Passed, Vec::new()),
         jp::TestStatus::Skipped(_) => (Outcome::Skipped, Vec::new()),
-        jp::TestStatus::Failure(f) => (
-            Outcome::Failed,
-            vec![failure(&f.failure_type, &f.message, &f.text)],
-        ),
-        jp::TestStatus::Error(e) => (
-            Outcome::Errored,
-            vec![failure(&e.error_type, &e.message, &e.text)],
-        ),
+        jp::TestStatus::Failure(f) => (Outcome::Failed, vec![failure(&f.failure_type, &f.message, &f.text)]),
+        jp::TestStatus::Error(e) => (Outcome::Errored, vec![failure(&e.error_type, &e.message, &e.text)]),
     };
-    let own = Attempt {
-        outcome: own.0,
-        failures: own.1,
-        seconds: Some(case.time),
-    };
+    let own = Attempt { outcome: own.0, failures: own.1, seconds: Some(case.time) };
     let others = case.reruns.iter().map(|rerun| {
         let outcome = match rerun.kind {
             jp::RerunOrFlakyKind::FlakyError | jp::RerunOrFlakyKind::RerunError => Outcome::Errored,
             _ => Outcome::Failed,
         };
         let text = rerun.stack_trace.as_deref().unwrap_or(&rerun.text);
-        Attempt {
-            outcome,
-            failures: vec![failure(&rerun.rerun_type, &rerun.message, text)],
-            seconds: Some(rerun.time),
-        }
+        Attempt { outcome, failures: vec![failure(&rerun.rerun_type, &rerun.message, text)], seconds: Some(rerun.time) }
     });
     if own.outcome.is_bad() {
         std::iter::once(own).chain(others).collect()

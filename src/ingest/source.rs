@@ -80,10 +80,7 @@ impl<R: Read> Source<R> {
 
     /// What was noticed so far.
     pub fn notes(&self) -> SourceNotes {
-        SourceNotes {
-            cut: self.lexer.cut,
-            ..self.notes
-        }
+        SourceNotes { cut: self.lexer.cut, ..self.notes }
     }
 
     /// Reads until the first piece is there, and shows it without consuming it.
@@ -205,9 +202,7 @@ impl<R: Read> Source<R> {
             return;
         };
         let raw = std::mem::take(&mut self.out);
-        let need = decoder
-            .max_utf8_buffer_length(raw.len())
-            .unwrap_or(raw.len() * 3 + 16);
+        let need = decoder.max_utf8_buffer_length(raw.len()).unwrap_or(raw.len() * 3 + 16);
         self.out.resize(need, 0);
         let (_, _, written, replaced) = decoder.decode_to_utf8(&raw, &mut self.out, self.ended);
         self.notes.replaced += u64::from(replaced);
@@ -239,11 +234,8 @@ impl<R: Read> BufRead for Source<R> {
         if n == 0 {
             return;
         }
-        if let Some(&[a, b]) = self
-            .pos
-            .checked_sub(2)
-            .and_then(|from| self.out.get(from..self.pos))
-            .and_then(|x| x.first_chunk())
+        if let Some(&[a, b]) =
+            self.pos.checked_sub(2).and_then(|from| self.out.get(from..self.pos)).and_then(|x| x.first_chunk())
         {
             self.before = [a, b];
         } else if self.pos == 1 {
@@ -296,10 +288,7 @@ fn declared_encoding(head: &[u8]) -> Option<&[u8]> {
     }
     let declaration = &head[start..start + memchr(b'>', &head[start..])?];
     let at = memchr::memmem::find(declaration, b"encoding")? + 8;
-    let rest = declaration[at..]
-        .trim_ascii_start()
-        .strip_prefix(b"=")?
-        .trim_ascii_start();
+    let rest = declaration[at..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
     let quote = *rest.first().filter(|quote| matches!(quote, b'"' | b'\''))?;
     let value = &rest[1..];
     Some(&value[..memchr(quote, value)?])
@@ -477,10 +466,7 @@ impl Lexer {
             }
             (state, _) => state,
         };
-        if matches!(
-            next,
-            State::Text | State::Open | State::Tag | State::Quoted(_)
-        ) {
+        if matches!(next, State::Text | State::Open | State::Tag | State::Quoted(_)) {
             out.push(byte);
             self.remember(&[byte]);
         } else {
@@ -537,8 +523,7 @@ impl Lexer {
         out.extend_from_slice(&bytes[..split]);
         let dropped = &bytes[split..];
         self.dropped += dropped.len() as u64;
-        self.tail
-            .extend_from_slice(&dropped[dropped.len().saturating_sub(KEEP_TAIL)..]);
+        self.tail.extend_from_slice(&dropped[dropped.len().saturating_sub(KEEP_TAIL)..]);
         if self.tail.len() > 2 * KEEP_TAIL {
             self.tail.drain(..self.tail.len() - KEEP_TAIL);
         }
@@ -619,13 +604,7 @@ mod tests {
             let mark = if bom { "\u{feff}" } else { "" };
             format!("{mark}{text}")
                 .encode_utf16()
-                .flat_map(|unit| {
-                    if le {
-                        unit.to_le_bytes()
-                    } else {
-                        unit.to_be_bytes()
-                    }
-                })
+                .flat_map(|unit| if le { unit.to_le_bytes() } else { unit.to_be_bytes() })
                 .collect::<Vec<u8>>()
         };
         let table: Vec<(&str, Vec<u8>)> = vec![
@@ -669,7 +648,7 @@ mod tests {
             buffer.clear();
             match reader.read_event_into(&mut buffer) {
                 Ok(quick_xml::events::Event::Eof) => break,
-                Ok(event) => told.push_str(&format!("{:.60?}\n", event)),
+                Ok(event) => told.push_str(&format!("{event:.60?}\n")),
                 Err(error) => panic!("{error}"),
             }
             longest = longest.max(buffer.capacity());
@@ -698,15 +677,9 @@ mod tests {
                     reader_limit = case.replace("& ", "&amp; ");
                 }
                 let (longest, told, notes) = events(reader_limit.as_bytes());
-                assert!(
-                    longest < 2 * (KEEP_HEAD + KEEP_TAIL + 2 * CHUNK),
-                    "{number}: {longest}"
-                );
+                assert!(longest < 2 * (KEEP_HEAD + KEEP_TAIL + 2 * CHUNK), "{number}: {longest}");
                 assert!(notes.cut > 8_000_000, "{number}: {notes:?}");
-                assert!(
-                    told.contains("saw END") && told.contains("\"c\""),
-                    "{number}: {told}"
-                );
+                assert!(told.contains("saw END") && told.contains("\"c\""), "{number}: {told}");
             }
         }
     }

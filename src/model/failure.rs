@@ -19,10 +19,7 @@ impl Fingerprint {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (version, digest) = text.strip_prefix('f')?.split_once('-')?;
-        Some(Self {
-            version: version.parse().ok()?,
-            digest: u64::from_str_radix(digest, 16).ok()?,
-        })
+        Some(Self { version: version.parse().ok()?, digest: u64::from_str_radix(digest, 16).ok()? })
     }
 
     /// A fingerprint over texts that are masked already.
@@ -36,10 +33,7 @@ impl Fingerprint {
         }
         let mut digest = [0_u8; 8];
         digest.copy_from_slice(&hash.finalize()[..8]);
-        Self {
-            version,
-            digest: u64::from_be_bytes(digest),
-        }
+        Self { version, digest: u64::from_be_bytes(digest) }
     }
 }
 
@@ -106,25 +100,14 @@ impl Signal {
     /// Reads [`Signal::word`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|signal| signal.word() == word)
+        Self::ALL.iter().copied().find(|signal| signal.word() == word)
     }
 
     /// Whether it means the environment for sure enough that failures with it
     /// have one cause and teach nothing about single tests.
     #[must_use]
     pub fn is_outside(self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited
-                | Self::Connection
-                | Self::Dns
-                | Self::Tls
-                | Self::Resources
-                | Self::Runner
-        )
+        matches!(self, Self::RateLimited | Self::Connection | Self::Dns | Self::Tls | Self::Resources | Self::Runner)
     }
 
     /// In words, for people.
@@ -194,10 +177,6 @@ mod tests {
         for gate in [Gate::MostFailed, Gate::Outage(Signal::Dns)] {
             assert_eq!(Gate::parse(&gate.word()), Some(gate));
         }
-        assert!(
-            Signal::ALL
-                .iter()
-                .all(|s| Signal::parse(s.word()) == Some(*s))
-        );
+        assert!(Signal::ALL.iter().all(|s| Signal::parse(s.word()) == Some(*s)));
     }
 }

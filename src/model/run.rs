@@ -29,11 +29,7 @@ pub struct ParseIssue {
 impl ParseIssue {
     /// Builds an issue.
     pub fn new(level: IssueLevel, place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            level,
-            place: place.into(),
-            message: message.into(),
-        }
+        Self { level, place: place.into(), message: message.into() }
     }
 }
 
@@ -139,13 +135,7 @@ impl QuietCases {
             self.names.push_str(name);
         }
         let name_end = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.rows.push(QuietRow {
-            id,
-            suite,
-            class,
-            name_end,
-            skipped: outcome == Outcome::Skipped,
-        });
+        self.rows.push(QuietRow { id, suite, class, name_end, skipped: outcome == Outcome::Skipped });
     }
 
     /// Number of cases.
@@ -164,19 +154,13 @@ impl QuietCases {
     #[must_use]
     pub fn get(&self, index: usize) -> QuietCase<'_> {
         let row = self.rows[index];
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| self.rows[before].name_end);
+        let start = index.checked_sub(1).map_or(0, |before| self.rows[before].name_end);
         QuietCase {
             id: row.id,
             suite: row.suite,
             class: row.class,
             name: &self.names[start as usize..row.name_end as usize],
-            outcome: if row.skipped {
-                Outcome::Skipped
-            } else {
-                Outcome::Passed
-            },
+            outcome: if row.skipped { Outcome::Skipped } else { Outcome::Passed },
         }
     }
 
@@ -187,16 +171,7 @@ impl QuietCases {
 
     /// The identities alone, in the order of the report.
     pub fn ids(&self) -> impl Iterator<Item = (TestId, Outcome)> + '_ {
-        self.rows.iter().map(|row| {
-            (
-                row.id,
-                if row.skipped {
-                    Outcome::Skipped
-                } else {
-                    Outcome::Passed
-                },
-            )
-        })
+        self.rows.iter().map(|row| (row.id, if row.skipped { Outcome::Skipped } else { Outcome::Passed }))
     }
 
     /// Gives the case at `index` another identity.

@@ -1,4 +1,4 @@
-//! Test case, attempt, outcome and failure, with JUnit's meanings.
+//! Test case, attempt, outcome and failure, with `JUnit`'s meanings.
 
 use std::fmt;
 
@@ -29,9 +29,7 @@ impl TestId {
     /// Reads the 32 hexadecimal digits that `Display` writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 32)
-            .then(|| u128::from_str_radix(text, 16).ok().map(Self))
-            .flatten()
+        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
     }
 }
 
@@ -146,9 +144,7 @@ impl TestCase {
     /// How the case ended: its last attempt decides.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        self.attempts
-            .last()
-            .map_or(Outcome::Skipped, |attempt| attempt.outcome)
+        self.attempts.last().map_or(Outcome::Skipped, |attempt| attempt.outcome)
     }
 
     /// Whether it ended passed after a failed attempt.
@@ -162,10 +158,7 @@ impl TestCase {
     /// that of the final attempt where the case failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
-        self.attempts
-            .iter()
-            .rev()
-            .find_map(|attempt| attempt.failures.first())
+        self.attempts.iter().rev().find_map(|attempt| attempt.failures.first())
     }
 
     /// Attempts that failed or errored.

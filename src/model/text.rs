@@ -44,10 +44,7 @@ impl Untrusted {
 /// something else.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|b| (b' '..0x7f).contains(&b) || b == b'\n' || b == b'\t')
-    {
+    if text.bytes().all(|b| (b' '..0x7f).contains(&b) || b == b'\n' || b == b'\t') {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -139,11 +136,7 @@ pub fn elide(text: &str, limit: usize) -> Cow<'_, str> {
     let head = floor_boundary(text, limit / 3 * 2);
     let tail = ceil_boundary(text, text.len() - limit / 3);
     let cut = tail - head;
-    Cow::Owned(format!(
-        "{}\n[… {cut} bytes cut …]\n{}",
-        &text[..head],
-        &text[tail..]
-    ))
+    Cow::Owned(format!("{}\n[… {cut} bytes cut …]\n{}", &text[..head], &text[tail..]))
 }
 
 /// The first `limit` bytes of `text`, on a character boundary.
@@ -155,11 +148,7 @@ pub fn head(text: &str, limit: usize) -> &str {
 /// The first line that is not blank, trimmed, at most `limit` bytes.
 #[must_use]
 pub fn first_line(text: &str, limit: usize) -> &str {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("");
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
     head(line, limit)
 }
 

@@ -20,10 +20,7 @@ impl Instant {
     /// to the years that RFC 3339 can write.
     #[must_use]
     pub fn from_unix(seconds: i64) -> Self {
-        let (low, high) = (
-            jiff::Timestamp::MIN.as_second(),
-            jiff::Timestamp::MAX.as_second(),
-        );
+        let (low, high) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
         Self(seconds.clamp(low, high))
     }
 
@@ -48,11 +45,7 @@ impl Instant {
     /// `2026-05-01 10:00`, for tables that people read.
     #[must_use]
     pub fn minute(self) -> String {
-        self.to_string()
-            .chars()
-            .take(16)
-            .collect::<String>()
-            .replace('T', " ")
+        self.to_string().chars().take(16).collect::<String>().replace('T', " ")
     }
 }
 

@@ -70,11 +70,7 @@ pub fn record(legs: Result<&[(String, u64)], &NotLearned>, target: Option<&str>)
     let because = "later runs are judged against this one".to_owned();
     let withhold = |reason: String| Plan {
         actions: Vec::new(),
-        withheld: vec![Withheld {
-            kind: KIND,
-            because: because.clone(),
-            reason,
-        }],
+        withheld: vec![Withheld { kind: KIND, because: because.clone(), reason }],
     };
     let Some(target) = target else {
         return withhold("history is switched off (`--history none`)".to_owned());

@@ -15,11 +15,7 @@ pub fn code(text: &str, limit: usize) -> String {
     // Inside of tables a pipe ends the cell even in code.
     let line = line.replace('|', "\\|");
     let ticks = "`".repeat(longest_run(&line) + 1);
-    let pad = if line.starts_with('`') || line.ends_with('`') {
-        " "
-    } else {
-        ""
-    };
+    let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
     format!("{ticks}{pad}{line}{pad}{ticks}")
 }
 
@@ -71,15 +67,9 @@ mod tests {
 
     #[test]
     fn nothing_escapes_from_code() {
-        assert_eq!(
-            code("a `b` @me #1 </details> | x", 80),
-            "``a `b` @me #1 </details> \\| x``"
-        );
+        assert_eq!(code("a `b` @me #1 </details> | x", 80), "``a `b` @me #1 </details> \\| x``");
         assert_eq!(code("`x`", 80), "`` `x` ``");
-        assert_eq!(
-            fence("```\nx\n````", 100),
-            "`````text\n```\nx\n````\n`````\n"
-        );
+        assert_eq!(fence("```\nx\n````", 100), "`````text\n```\nx\n````\n`````\n");
     }
 
     #[test]

@@ -9,12 +9,7 @@ pub fn line(text: &str, width: usize) -> String {
     let cleaned = clean(head(text, width * 8));
     let mut out = String::new();
     let mut gap = false;
-    for (number, part) in cleaned
-        .lines()
-        .map(str::trim)
-        .filter(|p| !p.is_empty())
-        .enumerate()
-    {
+    for (number, part) in cleaned.lines().map(str::trim).filter(|p| !p.is_empty()).enumerate() {
         if number > 0 {
             out.push_str(" ⏎ ");
         }

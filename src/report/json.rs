@@ -181,16 +181,27 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
             variant: triage.facts.variant.clone(),
             at: triage.at,
         },
-        sources: triage.runs.iter().map(source).collect(),
+        sources: sources(&triage.runs),
         totals: totals(&triage.totals),
-        diagnoses: triage
-            .diagnoses
-            .iter()
-            .map(|d| diagnosis(triage, d))
-            .collect(),
+        diagnoses: triage.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
         proposals: Vec::new(),
         plan: plan(triage),
     }
+}
+
+/// One row a file; a file that holds several legs was read into several runs.
+fn sources(runs: &[TestRun]) -> Vec<SourceRow> {
+    let mut rows: Vec<SourceRow> = Vec::new();
+    for row in runs.iter().map(source) {
+        match rows.last_mut().filter(|last| last.path == row.path) {
+            Some(last) => {
+                last.tests += row.tests;
+                last.issues.extend(row.issues);
+            }
+            None => rows.push(row),
+        }
+    }
+    rows
 }
 
 fn source(run: &TestRun) -> SourceRow {
@@ -201,11 +212,7 @@ fn source(run: &TestRun) -> SourceRow {
         issues: run
             .issues
             .iter()
-            .map(|i| IssueRow {
-                severity: i.level,
-                place: i.place.clone(),
-                message: i.message.clone(),
-            })
+            .map(|i| IssueRow { severity: i.level, place: i.place.clone(), message: i.message.clone() })
             .collect(),
     }
 }
@@ -239,11 +246,7 @@ fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
         confidence: d.confidence,
         severity: d.severity,
         evidence: evidence.collect(),
-        tests: d
-            .members
-            .iter()
-            .map(|m| test(&triage.runs[m.run].cases[m.case]))
-            .collect(),
+        tests: d.members.iter().map(|m| test(&triage.runs[m.run].cases[m.case])).collect(),
         mismatch: d.mismatch.as_ref().map(|m| MismatchRow {
             expected: m.expected.raw().to_owned(),
             actual: m.actual.raw().to_owned(),
@@ -262,11 +265,7 @@ fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
                 .past
                 .suspects
                 .iter()
-                .map(|s| SuspectRow {
-                    commit: s.commit.clone(),
-                    score: s.score,
-                    because: s.because.clone(),
-                })
+                .map(|s| SuspectRow { commit: s.commit.clone(), score: s.score, because: s.because.clone() })
                 .collect(),
         },
         known_issue: None,
@@ -307,11 +306,7 @@ fn plan(triage: &Triage) -> PlanRow {
             .plan
             .withheld
             .iter()
-            .map(|w| WithheldRow {
-                kind: w.kind,
-                because: w.because.clone(),
-                reason: w.reason.clone(),
-            })
+            .map(|w| WithheldRow { kind: w.kind, because: w.because.clone(), reason: w.reason.clone() })
             .collect(),
     }
 }

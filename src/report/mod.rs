@@ -28,20 +28,11 @@ pub enum FailOn {
 pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
     let red = match fail_on {
         FailOn::Never => false,
-        FailOn::Regression => triage
-            .diagnoses
-            .iter()
-            .any(|d| d.verdict == Verdict::Regression),
+        FailOn::Regression => triage.diagnoses.iter().any(|d| d.verdict == Verdict::Regression),
         FailOn::Failure => triage.totals.failed + triage.totals.errored > 0,
     };
-    let unusable = triage
-        .runs
-        .iter()
-        .any(|run| run.worst() == Some(IssueLevel::Unusable));
-    match (
-        red,
-        unusable || triage.runs.is_empty() || triage.totals.tests == 0,
-    ) {
+    let unusable = triage.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
+    match (red, unusable || triage.runs.is_empty() || triage.totals.tests == 0) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,
@@ -79,19 +70,11 @@ pub fn grouped(n: u64) -> String {
 #[must_use]
 pub fn counts(totals: &Totals) -> String {
     let mut parts = Vec::new();
-    let flaky = if totals.flaky > 0 {
-        format!(" ({} flaky)", grouped(totals.flaky))
-    } else {
-        String::new()
-    };
+    let flaky = if totals.flaky > 0 { format!(" ({} flaky)", grouped(totals.flaky)) } else { String::new() };
     if totals.passed > 0 || totals.tests == 0 {
         parts.push(format!("{} passed{flaky}", grouped(totals.passed)));
     }
-    for (n, word) in [
-        (totals.failed, "failed"),
-        (totals.errored, "errored"),
-        (totals.skipped, "skipped"),
-    ] {
+    for (n, word) in [(totals.failed, "failed"), (totals.errored, "errored"), (totals.skipped, "skipped")] {
         if n > 0 {
             parts.push(format!("{} {word}", grouped(n)));
         }
@@ -139,13 +122,7 @@ mod tests {
         assert_eq!(plural(1_234_567, "report"), "1,234,567 reports");
         assert_eq!(plural(2, "entry"), "2 entries");
         assert_eq!(grouped(999), "999");
-        let totals = Totals {
-            tests: 4,
-            passed: 3,
-            flaky: 1,
-            errored: 1,
-            ..Totals::default()
-        };
+        let totals = Totals { tests: 4, passed: 3, flaky: 1, errored: 1, ..Totals::default() };
         assert_eq!(counts(&totals), "4 tests: 3 passed (1 flaky), 1 errored");
         assert_eq!(counts(&Totals::default()), "0 tests: 0 passed");
     }

@@ -34,10 +34,7 @@ pub struct Look {
 /// The whole report.
 #[must_use]
 pub fn render(triage: &Triage, look: Look) -> String {
-    let mut out = Page {
-        text: String::new(),
-        look,
-    };
+    let mut out = Page { text: String::new(), look };
     out.headline(triage);
     out.issues(triage);
     for diagnosis in triage.diagnoses.iter().take(DIAGNOSES) {
@@ -45,10 +42,7 @@ pub fn render(triage: &Triage, look: Look) -> String {
     }
     if triage.diagnoses.len() > DIAGNOSES {
         let more = plural((triage.diagnoses.len() - DIAGNOSES) as u64, "more group");
-        out.row(
-            "",
-            &format!("and {more} of failures, all of them in the JSON report (--json FILE)"),
-        );
+        out.row("", &format!("and {more} of failures, all of them in the JSON report (--json FILE)"));
     }
     out.plan(triage);
     out.text
@@ -61,11 +55,7 @@ struct Page {
 
 impl Page {
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.look.colour {
-            format!("{}{text}{}", style.render(), style.render_reset())
-        } else {
-            text.to_owned()
-        }
+        if self.look.colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
     }
 
     fn row(&mut self, label: &str, text: &str) {
@@ -80,10 +70,7 @@ impl Page {
             (0, _) => AnsiColor::Yellow,
             _ => AnsiColor::Red,
         };
-        let counts = self.paint(
-            Style::new().bold().fg_color(Some(colour.into())),
-            &counts(&triage.totals),
-        );
+        let counts = self.paint(Style::new().bold().fg_color(Some(colour.into())), &counts(&triage.totals));
         let _ = writeln!(
             self.text,
             "{counts}  ({}, {:.1} s of tests{})",
@@ -111,21 +98,13 @@ impl Page {
                     _ => ("suspicious", AnsiColor::Yellow),
                 };
                 let word = self.paint(Style::new().fg_color(Some(colour.into())), word);
-                let text = format!(
-                    "{} ({}): {}",
-                    line(&run.path, 120),
-                    line(&issue.place, 120),
-                    line(&issue.message, 400)
-                );
+                let text =
+                    format!("{} ({}): {}", line(&run.path, 120), line(&issue.place, 120), line(&issue.message, 400));
                 let _ = writeln!(self.text, "{word}  {text}");
             }
         }
         if hidden > 0 {
-            let _ = writeln!(
-                self.text,
-                "            and {}",
-                plural(hidden, "more problem")
-            );
+            let _ = writeln!(self.text, "            and {}", plural(hidden, "more problem"));
         }
         for note in &triage.notes {
             let _ = writeln!(self.text, "      note  {}", line(note, 400));
@@ -135,66 +114,34 @@ impl Page {
     fn diagnosis(&mut self, triage: &Triage, d: &Diagnosis) {
         let verdict = self.paint(style_of(d.verdict), &d.verdict.word().to_uppercase());
         let severity = match d.severity {
-            Severity::Critical | Severity::High => {
-                self.paint(Style::new().bold(), d.severity.word())
-            }
+            Severity::Critical | Severity::High => self.paint(Style::new().bold(), d.severity.word()),
             _ => d.severity.word().to_owned(),
         };
-        let _ = writeln!(
-            self.text,
-            "\n{verdict}  {severity} · {:.0} %",
-            d.confidence * 100.0
-        );
-        let title = self.paint(
-            Style::new().bold(),
-            &line(d.title.raw(), self.look.width.max(60) - 2),
-        );
+        let _ = writeln!(self.text, "\n{verdict}  {severity} · {:.0} %", d.confidence * 100.0);
+        let title = self.paint(Style::new().bold(), &line(d.title.raw(), self.look.width.max(60) - 2));
         let _ = writeln!(self.text, "  {title}");
         self.past(d);
         for (index, evidence) in shown(d).enumerate() {
-            self.row(
-                if index == 0 { "because" } else { "" },
-                &because(evidence, d.verdict),
-            );
+            self.row(if index == 0 { "because" } else { "" }, &because(evidence, d.verdict));
         }
         for suspect in d.past.suspects.iter().take(2).filter(|s| s.score >= 0.2) {
             self.row(
                 "suspect",
-                &format!(
-                    "{} {:.2} {}",
-                    short(&suspect.commit),
-                    suspect.score,
-                    line(&suspect.because, 160)
-                ),
+                &format!("{} {:.2} {}", short(&suspect.commit), suspect.score, line(&suspect.because, 160)),
             );
         }
         for (index, member) in d.members.iter().take(TESTS).enumerate() {
             let case = &triage.runs[member.run].cases[member.case];
             let place = case.place.as_ref().map(|p| {
-                format!(
-                    "  {}{}",
-                    line(p.file.raw(), 100),
-                    p.line.map(|n| format!(":{n}")).unwrap_or_default()
-                )
+                format!("  {}{}", line(p.file.raw(), 100), p.line.map(|n| format!(":{n}")).unwrap_or_default())
             });
-            let leg = case
-                .variant
-                .as_ref()
-                .map(|v| format!("  [{}]", line(v, 40)));
+            let leg = case.variant.as_ref().map(|v| format!("  [{}]", line(v, 40)));
             let class = line(case.name.classname.raw(), 80);
             let name = line(case.name.name.raw(), 120);
-            let full = if class.is_empty() {
-                name
-            } else {
-                format!("{class} {name}")
-            };
+            let full = if class.is_empty() { name } else { format!("{class} {name}") };
             self.row(
                 if index == 0 { "tests" } else { "" },
-                &format!(
-                    "{full}{}{}",
-                    place.unwrap_or_default(),
-                    leg.unwrap_or_default()
-                ),
+                &format!("{full}{}{}", place.unwrap_or_default(), leg.unwrap_or_default()),
             );
         }
         if d.members.len() > TESTS {
@@ -204,27 +151,14 @@ impl Page {
 
     fn past(&mut self, d: &Diagnosis) {
         if d.past.runs > 0 {
-            let failed = format!(
-                "failed in {} of {} before",
-                d.past.failures,
-                plural(d.past.runs, "run")
-            );
-            self.row(
-                "history",
-                &format!("{}  {failed}", strip_plain(&d.past.strip)),
-            );
+            let failed = format!("failed in {} of {} before", d.past.failures, plural(d.past.runs, "run"));
+            self.row("history", &format!("{}  {failed}", strip_plain(&d.past.strip)));
         }
         match (&d.past.last_good, &d.past.first_bad) {
             (Some(good), Some(bad))
-                if matches!(
-                    d.verdict,
-                    Verdict::Regression | Verdict::OutdatedTest | Verdict::Undecided
-                ) =>
+                if matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::Undecided) =>
             {
-                self.row(
-                    "window",
-                    &format!("passed on {}, fails since {}", short(good), short(bad)),
-                );
+                self.row("window", &format!("passed on {}, fails since {}", short(good), short(bad)));
             }
             _ => {}
         }
@@ -242,44 +176,21 @@ impl Page {
                 Some(Receipt::AlreadyDone) => "was done before, nothing changed".to_owned(),
                 Some(Receipt::Failed(why)) => format!("failed: {}", line(why, 300)),
             };
-            self.row(
-                "plan",
-                &format!(
-                    "{} in {} ({state})",
-                    line(&action.title, 120),
-                    line(&action.target, 120)
-                ),
-            );
+            self.row("plan", &format!("{} in {} ({state})", line(&action.title, 120), line(&action.target, 120)));
         }
         for withheld in &triage.plan.withheld {
-            self.row(
-                "withheld",
-                &format!("{}: {}", withheld.kind, line(&withheld.reason, 200)),
-            );
+            self.row("withheld", &format!("{}: {}", withheld.kind, line(&withheld.reason, 200)));
         }
     }
 }
 
 /// The weightiest evidence for the verdict, then what weighs nothing and helps.
 fn shown(d: &Diagnosis) -> impl Iterator<Item = &Evidence> {
-    let for_it = d
-        .evidence
-        .iter()
-        .filter(|e| e.about == d.verdict && e.weight > 0.0);
-    let undecided = d
-        .evidence
-        .iter()
-        .filter(|e| d.verdict == Verdict::Undecided && e.weight.abs() >= 0.5);
+    let for_it = d.evidence.iter().filter(|e| e.about == d.verdict && e.weight > 0.0);
+    let undecided = d.evidence.iter().filter(|e| d.verdict == Verdict::Undecided && e.weight.abs() >= 0.5);
     let context = d.evidence.iter().filter(|e| e.weight == 0.0);
-    let against = d
-        .evidence
-        .iter()
-        .filter(|e| e.about == d.verdict && e.weight < 0.0);
-    for_it
-        .take(EVIDENCE)
-        .chain(undecided.take(EVIDENCE))
-        .chain(context.take(2))
-        .chain(against.take(1))
+    let against = d.evidence.iter().filter(|e| e.about == d.verdict && e.weight < 0.0);
+    for_it.take(EVIDENCE).chain(undecided.take(EVIDENCE)).chain(context.take(2)).chain(against.take(1))
 }
 
 fn because(e: &Evidence, verdict: Verdict) -> String {
@@ -287,11 +198,7 @@ fn because(e: &Evidence, verdict: Verdict) -> String {
     if e.weight == 0.0 {
         return text;
     }
-    let about = if e.about == verdict {
-        String::new()
-    } else {
-        format!(" {}", e.about.word())
-    };
+    let about = if e.about == verdict { String::new() } else { format!(" {}", e.about.word()) };
     format!("{:+.1}{about} {text}", e.weight)
 }
 

@@ -44,7 +44,10 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     let shop = folder.join("shop");
     say(&format!(
         "A small HTTP API with a pytest suite, and what its CI wrote:\n  repository  {}\n  reports     {}\n  history     {}, {} imported\n\n",
-        made.as_ref().map_or_else(|| "not made: git is not installed, so no suspects".to_owned(), |_| shop.display().to_string()),
+        made.as_ref().map_or_else(
+            || "not made: git is not installed, so no suspects".to_owned(),
+            |_| shop.display().to_string()
+        ),
         runs.display(),
         history.display(),
         plural(imported, "run"),
@@ -89,7 +92,9 @@ fn folder(dir: Option<&Path>) -> Result<PathBuf, Problem> {
     };
     let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
-        return Err(Problem::usage(format!("{} is not empty", dir.display())).hint("pass a folder that does not exist yet"));
+        return Err(
+            Problem::usage(format!("{} is not empty", dir.display())).hint("pass a folder that does not exist yet")
+        );
     }
     std::fs::create_dir_all(dir)
         .and_then(|()| dir.canonicalize())

@@ -26,11 +26,7 @@ const FILE_LIMIT: usize = 100_000;
 ///
 /// # Errors
 /// A pattern that is not a glob, or standard input asked for twice.
-pub fn read_reports(
-    base: &Path,
-    patterns: &[String],
-    done: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<TestRun>, Problem> {
+pub fn read_reports(base: &Path, patterns: &[String], done: &(dyn Fn(u64) + Sync)) -> Result<Vec<TestRun>, Problem> {
     let mut files: BTreeSet<PathBuf> = BTreeSet::new();
     let mut runs = Vec::new();
     let mut stdin_taken = false;
@@ -67,10 +63,8 @@ pub fn read_reports(
 
 /// How a file is named in messages: relative to where the user stands.
 fn label(base: &Path, path: &Path) -> String {
-    path.strip_prefix(base)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned()
+    let path = path.strip_prefix(base).unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).to_string_lossy().into_owned()
 }
 
 /// The files a pattern names, sorted.
@@ -99,24 +93,21 @@ pub fn expand(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> {
                 .hint("quote it, and escape `[` and `{` as `[[]` and `[{]`")
         })?
         .compile_matcher();
-    let root = pattern[..special]
-        .rfind('/')
-        .map_or("", |at| &pattern[..=at]);
-    let start = base.join(root);
+    let root = pattern[..special].rfind('/').map_or("", |at| &pattern[..=at]);
+    let start = Some(base.join(root)).filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from("."));
     if !start.is_dir() {
         return Ok(Vec::new());
     }
     walk(&start, &|path| {
         let relative = path.strip_prefix(base).unwrap_or(path);
+        let relative = relative.strip_prefix(".").unwrap_or(relative);
         glob.is_match(relative) || glob.is_match(path)
     })
 }
 
 fn is_report(path: &Path) -> bool {
     let name = path.to_string_lossy().to_ascii_lowercase();
-    [".xml", ".xml.gz", ".zip"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    [".xml", ".xml.gz", ".zip"].iter().any(|end| name.ends_with(end))
 }
 
 /// Files below `folder` that `wanted` accepts. Links to folders are not
@@ -142,11 +133,8 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, P
             }
         }
         if found.len() > FILE_LIMIT {
-            return Err(Problem::usage(format!(
-                "more than {FILE_LIMIT} files match below {}",
-                folder.display()
-            ))
-            .hint("use a narrower pattern"));
+            return Err(Problem::usage(format!("more than {FILE_LIMIT} files match below {}", folder.display()))
+                .hint("use a narrower pattern"));
         }
     }
     found.sort();
@@ -168,11 +156,9 @@ fn read_stdin() -> Vec<TestRun> {
     }
     let whole = Cursor::new(start[..have].to_vec()).chain(stdin);
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\x1f\x8b") {
-        return spooled(whole).unwrap_or_else(|error| {
-            vec![junit::unusable("-", format!("cannot be read: {error}"))]
-        });
+        return spooled(whole).unwrap_or_else(|error| vec![junit::unusable("-", format!("cannot be read: {error}"))]);
     }
-    vec![junit::read("-", whole)]
+    junit::read_all("-", whole)
 }
 
 fn spooled(mut input: impl Read) -> io::Result<Vec<TestRun>> {
@@ -200,8 +186,7 @@ pub fn total_size(base: &Path, patterns: &[String]) -> u64 {
 /// # Errors
 /// Where it cannot be read.
 pub fn read_text(path: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(path)
-        .map_err(|e| Problem::usage(format!("cannot read {}", path.display())).because(e))
+    std::fs::read_to_string(path).map_err(|e| Problem::usage(format!("cannot read {}", path.display())).because(e))
 }
 
 /// Writes a file whole: to a temporary name first, so that no one sees half of it.
@@ -210,10 +195,7 @@ pub fn read_text(path: &Path) -> Result<String, Problem> {
 /// Where it cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     let attempt = || -> io::Result<()> {
-        let folder = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         // Devices and pipes are written as they are.
         if path.exists() && !path.is_file() {

@@ -31,26 +31,20 @@ impl Git {
     /// The repository at or above `folder`; `None` where there is none, or no git.
     #[must_use]
     pub fn find(folder: &Path) -> Option<Self> {
-        let git = Self {
-            folder: folder.to_owned(),
-        };
+        let git = Self { folder: folder.to_owned() };
         git.run(&["rev-parse", "--git-dir"]).map(|_| git)
     }
 
     /// The commit that is checked out.
     #[must_use]
     pub fn head(&self) -> Option<String> {
-        self.run(&["rev-parse", "--verify", "--quiet", "HEAD"])
-            .map(|s| s.trim().to_owned())
-            .filter(|s| is_hash(s))
+        self.run(&["rev-parse", "--verify", "--quiet", "HEAD"]).map(|s| s.trim().to_owned()).filter(|s| is_hash(s))
     }
 
     /// The branch that is checked out.
     #[must_use]
     pub fn branch(&self) -> Option<String> {
-        self.run(&["symbolic-ref", "--quiet", "--short", "HEAD"])
-            .map(|s| s.trim().to_owned())
-            .filter(|s| !s.is_empty())
+        self.run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).map(|s| s.trim().to_owned()).filter(|s| !s.is_empty())
     }
 
     fn run(&self, arguments: &[&str]) -> Option<String> {
@@ -77,8 +71,7 @@ impl Git {
             .ok()?;
         let mut out = Vec::new();
         let stdout = child.stdout.take()?;
-        let read =
-            std::io::Read::read_to_end(&mut std::io::Read::take(stdout, PATCH as u64), &mut out);
+        let read = std::io::Read::read_to_end(&mut std::io::Read::take(stdout, PATCH as u64), &mut out);
         if out.len() >= PATCH {
             // Enough: what is beyond the bound is not looked at.
             let _ = child.kill();
@@ -90,10 +83,7 @@ impl Git {
     }
 
     fn knows(&self, commit: &str) -> bool {
-        is_hash(commit)
-            && self
-                .run(&["cat-file", "-e", &format!("{commit}^{{commit}}")])
-                .is_some()
+        is_hash(commit) && self.run(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_some()
     }
 }
 
@@ -127,10 +117,7 @@ impl Repository for Git {
 
 /// Reads `git log -p -U0` with the format above.
 fn parse_log(log: &str) -> Vec<Commit> {
-    log.split('\u{1}')
-        .skip(1)
-        .filter_map(parse_commit)
-        .collect()
+    log.split('\u{1}').skip(1).filter_map(parse_commit).collect()
 }
 
 fn parse_commit(text: &str) -> Option<Commit> {
@@ -140,13 +127,7 @@ fn parse_commit(text: &str) -> Option<Commit> {
     let at = Instant::from_unix(fields.next()?.parse().ok()?);
     let author = Untrusted::bounded(fields.next()?, 200);
     let subject = Untrusted::bounded(fields.next().unwrap_or(""), 300);
-    Some(Commit {
-        sha,
-        at,
-        author,
-        subject,
-        files: parse_patch(patch),
-    })
+    Some(Commit { sha, at, author, subject, files: parse_patch(patch) })
 }
 
 fn parse_patch(patch: &str) -> Vec<FileChange> {
@@ -156,10 +137,7 @@ fn parse_patch(patch: &str) -> Vec<FileChange> {
         if let Some(names) = line.strip_prefix("diff --git ") {
             in_hunk = false;
             let path = names.rsplit_once(" b/").map_or(names, |(_, path)| path);
-            files.push(FileChange {
-                path: path.to_owned(),
-                ..FileChange::default()
-            });
+            files.push(FileChange { path: path.to_owned(), ..FileChange::default() });
             continue;
         }
         let Some(file) = files.last_mut() else {
@@ -206,8 +184,6 @@ mod tests {
 
     #[test]
     fn only_hashes_reach_git() {
-        assert!(
-            is_hash("deadbeef") && !is_hash("--output=x") && !is_hash("HEAD") && !is_hash("abc")
-        );
+        assert!(is_hash("deadbeef") && !is_hash("--output=x") && !is_hash("HEAD") && !is_hash("abc"));
     }
 }

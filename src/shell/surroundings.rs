@@ -25,9 +25,7 @@ pub fn facts() -> RunFacts {
         branch: variable("GITHUB_HEAD_REF").or_else(|| variable("GITHUB_REF_NAME")),
         at: None,
         run: variable("GITHUB_RUN_ID"),
-        attempt: variable("GITHUB_RUN_ATTEMPT")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(1),
+        attempt: variable("GITHUB_RUN_ATTEMPT").and_then(|n| n.parse().ok()).unwrap_or(1),
         variant: None,
     }
 }
@@ -48,10 +46,7 @@ pub fn wants_colour() -> bool {
 /// Columns of the terminal.
 #[must_use]
 pub fn width() -> usize {
-    variable("COLUMNS")
-        .and_then(|c| c.parse().ok())
-        .unwrap_or(100)
-        .clamp(60, 200)
+    variable("COLUMNS").and_then(|c| c.parse().ok()).unwrap_or(100).clamp(60, 200)
 }
 
 /// Whether someone watches standard error.

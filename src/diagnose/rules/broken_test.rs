@@ -28,10 +28,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
         return;
     }
     if file.signal == Some(Signal::TestSetup) {
-        let quote = file
-            .prints
-            .first()
-            .map_or("", |p| crate::model::text::first_line(&p.masked, 160));
+        let quote = file.prints.first().map_or("", |p| crate::model::text::first_line(&p.masked, 160));
         out.add(
             BrokenTest,
             "cannot-load",
@@ -41,10 +38,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
         );
     }
     let frame = file.prints.iter().find_map(|p| p.frames.first());
-    let programming = file
-        .prints
-        .first()
-        .is_some_and(|p| PROGRAMMING.iter().any(|k| p.kinds.contains(k)));
+    let programming = file.prints.first().is_some_and(|p| PROGRAMMING.iter().any(|k| p.kinds.contains(k)));
     if let Some(frame) = frame.filter(|f| f.in_test && programming) {
         out.add(
             BrokenTest,
@@ -60,10 +54,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             BrokenTest,
             "never-passed",
             w::NEVER_PASSED * (past.counted.len() as f64).ln(),
-            format!(
-                "never passed in {}",
-                count(past.counted.len(), "earlier run")
-            ),
+            format!("never passed in {}", count(past.counted.len(), "earlier run")),
             file.runs(&past.counted),
         );
     }
@@ -76,9 +67,7 @@ fn only_test_changed(file: &CaseFile<'_>, out: &mut Testimony) {
         return;
     };
     let changed = || file.commits.iter().flat_map(|c| &c.files);
-    let own = changed().any(|f| {
-        crate::diagnose::frames::short(&f.path) == crate::diagnose::frames::short(test_file)
-    });
+    let own = changed().any(|f| crate::diagnose::frames::short(&f.path) == crate::diagnose::frames::short(test_file));
     if own && past.last_good.is_some() && changed().all(|f| is_test_path(&f.path)) {
         out.add(
             BrokenTest,

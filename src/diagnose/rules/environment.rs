@@ -6,29 +6,16 @@ use crate::diagnose::verdict::Verdict::Environment;
 use crate::model::failure::{Gate, Signal};
 
 pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
-    if file.cases.iter().all(|c| c.is_flaky()) && !file.signal.is_some_and(|s| s.is_outside()) {
+    if file.cases.iter().all(|c| c.is_flaky()) && !file.signal.is_some_and(Signal::is_outside) {
         return;
     }
     match file.signal {
         Some(Signal::RateLimited | Signal::TestSetup) | None => {}
         Some(signal) => {
             let strong = signal.is_outside();
-            let quote = file
-                .prints
-                .first()
-                .map_or("", |p| crate::model::text::first_line(&p.masked, 160));
-            let weight = if strong {
-                w::OUTSIDE_TEXT
-            } else {
-                w::WEAK_OUTSIDE_TEXT
-            };
-            out.add(
-                Environment,
-                "outside-text",
-                weight,
-                format!("{}: {quote}", signal.phrase()),
-                "this report",
-            );
+            let quote = file.prints.first().map_or("", |p| crate::model::text::first_line(&p.masked, 160));
+            let weight = if strong { w::OUTSIDE_TEXT } else { w::WEAK_OUTSIDE_TEXT };
+            out.add(Environment, "outside-text", weight, format!("{}: {quote}", signal.phrase()), "this report");
         }
     }
     match file.gate {
@@ -47,11 +34,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             Environment,
             "most-failed",
             w::MOST_FAILED,
-            format!(
-                "{} of {} failed at once",
-                file.bad,
-                count(usize::try_from(file.ran).unwrap_or(0), "test")
-            ),
+            format!("{} of {} failed at once", file.bad, count(usize::try_from(file.ran).unwrap_or(0), "test")),
             "this report",
         ),
         _ => {}
@@ -62,10 +45,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             Environment,
             "outside-before",
             w::OUTSIDE_BEFORE,
-            format!(
-                "{} failed from outside before and recovered",
-                count(past.outside.len(), "run")
-            ),
+            format!("{} failed from outside before and recovered", count(past.outside.len(), "run")),
             file.runs(&past.outside),
         );
     }

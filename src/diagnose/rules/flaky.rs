@@ -20,10 +20,7 @@ fn in_this_run(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "passed-on-retry",
             w::PASSED_ON_RETRY,
-            format!(
-                "failed in {} and then passed, in the same run on the same code",
-                count(bad, "attempt")
-            ),
+            format!("failed in {} and then passed, in the same run on the same code", count(bad, "attempt")),
             "attempts in this report",
         );
     }
@@ -87,10 +84,7 @@ fn over_runs(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "same-as-earlier-flake",
             w::SAME_AS_FLAKE,
-            format!(
-                "the same failure came and went {} before",
-                times(past.same_flake.len())
-            ),
+            format!("the same failure came and went {} before", times(past.same_flake.len())),
             file.runs(&past.same_flake),
         );
     }
@@ -103,12 +97,7 @@ fn over_runs(file: &CaseFile<'_>, out: &mut Testimony) {
                 "the same failure was seen on {} that have nothing to do with this one",
                 count(past.other_branches.len(), "branch")
             ),
-            past.other_branches
-                .iter()
-                .take(4)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", "),
+            past.other_branches.iter().take(4).cloned().collect::<Vec<_>>().join(", "),
         );
     }
     if file.signal == Some(Signal::TimeOut) && past.streak.is_empty() {
@@ -140,10 +129,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "fails-every-time",
             w::SOLID_NOT_FLAKY,
-            format!(
-                "failed in each of the last {}, this one included",
-                count(past.streak.len() + 1, "run")
-            ),
+            format!("failed in each of the last {}, this one included", count(past.streak.len() + 1, "run")),
             file.runs(&past.streak),
         );
     }
@@ -161,10 +147,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "clean-past",
             w::CLEAN_PAST_NOT_FLAKY,
-            format!(
-                "no flake in the {} before",
-                count(past.passes_before, "clean run")
-            ),
+            format!("no flake in the {} before", count(past.passes_before, "clean run")),
             "history",
         );
     }
@@ -184,9 +167,5 @@ fn rate(bad: usize, runs: usize) -> (f64, f64, f64) {
     let (a, b) = (bad as f64 + 0.5, runs.saturating_sub(bad) as f64 + 0.5);
     let mean = a / (a + b);
     let deviation = (a * b / ((a + b).powi(2) * (a + b + 1.0))).sqrt();
-    (
-        (mean - 1.645 * deviation).max(0.0),
-        mean,
-        (mean + 1.645 * deviation).min(1.0),
-    )
+    ((mean - 1.645 * deviation).max(0.0), mean, (mean + 1.645 * deviation).min(1.0))
 }

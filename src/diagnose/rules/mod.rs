@@ -66,9 +66,7 @@ impl CaseFile<'_> {
     /// Whether every case failed more than once in this run and never passed.
     #[must_use]
     pub fn repeated(&self) -> bool {
-        self.cases
-            .iter()
-            .all(|c| c.bad_attempts() > 1 && c.outcome().is_bad())
+        self.cases.iter().all(|c| c.bad_attempts() > 1 && c.outcome().is_bad())
     }
 
     /// Labels of runs, the first few and how many more.
@@ -79,7 +77,7 @@ impl CaseFile<'_> {
             .rev()
             .take(4)
             .filter_map(|r| self.history.runs.get(*r as usize))
-            .map(|r| r.label())
+            .map(super::super::history::PastRun::label)
             .collect();
         if runs.len() > 4 {
             labels.push(format!("and {} more", runs.len() - 4));
@@ -116,14 +114,7 @@ pub fn evidence(file: &CaseFile<'_>) -> Vec<Evidence> {
 pub struct Testimony(Vec<Evidence>);
 
 impl Testimony {
-    fn add(
-        &mut self,
-        about: Verdict,
-        kind: &'static str,
-        weight: f64,
-        text: String,
-        source: impl Into<String>,
-    ) {
+    fn add(&mut self, about: Verdict, kind: &'static str, weight: f64, text: String, source: impl Into<String>) {
         self.0.push(Evidence {
             about,
             kind,

@@ -25,16 +25,16 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             OutdatedTest,
             "error-value",
             w::ERROR_VALUE_VETO,
-            format!("the actual value {} is an error or no value: no product changes to that on purpose", mismatch.actual.raw()),
+            format!(
+                "the actual value {} is an error or no value: no product changes to that on purpose",
+                mismatch.actual.raw()
+            ),
             "this report",
         );
         return;
     }
     let past = file.lead();
-    if file.cases.iter().any(|c| c.is_flaky())
-        || !past.passed_here.is_empty()
-        || past.mixed_commits.len() > 1
-    {
+    if file.cases.iter().any(|c| c.is_flaky()) || !past.passed_here.is_empty() || past.mixed_commits.len() > 1 {
         out.add(
             OutdatedTest,
             "unstable",
@@ -52,60 +52,28 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
 }
 
 /// Looks for the old and the new value in what the window removed and added.
-fn moved_value(
-    file: &CaseFile<'_>,
-    old: Option<&str>,
-    new: Option<&str>,
-    out: &mut Testimony,
-) -> bool {
-    let removed =
-        old.and_then(|v| find(file.commits, |f| is_product(f) && contains(&f.removed, v)));
+fn moved_value(file: &CaseFile<'_>, old: Option<&str>, new: Option<&str>, out: &mut Testimony) -> bool {
+    let removed = old.and_then(|v| find(file.commits, |f| is_product(f) && contains(&f.removed, v)));
     let added = new.and_then(|v| find(file.commits, |f| is_product(f) && contains(&f.added, v)));
     let both = removed.is_some() && added.is_some();
     let (kind, weight, text) = match (removed, added) {
-        (Some((_, file)), Some(_)) => (
-            "value-moved",
-            w::VALUE_MOVED,
-            format!(
-                "{} replaced {} by {}",
-                file,
-                old.unwrap_or(""),
-                new.unwrap_or("")
-            ),
-        ),
-        (Some((_, file)), None) => (
-            "value-gone",
-            w::VALUE_GONE,
-            format!(
-                "the expected value {} was removed from {file}",
-                old.unwrap_or("")
-            ),
-        ),
-        (None, Some((_, file))) => (
-            "value-new",
-            w::VALUE_NEW,
-            format!("the actual value {} was added to {file}", new.unwrap_or("")),
-        ),
+        (Some((_, file)), Some(_)) => {
+            ("value-moved", w::VALUE_MOVED, format!("{} replaced {} by {}", file, old.unwrap_or(""), new.unwrap_or("")))
+        }
+        (Some((_, file)), None) => {
+            ("value-gone", w::VALUE_GONE, format!("the expected value {} was removed from {file}", old.unwrap_or("")))
+        }
+        (None, Some((_, file))) => {
+            ("value-new", w::VALUE_NEW, format!("the actual value {} was added to {file}", new.unwrap_or("")))
+        }
         (None, None) => return false,
     };
-    let commit = removed
-        .or(added)
-        .map(|(commit, _)| format!("commit {}", short(&commit.sha)))
-        .unwrap_or_default();
+    let commit = removed.or(added).map(|(commit, _)| format!("commit {}", short(&commit.sha))).unwrap_or_default();
     out.add(OutdatedTest, kind, weight, text, commit.clone());
-    if let Some((commit, path)) = new.and_then(|v| {
-        find(file.commits, |f| {
-            is_specification(f) && contains(&f.added, v)
-        })
-    }) {
+    if let Some((commit, path)) = new.and_then(|v| find(file.commits, |f| is_specification(f) && contains(&f.added, v)))
+    {
         let text = format!("{path} documents the new value {}", new.unwrap_or(""));
-        out.add(
-            OutdatedTest,
-            "value-specified",
-            w::VALUE_SPECIFIED,
-            text,
-            format!("commit {}", short(&commit.sha)),
-        );
+        out.add(OutdatedTest, "value-specified", w::VALUE_SPECIFIED, text, format!("commit {}", short(&commit.sha)));
     }
     let sister = find(file.commits, |f| {
         is_test_path(&f.path)
@@ -114,13 +82,7 @@ fn moved_value(
     });
     if let Some((commit, path)) = sister {
         let text = format!("{path} was updated from the same old to the same new value");
-        out.add(
-            OutdatedTest,
-            "sisters-updated",
-            w::SISTERS_UPDATED,
-            text,
-            format!("commit {}", short(&commit.sha)),
-        );
+        out.add(OutdatedTest, "sisters-updated", w::SISTERS_UPDATED, text, format!("commit {}", short(&commit.sha)));
     }
     if both {
         out.add(
@@ -141,10 +103,7 @@ fn same_pair(file: &CaseFile<'_>, out: &mut Testimony) {
             OutdatedTest,
             "same-pair",
             w::SAME_PAIR * others.min(3) as f64,
-            format!(
-                "{} moved from the same expected to the same actual value",
-                count(others + 1, "test")
-            ),
+            format!("{} moved from the same expected to the same actual value", count(others + 1, "test")),
             "this report",
         );
     }
@@ -163,9 +122,7 @@ fn is_product(file: &FileChange) -> bool {
 
 fn is_prose(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    [".md", ".rst", ".txt", ".adoc"]
-        .iter()
-        .any(|end| lower.ends_with(end))
+    [".md", ".rst", ".txt", ".adoc"].iter().any(|end| lower.ends_with(end))
 }
 
 /// API descriptions, schemas, changelogs and documentation.
@@ -173,15 +130,7 @@ fn is_specification(file: &FileChange) -> bool {
     let lower = file.path.to_ascii_lowercase();
     !is_test_path(&file.path)
         && (is_prose(&lower)
-            || [
-                "openapi",
-                "swagger",
-                "schema",
-                "spec/",
-                ".proto",
-                ".graphql",
-                "changelog",
-            ]
-            .iter()
-            .any(|s| lower.contains(s)))
+            || ["openapi", "swagger", "schema", "spec/", ".proto", ".graphql", "changelog"]
+                .iter()
+                .any(|s| lower.contains(s)))
 }

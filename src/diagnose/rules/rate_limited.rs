@@ -9,10 +9,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     if file.signal != Some(Signal::RateLimited) {
         return;
     }
-    let quote = file
-        .prints
-        .first()
-        .map_or("", |p| crate::model::text::first_line(&p.masked, 160));
+    let quote = file.prints.first().map_or("", |p| crate::model::text::first_line(&p.masked, 160));
     out.add(
         RateLimited,
         "rate-limit-text",
@@ -25,10 +22,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             RateLimited,
             "together",
             w::RATE_LIMIT_TOGETHER,
-            format!(
-                "{} were refused in this run",
-                count(file.cases.len(), "test")
-            ),
+            format!("{} were refused in this run", count(file.cases.len(), "test")),
             "this report",
         );
     }

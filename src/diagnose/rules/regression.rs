@@ -20,40 +20,25 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
 fn window(file: &CaseFile<'_>, out: &mut Testimony) {
     let past = file.lead();
     if past.is_empty() {
-        out.add(
-            Regression,
-            "no-past",
-            w::NO_PAST,
-            "no earlier run of this test is known".to_owned(),
-            "history",
-        );
+        out.add(Regression, "no-past", w::NO_PAST, "no earlier run of this test is known".to_owned(), "history");
         return;
     }
     if past.passes_before > 0 {
         let n = past.passes_before;
-        let good = past
-            .last_good
-            .and_then(|run| file.history.runs.get(run as usize));
-        let until = good
-            .map(|r| format!(" up to {} ({})", short(&r.commit), r.at.date()))
-            .unwrap_or_default();
+        let good = past.last_good.and_then(|run| file.history.runs.get(run as usize));
+        let until = good.map(|r| format!(" up to {} ({})", short(&r.commit), r.at.date())).unwrap_or_default();
         out.add(
             Regression,
             "passed-before",
             w::CLEAN_BEFORE * (1.0 + n as f64).ln(),
             format!("passed in {} in a row{until}", count(n, "run")),
-            good.map(|r| r.label()).unwrap_or_default(),
+            good.map(crate::history::PastRun::label).unwrap_or_default(),
         );
     }
     let streak = past.streak.len() + 1;
     if past.last_good.is_some() && streak > 1 {
-        let first = past
-            .streak
-            .first()
-            .and_then(|run| file.history.runs.get(*run as usize));
-        let since = first
-            .map(|r| format!(" since {} ({})", short(&r.commit), r.at.date()))
-            .unwrap_or_default();
+        let first = past.streak.first().and_then(|run| file.history.runs.get(*run as usize));
+        let since = first.map(|r| format!(" since {} ({})", short(&r.commit), r.at.date())).unwrap_or_default();
         out.add(
             Regression,
             "fails-since",
@@ -82,9 +67,7 @@ fn rate_change(file: &CaseFile<'_>, out: &mut Testimony) {
                 "the failure rate changed from {} of {} runs to {} of {} runs",
                 point.before.0, point.before.1, point.after.0, point.after.1
             ),
-            past.counted
-                .get(point.at)
-                .map_or("this run".to_owned(), |run| file.runs(&[*run])),
+            past.counted.get(point.at).map_or("this run".to_owned(), |run| file.runs(&[*run])),
         );
     }
 }
@@ -95,27 +78,17 @@ fn change(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "suspect",
             w::SUSPECT * first.score,
-            format!(
-                "commit {} in the window {}",
-                short(&first.commit),
-                first.because
-            ),
+            format!("commit {} in the window {}", short(&first.commit), first.because),
             format!("commit {}", short(&first.commit)),
         );
     }
     let touched = || file.commits.iter().flat_map(|c| &c.files);
-    if !file.commits.is_empty()
-        && touched().next().is_some()
-        && touched().all(|f| is_test_path(&f.path))
-    {
+    if !file.commits.is_empty() && touched().next().is_some() && touched().all(|f| is_test_path(&f.path)) {
         out.add(
             Regression,
             "only-tests-changed",
             w::ONLY_TESTS_CHANGED,
-            format!(
-                "{} in the window changed only tests",
-                count(file.commits.len(), "commit")
-            ),
+            format!("{} in the window changed only tests", count(file.commits.len(), "commit")),
             "git log of the window",
         );
     }
@@ -141,11 +114,7 @@ fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
             "this report",
         );
     }
-    let frame = file
-        .prints
-        .iter()
-        .find_map(|p| p.frames.first())
-        .filter(|f| !f.in_test);
+    let frame = file.prints.iter().find_map(|p| p.frames.first()).filter(|f| !f.in_test);
     if let Some(frame) = frame {
         out.add(
             Regression,
@@ -171,21 +140,12 @@ fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
 pub(super) fn is_server_error(file: &CaseFile<'_>) -> bool {
     let text = |p: &&crate::diagnose::fingerprint::Print| {
         let masked = p.masked.to_lowercase();
-        let crash = [
-            "segmentation fault",
-            "sigsegv",
-            "core dumped",
-            "panicked at",
-            "internal server error",
-            "stack overflow",
-        ];
+        let crash =
+            ["segmentation fault", "sigsegv", "core dumped", "panicked at", "internal server error", "stack overflow"];
         crash.iter().any(|c| masked.contains(c))
     };
-    let actual = file
-        .mismatch
-        .as_ref()
-        .and_then(|m| m.actual.raw().trim().parse::<u16>().ok());
-    actual == Some(500) || file.prints.iter().any(|p| text(p))
+    let actual = file.mismatch.as_ref().and_then(|m| m.actual.raw().trim().parse::<u16>().ok());
+    actual == Some(500) || file.prints.iter().any(text)
 }
 
 fn against(file: &CaseFile<'_>, out: &mut Testimony) {
@@ -204,10 +164,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "flaky-past",
             w::FLAKY_PAST_NOT_REGRESSION,
-            format!(
-                "it was flaky on {} before",
-                count(past.mixed_commits.len(), "commit")
-            ),
+            format!("it was flaky on {} before", count(past.mixed_commits.len(), "commit")),
             format!("commits {}", CaseFile::commits_named(&past.mixed_commits)),
         );
     }
@@ -216,10 +173,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "failed-before",
             w::SANDWICH_NOT_REGRESSION * past.sandwiches.len().min(4) as f64,
-            format!(
-                "it failed and recovered {} before",
-                count(past.sandwiches.len(), "time")
-            ),
+            format!("it failed and recovered {} before", count(past.sandwiches.len(), "time")),
             file.runs(&past.sandwiches),
         );
     }

@@ -140,22 +140,17 @@ impl Draft {
             .zip(&self.property_ends)
             .map(|(start, &(middle, end))| {
                 let name = unescape(&self.properties[start..middle]);
-                (
-                    Untrusted::bounded(&name, NAME_LIMIT),
-                    Untrusted::bounded(&self.properties[middle..end], NAME_LIMIT),
-                )
+                (Untrusted::bounded(&name, NAME_LIMIT), Untrusted::bounded(&self.properties[middle..end], NAME_LIMIT))
             })
             .collect()
     }
 
-    /// `status` and `result` as GoogleTest, CTest, Robot and hand-made writers use them.
+    /// `status` and `result` as `GoogleTest`, `CTest`, Robot and hand-made writers use them.
     fn take_status(&mut self, value: &str) {
         let status = match value.to_ascii_lowercase().as_str() {
             "fail" | "failed" | "failure" | "broken" => Some(Outcome::Failed),
             "error" | "errored" | "crashed" | "timeout" | "timedout" => Some(Outcome::Errored),
-            "notrun" | "disabled" | "skipped" | "skip" | "suppressed" | "ignored" | "pending" => {
-                Some(Outcome::Skipped)
-            }
+            "notrun" | "disabled" | "skipped" | "skip" | "suppressed" | "ignored" | "pending" => Some(Outcome::Skipped),
             _ => None,
         };
         self.status = self.status.max(status);
@@ -164,13 +159,7 @@ impl Draft {
     /// Opens a failure, error, flaky or rerun element.
     pub fn open_trouble(&mut self, trouble: Trouble, flaky: bool, tag: &BytesStart<'_>) {
         self.close_trouble();
-        let mut open = OpenTrouble {
-            trouble,
-            flaky,
-            kind: String::new(),
-            message: String::new(),
-            seconds: None,
-        };
+        let mut open = OpenTrouble { trouble, flaky, kind: String::new(), message: String::new(), seconds: None };
         for (key, value) in attributes(tag) {
             match key {
                 "message" => open.message = unescape(value).into_owned(),
@@ -190,11 +179,8 @@ impl Draft {
         };
         let detail = Untrusted::bounded(&self.detail.take(), DETAIL_LIMIT);
         let message = Untrusted::bounded(&open.message, MESSAGE_LIMIT);
-        let message = if message.is_blank() {
-            Untrusted::new(first_line(detail.raw(), MESSAGE_LIMIT))
-        } else {
-            message
-        };
+        let message =
+            if message.is_blank() { Untrusted::new(first_line(detail.raw(), MESSAGE_LIMIT)) } else { message };
         let kind = Untrusted::bounded(open.kind.trim(), 300);
         // A failure element per line would be a way around the bounds.
         if self.told.len() < 100 {
@@ -202,11 +188,7 @@ impl Draft {
                 trouble: open.trouble,
                 flaky: open.flaky,
                 seconds: open.seconds,
-                failure: Failure {
-                    kind: (!kind.is_blank()).then_some(kind),
-                    message,
-                    detail,
-                },
+                failure: Failure { kind: (!kind.is_blank()).then_some(kind), message, detail },
             });
         }
     }
@@ -222,16 +204,15 @@ impl Draft {
 
     /// The outcome of a quiet case.
     pub fn quiet_outcome(&self) -> Outcome {
-        if self.skipped || self.status == Some(Outcome::Skipped) {
-            Outcome::Skipped
-        } else {
-            Outcome::Passed
-        }
+        if self.skipped || self.status == Some(Outcome::Skipped) { Outcome::Skipped } else { Outcome::Passed }
     }
 
     /// Turns the draft into a case with its attempts.
-    pub fn into_case(&mut self, id: TestId, suite: &str, budget: Budget) -> TestCase {
+    pub fn into_case(&mut self, id: TestId, suite: &str, budget: Budget, lines_from_zero: bool) -> TestCase {
         self.close_trouble();
+        if lines_from_zero {
+            self.line = self.line.map(|line| line.saturating_add(1));
+        }
         let (attempts, declared_retries) = self.attempts();
         let mut case = TestCase {
             id,
@@ -286,17 +267,11 @@ impl Draft {
     }
 
     fn outcome_is_pass(&self, attempts: &[Attempt]) -> bool {
-        attempts
-            .last()
-            .is_some_and(|a| a.outcome == Outcome::Passed)
+        attempts.last().is_some_and(|a| a.outcome == Outcome::Passed)
     }
 
     fn pass(&self) -> Attempt {
-        Attempt {
-            outcome: Outcome::Passed,
-            failures: Vec::new(),
-            seconds: self.seconds,
-        }
+        Attempt { outcome: Outcome::Passed, failures: Vec::new(), seconds: self.seconds }
     }
 
     /// The attempt that the case itself describes when it has no failure element.
@@ -305,27 +280,18 @@ impl Draft {
             Some(bad) if bad.is_bad() => Attempt {
                 outcome: bad,
                 failures: vec![Failure {
-                    message: Untrusted::new(
-                        "the report marks this case as failed and says nothing more",
-                    ),
+                    message: Untrusted::new("the report marks this case as failed and says nothing more"),
                     ..Failure::default()
                 }],
                 seconds: self.seconds,
             },
-            _ => Attempt {
-                outcome: self.quiet_outcome(),
-                failures: Vec::new(),
-                seconds: self.seconds,
-            },
+            _ => Attempt { outcome: self.quiet_outcome(), failures: Vec::new(), seconds: self.seconds },
         }
     }
 
     fn place(&self, case: &TestCase) -> Option<Place> {
         if !self.file.is_empty() {
-            return Some(Place {
-                file: Untrusted::bounded(&self.file, 400),
-                line: self.line,
-            });
+            return Some(Place { file: Untrusted::bounded(&self.file, 400), line: self.line });
         }
         let failure = case.failure()?;
         failure_place(failure.detail.raw()).or_else(|| failure_place(failure.message.raw()))
@@ -361,30 +327,19 @@ impl Budget {
     pub fn weigh(case: &TestCase) -> usize {
         let texts = case.stdout.raw().len() + case.stderr.raw().len();
         let failures = case.attempts.iter().flat_map(|a| &a.failures);
-        texts
-            + failures
-                .map(|f| f.message.raw().len() + f.detail.raw().len())
-                .sum::<usize>()
+        texts + failures.map(|f| f.message.raw().len() + f.detail.raw().len()).sum::<usize>()
     }
 }
 
 fn single(told: Told) -> Attempt {
-    Attempt {
-        outcome: told.trouble.outcome(),
-        failures: vec![told.failure],
-        seconds: told.seconds,
-    }
+    Attempt { outcome: told.trouble.outcome(), failures: vec![told.failure], seconds: told.seconds }
 }
 
 /// One attempt with all its failures; it failed if any check did, else it errored.
 fn several(own: Vec<Told>, seconds: Option<f64>) -> Attempt {
     let failed = own.iter().any(|t| t.trouble == Trouble::Failure);
     Attempt {
-        outcome: if failed {
-            Outcome::Failed
-        } else {
-            Outcome::Errored
-        },
+        outcome: if failed { Outcome::Failed } else { Outcome::Errored },
         failures: own.into_iter().map(|t| t.failure).collect(),
         seconds,
     }

@@ -11,7 +11,7 @@ use crate::ingest::dialects::{Clues, UNKNOWN, recognise};
 use crate::ingest::foreign;
 use crate::ingest::identity::{Prefix, canonical};
 use crate::model::run::{IssueLevel, ParseIssue, TestRun};
-use crate::model::test::{Outcome, TestId};
+use crate::model::test::TestId;
 use crate::model::text::{clean, head};
 use crate::model::time::Instant;
 
@@ -57,10 +57,7 @@ impl Element {
 
     /// Whether everything inside is text, whatever it looks like.
     fn is_output(self) -> bool {
-        matches!(
-            self,
-            Self::Out | Self::Err | Self::StackTrace | Self::Skipped
-        )
+        matches!(self, Self::Out | Self::Err | Self::StackTrace | Self::Skipped)
     }
 }
 
@@ -80,6 +77,8 @@ struct Frame {
     other: Option<Box<str>>,
     /// Index of the suite that cases in here belong to.
     suite: u32,
+    /// Index of the suite's host name, which some runners use for the matrix leg.
+    leg: u16,
     declared: Option<Box<Declared>>,
     /// Elements and bad outcomes counted when this element opened.
     elements_before: u64,
@@ -101,6 +100,7 @@ pub struct Builder {
     dialect: &'static crate::ingest::dialects::Dialect,
     names: Interner,
     suites: Interner,
+    legs: Legs,
     canonical_suites: Vec<String>,
     canonical_classes: Vec<String>,
     /// What class and suite contribute to identities, for the latest pair of them.
@@ -111,6 +111,27 @@ pub struct Builder {
     wants_position: bool,
     hidden_issues: usize,
     root_seen: bool,
+}
+
+/// Host names of suites, and for each case which one it belongs to, where that
+/// is a matrix leg. Number 0 is "none".
+#[derive(Debug, Default)]
+struct Legs {
+    names: Vec<String>,
+    of_quiet: Vec<u16>,
+    of_cases: Vec<u16>,
+}
+
+impl Legs {
+    fn number(&mut self, name: &str) -> u16 {
+        let known = self.names.iter().position(|n| n == name);
+        // More than a thousand hosts are no matrix.
+        if known.is_none() && self.names.len() < 1000 {
+            self.names.push(name.to_owned());
+        }
+        let index = known.unwrap_or(self.names.len() - 1);
+        u16::try_from(index + 1).unwrap_or(0)
+    }
 }
 
 /// Texts by number. Remembers the last one, because cases of one class stand together.
@@ -124,11 +145,7 @@ struct Interner {
 impl Interner {
     /// The number of `text`, and whether it is new.
     fn number(&mut self, text: &str) -> (u32, bool) {
-        if self
-            .texts
-            .get(self.last as usize)
-            .is_some_and(|last| last == text)
-        {
+        if self.texts.get(self.last as usize).is_some_and(|last| last == text) {
             return (self.last, false);
         }
         if let Some(&number) = self.numbers.get(text) {
@@ -148,10 +165,7 @@ impl Builder {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let mut builder = Self {
-            run: TestRun {
-                path: path.to_owned(),
-                ..TestRun::default()
-            },
+            run: TestRun { path: path.to_owned(), ..TestRun::default() },
             order: Vec::new(),
             stack: Vec::new(),
             suite_depth: 0,
@@ -163,6 +177,7 @@ impl Builder {
             dialect: UNKNOWN,
             names: Interner::default(),
             suites: Interner::default(),
+            legs: Legs::default(),
             canonical_suites: Vec::new(),
             canonical_classes: Vec::new(),
             prefix: (0, 0, None),
@@ -178,6 +193,7 @@ impl Builder {
     }
 
     /// Whether [`Builder::set_position`] should be called before the next event.
+    #[must_use]
     pub fn wants_position(&self) -> bool {
         self.wants_position
     }
@@ -189,12 +205,7 @@ impl Builder {
     }
 
     /// Records an issue; past [`ISSUE_LIMIT`] they are only counted.
-    pub fn issue(
-        &mut self,
-        level: IssueLevel,
-        place: impl Into<String>,
-        message: impl Into<String>,
-    ) {
+    pub fn issue(&mut self, level: IssueLevel, place: impl Into<String>, message: impl Into<String>) {
         if self.run.issues.len() < ISSUE_LIMIT || level == IssueLevel::Unusable {
             self.run.issues.push(ParseIssue::new(level, place, message));
         } else {
@@ -230,7 +241,7 @@ impl Builder {
                 self.push(element, None);
             }
             Element::Skipped => {
-                self.draft.skipped = true;
+                self.open_skipped(tag);
                 self.push(element, None);
             }
             Element::Property => self.open_property(tag),
@@ -243,9 +254,10 @@ impl Builder {
     }
 
     fn push(&mut self, element: Element, other: Option<&str>) {
-        let suite = self.stack.last().map_or(0, |top| top.suite);
+        let (suite, leg) = self.stack.last().map_or((0, 0), |top| (top.suite, top.leg));
         self.stack.push(Frame {
             element,
+            leg,
             other: other.map(|name| head(name, 100).into()),
             suite,
             declared: None,
@@ -260,8 +272,7 @@ impl Builder {
         let local = name.rsplit(':').next().unwrap_or(name);
         let element = Element::of(local);
         let matches = |frame: &Frame| {
-            frame.element == element
-                && (element != Element::Other || frame.other.as_deref() == Some(head(local, 100)))
+            frame.element == element && (element != Element::Other || frame.other.as_deref() == Some(head(local, 100)))
         };
         let Some(depth) = self.stack.iter().rev().take(4096).position(matches) else {
             self.odd_end(local);
@@ -292,10 +303,7 @@ impl Builder {
         self.issue(
             IssueLevel::Note,
             place,
-            format!(
-                "`</{}>` closes an element that is not the innermost open one",
-                head(name, 60)
-            ),
+            format!("`</{}>` closes an element that is not the innermost open one", head(name, 60)),
         );
     }
 
@@ -304,9 +312,7 @@ impl Builder {
             return;
         };
         match frame.element {
-            Element::Case if self.draft.open && self.case_frame == self.stack.len() => {
-                self.finish_case()
-            }
+            Element::Case if self.draft.open && self.case_frame == self.stack.len() => self.finish_case(),
             Element::Suite | Element::Suites => self.close_suite(&frame),
             Element::Trouble(..) if self.draft.open => self.draft.close_trouble(),
             Element::Trouble(..) => self.close_suite_trouble(),
@@ -315,7 +321,7 @@ impl Builder {
         }
     }
 
-    /// Looks at the root: is this JUnit at all?
+    /// Looks at the root: is this `JUnit` at all?
     fn root(&mut self, tag: &BytesStart<'_>, element: Element) {
         self.root_seen = true;
         if matches!(element, Element::Suites | Element::Suite | Element::Case) {
@@ -346,25 +352,15 @@ impl Builder {
         if self.run.totals.suites == 1 {
             self.clues.suite_keys = keys(tag);
             self.clues.suite_name.clone_from(&name);
-            self.run.variant = self.hostname(tag);
-        } else if self.dialect.hostname_is_variant {
-            self.run.variant = self
-                .run
-                .variant
-                .take()
-                .filter(|first| Some(first) == self.hostname(tag).as_ref());
         }
+        let host = self.attribute(tag, "hostname");
         let parent = self.stack.last().map_or(0, |top| top.suite);
         let mut declared = self.suite_attributes(tag);
         self.push(Element::Suite, None);
         self.suite_depth += 1;
         let number = if self.suite_depth <= SUITE_DEPTH && !name.is_empty() {
             let outer = &self.suites.texts[parent as usize];
-            let path = if outer.is_empty() {
-                name
-            } else {
-                format!("{outer} / {name}")
-            };
+            let path = if outer.is_empty() { name } else { format!("{outer} / {name}") };
             self.suite_number(head(&path, NAME_LIMIT))
         } else {
             parent
@@ -374,6 +370,9 @@ impl Builder {
         }
         if let Some(frame) = self.stack.last_mut() {
             frame.suite = number;
+            if !host.is_empty() {
+                frame.leg = self.legs.number(&host);
+            }
             frame.declared = declared;
         }
     }
@@ -384,12 +383,6 @@ impl Builder {
             self.canonical_suites.push(canonical(path).into_owned());
         }
         number
-    }
-
-    /// Playwright writes the project (a matrix leg) as the suite's host name.
-    fn hostname(&self, tag: &BytesStart<'_>) -> Option<String> {
-        let host = self.attribute(tag, "hostname");
-        (!host.is_empty()).then_some(host)
     }
 
     fn attribute(&self, tag: &BytesStart<'_>, key: &str) -> String {
@@ -407,12 +400,7 @@ impl Builder {
             match key {
                 "tests" => declared.tests = number(),
                 "failures" | "errors" => {
-                    declared.bad = Some(
-                        declared
-                            .bad
-                            .unwrap_or(0)
-                            .saturating_add(number().unwrap_or(0)),
-                    );
+                    declared.bad = Some(declared.bad.unwrap_or(0).saturating_add(number().unwrap_or(0)));
                 }
                 "timestamp" => self.run.at = self.run.at.max(stamp(value)),
                 _ => {}
@@ -432,23 +420,18 @@ impl Builder {
         let found = self.run.totals.attempts - frame.elements_before;
         let bad = self.bad_seen - frame.bad_before;
         let name = &self.suites.texts[declared.name as usize];
-        let place = if name.is_empty() {
-            "testsuites".to_owned()
-        } else {
-            format!("testsuite `{name}`")
-        };
+        let place = if name.is_empty() { "testsuites".to_owned() } else { format!("testsuite `{name}`") };
         let (tests, failures) = (declared.tests.unwrap_or(0), declared.bad.unwrap_or(0));
+        let level = if self.dialect.declares_otherwise { IssueLevel::Note } else { IssueLevel::Suspicious };
         if tests > found {
             self.issue(
-                IssueLevel::Suspicious,
+                level,
                 place,
-                format!(
-                    "declares {tests} tests, {found} are in the file: some results may be missing"
-                ),
+                format!("declares {tests} tests, {found} are in the file: some results may be missing"),
             );
         } else if failures > bad {
             self.issue(
-                IssueLevel::Suspicious,
+                level,
                 place,
                 format!("declares {failures} failures and errors, {bad} are in the file: a failure may be missing"),
             );
@@ -464,11 +447,7 @@ impl Builder {
         let bad = self.draft.start(tag);
         if bad > 0 {
             let place = self.place();
-            self.issue(
-                IssueLevel::Note,
-                place,
-                format!("{bad} malformed attributes were passed over"),
-            );
+            self.issue(IssueLevel::Note, place, format!("{bad} malformed attributes were passed over"));
         }
         if self.run.totals.attempts == 1 {
             self.clues.case_keys = keys(tag);
@@ -480,14 +459,24 @@ impl Builder {
         self.push(Element::Case, None);
     }
 
+    /// A skipped case; CTest also writes a test like that whose program is
+    /// missing, and counts it as failed itself.
+    fn open_skipped(&mut self, tag: &BytesStart<'_>) {
+        self.draft.skipped = true;
+        let message = self.attribute(tag, "message");
+        if self.draft.open && message.starts_with("Unable to find ") {
+            self.draft.open_trouble(Trouble::Error, false, tag);
+            self.draft.close_trouble();
+        }
+    }
+
     /// Names the case and files it with the quiet ones or the others.
     fn finish_case(&mut self) {
         self.draft.open = false;
         let suite = self.stack.last().map_or(0, |top| top.suite);
         let (class, new) = self.names.number(&self.draft.classname);
         if new {
-            self.canonical_classes
-                .push(canonical(&self.draft.classname).into_owned());
+            self.canonical_classes.push(canonical(&self.draft.classname).into_owned());
         }
         let id = self.identify(suite, class);
         if let Some(time) = self.draft.seconds {
@@ -496,33 +485,27 @@ impl Builder {
         if self.draft.is_quiet() {
             let outcome = self.draft.quiet_outcome();
             self.run.totals.count(outcome);
-            self.run
-                .quiet
-                .push(id, suite, class, &self.draft.name, outcome);
+            self.run.quiet.push(id, suite, class, &self.draft.name, outcome);
+            if self.dialect.hostname_is_variant {
+                self.legs.of_quiet.push(self.stack.last().map_or(0, |top| top.leg));
+            }
             return;
         }
         let suite_name = &self.suites.texts[suite as usize];
-        let case = self.draft.into_case(id, suite_name, self.budget);
+        let case = self.draft.into_case(id, suite_name, self.budget, self.dialect.lines_from_zero);
         self.budget.used += Budget::weigh(&case);
-        self.bad_seen += u64::from(case.outcome().is_bad());
+        self.bad_seen += case.bad_attempts() as u64;
         self.run.totals.count(case.outcome());
-        if case.outcome() == Outcome::Skipped {
-            self.run
-                .quiet
-                .push(id, suite, class, &self.draft.name, Outcome::Skipped);
-            return;
-        }
         self.order.push(self.run.quiet.len());
         self.run.cases.push(case);
+        if self.dialect.hostname_is_variant {
+            self.legs.of_cases.push(self.stack.last().map_or(0, |top| top.leg));
+        }
     }
 
     fn identify(&mut self, suite: u32, class: u32) -> TestId {
         if self.prefix.2.is_none() || (self.prefix.0, self.prefix.1) != (suite, class) {
-            let suite_name = if self.dialect.suite_is_machine {
-                ""
-            } else {
-                &self.canonical_suites[suite as usize]
-            };
+            let suite_name = if self.dialect.suite_is_machine { "" } else { &self.canonical_suites[suite as usize] };
             let prefix = Prefix::new(suite_name, &self.canonical_classes[class as usize]);
             self.prefix = (suite, class, Some(prefix));
         }
@@ -553,8 +536,7 @@ impl Builder {
     /// Keeps the property with the draft, which drops it unless the case is told.
     fn close_property(&mut self) {
         if self.draft.open {
-            self.draft
-                .add_property(&self.property.0, &mut self.property.1);
+            self.draft.add_property(&self.property.0, &mut self.property.1);
         }
     }
 
@@ -580,11 +562,7 @@ impl Builder {
         self.run.totals.attempts += 1;
         self.finish_case();
         let place = self.place();
-        self.issue(
-            IssueLevel::Note,
-            place,
-            "a failure outside of any test case is shown as a case of its suite",
-        );
+        self.issue(IssueLevel::Note, place, "a failure outside of any test case is shown as a case of its suite");
     }
 
     /// Text; `escaped` unless it came from a CDATA section.
@@ -611,21 +589,16 @@ impl Builder {
 
     /// The innermost element that collects text, looking through printed markup.
     fn text_sink(&self) -> Option<Element> {
-        self.stack
-            .iter()
-            .rev()
-            .map(|frame| frame.element)
-            .find(|element| *element != Element::Other)
+        self.stack.iter().rev().map(|frame| frame.element).find(|element| *element != Element::Other)
     }
 
     /// `&name;` in text.
     pub fn reference(&mut self, name: &str) {
-        match entity(name) {
-            Some(character) => self.text(character.encode_utf8(&mut [0; 4]), false),
-            None => {
-                let whole = format!("&{};", head(name, 200));
-                self.text(&whole, false);
-            }
+        if let Some(character) = entity(name) {
+            self.text(character.encode_utf8(&mut [0; 4]), false)
+        } else {
+            let whole = format!("&{};", head(name, 200));
+            self.text(&whole, false);
         }
     }
 
@@ -648,11 +621,7 @@ impl Builder {
             let name = clean(&self.draft.name);
             path.push_str(&format!(" `{}`", head(&name, 120)));
         }
-        if path.is_empty() {
-            "start of file".to_owned()
-        } else {
-            path
-        }
+        if path.is_empty() { "start of file".to_owned() } else { path }
     }
 
     /// Broken markup after which reading goes on.
@@ -682,10 +651,7 @@ impl Builder {
 
     /// The regular end of the file, with elements left open or not.
     pub fn end_of_file(&mut self, at: u64) {
-        let open = self
-            .stack
-            .iter()
-            .any(|f| matches!(f.element, Element::Suites | Element::Suite | Element::Case));
+        let open = self.stack.iter().any(|f| matches!(f.element, Element::Suites | Element::Suite | Element::Case));
         if open {
             self.cut(at, "elements are still open");
         } else if self.run.totals.tests == 0 && self.run.worst() < Some(IssueLevel::Unusable) {
@@ -707,11 +673,7 @@ impl Builder {
                 "holds no test suite and no test case: no test was seen to run",
             );
         } else {
-            self.issue(
-                IssueLevel::Suspicious,
-                "whole file",
-                "holds no test case: no test was seen to run",
-            );
+            self.issue(IssueLevel::Suspicious, "whole file", "holds no test case: no test was seen to run");
         }
     }
 
@@ -726,40 +688,74 @@ impl Builder {
         self.stack.clear();
     }
 
-    /// The run as read.
+    /// The run as read; one for each leg where suites name theirs.
     #[must_use]
-    pub fn finish_raw(mut self) -> RawRun {
+    pub fn finish_raw(mut self) -> Vec<RawRun> {
         if self.hidden_issues > 0 {
-            let message = format!(
-                "{} more notes of this kind are not shown",
-                self.hidden_issues
-            );
-            self.run
-                .issues
-                .push(ParseIssue::new(IssueLevel::Note, "whole file", message));
+            let message = format!("{} more notes of this kind are not shown", self.hidden_issues);
+            self.run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
-        self.run.dialect = if self.run.totals.attempts == 0 {
-            "unknown"
-        } else {
-            self.dialect.name
-        };
-        if !self.dialect.hostname_is_variant {
-            self.run.variant = None;
-        }
+        self.run.dialect = if self.run.totals.attempts == 0 { "unknown" } else { self.dialect.name };
         self.run.suites = self.suites.texts;
         self.run.classes = self.names.texts;
-        RawRun {
-            run: self.run,
-            order: self.order,
-            dialect: self.dialect,
+        let raw = RawRun { run: self.run, order: self.order, dialect: self.dialect };
+        match self.legs.names.as_slice() {
+            [] => vec![raw],
+            _ if !raw.dialect.hostname_is_variant => vec![raw],
+            [only] => vec![RawRun { run: TestRun { variant: Some(only.clone()), ..raw.run }, ..raw }],
+            _ => split(raw, &self.legs),
         }
     }
 
-    /// The run without putting attempts together; for files that are refused.
+    /// The run of a file that was refused.
     #[must_use]
-    pub fn finish(self) -> TestRun {
-        self.finish_raw().run
+    pub fn refused(mut self) -> TestRun {
+        self.run.dialect = "unknown";
+        self.run
     }
+}
+
+/// Takes a run apart by leg. Suites, time and what cannot be told apart stay
+/// with the first one.
+fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
+    let RawRun { run, order, dialect } = raw;
+    let mut parts: Vec<RawRun> = std::iter::once(None)
+        .chain(legs.names.iter().cloned().map(Some))
+        .map(|variant| {
+            let (suites, classes) = (run.suites.clone(), run.classes.clone());
+            let part = TestRun {
+                path: run.path.clone(),
+                dialect: run.dialect,
+                suites,
+                classes,
+                at: run.at,
+                variant,
+                ..TestRun::default()
+            };
+            RawRun { run: part, order: Vec::new(), dialect }
+        })
+        .collect();
+    for (case, leg) in run.quiet.iter().zip(&legs.of_quiet) {
+        let part = &mut parts[usize::from(*leg)].run;
+        part.quiet.push(case.id, case.suite, case.class, case.name, case.outcome);
+        part.totals.count(case.outcome);
+        part.totals.attempts += 1;
+    }
+    for ((case, leg), before) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
+        let part = &mut parts[usize::from(*leg)];
+        let quiet_before = legs.of_quiet[..before.min(legs.of_quiet.len())].iter().filter(|l| *l == leg).count();
+        part.order.push(quiet_before);
+        part.run.totals.count(case.outcome());
+        part.run.totals.attempts += case.attempts.len() as u64;
+        part.run.cases.push(case);
+    }
+    parts.retain(|part| part.run.totals.tests > 0);
+    if let Some(first) = parts.first_mut() {
+        first.run.issues = run.issues;
+        first.run.totals.suites = run.totals.suites;
+        first.run.totals.seconds = run.totals.seconds;
+    }
+    parts
 }
 
 fn is_retry(trouble: Trouble) -> bool {

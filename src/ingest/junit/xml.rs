@@ -20,10 +20,7 @@ pub struct Attributes<'a> {
 /// The attributes of `tag`.
 #[must_use]
 pub fn attributes<'a>(tag: &'a BytesStart<'_>) -> Attributes<'a> {
-    Attributes {
-        rest: tag.attributes_raw(),
-        malformed: 0,
-    }
+    Attributes { rest: tag.attributes_raw(), malformed: 0 }
 }
 
 impl<'a> Iterator for Attributes<'a> {
@@ -46,35 +43,21 @@ impl<'a> Iterator for Attributes<'a> {
             let Some(value) = after.strip_prefix('=') else {
                 self.malformed += 1;
                 // At least one byte is passed, so this ends.
-                self.rest = if end == 0 {
-                    rest[1..].trim_ascii_start()
-                } else {
-                    after
-                };
+                self.rest = if end == 0 { rest[1..].trim_ascii_start() } else { after };
                 continue;
             };
             let value = value.trim_ascii_start();
-            let quote = value
-                .as_bytes()
-                .first()
-                .copied()
-                .filter(|q| matches!(q, b'"' | b'\''));
-            let (value, rest) = match quote {
-                Some(quote) => match memchr(quote, &value.as_bytes()[1..]) {
-                    Some(close) => (&value[1..=close], &value[close + 2..]),
-                    None => {
-                        self.malformed += 1;
-                        (&value[1..], "")
-                    }
-                },
-                None => {
+            let quote = value.as_bytes().first().copied().filter(|q| matches!(q, b'"' | b'\''));
+            let (value, rest) = if let Some(quote) = quote {
+                if let Some(close) = memchr(quote, &value.as_bytes()[1..]) {
+                    (&value[1..=close], &value[close + 2..])
+                } else {
                     self.malformed += 1;
-                    value.split_at(
-                        value
-                            .find(|c: char| c.is_ascii_whitespace())
-                            .unwrap_or(value.len()),
-                    )
+                    (&value[1..], "")
                 }
+            } else {
+                self.malformed += 1;
+                value.split_at(value.find(|c: char| c.is_ascii_whitespace()).unwrap_or(value.len()))
             };
             self.rest = rest;
             if name.is_empty() {
@@ -101,15 +84,12 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     while let Some(after) = rest.strip_prefix('&') {
         // The longest reference that means something is `&#x10ffff;`.
         let end = after.bytes().take(12).position(|b| b == b';');
-        match end.and_then(|end| entity(&after[..end]).map(|c| (c, end))) {
-            Some((character, end)) => {
-                out.push(character);
-                rest = &after[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
+        if let Some((character, end)) = end.and_then(|end| entity(&after[..end]).map(|c| (c, end))) {
+            out.push(character);
+            rest = &after[end + 1..];
+        } else {
+            out.push('&');
+            rest = after;
         }
         let next = memchr(b'&', rest.as_bytes()).unwrap_or(rest.len());
         out.push_str(&rest[..next]);
@@ -155,17 +135,10 @@ pub fn seconds(raw: &str) -> Option<f64> {
         (Some(comma), false) => {
             let one = text.matches(',').count() == 1;
             let thousands = text.len() - comma == 4 && !text.starts_with('0');
-            if one && !thousands {
-                text.replace(',', ".").parse()
-            } else {
-                text.replace(',', "").parse()
-            }
+            if one && !thousands { text.replace(',', ".").parse() } else { text.replace(',', "").parse() }
         }
     };
-    parsed
-        .ok()
-        .map(|n| n * scale)
-        .filter(|n| n.is_finite() && *n >= 0.0)
+    parsed.ok().map(|n| n * scale).filter(|n| n.is_finite() && *n >= 0.0)
 }
 
 /// Text collected piece by piece, of which head and tail are kept.
@@ -241,10 +214,7 @@ mod tests {
             ("a &lt;b&gt; &amp;&quot;&apos;", "a <b> &\"'"),
             ("&#65;&#x42;&#X43;", "ABC"),
             ("&undefined; &lol9;", "&undefined; &lol9;"),
-            (
-                "lone & and &; and &#; and &#xZZ;",
-                "lone & and &; and &#; and &#xZZ;",
-            ),
+            ("lone & and &; and &#; and &#xZZ;", "lone & and &; and &#; and &#xZZ;"),
             ("&#xD800;&#x110000;", "&#xD800;&#x110000;"),
             ("&amp;lt;", "&lt;"),
             ("ü&amp;ü", "ü&ü"),
@@ -269,16 +239,9 @@ mod tests {
             ("a=\"\"", "a=", 0),
         ];
         for (raw, expected, malformed) in table {
-            let mut all = Attributes {
-                rest: raw,
-                malformed: 0,
-            };
+            let mut all = Attributes { rest: raw, malformed: 0 };
             let pairs: Vec<String> = all.by_ref().map(|(k, v)| format!("{k}={v}")).collect();
-            assert_eq!(
-                (pairs.join("|").as_str(), all.malformed),
-                (expected, malformed),
-                "{raw}"
-            );
+            assert_eq!((pairs.join("|").as_str(), all.malformed), (expected, malformed), "{raw}");
         }
     }
 

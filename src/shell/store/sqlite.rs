@@ -1,4 +1,4 @@
-//! History in one SQLite file.
+//! History in one `SQLite` file.
 //!
 //! Write-ahead log and immediate transactions, so that two processes may
 //! write; a schema version with migrations; one row a run with its passing and
@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use roaring::RoaringBitmap;
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::Problem;
 use crate::history::learn::{Learned, Named};
@@ -105,14 +103,10 @@ impl SqliteStore {
     /// newer version.
     pub fn open(path: &Path) -> Result<Self, Problem> {
         if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|e| {
-                Problem::failed(format!("cannot make the folder {}", folder.display())).because(e)
-            })?;
+            std::fs::create_dir_all(folder)
+                .map_err(|e| Problem::failed(format!("cannot make the folder {}", folder.display())).because(e))?;
         }
-        Self::with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
-        )
+        Self::with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the history at `path` if there is one.
@@ -128,20 +122,14 @@ impl SqliteStore {
 
     fn with_flags(path: &Path, flags: OpenFlags) -> Result<Self, Problem> {
         let open = || -> rusqlite::Result<Connection> {
-            let connection =
-                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+            let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             connection.busy_timeout(PATIENCE)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
             Ok(connection)
         };
         let connection = open().map_err(|e| trouble(path, "opened", e))?;
-        let mut store = Self {
-            path: path.to_owned(),
-            connection,
-            numbers: HashMap::new(),
-            seen_version: i64::MIN,
-        };
+        let mut store = Self { path: path.to_owned(), connection, numbers: HashMap::new(), seen_version: i64::MIN };
         store.migrate()?;
         Ok(store)
     }
@@ -149,26 +137,19 @@ impl SqliteStore {
     fn migrate(&mut self) -> Result<(), Problem> {
         let path = self.path.clone();
         let known = MIGRATIONS.len() as i64;
-        let version =
-            |c: &Connection| c.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        let version = |c: &Connection| c.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
         let found = version(&self.connection).map_err(|e| trouble(&path, "read", e))?;
         if found > known {
-            return Err(Problem::failed(format!(
-                "the history {} was written by a newer testmedic",
-                path.display()
-            ))
-            .hint("update testmedic, or pass another file with --history"));
+            return Err(Problem::failed(format!("the history {} was written by a newer testmedic", path.display()))
+                .hint("update testmedic, or pass another file with --history"));
         }
         if found == known {
             return Ok(());
         }
         let mut step = || -> rusqlite::Result<()> {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Another process may have been faster.
-            let found =
-                transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+            let found = transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
             for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
                 transaction.execute_batch(migration)?;
             }
@@ -180,9 +161,7 @@ impl SqliteStore {
 
     /// The number of each test, kept between calls as long as no one else writes.
     fn learn_numbers(&mut self) -> rusqlite::Result<()> {
-        let version: i64 = self
-            .connection
-            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let version: i64 = self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
         if version == self.seen_version {
             return Ok(());
         }
@@ -200,37 +179,19 @@ impl SqliteStore {
 
     fn write(&mut self, learned: &Learned<'_>) -> rusqlite::Result<Absorbed> {
         self.learn_numbers()?;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let known: Option<i64> = transaction
-            .query_row(
-                "SELECT num FROM run WHERE key = ?",
-                [&learned.key[..]],
-                |row| row.get(0),
-            )
+            .query_row("SELECT num FROM run WHERE key = ?", [&learned.key[..]], |row| row.get(0))
             .optional()?;
         if known.is_some() {
             return Ok(Absorbed::Known);
         }
         let mut fresh = Vec::new();
-        let mut numbers = Numbers {
-            transaction: &transaction,
-            known: &mut self.numbers,
-            fresh: &mut fresh,
-        };
+        let mut numbers = Numbers { transaction: &transaction, known: &mut self.numbers, fresh: &mut fresh };
         let passed = numbers.set(learned.quiet(Outcome::Passed))?;
         let skipped = numbers.set(learned.quiet(Outcome::Skipped))?;
-        let loud: Vec<u32> = learned
-            .loud
-            .iter()
-            .map(|(named, _)| numbers.of(named))
-            .collect::<Result<_, _>>()?;
-        let present: RoaringBitmap = passed
-            .iter()
-            .chain(skipped.iter())
-            .chain(loud.iter().copied())
-            .collect();
+        let loud: Vec<u32> = learned.loud.iter().map(|(named, _)| numbers.of(named)).collect::<Result<_, _>>()?;
+        let present: RoaringBitmap = passed.iter().chain(skipped.iter()).chain(loud.iter().copied()).collect();
         link_renamed(&transaction, learned, &fresh, &present)?;
         let run = insert_run(&transaction, learned, &passed, &skipped)?;
         insert_results(&transaction, learned, run, &loud)?;
@@ -247,13 +208,9 @@ impl SqliteStore {
     pub fn prune(&mut self, before: Instant) -> Result<usize, Problem> {
         let path = self.path.clone();
         let mut work = || -> rusqlite::Result<usize> {
-            let transaction = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute(
-                "DELETE FROM result WHERE run IN (SELECT num FROM run WHERE at < ?)",
-                [before.unix()],
-            )?;
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction
+                .execute("DELETE FROM result WHERE run IN (SELECT num FROM run WHERE at < ?)", [before.unix()])?;
             let gone = transaction.execute("DELETE FROM run WHERE at < ?", [before.unix()])?;
             transaction.execute("DELETE FROM failure WHERE last_at < ?", [before.unix()])?;
             let mut used = RoaringBitmap::new();
@@ -270,9 +227,7 @@ impl SqliteStore {
                     used.insert(row.get(0)?);
                 }
                 let mut statement = transaction.prepare("SELECT num FROM test")?;
-                let all: Vec<u32> = statement
-                    .query_map([], |row| row.get(0))?
-                    .collect::<Result<_, _>>()?;
+                let all: Vec<u32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 for num in all.into_iter().filter(|num| !used.contains(*num)) {
                     transaction.execute("DELETE FROM test WHERE num = ?", [num])?;
                 }
@@ -299,35 +254,24 @@ impl<'a> Numbers<'_, 'a> {
         if let Some(number) = self.known.get(&named.id) {
             return Ok(*number);
         }
-        let mut find = self
-            .transaction
-            .prepare_cached("SELECT num FROM test WHERE id = ?")?;
+        let mut find = self.transaction.prepare_cached("SELECT num FROM test WHERE id = ?")?;
         let id = named.id.bytes();
-        let number = match find.query_row([&id[..]], |row| row.get(0)).optional()? {
-            Some(number) => number,
-            None => {
-                let mut insert = self.transaction.prepare_cached(
-                    "INSERT INTO test (id, suite, class, name, file) VALUES (?, ?, ?, ?, ?)",
-                )?;
-                insert.execute(params![
-                    &id[..],
-                    named.suite,
-                    named.class,
-                    named.name,
-                    named.file
-                ])?;
-                self.fresh.push((named.id, named.class, named.name));
-                u32::try_from(self.transaction.last_insert_rowid()).unwrap_or(u32::MAX)
-            }
+        let number = if let Some(number) = find.query_row([&id[..]], |row| row.get(0)).optional()? {
+            number
+        } else {
+            let mut insert = self
+                .transaction
+                .prepare_cached("INSERT INTO test (id, suite, class, name, file) VALUES (?, ?, ?, ?, ?)")?;
+            insert.execute(params![&id[..], named.suite, named.class, named.name, named.file])?;
+            self.fresh.push((named.id, named.class, named.name));
+            u32::try_from(self.transaction.last_insert_rowid()).unwrap_or(u32::MAX)
         };
         self.known.insert(named.id, number);
         Ok(number)
     }
 
     fn set(&mut self, tests: impl Iterator<Item = Named<'a>>) -> rusqlite::Result<RoaringBitmap> {
-        let mut numbers: Vec<u32> = tests
-            .map(|named| self.of(&named))
-            .collect::<Result<_, _>>()?;
+        let mut numbers: Vec<u32> = tests.map(|named| self.of(&named)).collect::<Result<_, _>>()?;
         numbers.sort_unstable();
         let mut set: RoaringBitmap = numbers.into_iter().collect();
         set.optimize();
@@ -353,7 +297,7 @@ fn insert_run(
             facts.run,
             facts.attempt,
             facts.variant,
-            learned.gate.map(|g| g.word()),
+            learned.gate.map(crate::model::failure::Gate::word),
             learned.totals.tests as i64,
             (learned.totals.failed + learned.totals.errored) as i64,
             learned.totals.flaky as i64,
@@ -384,7 +328,7 @@ fn insert_results(
             result.attempts,
             result.bad_attempts,
             result.mark.map(|m| m.fingerprint.to_string()),
-            result.mark.and_then(|m| m.signal).map(|s| s.word()),
+            result.mark.and_then(|m| m.signal).map(crate::model::failure::Signal::word),
         ])?;
     }
     Ok(())
@@ -437,11 +381,7 @@ fn link_renamed(
     let gone = vanished(transaction, learned, present)?;
     let new: Vec<Candidate> = fresh
         .iter()
-        .map(|(id, class, name)| Candidate {
-            id: *id,
-            class: (*class).to_owned(),
-            name: (*name).to_owned(),
-        })
+        .map(|(id, class, name)| Candidate { id: *id, class: (*class).to_owned(), name: (*name).to_owned() })
         .collect();
     for Alias { now, was, because } in link(&gone, &new) {
         transaction.execute(
@@ -489,13 +429,7 @@ fn vanished(
                 .transpose()
         })
         .filter_map(|row| match row {
-            Ok(Some((id, class, name))) => Some(class.and_then(|class| {
-                Ok(Candidate {
-                    id,
-                    class,
-                    name: name?,
-                })
-            })),
+            Ok(Some((id, class, name))) => Some(class.and_then(|class| Ok(Candidate { id, class, name: name? }))),
             Ok(None) => None,
             Err(error) => Some(Err(error)),
         })
@@ -508,8 +442,7 @@ impl Store for SqliteStore {
     }
 
     fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem> {
-        recall::failures(&self.connection, until.unix(), limit)
-            .map_err(|e| trouble(&self.path, "read", e))
+        recall::failures(&self.connection, until.unix(), limit).map_err(|e| trouble(&self.path, "read", e))
     }
 
     fn absorb(&mut self, learned: &Learned<'_>) -> Result<Absorbed, Problem> {
@@ -525,26 +458,17 @@ impl Store for SqliteStore {
 
 fn trouble(path: &Path, what: &str, error: rusqlite::Error) -> Problem {
     let hint = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => {
-            "it is not a testmedic history; pass another file with --history"
-        }
+        Some(rusqlite::ErrorCode::NotADatabase) => "it is not a testmedic history; pass another file with --history",
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
             "another process holds it; try again"
         }
         Some(rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::PermissionDenied) => {
             "it must be writable; pass another file with --history"
         }
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-            "it is damaged; remove it and import the earlier runs again"
-        }
+        Some(rusqlite::ErrorCode::DatabaseCorrupt) => "it is damaged; remove it and import the earlier runs again",
         _ => "pass another file with --history, or none with `--history none`",
     };
-    Problem::failed(format!(
-        "the history {} could not be {what}",
-        path.display()
-    ))
-    .because(error)
-    .hint(hint)
+    Problem::failed(format!("the history {} could not be {what}", path.display())).because(error).hint(hint)
 }
 
 fn outcome_number(outcome: Outcome) -> u8 {

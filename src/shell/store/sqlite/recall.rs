@@ -18,26 +18,15 @@ const RUNS: usize = 2000;
 /// Failures remembered for clustering and "seen before", the latest ones.
 const FAILURES: usize = 5000;
 
-pub(super) fn recall(
-    connection: &Connection,
-    present: &[Learned<'_>],
-) -> rusqlite::Result<History> {
+pub(super) fn recall(connection: &Connection, present: &[Learned<'_>]) -> rusqlite::Result<History> {
     let mut history = History::default();
-    let mut wanted: HashSet<TestId> = present
-        .iter()
-        .flat_map(|leg| &leg.loud)
-        .map(|(named, _)| named.id)
-        .collect();
+    let mut wanted: HashSet<TestId> = present.iter().flat_map(|leg| &leg.loud).map(|(named, _)| named.id).collect();
     read_aliases(connection, &mut wanted, &mut history)?;
     for leg in present {
         link_present(connection, leg, &mut wanted, &mut history)?;
     }
     let numbers = numbers_of(connection, &wanted)?;
-    let until = present
-        .iter()
-        .map(|leg| leg.at.unix())
-        .max()
-        .unwrap_or(i64::MAX);
+    let until = present.iter().map(|leg| leg.at.unix()).max().unwrap_or(i64::MAX);
     let keys: HashSet<&[u8]> = present.iter().map(|leg| &leg.key[..]).collect();
     read_runs(connection, until, &keys, &numbers, &mut history)?;
     history.failures = failures(connection, until, FAILURES)?;
@@ -45,21 +34,12 @@ pub(super) fn recall(
 }
 
 /// Follows names back in time, a chain of at most eight.
-fn read_aliases(
-    connection: &Connection,
-    wanted: &mut HashSet<TestId>,
-    history: &mut History,
-) -> rusqlite::Result<()> {
+fn read_aliases(connection: &Connection, wanted: &mut HashSet<TestId>, history: &mut History) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT now, was, because FROM alias")?;
     let mut all: HashMap<TestId, (TestId, String)> = HashMap::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let id = |index| {
-            row.get_ref(index)
-                .ok()
-                .and_then(|v| v.as_blob().ok())
-                .and_then(blob_id)
-        };
+        let id = |index| row.get_ref(index).ok().and_then(|v| v.as_blob().ok()).and_then(blob_id);
         if let (Some(now), Some(was)) = (id(0), id(1)) {
             all.insert(now, (was, row.get(2)?));
         }
@@ -70,11 +50,7 @@ fn read_aliases(
             .into_iter()
             .filter_map(|now| {
                 let (was, because) = all.get(&now)?;
-                history.aliases.push(Alias {
-                    now,
-                    was: *was,
-                    because: because.clone(),
-                });
+                history.aliases.push(Alias { now, was: *was, because: because.clone() });
                 wanted.insert(*was).then_some(*was)
             })
             .collect();
@@ -90,18 +66,13 @@ fn link_present(
     history: &mut History,
 ) -> rusqlite::Result<()> {
     let mut find = connection.prepare_cached("SELECT num FROM test WHERE id = ?")?;
-    let loud_is_new = leg
-        .loud
-        .iter()
-        .any(|(named, _)| !find.exists([&named.id.bytes()[..]]).unwrap_or(true));
+    let loud_is_new = leg.loud.iter().any(|(named, _)| !find.exists([&named.id.bytes()[..]]).unwrap_or(true));
     if !loud_is_new {
         return Ok(());
     }
     let mut present = RoaringBitmap::new();
     let mut new = Vec::new();
-    let quiet = leg
-        .quiet(Outcome::Passed)
-        .chain(leg.quiet(Outcome::Skipped));
+    let quiet = leg.quiet(Outcome::Passed).chain(leg.quiet(Outcome::Skipped));
     for named in quiet.chain(leg.loud.iter().map(|(named, _)| named.clone())) {
         let mut rows = find.query([&named.id.bytes()[..]])?;
         match rows.next()? {
@@ -109,11 +80,7 @@ fn link_present(
                 present.insert(row.get(0)?);
             }
             None if new.len() <= 500 => {
-                new.push(Candidate {
-                    id: named.id,
-                    class: named.class.to_owned(),
-                    name: named.name.to_owned(),
-                });
+                new.push(Candidate { id: named.id, class: named.class.to_owned(), name: named.name.to_owned() });
             }
             None => return Ok(()),
         }
@@ -128,10 +95,7 @@ fn link_present(
     Ok(())
 }
 
-fn numbers_of(
-    connection: &Connection,
-    wanted: &HashSet<TestId>,
-) -> rusqlite::Result<HashMap<u32, TestId>> {
+fn numbers_of(connection: &Connection, wanted: &HashSet<TestId>) -> rusqlite::Result<HashMap<u32, TestId>> {
     let mut numbers = HashMap::with_capacity(wanted.len());
     let mut find = connection.prepare_cached("SELECT num FROM test WHERE id = ?")?;
     for id in wanted {
@@ -157,15 +121,10 @@ fn read_runs(
     let mut sorted: Vec<(u32, TestId)> = numbers.iter().map(|(n, id)| (*n, *id)).collect();
     sorted.sort_unstable();
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); sorted.len()];
-    let place: HashMap<u32, usize> = sorted
-        .iter()
-        .enumerate()
-        .map(|(at, (number, _))| (*number, at))
-        .collect();
+    let place: HashMap<u32, usize> = sorted.iter().enumerate().map(|(at, (number, _))| (*number, at)).collect();
     let mut marks = Marks::default();
-    let mut loud = connection.prepare_cached(
-        "SELECT test, outcome, flaky, bad_attempts, fingerprint, signal FROM result WHERE run = ?",
-    )?;
+    let mut loud = connection
+        .prepare_cached("SELECT test, outcome, flaky, bad_attempts, fingerprint, signal FROM result WHERE run = ?")?;
     let mut rows = statement.query(params![until, RUNS as i64])?;
     while let Some(row) = rows.next()? {
         if keys.contains(row.get_ref(1)?.as_blob().unwrap_or(&[])) {
@@ -175,13 +134,7 @@ fn read_runs(
         history.runs.push(past_run(row)?);
         let passed = read_set(row.get_ref(12)?.as_blob().unwrap_or(&[]));
         let skipped = read_set(row.get_ref(13)?.as_blob().unwrap_or(&[]));
-        let quiet = |outcome| Sample {
-            run,
-            outcome,
-            flaky: false,
-            bad_attempts: 0,
-            mark: NO_MARK,
-        };
+        let quiet = |outcome| Sample { run, outcome, flaky: false, bad_attempts: 0, mark: NO_MARK };
         for (at, (number, _)) in sorted.iter().enumerate() {
             if passed.contains(*number) {
                 samples[at].push(quiet(Outcome::Passed));
@@ -220,10 +173,7 @@ impl Marks {
         let Some(fingerprint) = fingerprint.as_deref().and_then(Fingerprint::parse) else {
             return NO_MARK;
         };
-        let mark = FailureMark {
-            fingerprint,
-            signal: signal.as_deref().and_then(Signal::parse),
-        };
+        let mark = FailureMark { fingerprint, signal: signal.as_deref().and_then(Signal::parse) };
         *self.numbers.entry(mark).or_insert_with(|| {
             self.all.push(mark);
             u32::try_from(self.all.len() - 1).unwrap_or(NO_MARK)
@@ -239,21 +189,14 @@ pub(super) fn past_run(row: &rusqlite::Row<'_>) -> rusqlite::Result<PastRun> {
         run: row.get(5)?,
         attempt: row.get(6)?,
         variant: row.get(7)?,
-        gate: row
-            .get::<_, Option<String>>(8)?
-            .as_deref()
-            .and_then(Gate::parse),
+        gate: row.get::<_, Option<String>>(8)?.as_deref().and_then(Gate::parse),
         tests: row.get::<_, i64>(9)?.unsigned_abs(),
         bad: row.get::<_, i64>(10)?.unsigned_abs(),
         flaky: row.get::<_, i64>(11)?.unsigned_abs(),
     })
 }
 
-pub(super) fn failures(
-    connection: &Connection,
-    until: i64,
-    limit: usize,
-) -> rusqlite::Result<Vec<PastFailure>> {
+pub(super) fn failures(connection: &Connection, until: i64, limit: usize) -> rusqlite::Result<Vec<PastFailure>> {
     let mut statement = connection.prepare(
         "SELECT fingerprint, cluster, kinds, masked, first_at, last_at, times, last_run
          FROM failure WHERE first_at <= ? ORDER BY last_at DESC, fingerprint LIMIT ?",

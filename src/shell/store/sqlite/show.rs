@@ -48,12 +48,7 @@ impl SqliteStore {
     /// Where the store cannot be read.
     pub fn show(&self, wanted: &str, limit: usize) -> Result<Vec<Shown>, Problem> {
         find(&self.connection, wanted, limit)
-            .and_then(|found| {
-                found
-                    .into_iter()
-                    .map(|test| timeline(&self.connection, test))
-                    .collect()
-            })
+            .and_then(|found| found.into_iter().map(|test| timeline(&self.connection, test)).collect())
             .map_err(|e| trouble(&self.path, "read", e))
     }
 
@@ -75,14 +70,10 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be read, or what `each` says.
-    pub fn export(
-        &self,
-        mut each: impl FnMut(Shown) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
+    pub fn export(&self, mut each: impl FnMut(Shown) -> Result<(), Problem>) -> Result<(), Problem> {
         let tests = all(&self.connection).map_err(|e| trouble(&self.path, "read", e))?;
         for test in tests {
-            let shown =
-                timeline(&self.connection, test).map_err(|e| trouble(&self.path, "read", e))?;
+            let shown = timeline(&self.connection, test).map_err(|e| trouble(&self.path, "read", e))?;
             each(shown)?;
         }
         Ok(())
@@ -93,18 +84,11 @@ type Found = (u32, TestId, String, String, String);
 
 fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Found> {
     let id: Vec<u8> = row.get(1)?;
-    Ok((
-        row.get(0)?,
-        blob_id(&id).unwrap_or(TestId(0)),
-        row.get(2)?,
-        row.get(3)?,
-        row.get(4)?,
-    ))
+    Ok((row.get(0)?, blob_id(&id).unwrap_or(TestId(0)), row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
 fn all(connection: &Connection) -> rusqlite::Result<Vec<Found>> {
-    let mut statement = connection
-        .prepare("SELECT num, id, suite, class, name FROM test ORDER BY class, name, num")?;
+    let mut statement = connection.prepare("SELECT num, id, suite, class, name FROM test ORDER BY class, name, num")?;
     statement.query_map([], row_of)?.collect()
 }
 
@@ -115,16 +99,11 @@ fn find(connection: &Connection, wanted: &str, limit: usize) -> rusqlite::Result
         format!(
             "{columns} WHERE name = ?1 OR class || '.' || name = ?1 OR class || '::' || name = ?1 OR class || ' ' || name = ?1"
         ),
-        format!(
-            "{columns} WHERE instr(lower(class || '.' || name), lower(?1)) > 0 ORDER BY class, name"
-        ),
+        format!("{columns} WHERE instr(lower(class || '.' || name), lower(?1)) > 0 ORDER BY class, name"),
     ];
     for query in exact {
         let mut statement = connection.prepare(&query)?;
-        let found: Vec<Found> = statement
-            .query_map([wanted], row_of)?
-            .take(limit)
-            .collect::<Result<_, _>>()?;
+        let found: Vec<Found> = statement.query_map([wanted], row_of)?.take(limit).collect::<Result<_, _>>()?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -132,10 +111,7 @@ fn find(connection: &Connection, wanted: &str, limit: usize) -> rusqlite::Result
     Ok(Vec::new())
 }
 
-fn timeline(
-    connection: &Connection,
-    (number, id, suite, class, name): Found,
-) -> rusqlite::Result<Shown> {
+fn timeline(connection: &Connection, (number, id, suite, class, name): Found) -> rusqlite::Result<Shown> {
     let mut statement = connection.prepare_cached(
         "SELECT r.num, r.key, r.commit_sha, r.branch, r.at, r.ci_run, r.attempt, r.variant, r.gate, r.tests, r.bad, r.flaky,
                 r.passed, r.skipped, x.outcome, x.flaky, x.fingerprint, f.masked
@@ -148,12 +124,8 @@ fn timeline(
         let loud: Option<i64> = row.get(14)?;
         let outcome = match loud {
             Some(number) => outcome_of(number),
-            None if read_set(row.get_ref(12)?.as_blob().unwrap_or(&[])).contains(number) => {
-                Outcome::Passed
-            }
-            None if read_set(row.get_ref(13)?.as_blob().unwrap_or(&[])).contains(number) => {
-                Outcome::Skipped
-            }
+            None if read_set(row.get_ref(12)?.as_blob().unwrap_or(&[])).contains(number) => Outcome::Passed,
+            None if read_set(row.get_ref(13)?.as_blob().unwrap_or(&[])).contains(number) => Outcome::Skipped,
             None => continue,
         };
         results.push(ShownResult {
@@ -164,19 +136,7 @@ fn timeline(
             message: row.get(17)?,
         });
     }
-    let alias = connection
-        .query_row(
-            "SELECT because FROM alias WHERE now = ?",
-            [&id.bytes()[..]],
-            |row| row.get(0),
-        )
-        .ok();
-    Ok(Shown {
-        id,
-        suite,
-        class,
-        name,
-        results,
-        alias,
-    })
+    let alias =
+        connection.query_row("SELECT because FROM alias WHERE now = ?", [&id.bytes()[..]], |row| row.get(0)).ok();
+    Ok(Shown { id, suite, class, name, results, alias })
 }
