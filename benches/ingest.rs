@@ -3,6 +3,20 @@
 //!
 //! `cargo bench --bench ingest` (100 MB), `-- --large` adds 1 GB.
 
+#![allow(
+    dead_code,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::allow_attributes,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a bench touches the world, prints, and stops at the first surprise"
+)]
+
 mod support;
 
 use std::fs::File;
@@ -37,7 +51,7 @@ fn compare(name: &str, bytes: u64) {
     let ours = measure("ingest", &[&path], runs);
     assert_eq!(ours.count, cases, "every case is read");
     row("ingest (bytes → cases with identities)", ours, bare, bytes);
-    //row("ingest + verdict (no history)", measure("verdict", &[&path], runs), bare, bytes);
+    row("ingest + verdict (no history)", measure("verdict", &[&path], runs), bare, bytes);
     row("way (a): stream + junit-parser for cases that did not pass", measure("way-a", &[&path], runs), bare, bytes);
     let peer = measure("junit-parser", &[&path], if bytes > 500_000_000 { 1 } else { runs });
     row("junit-parser", peer, bare, bytes);
@@ -56,11 +70,31 @@ fn row(name: &str, cost: Cost, bare: Cost, bytes: u64) {
     );
 }
 
-fn stage(name: &str, args: &[String]) -> u64 {
+fn stage(name: &str, args: &[String]) -> (u64, Option<f64>) {
+    (count(name, args), None)
+}
+
+/// Files → verdict, without history.
+fn verdict(path: &str) -> u64 {
+    let runs = testmedic::shell::files::read_reports(std::path::Path::new(""), &[path.to_owned()], &|_| {})
+        .expect("the report");
+    let found = testmedic::run::triage(testmedic::run::Inputs {
+        runs,
+        facts: testmedic::model::run::RunFacts::default(),
+        now: testmedic::model::time::Instant::from_unix(0),
+        store: None,
+        repository: None,
+        record_to: None,
+    });
+    found.totals.tests
+}
+
+fn count(name: &str, args: &[String]) -> u64 {
     let file = File::open(&args[0]).expect("the report");
     match name {
         "bare" => bare(BufReader::with_capacity(128 * 1024, file)),
         "ingest" => testmedic::ingest::junit::read(&args[0], file).totals.tests,
+        "verdict" => verdict(&args[0]),
         "way-a" => way_a(BufReader::with_capacity(128 * 1024, file)),
         "junit-parser" => {
             let suites = junit_parser::from_reader(BufReader::new(file)).expect("well-formed");

@@ -123,6 +123,7 @@ pub struct TriageArgs {
     /// Reports: files, folders, globs, .xml, .xml.gz, .zip, or `-` for standard input (repeatable)
     #[arg(long, required = true, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
     pub junit: Vec<String>,
+    /// Facts about the run.
     #[command(flatten)]
     pub facts: FactArgs,
     /// The repository, for suspects
@@ -131,6 +132,7 @@ pub struct TriageArgs {
     /// The revision to compare with
     #[arg(long, env = "GITHUB_BASE_REF", value_name = "REV")]
     pub base: Option<String>,
+    /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
     /// Carry the plan out: remember this run in the history
@@ -187,9 +189,10 @@ pub struct ImportArgs {
     /// Matrix leg
     #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
     pub variant: Option<String>,
-    /// JSON lines, one run each: {"reports": ["glob"], "commit": "…", "branch": "main", "at": "2026-05-01T10:00:00Z", "run": "123", "attempt": 1, "variant": "linux"}
+    /// JSON lines, one run each, with `reports` (globs), `commit`, `branch`, `at`, and if known `run`, `attempt`, `variant`
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
+    /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
 }
@@ -199,6 +202,7 @@ pub struct ImportArgs {
 pub struct ShowArgs {
     /// A test's id, name, `class.name`, or a part of it
     pub test: String,
+    /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
     /// Results shown, the latest ones
@@ -212,6 +216,7 @@ pub struct ExportArgs {
     /// Where to write; `-` is standard output
     #[arg(default_value = "-")]
     pub file: String,
+    /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
 }
@@ -222,6 +227,7 @@ pub struct PruneArgs {
     /// Forget runs older than so many days
     #[arg(long, default_value_t = 180, value_name = "DAYS")]
     pub keep_days: u32,
+    /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
     /// The moment that counts as now

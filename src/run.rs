@@ -65,7 +65,9 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let learned = learn::learn(&runs, &facts, &known);
     let plan = plan_record(&learned, record_to.as_deref());
     let mut totals = Totals::default();
-    runs.iter().for_each(|run| totals.add(&run.totals));
+    for run in &runs {
+        totals.add(&run.totals);
+    }
     drop(learned);
     drop(groups);
     Triage { runs, facts, at, totals, diagnoses, history, plan, notes }
@@ -117,7 +119,7 @@ fn plan_record(learned: &Result<Vec<Learned<'_>>, NotLearned>, target: Option<&s
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}"))
 }
 
 /// Carries out the history record of a plan; every other action stays as it is.

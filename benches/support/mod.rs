@@ -1,8 +1,6 @@
 //! What the benches share: reports of any size, child processes whose time and
 //! peak memory are read from the operating system, and a table.
 
-#![allow(dead_code, reason = "each bench uses its part")]
-
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -98,15 +96,15 @@ fn child(stage: &str, args: &[&str]) -> Cost {
     Cost { seconds: next(), peak_mb: next(), count: next() as u64 }
 }
 
-/// In a child: runs `work` and reports to the parent. True if this process is a child.
-pub fn serve(work: impl Fn(&str, &[String]) -> u64) -> bool {
+/// In a child: runs `work` and reports to the parent. `work` gives what it
+/// counted, and the seconds of the part that matters where that is not all of
+/// it. True if this process is a child.
+pub fn serve(work: impl Fn(&str, &[String]) -> (u64, Option<f64>)) -> bool {
     let args: Vec<String> = std::env::args().collect();
-    let Some(at) = args.iter().position(|a| a == "--stage") else {
-        return false;
-    };
+    let Some(at) = args.iter().position(|a| a == "--stage") else { return false };
     let start = Instant::now();
-    let count = work(&args[at + 1], &args[at + 2..]);
-    println!("{} {} {count}", start.elapsed().as_secs_f64(), peak_mb());
+    let (count, seconds) = work(&args[at + 1], &args[at + 2..]);
+    println!("{} {} {count}", seconds.unwrap_or_else(|| start.elapsed().as_secs_f64()), peak_mb());
     true
 }
 

@@ -125,8 +125,8 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
         .collect();
     let gates = gates(&failures);
     let mut by_class: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
-    for i in 0..failures.members.len() {
-        let class = classify(failures.case(i), &pasts[i], failures.signals[i], history, facts);
+    for (i, past) in pasts.iter().enumerate() {
+        let class = classify(failures.case(i), past, failures.signals[i], history, facts);
         by_class.entry((failures.clusters.of[i], class)).or_default().push(i);
     }
     join_newcomers(&mut by_class);
@@ -314,7 +314,7 @@ impl Groups<'_> {
         };
         let ranked = suspects::rank(commits, &named);
         let leg = case.variant.clone();
-        let (ran, bad) = self.share(&leg);
+        let (ran, bad) = self.share(leg.as_deref());
         let file = CaseFile {
             cases: group.indices.iter().map(|i| failures.case(*i)).collect(),
             pasts: group.indices.iter().map(|i| &self.pasts[*i]).collect(),
@@ -333,8 +333,8 @@ impl Groups<'_> {
         self.conclude(group, &file)
     }
 
-    fn share(&self, leg: &Option<String>) -> (u64, u64) {
-        self.failures.runs.iter().filter(|r| r.variant == *leg).fold((0, 0), |(ran, bad), run| {
+    fn share(&self, leg: Option<&str>) -> (u64, u64) {
+        self.failures.runs.iter().filter(|r| r.variant.as_deref() == leg).fold((0, 0), |(ran, bad), run| {
             let t = &run.totals;
             (ran + t.tests - t.skipped, bad + t.failed + t.errored)
         })

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn links() {
-        let table: [(&[(&str, &str)], &[(&str, &str)], usize, &str); 7] = [
+        type Names = &'static [(&'static str, &'static str)];
+        let table: [(Names, Names, usize, &str); 7] = [
             (&[("a", "test_login_works")], &[("b", "test_login_works")], 1, "moved"),
             (&[("a", "test_user_can_log_in")], &[("a", "test_user_can_log_in_again")], 1, "renamed"),
             (&[("a", "test_x[1]")], &[("a", "test_x[2]")], 0, "other parameters"),

@@ -85,7 +85,6 @@ fn repeated_tags(run: &TestRun) -> HashSet<u32> {
     tags.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect()
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the shift leaves 32 bits")]
 fn tag(id: TestId) -> u32 {
     (id.0 >> 96) as u32
 }

@@ -151,6 +151,7 @@ const TAIL: u8 = 4;
 const ODD: u8 = 5;
 
 /// What kind of byte each one is for [`is_plain`].
+#[expect(clippy::cast_possible_truncation, reason = "the index is below 256")]
 static CLASS: [u8; 256] = {
     let mut table = [PLAIN; 256];
     let mut byte = 0;

@@ -62,12 +62,13 @@ fn path_before(text: &str, end: usize) -> Option<&str> {
             &before[before.rfind(stops).map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8))..];
         // `C:\x.py` keeps its drive; `Error:src/x.py` does not keep the word before it.
         match path.rfind(':') {
-            Some(1) => path,
-            Some(colon) if path.as_bytes().get(colon + 1) == Some(&b'/') && path[..colon].ends_with("file") => {
+            Some(colon)
+                if colon > 1 && path.as_bytes().get(colon + 1) == Some(&b'/') && path[..colon].ends_with("file") =>
+            {
                 path[colon + 1..].trim_start_matches("//")
             }
-            Some(colon) => &path[colon + 1..],
-            None => path,
+            Some(colon) if colon != 1 => &path[colon + 1..],
+            _ => path,
         }
     };
     let (_, ending) = path.rsplit_once('.')?;

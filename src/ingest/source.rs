@@ -409,72 +409,70 @@ impl Lexer {
         found.unwrap_or(rest.len())
     }
 
-    /// Handles the byte at a boundary, which is always kept.
+    /// Handles the byte at a boundary.
     #[inline]
     fn boundary(&mut self, byte: u8, out: &mut Vec<u8>) {
-        let next = match (self.state, byte) {
-            (State::Text, _) => {
-                self.end_token(out);
+        let next = match self.state {
+            State::Text => {
                 self.opening.clear();
                 State::Open
             }
-            (State::Open, _) => self.open(byte),
-            (State::Tag, b'>') => {
-                self.end_token(out);
-                State::Text
-            }
-            (State::Tag, quote) => {
-                self.end_token(out);
+            State::Open => self.open(byte),
+            State::Tag if byte != b'>' => {
                 self.muted = self.tag > TAG_LIMIT;
-                if self.muted {
-                    self.cut += 1;
-                    self.state = State::Quoted(quote);
-                    return;
-                }
-                State::Quoted(quote)
+                State::Quoted(byte)
             }
-            (State::Quoted(_), _) if self.muted => {
-                self.cut += 1;
-                self.muted = false;
-                self.state = State::Tag;
-                return;
-            }
-            (State::Quoted(_), _) => {
+            State::Quoted(_) if self.muted => State::Tag,
+            State::Quoted(_) => {
                 self.tag += self.token.min(KEEP_HEAD);
-                self.end_token(out);
                 State::Tag
             }
-            (State::CData, _) if self.last == *b"]]" => {
+            _ if self.ends(byte) => {
                 self.end_token(out);
-                State::Text
+                out.push(byte);
+                self.remember(&[byte]);
+                self.state = State::Text;
+                return;
             }
-            (State::Comment, _) if self.last == *b"--" => {
-                self.end_token(out);
-                State::Text
-            }
-            (State::Other, b'>') if self.brackets == 0 => {
-                self.end_token(out);
-                State::Text
-            }
-            (State::Other, b'[') => {
-                self.brackets = self.brackets.saturating_add(1);
-                State::Other
-            }
-            (State::Other, b']') => {
-                self.brackets = self.brackets.saturating_sub(1);
-                State::Other
-            }
-            (state, _) => state,
+            state => state,
         };
-        if matches!(next, State::Text | State::Open | State::Tag | State::Quoted(_)) {
-            out.push(byte);
-            self.remember(&[byte]);
-        } else {
-            // Still inside a section: this byte is subject to the cut as well.
+        if next == self.state {
+            // Still inside of a section: this byte is subject to the cut as well.
+            self.brackets = match byte {
+                b'[' => self.brackets.saturating_add(1),
+                b']' => self.brackets.saturating_sub(1),
+                _ => self.brackets,
+            };
             self.keep(&[byte], out);
-            self.remember(&[byte]);
+        } else if matches!(self.state, State::Text | State::Tag | State::Quoted(_)) {
+            self.change_over(byte, next, out);
+        } else {
+            self.keep(&[byte], out);
         }
+        self.remember(&[byte]);
         self.state = next;
+    }
+
+    /// Ends the present token with `byte`, which stays unless its value was muted.
+    fn change_over(&mut self, byte: u8, next: State, out: &mut Vec<u8>) {
+        self.end_token(out);
+        if self.muted {
+            self.cut += 1;
+            self.muted = matches!(next, State::Quoted(_));
+        } else {
+            out.push(byte);
+        }
+    }
+
+    /// Whether `byte`, a `>`, ends the present tag, section or comment.
+    fn ends(&self, byte: u8) -> bool {
+        match self.state {
+            State::Tag => true,
+            State::CData => self.last == *b"]]",
+            State::Comment => self.last == *b"--",
+            State::Other => byte == b'>' && self.brackets == 0,
+            State::Text | State::Open | State::Quoted(_) => false,
+        }
     }
 
     /// Decides, byte by byte after `<`, what kind of markup begins.

@@ -121,8 +121,8 @@ fn parse_log(log: &str) -> Vec<Commit> {
 }
 
 fn parse_commit(text: &str) -> Option<Commit> {
-    let (head_line, patch) = text.split_once('\n').unwrap_or((text, ""));
-    let mut fields = head_line.splitn(4, '\u{2}');
+    let (first, patch) = text.split_once('\n').unwrap_or((text, ""));
+    let mut fields = first.splitn(4, '\u{2}');
     let sha = fields.next()?.to_owned();
     let at = Instant::from_unix(fields.next()?.parse().ok()?);
     let author = Untrusted::bounded(fields.next()?, 200);

@@ -105,7 +105,7 @@ fn over_runs(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "time-out",
             w::TIME_OUT_FLAKES,
-            "it ran out of time, which often depends on the load of the machine".to_owned(),
+            "it ran out of time, which often depends on the load of the machine",
             "this report",
         );
     }
@@ -138,7 +138,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Flaky,
             "failed-every-attempt",
             w::REPEATED_NOT_FLAKY,
-            "every attempt of this run failed".to_owned(),
+            "every attempt of this run failed",
             "attempts in this report",
         );
     }

@@ -114,13 +114,13 @@ pub fn evidence(file: &CaseFile<'_>) -> Vec<Evidence> {
 pub struct Testimony(Vec<Evidence>);
 
 impl Testimony {
-    fn add(&mut self, about: Verdict, kind: &'static str, weight: f64, text: String, source: impl Into<String>) {
+    fn add(&mut self, about: Verdict, kind: &'static str, weight: f64, text: impl AsRef<str>, source: impl AsRef<str>) {
         self.0.push(Evidence {
             about,
             kind,
             weight: (weight * 100.0).round() / 100.0,
-            text: Untrusted::bounded(&text, 600),
-            source: Untrusted::bounded(&source.into(), 400),
+            text: Untrusted::bounded(text.as_ref(), 600),
+            source: Untrusted::bounded(source.as_ref(), 400),
         });
     }
 }

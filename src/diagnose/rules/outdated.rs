@@ -15,7 +15,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             OutdatedTest,
             "no-comparison",
             w::NO_MISMATCH,
-            "the failure is not a comparison of two values".to_owned(),
+            "the failure is not a comparison of two values",
             "this report",
         );
         return;
@@ -39,7 +39,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
             OutdatedTest,
             "unstable",
             w::UNSTABLE_NOT_OUTDATED,
-            "the result is not stable, an intended change would be".to_owned(),
+            "the result is not stable, an intended change would be",
             "history",
         );
         return;
@@ -89,7 +89,7 @@ fn moved_value(file: &CaseFile<'_>, old: Option<&str>, new: Option<&str>, out: &
             Regression,
             "intended-change",
             w::INTENDED_NOT_REGRESSION,
-            "the change that broke it replaced the expected value by the actual one".to_owned(),
+            "the change that broke it replaced the expected value by the actual one",
             commit,
         );
     }

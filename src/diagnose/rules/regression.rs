@@ -20,7 +20,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
 fn window(file: &CaseFile<'_>, out: &mut Testimony) {
     let past = file.lead();
     if past.is_empty() {
-        out.add(Regression, "no-past", w::NO_PAST, "no earlier run of this test is known".to_owned(), "history");
+        out.add(Regression, "no-past", w::NO_PAST, "no earlier run of this test is known", "history");
         return;
     }
     if past.passes_before > 0 {
@@ -96,13 +96,7 @@ fn change(file: &CaseFile<'_>, out: &mut Testimony) {
 
 fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
     if file.repeated() {
-        out.add(
-            Regression,
-            "reproduced",
-            w::REPRODUCED,
-            "every attempt of this run failed".to_owned(),
-            "attempts in this report",
-        );
+        out.add(Regression, "reproduced", w::REPRODUCED, "every attempt of this run failed", "attempts in this report");
     }
     let past = file.lead();
     if file.cases.len() >= 3 && file.gate.is_none() && past.last_good.is_some() {
@@ -129,7 +123,7 @@ fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "server-error",
             w::SERVER_ERROR,
-            "the product answered with a server error or crashed".to_owned(),
+            "the product answered with a server error or crashed",
             "this report",
         );
     }
@@ -155,7 +149,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "same-commit-passed",
             w::PASSED_HERE_NOT_REGRESSION,
-            "the same commit passed in another run".to_owned(),
+            "the same commit passed in another run",
             file.runs(&past.passed_here),
         );
     }

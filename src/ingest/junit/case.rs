@@ -208,7 +208,7 @@ impl Draft {
     }
 
     /// Turns the draft into a case with its attempts.
-    pub fn into_case(&mut self, id: TestId, suite: &str, budget: Budget, lines_from_zero: bool) -> TestCase {
+    pub fn finish(&mut self, id: TestId, suite: &str, budget: Budget, lines_from_zero: bool) -> TestCase {
         self.close_trouble();
         if lines_from_zero {
             self.line = self.line.map(|line| line.saturating_add(1));
@@ -253,7 +253,7 @@ impl Draft {
             attempts.extend(flaky.into_iter().map(single));
             attempts.extend(rerun.into_iter().map(single));
             attempts.push(self.ending());
-            let hidden = if attempts.len() == 1 && self.outcome_is_pass(&attempts) {
+            let hidden = if attempts.len() == 1 && attempts.last().is_some_and(|a| a.outcome == Outcome::Passed) {
                 self.retries.max(u32::from(self.flaky))
             } else {
                 0
@@ -264,10 +264,6 @@ impl Draft {
         attempts.extend(flaky.into_iter().map(single));
         attempts.extend(rerun.into_iter().map(single));
         (attempts, 0)
-    }
-
-    fn outcome_is_pass(&self, attempts: &[Attempt]) -> bool {
-        attempts.last().is_some_and(|a| a.outcome == Outcome::Passed)
     }
 
     fn pass(&self) -> Attempt {

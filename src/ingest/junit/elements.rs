@@ -338,7 +338,7 @@ impl Builder {
         let declared = self.suite_attributes(tag);
         if self.clues.root_keys.is_empty() {
             self.clues.root_keys = keys(tag);
-            self.clues.root_name = self.attribute(tag, "name");
+            self.clues.root_name = attribute(tag, "name");
         }
         self.push(Element::Suites, None);
         if let Some(frame) = self.stack.last_mut() {
@@ -348,12 +348,12 @@ impl Builder {
 
     fn open_suite(&mut self, tag: &BytesStart<'_>) {
         self.run.totals.suites += 1;
-        let name = self.attribute(tag, "name");
+        let name = attribute(tag, "name");
         if self.run.totals.suites == 1 {
             self.clues.suite_keys = keys(tag);
             self.clues.suite_name.clone_from(&name);
         }
-        let host = self.attribute(tag, "hostname");
+        let host = attribute(tag, "hostname");
         let parent = self.stack.last().map_or(0, |top| top.suite);
         let mut declared = self.suite_attributes(tag);
         self.push(Element::Suite, None);
@@ -383,13 +383,6 @@ impl Builder {
             self.canonical_suites.push(canonical(path).into_owned());
         }
         number
-    }
-
-    fn attribute(&self, tag: &BytesStart<'_>, key: &str) -> String {
-        attributes(tag)
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| clean(head(&unescape(value), NAME_LIMIT)).into_owned())
-            .unwrap_or_default()
     }
 
     /// Reads the counts a suite declares and its time stamp.
@@ -463,7 +456,7 @@ impl Builder {
     /// missing, and counts it as failed itself.
     fn open_skipped(&mut self, tag: &BytesStart<'_>) {
         self.draft.skipped = true;
-        let message = self.attribute(tag, "message");
+        let message = attribute(tag, "message");
         if self.draft.open && message.starts_with("Unable to find ") {
             self.draft.open_trouble(Trouble::Error, false, tag);
             self.draft.close_trouble();
@@ -492,7 +485,7 @@ impl Builder {
             return;
         }
         let suite_name = &self.suites.texts[suite as usize];
-        let case = self.draft.into_case(id, suite_name, self.budget, self.dialect.lines_from_zero);
+        let case = self.draft.finish(id, suite_name, self.budget, self.dialect.lines_from_zero);
         self.budget.used += Budget::weigh(&case);
         self.bad_seen += case.bad_attempts() as u64;
         self.run.totals.count(case.outcome());
@@ -544,7 +537,7 @@ impl Builder {
     /// because a failure must never be lost.
     fn open_suite_trouble(&mut self, tag: &BytesStart<'_>) {
         self.suite_trouble.clear();
-        let message = self.attribute(tag, "message");
+        let message = attribute(tag, "message");
         self.suite_trouble.push(&message, DETAIL_LIMIT);
         self.suite_trouble.push("\n", DETAIL_LIMIT);
     }
@@ -555,7 +548,7 @@ impl Builder {
         let name = self.suites.texts[suite as usize].clone();
         let tag = BytesStart::new("error");
         self.draft.start(&BytesStart::new("testcase"));
-        self.draft.name = "(the suite itself)".to_owned();
+        self.draft.name.push_str("(the suite itself)");
         self.draft.classname = name;
         self.draft.open_trouble(Trouble::Error, false, &tag);
         self.draft.detail.push(detail.trim(), DETAIL_LIMIT);
@@ -595,7 +588,7 @@ impl Builder {
     /// `&name;` in text.
     pub fn reference(&mut self, name: &str) {
         if let Some(character) = entity(name) {
-            self.text(character.encode_utf8(&mut [0; 4]), false)
+            self.text(character.encode_utf8(&mut [0; 4]), false);
         } else {
             let whole = format!("&{};", head(name, 200));
             self.text(&whole, false);
@@ -756,6 +749,14 @@ fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
         first.run.totals.seconds = run.totals.seconds;
     }
     parts
+}
+
+/// The cleaned value of one attribute; empty where it is missing.
+fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
+    attributes(tag)
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| clean(head(&unescape(value), NAME_LIMIT)).into_owned())
+        .unwrap_or_default()
 }
 
 fn is_retry(trouble: Trouble) -> bool {

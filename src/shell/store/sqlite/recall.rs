@@ -152,7 +152,7 @@ fn read_runs(
                 outcome: outcome_of(result.get(1)?),
                 flaky: result.get(2)?,
                 bad_attempts: result.get(3)?,
-                mark: marks.number(result.get(4)?, result.get(5)?),
+                mark: marks.number(result.get_ref(4)?.as_str_or_null()?, result.get_ref(5)?.as_str_or_null()?),
             });
         }
     }
@@ -169,11 +169,11 @@ struct Marks {
 }
 
 impl Marks {
-    fn number(&mut self, fingerprint: Option<String>, signal: Option<String>) -> u32 {
-        let Some(fingerprint) = fingerprint.as_deref().and_then(Fingerprint::parse) else {
+    fn number(&mut self, fingerprint: Option<&str>, signal: Option<&str>) -> u32 {
+        let Some(fingerprint) = fingerprint.and_then(Fingerprint::parse) else {
             return NO_MARK;
         };
-        let mark = FailureMark { fingerprint, signal: signal.as_deref().and_then(Signal::parse) };
+        let mark = FailureMark { fingerprint, signal: signal.and_then(Signal::parse) };
         *self.numbers.entry(mark).or_insert_with(|| {
             self.all.push(mark);
             u32::try_from(self.all.len() - 1).unwrap_or(NO_MARK)
