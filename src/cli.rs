@@ -264,18 +264,3 @@ impl Cli {
         }
     }
 }
-
-/// Writes to standard output; a reader that went away is no trouble.
-///
-/// # Errors
-/// Where standard output cannot be written for another reason.
-pub fn say(text: &str) -> Result<(), Problem> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Problem::failed("cannot write to standard output").because(e))
-        }
-        _ => Ok(()),
-    }
-}

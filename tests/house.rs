@@ -18,6 +18,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use support::{Workplace, check_contract};
 
 fn root() -> &'static Path {
@@ -93,7 +94,7 @@ fn no_file_grows_too_long() {
     for path in sources(&root().join("src")) {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap().lines().count();
-        assert!(code <= 700, "{} has {code} lines without its tests", path.display());
+        assert!(code <= 600, "{} has {code} lines without its tests", path.display());
     }
 }
 
@@ -184,13 +185,21 @@ fn hostile_text_is_shown_harmless() {
     }
     assert!(!ran.out.lines().any(|l| l.starts_with("::")));
     let page = place.read("s.md");
-    let mut fence = false;
-    for line in page.lines() {
-        if line.starts_with("````") || line.starts_with("```") {
-            fence = !fence;
+    let mut in_code_block = false;
+    for event in Parser::new_ext(&page, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::CodeBlock(_)) => in_code_block = true,
+            Event::End(TagEnd::CodeBlock) => in_code_block = false,
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let ours =
+                    ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>"];
+                assert!(ours.iter().any(|tag| html.trim().starts_with(tag)), "{html}");
+            }
+            Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("a link came from a report"),
+            Event::Text(text) if !in_code_block => {
+                assert!(!text.contains("@everyone") && !text.contains("#1") && !text.contains("script"), "{text}");
+            }
+            _ => {}
         }
-        let outside: String = line.split('`').step_by(2).collect();
-        assert!(fence || !outside.contains("@everyone"), "{line}");
-        assert!(fence || line.contains('`') || !line.contains("<script>"), "{line}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::{ExportArgs, HistoryArg, ImportArgs, PruneArgs, ShowArgs, say};
+use crate::cli::{ExportArgs, HistoryArg, ImportArgs, PruneArgs, ShowArgs};
 use crate::error::{Problem, exit};
 use crate::history::{manifest, short};
 use crate::model::run::RunFacts;
@@ -15,6 +15,7 @@ use crate::render::terminal::line;
 use crate::report::{grouped, plural};
 use crate::run::{self, Imported};
 use crate::shell::store::sqlite::{Shown, ShownResult, SqliteStore};
+use crate::shell::surroundings::say;
 use crate::shell::{files, progress, surroundings};
 
 fn path_of(arg: &HistoryArg) -> Result<PathBuf, Problem> {

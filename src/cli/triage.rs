@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::{TriageArgs, say};
+use crate::cli::TriageArgs;
 use crate::error::Problem;
 use crate::ports::{Repository, Store};
 use crate::report::json::{Origin, report};
@@ -11,6 +11,7 @@ use crate::report::{exit_code, summary, terminal};
 use crate::run::{self, Inputs, Triage};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::surroundings::say;
 use crate::shell::{files, progress, surroundings};
 
 /// Reads, judges, records if asked, reports.

@@ -6,6 +6,9 @@
 
 mod case;
 mod elements;
+mod ending;
+mod interned;
+mod suites;
 mod xml;
 
 use std::io::Read;
@@ -27,6 +30,8 @@ pub const DETAIL_LIMIT: usize = 32 * 1024;
 pub const OUTPUT_LIMIT: usize = 16 * 1024;
 /// Bytes kept of a name.
 pub const NAME_LIMIT: usize = 2 * 1024;
+/// Suites deeper than this share the name of the one that holds them.
+const SUITE_DEPTH: usize = 24;
 /// Issues kept per file; the rest is counted.
 pub const ISSUE_LIMIT: usize = 50;
 

@@ -10,7 +10,6 @@ use std::process::{Command, Stdio};
 
 use zip::ZipArchive;
 
-use crate::cli::say;
 use crate::error::{Problem, exit};
 use crate::history::manifest;
 use crate::model::run::RunFacts;
@@ -22,6 +21,7 @@ use crate::report::{plural, summary, terminal};
 use crate::run::{self, Inputs};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::surroundings::say;
 use crate::shell::{files, progress, surroundings};
 
 /// The API's history, as `git fast-export` writes it.

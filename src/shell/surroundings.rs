@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use crate::error::Problem;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
 
@@ -53,4 +54,19 @@ pub fn width() -> usize {
 #[must_use]
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal() && variable("CI").is_none()
+}
+
+/// Writes to standard output; a reader that went away is no trouble.
+///
+/// # Errors
+/// Where standard output cannot be written for another reason.
+pub fn say(text: &str) -> Result<(), Problem> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::failed("cannot write to standard output").because(e))
+        }
+        _ => Ok(()),
+    }
 }

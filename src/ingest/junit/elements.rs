@@ -1,25 +1,22 @@
 //! Elements → suites and cases. Holds the stack of open elements.
 
-use std::collections::HashMap;
-
 use quick_xml::events::BytesStart;
 
 use super::case::{Budget, Draft, Trouble};
+use super::interned::{Interner, Legs};
+use super::suites::Declared;
 use super::xml::{Clip, attributes, entity, unescape};
-use super::{DETAIL_LIMIT, ISSUE_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, RawRun, keys};
+use super::{DETAIL_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, keys};
 use crate::ingest::dialects::{Clues, UNKNOWN, recognise};
 use crate::ingest::foreign;
 use crate::ingest::identity::{Prefix, canonical};
-use crate::model::run::{IssueLevel, ParseIssue, TestRun};
+use crate::model::run::{IssueLevel, TestRun};
 use crate::model::test::TestId;
 use crate::model::text::{clean, head};
-use crate::model::time::Instant;
 
-/// Suites deeper than this share the name of the one that holds them.
-const SUITE_DEPTH: usize = 24;
 /// An element that means something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Element {
+pub(super) enum Element {
     Suites,
     Suite,
     Case,
@@ -61,103 +58,48 @@ impl Element {
     }
 }
 
-/// What a suite says about itself, checked when it closes.
-#[derive(Clone, Debug, Default)]
-struct Declared {
-    name: u32,
-    tests: Option<u64>,
-    bad: Option<u64>,
-}
-
 /// One open element.
 #[derive(Clone, Debug)]
-struct Frame {
-    element: Element,
+pub(super) struct Frame {
+    pub(super) element: Element,
     /// Name, for elements that mean nothing here.
-    other: Option<Box<str>>,
+    pub(super) other: Option<Box<str>>,
     /// Index of the suite that cases in here belong to.
-    suite: u32,
+    pub(super) suite: u32,
     /// Index of the suite's host name, which some runners use for the matrix leg.
-    leg: u16,
-    declared: Option<Box<Declared>>,
+    pub(super) leg: u16,
+    pub(super) declared: Option<Box<Declared>>,
     /// Elements and bad outcomes counted when this element opened.
-    elements_before: u64,
-    bad_before: u64,
+    pub(super) elements_before: u64,
+    pub(super) bad_before: u64,
 }
 
 /// Turns elements into a [`RawRun`].
 pub struct Builder {
-    run: TestRun,
-    order: Vec<usize>,
-    stack: Vec<Frame>,
-    suite_depth: usize,
-    draft: Draft,
-    case_frame: usize,
+    pub(super) run: TestRun,
+    pub(super) order: Vec<usize>,
+    pub(super) stack: Vec<Frame>,
+    pub(super) suite_depth: usize,
+    pub(super) draft: Draft,
+    pub(super) case_frame: usize,
     /// The property being read: raw name, and value.
-    property: (String, Clip),
-    suite_trouble: Clip,
-    clues: Clues,
-    dialect: &'static crate::ingest::dialects::Dialect,
-    names: Interner,
-    suites: Interner,
-    legs: Legs,
-    canonical_suites: Vec<String>,
-    canonical_classes: Vec<String>,
+    pub(super) property: (String, Clip),
+    pub(super) suite_trouble: Clip,
+    pub(super) clues: Clues,
+    pub(super) dialect: &'static crate::ingest::dialects::Dialect,
+    pub(super) names: Interner,
+    pub(super) suites: Interner,
+    pub(super) legs: Legs,
+    pub(super) canonical_suites: Vec<String>,
+    pub(super) canonical_classes: Vec<String>,
     /// What class and suite contribute to identities, for the latest pair of them.
-    prefix: (u32, u32, Option<Prefix>),
-    budget: Budget,
-    bad_seen: u64,
-    position: u64,
-    wants_position: bool,
-    hidden_issues: usize,
-    root_seen: bool,
-}
-
-/// Host names of suites, and for each case which one it belongs to, where that
-/// is a matrix leg. Number 0 is "none".
-#[derive(Debug, Default)]
-struct Legs {
-    names: Vec<String>,
-    of_quiet: Vec<u16>,
-    of_cases: Vec<u16>,
-}
-
-impl Legs {
-    fn number(&mut self, name: &str) -> u16 {
-        let known = self.names.iter().position(|n| n == name);
-        // More than a thousand hosts are no matrix.
-        if known.is_none() && self.names.len() < 1000 {
-            self.names.push(name.to_owned());
-        }
-        let index = known.unwrap_or(self.names.len() - 1);
-        u16::try_from(index + 1).unwrap_or(0)
-    }
-}
-
-/// Texts by number. Remembers the last one, because cases of one class stand together.
-#[derive(Debug, Default)]
-struct Interner {
-    texts: Vec<String>,
-    numbers: HashMap<String, u32>,
-    last: u32,
-}
-
-impl Interner {
-    /// The number of `text`, and whether it is new.
-    fn number(&mut self, text: &str) -> (u32, bool) {
-        if self.texts.get(self.last as usize).is_some_and(|last| last == text) {
-            return (self.last, false);
-        }
-        if let Some(&number) = self.numbers.get(text) {
-            self.last = number;
-            return (number, false);
-        }
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        self.texts.push(text.to_owned());
-        self.numbers.insert(text.to_owned(), number);
-        self.last = number;
-        (number, true)
-    }
+    pub(super) prefix: (u32, u32, Option<Prefix>),
+    pub(super) budget: Budget,
+    pub(super) bad_seen: u64,
+    pub(super) position: u64,
+    pub(super) wants_position: bool,
+    pub(super) hidden_issues: usize,
+    pub(super) root_seen: bool,
 }
 
 impl Builder {
@@ -204,15 +146,6 @@ impl Builder {
         self.wants_position = false;
     }
 
-    /// Records an issue; past [`ISSUE_LIMIT`] they are only counted.
-    pub fn issue(&mut self, level: IssueLevel, place: impl Into<String>, message: impl Into<String>) {
-        if self.run.issues.len() < ISSUE_LIMIT || level == IssueLevel::Unusable {
-            self.run.issues.push(ParseIssue::new(level, place, message));
-        } else {
-            self.hidden_issues += 1;
-        }
-    }
-
     /// The start of an element; `empty` for `<a/>`.
     pub fn open(&mut self, tag: &BytesStart<'_>, empty: bool) {
         let name = tag.local_name();
@@ -253,7 +186,7 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, element: Element, other: Option<&str>) {
+    pub(super) fn push(&mut self, element: Element, other: Option<&str>) {
         let (suite, leg) = self.stack.last().map_or((0, 0), |top| (top.suite, top.leg));
         self.stack.push(Frame {
             element,
@@ -334,103 +267,6 @@ impl Builder {
         }
     }
 
-    fn open_suites(&mut self, tag: &BytesStart<'_>) {
-        let declared = self.suite_attributes(tag);
-        if self.clues.root_keys.is_empty() {
-            self.clues.root_keys = keys(tag);
-            self.clues.root_name = attribute(tag, "name");
-        }
-        self.push(Element::Suites, None);
-        if let Some(frame) = self.stack.last_mut() {
-            frame.declared = declared;
-        }
-    }
-
-    fn open_suite(&mut self, tag: &BytesStart<'_>) {
-        self.run.totals.suites += 1;
-        let name = attribute(tag, "name");
-        if self.run.totals.suites == 1 {
-            self.clues.suite_keys = keys(tag);
-            self.clues.suite_name.clone_from(&name);
-        }
-        let host = attribute(tag, "hostname");
-        let parent = self.stack.last().map_or(0, |top| top.suite);
-        let mut declared = self.suite_attributes(tag);
-        self.push(Element::Suite, None);
-        self.suite_depth += 1;
-        let number = if self.suite_depth <= SUITE_DEPTH && !name.is_empty() {
-            let outer = &self.suites.texts[parent as usize];
-            let path = if outer.is_empty() { name } else { format!("{outer} / {name}") };
-            self.suite_number(head(&path, NAME_LIMIT))
-        } else {
-            parent
-        };
-        if let Some(declared) = declared.as_mut() {
-            declared.name = number;
-        }
-        if let Some(frame) = self.stack.last_mut() {
-            frame.suite = number;
-            if !host.is_empty() {
-                frame.leg = self.legs.number(&host);
-            }
-            frame.declared = declared;
-        }
-    }
-
-    fn suite_number(&mut self, path: &str) -> u32 {
-        let (number, new) = self.suites.number(path);
-        if new {
-            self.canonical_suites.push(canonical(path).into_owned());
-        }
-        number
-    }
-
-    /// Reads the counts a suite declares and its time stamp.
-    fn suite_attributes(&mut self, tag: &BytesStart<'_>) -> Option<Box<Declared>> {
-        let mut declared = Declared::default();
-        for (key, value) in attributes(tag) {
-            let number = || value.trim().parse::<u64>().ok();
-            match key {
-                "tests" => declared.tests = number(),
-                "failures" | "errors" => {
-                    declared.bad = Some(declared.bad.unwrap_or(0).saturating_add(number().unwrap_or(0)));
-                }
-                "timestamp" => self.run.at = self.run.at.max(stamp(value)),
-                _ => {}
-            }
-        }
-        (declared.tests.is_some() || declared.bad.is_some()).then(|| Box::new(declared))
-    }
-
-    /// Compares what a suite declares with what was found in it.
-    fn close_suite(&mut self, frame: &Frame) {
-        if frame.element == Element::Suite {
-            self.suite_depth = self.suite_depth.saturating_sub(1);
-        }
-        let Some(declared) = &frame.declared else {
-            return;
-        };
-        let found = self.run.totals.attempts - frame.elements_before;
-        let bad = self.bad_seen - frame.bad_before;
-        let name = &self.suites.texts[declared.name as usize];
-        let place = if name.is_empty() { "testsuites".to_owned() } else { format!("testsuite `{name}`") };
-        let (tests, failures) = (declared.tests.unwrap_or(0), declared.bad.unwrap_or(0));
-        let level = if self.dialect.declares_otherwise { IssueLevel::Note } else { IssueLevel::Suspicious };
-        if tests > found {
-            self.issue(
-                level,
-                place,
-                format!("declares {tests} tests, {found} are in the file: some results may be missing"),
-            );
-        } else if failures > bad {
-            self.issue(
-                level,
-                place,
-                format!("declares {failures} failures and errors, {bad} are in the file: a failure may be missing"),
-            );
-        }
-    }
-
     fn open_case(&mut self, tag: &BytesStart<'_>) {
         if self.draft.open {
             // A case inside a case, or one whose end is missing: both count.
@@ -464,7 +300,7 @@ impl Builder {
     }
 
     /// Names the case and files it with the quiet ones or the others.
-    fn finish_case(&mut self) {
+    pub(super) fn finish_case(&mut self) {
         self.draft.open = false;
         let suite = self.stack.last().map_or(0, |top| top.suite);
         let (class, new) = self.names.number(&self.draft.classname);
@@ -596,7 +432,7 @@ impl Builder {
     }
 
     /// Where the reader is: element path with the number of the case.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let mut path = String::new();
         for frame in self.stack.iter().take(6) {
             let name = match frame.element {
@@ -616,143 +452,10 @@ impl Builder {
         }
         if path.is_empty() { "start of file".to_owned() } else { path }
     }
-
-    /// Broken markup after which reading goes on.
-    pub fn trouble(&mut self, at: u64, error: &str) {
-        let place = format!("{} (byte {at})", self.place());
-        self.issue(
-            IssueLevel::Suspicious,
-            place,
-            format!("not well-formed here ({error}); reading went on behind it, results near it may be missing"),
-        );
-    }
-
-    /// The file ends too early, or cannot be read on.
-    pub fn cut(&mut self, at: u64, error: &str) {
-        let place = format!("{} (byte {at})", self.place());
-        self.issue(
-            IssueLevel::Unusable,
-            place,
-            format!(
-                "the file breaks off here ({error}); the {} complete cases before it are kept, \
-                 what came after is unknown: check that the job was not cancelled while writing it",
-                self.run.totals.tests
-            ),
-        );
-        self.abandon();
-    }
-
-    /// The regular end of the file, with elements left open or not.
-    pub fn end_of_file(&mut self, at: u64) {
-        let open = self.stack.iter().any(|f| matches!(f.element, Element::Suites | Element::Suite | Element::Case));
-        if open {
-            self.cut(at, "elements are still open");
-        } else if self.run.totals.tests == 0 && self.run.worst() < Some(IssueLevel::Unusable) {
-            self.no_cases();
-        }
-    }
-
-    fn no_cases(&mut self) {
-        if !self.root_seen {
-            self.issue(
-                IssueLevel::Unusable,
-                "start of file",
-                "holds no XML element; check that the test runner wrote its JUnit report before this step",
-            );
-        } else if self.run.totals.suites == 0 && !self.clues.root_keys.contains("tests") {
-            self.issue(
-                IssueLevel::Suspicious,
-                "testsuites",
-                "holds no test suite and no test case: no test was seen to run",
-            );
-        } else {
-            self.issue(IssueLevel::Suspicious, "whole file", "holds no test case: no test was seen to run");
-        }
-    }
-
-    /// Drops what is still open. A case that had already told a failure is kept.
-    fn abandon(&mut self) {
-        if self.draft.open && (self.draft.trouble.is_some() || !self.draft.is_quiet()) {
-            self.finish_case();
-        } else if self.draft.open {
-            self.draft.open = false;
-            self.run.totals.attempts -= 1;
-        }
-        self.stack.clear();
-    }
-
-    /// The run as read; one for each leg where suites name theirs.
-    #[must_use]
-    pub fn finish_raw(mut self) -> Vec<RawRun> {
-        if self.hidden_issues > 0 {
-            let message = format!("{} more notes of this kind are not shown", self.hidden_issues);
-            self.run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
-        }
-        self.run.dialect = if self.run.totals.attempts == 0 { "unknown" } else { self.dialect.name };
-        self.run.suites = self.suites.texts;
-        self.run.classes = self.names.texts;
-        let raw = RawRun { run: self.run, order: self.order, dialect: self.dialect };
-        match self.legs.names.as_slice() {
-            [] => vec![raw],
-            _ if !raw.dialect.hostname_is_variant => vec![raw],
-            [only] => vec![RawRun { run: TestRun { variant: Some(only.clone()), ..raw.run }, ..raw }],
-            _ => split(raw, &self.legs),
-        }
-    }
-
-    /// The run of a file that was refused.
-    #[must_use]
-    pub fn refused(mut self) -> TestRun {
-        self.run.dialect = "unknown";
-        self.run
-    }
-}
-
-/// Takes a run apart by leg. Suites, time and what cannot be told apart stay
-/// with the first one.
-fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
-    let RawRun { run, order, dialect } = raw;
-    let mut parts: Vec<RawRun> = std::iter::once(None)
-        .chain(legs.names.iter().cloned().map(Some))
-        .map(|variant| {
-            let (suites, classes) = (run.suites.clone(), run.classes.clone());
-            let part = TestRun {
-                path: run.path.clone(),
-                dialect: run.dialect,
-                suites,
-                classes,
-                at: run.at,
-                variant,
-                ..TestRun::default()
-            };
-            RawRun { run: part, order: Vec::new(), dialect }
-        })
-        .collect();
-    for (case, leg) in run.quiet.iter().zip(&legs.of_quiet) {
-        let part = &mut parts[usize::from(*leg)].run;
-        part.quiet.push(case.id, case.suite, case.class, case.name, case.outcome);
-        part.totals.count(case.outcome);
-        part.totals.attempts += 1;
-    }
-    for ((case, leg), before) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
-        let part = &mut parts[usize::from(*leg)];
-        let quiet_before = legs.of_quiet[..before.min(legs.of_quiet.len())].iter().filter(|l| *l == leg).count();
-        part.order.push(quiet_before);
-        part.run.totals.count(case.outcome());
-        part.run.totals.attempts += case.attempts.len() as u64;
-        part.run.cases.push(case);
-    }
-    parts.retain(|part| part.run.totals.tests > 0);
-    if let Some(first) = parts.first_mut() {
-        first.run.issues = run.issues;
-        first.run.totals.suites = run.totals.suites;
-        first.run.totals.seconds = run.totals.seconds;
-    }
-    parts
 }
 
 /// The cleaned value of one attribute; empty where it is missing.
-fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
+pub(super) fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
     attributes(tag)
         .find(|(name, _)| *name == key)
         .map(|(_, value)| clean(head(&unescape(value), NAME_LIMIT)).into_owned())
@@ -761,15 +464,4 @@ fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
 
 fn is_retry(trouble: Trouble) -> bool {
     matches!(trouble, Trouble::RetryFailure | Trouble::RetryError)
-}
-
-/// A suite's time stamp; without an offset it is taken as UTC.
-fn stamp(value: &str) -> Option<Instant> {
-    let value = value.trim();
-    if let Ok(instant) = value.parse() {
-        return Some(instant);
-    }
-    let civil: jiff::civil::DateTime = value.parse().ok()?;
-    let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Instant::from_unix(zoned.timestamp().as_second()))
 }
