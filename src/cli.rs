@@ -47,7 +47,7 @@ pub enum Command {
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
     Always,
@@ -58,7 +58,7 @@ pub enum Colour {
 /// Which history.
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArg {
-    /// The history: a `SQLite` file, or `none`
+    /// The history: a SQLite file, or `none`
     #[arg(long, env = "TESTMEDIC_HISTORY", default_value = HISTORY, value_name = "SOURCE")]
     pub history: String,
 }
@@ -71,6 +71,8 @@ impl HistoryArg {
     pub fn path(&self) -> Result<Option<PathBuf>, Problem> {
         match self.history.as_str() {
             "none" => Ok(None),
+            // A variable that a workflow sets to nothing is not set.
+            "" => Ok(Some(PathBuf::from(HISTORY))),
             url if url.contains("://") => Err(Problem::usage("--history takes a file or `none`")
                 .hint("histories on a server are not supported by this version")),
             path => Ok(Some(PathBuf::from(path))),
@@ -81,19 +83,19 @@ impl HistoryArg {
 /// Facts about the present run.
 #[derive(Clone, Debug, Args)]
 pub struct FactArgs {
-    /// Commit the tests ran on [default: $`GITHUB_SHA`, else HEAD of --repo]
+    /// Commit the tests ran on [default: $GITHUB_SHA, else HEAD of --repo]
     #[arg(long, visible_alias = "commit", value_name = "REV")]
     pub head: Option<String>,
-    /// Branch they ran on [default: $`GITHUB_HEAD_REF` or $`GITHUB_REF_NAME`, else that of --repo]
+    /// Branch they ran on [default: $GITHUB_HEAD_REF or $GITHUB_REF_NAME, else that of --repo]
     #[arg(long, value_name = "NAME")]
     pub branch: Option<String>,
     /// When they ran [default: now]
     #[arg(long, value_name = "RFC3339")]
     pub at: Option<Instant>,
-    /// The CI system's number for the run [default: $`GITHUB_RUN_ID`]
+    /// The CI system's number for the run [default: $GITHUB_RUN_ID]
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
-    /// Which attempt of that run [default: $`GITHUB_RUN_ATTEMPT`, else 1]
+    /// Which attempt of that run [default: $GITHUB_RUN_ATTEMPT, else 1]
     #[arg(long, value_name = "N")]
     pub attempt: Option<u32>,
     /// Matrix leg (job, system, version) the run belongs to
@@ -106,13 +108,20 @@ impl FactArgs {
     #[must_use]
     pub fn facts(&self, repository: Option<&Git>) -> RunFacts {
         let around = surroundings::facts();
+        // Names of revisions move; what is remembered must not.
+        let given = self.head.clone().map(|head| {
+            let is_hash = head.len() >= 7 && head.bytes().all(|b| b.is_ascii_hexdigit());
+            if is_hash { head } else { repository.and_then(|git| git.resolve(&head)).unwrap_or(head) }
+        });
+        // Without a repository and without CI there is only one line of runs.
+        let only_line = repository.is_none().then(|| "main".to_owned());
         RunFacts {
-            commit: self.head.clone().or(around.commit).or_else(|| repository.and_then(Git::head)),
-            branch: self.branch.clone().or(around.branch).or_else(|| repository.and_then(Git::branch)),
+            commit: given.or(around.commit).or_else(|| repository.and_then(Git::head)),
+            branch: self.branch.clone().or(around.branch).or_else(|| repository.and_then(Git::branch)).or(only_line),
             at: self.at,
             run: self.run.clone().or(around.run),
             attempt: self.attempt.unwrap_or(around.attempt.max(1)),
-            variant: self.variant.clone(),
+            variant: self.variant.clone().filter(|v| !v.is_empty()),
         }
     }
 }
@@ -129,7 +138,7 @@ pub struct TriageArgs {
     /// The repository, for suspects
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub repo: PathBuf,
-    /// The revision to compare with
+    /// The base revision, named in the report
     #[arg(long, env = "GITHUB_BASE_REF", value_name = "REV")]
     pub base: Option<String>,
     /// Which history.
@@ -138,14 +147,14 @@ pub struct TriageArgs {
     /// Carry the plan out: remember this run in the history
     #[arg(long)]
     pub apply: bool,
-    /// Write the report as JSON
+    /// Write the report as JSON; `-` prints it instead of the report for people
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write the report as Markdown, with history strips and a plot
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// When to exit with 1
-    #[arg(long, env = "TESTMEDIC_FAIL_ON", value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(long, env = "TESTMEDIC_FAIL_ON", value_enum, default_value_t, value_name = "WHEN", hide_env_values = true)]
     pub fail_on: crate::report::FailOn,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]

@@ -54,7 +54,7 @@ pub struct Triage {
 pub fn triage(inputs: Inputs<'_>) -> Triage {
     let Inputs { mut runs, facts, now, store, repository, record_to } = inputs;
     prepare(&mut runs, &facts);
-    let at = facts.at.unwrap_or(now);
+    let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
     let mut notes = Vec::new();
     let history = recall(&runs, &facts, at, store, &mut notes);
@@ -71,6 +71,14 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     drop(learned);
     drop(groups);
     Triage { runs, facts, at, totals, diagnoses, history, plan, notes }
+}
+
+/// When the reports say they were written, if that can be true: runners write
+/// local time without a zone, and some a fixed date.
+fn stamped(runs: &[TestRun], now: Instant) -> Option<Instant> {
+    const DAY: i64 = 86_400;
+    let latest = runs.iter().filter_map(|run| run.at).max()?;
+    (now.unix() - 30 * DAY..=now.unix() + DAY).contains(&latest.unix()).then_some(latest)
 }
 
 /// Puts the attempts of retry files together and names the matrix legs.
@@ -140,6 +148,13 @@ pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
         for action in triage.plan.actions.iter_mut().filter(|a| a.id == id) {
             action.receipt = Some(receipt.clone());
         }
+    }
+}
+
+/// Notes that nothing could be recorded.
+pub fn fail_record(triage: &mut Triage, problem: &Problem) {
+    for action in &mut triage.plan.actions {
+        action.receipt = Some(Receipt::Failed(chain(problem)));
     }
 }
 

@@ -46,8 +46,8 @@ fn rows() -> Vec<Row> {
         ("ctrf", b"{\"results\":{\"tool\":{}}}".to_vec(), 0, 0, "CTRF"),
         ("no cases", b"<testsuites/>".to_vec(), 0, 0, "no test"),
         ("no cases in a suite", b"<testsuite name='s' tests='0'/>".to_vec(), 0, 0, "no test"),
-        ("declares more", format!("<testsuite name='s' tests='5' failures='2'>{case}</testsuite>").into(), 1, 0, "declares 5 tests"),
-        ("declares failures", format!("<testsuite name='s' tests='1' failures='1'>{case}</testsuite>").into(), 1, 0, "declares 1 failures"),
+        ("declares more", format!("<testsuite name='s' tests='5' failures='2'>{case}</testsuite>").into(), 1, 0, "it declares is 5"),
+        ("declares failures", format!("<testsuite name='s' tests='1' failures='1'>{case}</testsuite>").into(), 1, 0, "it declares is 1"),
         ("cut in a tag", format!("<testsuite name='s'>{case}{bad}<testcase cla").into(), 2, 1, "breaks off"),
         ("cut between", format!("<testsuite name='s'>{case}{bad}").into(), 2, 1, "breaks off"),
         ("cut in a failure", format!("<testsuite name='s'>{case}<testcase name='f'><failure message='m'>half").into(), 2, 1, "breaks off"),
@@ -161,6 +161,45 @@ fn standard_input_archives_and_globs() {
     assert_eq!(none["sources"][0]["issues"][0]["severity"], "unusable");
 }
 
+/// What looks like a retry and is none, and the other way round.
+#[test]
+fn retries_and_lookalikes() {
+    let f = "<testcase classname='a.b' name='t'><failure message='m'/></testcase>";
+    let p = "<testcase classname='a.b' name='t'/>";
+    let suite = |name: &str, declared: usize, inner: String| {
+        format!("<testsuite name='{name}' tests='{declared}'>{inner}</testsuite>")
+    };
+    let rows = [
+        ("fail, pass", suite("s", 2, format!("{f}{p}")), 1, 0, 1),
+        ("fail, fail, pass", suite("s", 3, format!("{f}{f}{p}")), 1, 0, 1),
+        ("fail, fail", suite("s", 2, format!("{f}{f}")), 1, 1, 0),
+        ("pass, fail", suite("s", 2, format!("{p}{f}")), 2, 1, 0),
+        ("pass, fail, pass", suite("s", 3, format!("{p}{f}{p}")), 3, 1, 0),
+        ("pass, pass", suite("s", 2, format!("{p}{p}")), 2, 0, 0),
+        ("two suites of one name", format!("<testsuites>{}{}</testsuites>", suite("s", 1, f.into()), suite("s", 1, p.into())), 2, 1, 0),
+        ("merged pytest legs", format!("<testsuites>{}{}</testsuites>", suite("pytest", 1, p.into()), suite("pytest", 1, p.into())), 2, 0, 0),
+        ("pytest, silent rerun", suite("pytest", 1, format!("{p}{p}")), 1, 0, 1),
+        ("jest, one title", format!("<testsuites name='jest tests'>{}</testsuites>", suite("s", 2, format!("<error message='x'/>{f}{p}"))), 3, 2, 0),
+        (
+            "pytest, failed teardown",
+            suite("pytest", 2, format!("{f}<testcase classname='a.b' name='t'><error message='failed on teardown with \"x\"'/></testcase>")).replace("\"x\"", "x"),
+            1, 1, 0,
+        ),
+        ("printed markup", suite("s", 1, "<testcase name='a'><system-out><div><testcase name='no'><failure/></testcase></div></system-out></testcase>".into()), 1, 0, 0),
+    ];
+    for (name, xml, tests, bad, flaky) in rows {
+        let t = junit::read(name, xml.as_bytes()).totals;
+        assert_eq!((t.tests, t.failed + t.errored, t.flaky), (tests, bad, flaky), "{name}");
+    }
+    let teardown = suite(
+        "pytest",
+        1,
+        format!("{f}<testcase classname='a.b' name='t'><error message='failed on teardown with x'/></testcase>"),
+    );
+    let run = junit::read("x", teardown.as_bytes());
+    assert_eq!((run.cases[0].attempts.len(), run.cases[0].failure().unwrap().message.raw()), (1, "m"));
+}
+
 #[test]
 fn retries_across_files_and_matrix_legs() {
     let place = Workplace::new();
@@ -172,6 +211,10 @@ fn retries_across_files_and_matrix_legs() {
     let report = place.triage(&["--junit", "*.xml", "--history", "none"]);
     assert_eq!((report["totals"]["tests"].as_u64(), report["totals"]["flaky"].as_u64()), (Some(1), Some(1)));
     check_contract(&report);
+    place.write("class/linux/TEST-RetryTest.xml", failing);
+    place.write("class/macos/TEST-RetryTest.xml", passing);
+    let report = place.triage(&["--junit", "class/*/*.xml", "--history", "none"]);
+    assert_eq!(report["totals"]["failed"], 1, "a class of that name is no retry file");
     place.write("legs/linux/r.xml", failing);
     place.write("legs/macos/r.xml", passing);
     let report = place.triage(&["--junit", "legs/**/*.xml", "--history", "none"]);
@@ -207,10 +250,10 @@ proptest! {
     #[test]
     fn no_failing_case_is_ever_lost(
         outcomes in proptest::collection::vec((0_u8..4, 0_usize..5, any::<bool>()), 1..40),
-        surefire in any::<bool>(),
+        dialect in 0_usize..3,
     ) {
         let mut xml = String::from("<testsuites>");
-        let head = if surefire { "<testsuite name='s' xmlns:xsi='x' xsi:noNamespaceSchemaLocation='surefire'>" } else { "<testsuite name='s'>" };
+        let head = ["<testsuite name='s'>", "<testsuite name='s' xmlns:xsi='x' xsi:noNamespaceSchemaLocation='surefire'>", "<testsuite name='pytest'>"][dialect];
         xml.push_str(head);
         for (outcome, name, output) in &outcomes {
             let output = if *output { "<system-out><![CDATA[</testcase> <failure>]]></system-out>" } else { "" };
@@ -223,8 +266,11 @@ proptest! {
         let bad_attempts: usize = run.cases.iter().map(|c| c.bad_attempts()).sum();
         prop_assert_eq!(bad_attempts, bad_elements);
         prop_assert_eq!(run.totals.attempts as usize, outcomes.len());
-        if surefire {
+        if dialect == 1 {
             prop_assert_eq!((run.totals.failed + run.totals.errored) as usize, bad_elements);
+        }
+        if bad_elements == 0 {
+            prop_assert_eq!((run.totals.flaky, run.cases.len()), (0, 0), "none is invented");
         }
         // Only a pass right behind failures of the same name excuses them.
         for name in 0..5 {

@@ -96,7 +96,7 @@ fn show_finds_by_part_and_asks_when_it_is_unclear() {
         "{}",
         one.out
     );
-    assert!(place.run(&["history", "show", "test_"]).out.contains("2 tests match"));
+    assert!(place.run(&["history", "show", "test_"]).out.contains("test_alpha\n"), "a few are shown all");
     let none = place.run(&["history", "show", "gamma"]);
     assert_eq!(none.code, 2);
     assert!(none.err.contains("no test matches"));
@@ -141,6 +141,22 @@ fn trouble_is_told_with_a_remedy() {
     assert!(ran.err.contains("not a testmedic history"), "{}", ran.err);
     let judged = place.triage(&["--junit", "a.xml", "--history", "not.db", "--head", "abc"]);
     assert_eq!(judged["totals"]["failed"], 1, "judged without history all the same");
+    let ran = place.run(&[
+        "triage",
+        "--junit",
+        "a.xml",
+        "--history",
+        "not.db",
+        "--head",
+        "abc1234",
+        "--branch",
+        "main",
+        "--apply",
+        "--json",
+        "o.json",
+    ]);
+    assert_eq!(ran.code, 3, "what could not be recorded is told");
+    assert!(place.read("o.json").contains("failed: the history not.db"), "{}", place.read("o.json"));
     place.write("m.jsonl", "{\"reports\":[\"a.xml\"]}\n");
     let ran = place.run(&["history", "import", "--manifest", "m.jsonl"]);
     assert_eq!(ran.code, 2);

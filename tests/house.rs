@@ -119,6 +119,15 @@ fn the_demo_judges_right() {
     assert_eq!(subject, "Simplify how users are written");
     assert_eq!(regression["suspects"][0]["commit"], regression["first_bad"]);
     assert!(place.read("demo/summary.md").contains("```mermaid"));
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("\n```").next().unwrap();
+    for line in shown.lines().filter(|l| !l.is_empty()) {
+        assert!(
+            ran.out.lines().any(|l| l.trim_end() == line.trim_end()),
+            "README shows what the demo does not print: {line}\n{}",
+            ran.out
+        );
+    }
     assert_eq!(place.run(&["demo", "--dir", "demo"]).code, 2, "a folder that is in use is not touched");
 }
 

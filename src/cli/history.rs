@@ -65,6 +65,9 @@ pub(super) fn import(args: &ImportArgs) -> Result<u8, Problem> {
             if sum.known == 1 { "1 was".to_owned() } else { format!("{} were", grouped(sum.known as u64)) }
         );
     }
+    if jobs.is_empty() {
+        out.push_str("; the manifest names none");
+    }
     say(&(out + "\n"))?;
     let trouble = !failed.is_empty() || !sum.unusable.is_empty();
     for text in
@@ -101,17 +104,22 @@ fn jobs(args: &ImportArgs) -> Result<Vec<Job>, Problem> {
 
 /// The timeline of one test, or the names of those that match.
 pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
+    if args.test.trim().is_empty() {
+        return Err(Problem::usage("no test is named").hint("use a part of its name, or its id from report.json"));
+    }
     let store = existing(&args.history)?;
     let found = store.show(&args.test, 21)?;
     match found.as_slice() {
         [] => Err(Problem::usage(format!("no test matches `{}`", line(&args.test, 100)))
             .hint("use a part of its name, or its id from report.json")),
-        [test] => say(&timeline(test, args.last, colour)).map(|()| exit::DONE),
+        few if few.len() <= 3 => {
+            let shown: Vec<String> = few.iter().map(|test| timeline(test, args.last, colour)).collect();
+            say(&shown.join("\n")).map(|()| exit::DONE)
+        }
         many => {
-            let mut out = format!(
-                "{} match; which one?\n",
-                if many.len() > 20 { "more than 20 tests".to_owned() } else { plural(many.len() as u64, "test") }
-            );
+            let number =
+                if many.len() > 20 { "more than 20 tests".to_owned() } else { plural(many.len() as u64, "test") };
+            let mut out = format!("{number} match; which one?\n");
             for test in many.iter().take(20) {
                 let _ = writeln!(out, "  {}  {} {}", test.id, line(&test.class, 80), line(&test.name, 120));
             }

@@ -1,7 +1,7 @@
 //! Failures that look alike.
 //!
 //! Exact first: the same fingerprint. Then fuzzy: masked messages that share
-//! most of their words, found through `MinHash` bands, so that the cost grows
+//! most of their words, found through MinHash bands, so that the cost grows
 //! with the number of failures and not with its square. Clusters known from
 //! history are there first, so that an id survives the next run.
 

@@ -140,7 +140,7 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
         for (number, (class, indices)) in parts.into_iter().enumerate() {
             let base = failures.clusters.ids[cluster].clone();
             let id = if number == 0 { base } else { format!("{base}.{}", suffix(&class)) };
-            let window = window(&pasts, &indices, history, facts);
+            let window = window(&class, &pasts, &indices, history, facts);
             groups.push(Group { id, indices, class, window });
         }
     }
@@ -217,19 +217,33 @@ fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<Gate>> {
         .collect()
 }
 
-/// The narrowest window over the members: the latest good and the earliest bad.
-fn window(pasts: &[Past], indices: &[usize], history: &History, facts: &RunFacts) -> (Option<String>, Option<String>) {
-    let commit = |run: u32| history.runs.get(run as usize).map(|r| (r.at, r.commit.clone()));
-    let good = indices.iter().filter_map(|i| pasts[*i].last_good).filter_map(commit).max();
-    let bad = indices
-        .iter()
-        .filter(|i| pasts[**i].last_good.is_some())
-        .filter_map(|i| pasts[*i].streak.first().copied())
-        .filter_map(commit)
-        .min();
-    let known = good.is_some();
-    let bad = bad.map(|(_, c)| c).or_else(|| facts.commit.clone()).filter(|_| known);
-    (good.map(|(_, c)| c), bad)
+/// Last good and first bad commit of a group. Members that fail since the same
+/// commit share the narrowest window; else the member with the longest past
+/// speaks. Cases that ended passed have none.
+fn window(
+    class: &Class,
+    pasts: &[Past],
+    indices: &[usize],
+    history: &History,
+    facts: &RunFacts,
+) -> (Option<String>, Option<String>) {
+    let run = |number: u32| history.runs.get(number as usize);
+    let lead = indices.iter().max_by_key(|i| pasts[**i].counted.len()).map(|i| &pasts[*i]);
+    let good = match class {
+        Class::FlakyNow => None,
+        Class::Since(_) => indices.iter().filter_map(|i| pasts[*i].last_good).filter_map(run).max_by_key(|r| r.at),
+        _ => lead.and_then(|past| past.last_good).and_then(run),
+    };
+    let Some(good) = good else { return (None, None) };
+    let bad = match class {
+        Class::Since(commit) if !commit.is_empty() => Some(commit.clone()),
+        _ => lead
+            .and_then(|past| past.streak.first().copied())
+            .and_then(run)
+            .map(|r| r.commit.clone())
+            .or_else(|| facts.commit.clone()),
+    };
+    (Some(good.commit.clone()), bad)
 }
 
 /// What the repository tells about a window: its commits, newest first.
@@ -314,7 +328,7 @@ impl Groups<'_> {
         };
         let ranked = suspects::rank(commits, &named);
         let leg = case.variant.clone();
-        let (ran, bad) = self.share(leg.as_deref());
+        let (ran, bad) = self.share(group);
         let file = CaseFile {
             cases: group.indices.iter().map(|i| failures.case(*i)).collect(),
             pasts: group.indices.iter().map(|i| &self.pasts[*i]).collect(),
@@ -333,8 +347,11 @@ impl Groups<'_> {
         self.conclude(group, &file)
     }
 
-    fn share(&self, leg: Option<&str>) -> (u64, u64) {
-        self.failures.runs.iter().filter(|r| r.variant.as_deref() == leg).fold((0, 0), |(ran, bad), run| {
+    /// Cases that ran and that ended bad, over the legs of the group's members.
+    fn share(&self, group: &Group) -> (u64, u64) {
+        let legs: std::collections::HashSet<Option<&str>> =
+            group.indices.iter().map(|i| self.failures.case(*i).variant.as_deref()).collect();
+        self.failures.runs.iter().filter(|r| legs.contains(&r.variant.as_deref())).fold((0, 0), |(ran, bad), run| {
             let t = &run.totals;
             (ran + t.tests - t.skipped, bad + t.failed + t.errored)
         })
@@ -345,7 +362,8 @@ impl Groups<'_> {
         let (verdict, best, confidence) = decide(&evidence, weights::prior);
         context(file, &mut evidence, verdict);
         if verdict == Verdict::Undecided {
-            evidence.push(what_would_settle(file, best, confidence));
+            let speaks = evidence.iter().any(|e| e.about == best && e.weight > 0.0);
+            evidence.push(what_would_settle(file, best, confidence, speaks));
         }
         evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
         let members: Vec<Member> = group.indices.iter().map(|i| self.failures.members[*i]).collect();
@@ -380,7 +398,7 @@ fn is_crash(file: &CaseFile<'_>) -> bool {
     ["segmentation fault", "sigsegv", "panicked", "internal server error", "core dumped", "security", "data loss"]
         .iter()
         .any(|word| masked.contains(word))
-        || file.mismatch.as_ref().is_some_and(|m| m.actual.raw().trim() == "500")
+        || crate::diagnose::rules::got_server_error(file)
 }
 
 /// Facts that argue for no verdict and help a person nevertheless.
@@ -399,7 +417,7 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
         add("renamed", format!("its history is that of another name: {alias}"), "history".to_owned());
     }
     if !past.outside.is_empty() {
-        let text = format!("{} were broken from outside and are not counted", count(past.outside.len(), "earlier run"));
+        let text = format!("not counted: {} broken from outside", count(past.outside.len(), "earlier run"));
         add("not-counted", text, file.runs(&past.outside));
     }
     if !file.passing_legs.is_empty() {
@@ -420,7 +438,11 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
 fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
     // A failure that goes on matches itself of yesterday; that is no news.
     let streak = file.lead().streak.first().and_then(|run| file.history.runs.get(*run as usize)).map(|r| r.at);
-    let is_news = |f: &&PastFailure| streak.is_none_or(|start| f.first < start);
+    let own_run = file.facts.run.as_ref().map(|run| format!("run {run}"));
+    let is_news = |f: &&PastFailure| {
+        let itself = f.times == 1 && own_run.as_ref() == Some(&f.last_run);
+        streak.is_none_or(|start| f.first < start) && file.facts.at.is_none_or(|at| f.first < at) && !itself
+    };
     let print = file.prints[0];
     let own = print.fingerprint.to_string();
     if let Some(same) = file.history.failures.iter().filter(is_news).find(|f| f.fingerprint == own) {
@@ -440,7 +462,7 @@ fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
         .max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.last.cmp(&b.0.last)))
 }
 
-fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64) -> Evidence {
+fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64, speaks: bool) -> Evidence {
     let past = file.lead();
     let advice = if past.is_empty() {
         "earlier runs of this test: import them with `testmedic history import`, or let this run be recorded"
@@ -449,15 +471,16 @@ fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64) -> Evi
     } else {
         "one more run on the default branch"
     };
+    let likeliest = if speaks {
+        format!("likeliest is {} ({:.0} %)", best.word(), confidence * 100.0)
+    } else {
+        "nothing speaks for any reading yet".to_owned()
+    };
     Evidence {
         about: Verdict::Undecided,
         kind: "would-settle-it",
         weight: 0.0,
-        text: Untrusted::new(format!(
-            "likeliest is {} ({:.0} %); what would settle it: {advice}",
-            best.word(),
-            confidence * 100.0
-        )),
+        text: Untrusted::new(format!("{likeliest}; what would settle it: {advice}")),
         source: Untrusted::new("sum of the evidence"),
     }
 }

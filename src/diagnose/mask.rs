@@ -2,7 +2,7 @@
 //!
 //! One pass over the words, no regular expressions: this runs over every
 //! failure of a report. The classes follow the union of what Kubernetes'
-//! triage, LUCI and `ReportPortal` normalise; status codes are kept, because
+//! triage, LUCI and ReportPortal normalise; status codes are kept, because
 //! `404` and `500` are different failures.
 
 /// Version of the masks; part of every fingerprint. A change of what is masked

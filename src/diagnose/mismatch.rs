@@ -30,7 +30,7 @@ pub struct Mismatch {
 /// Name and pattern with the groups `e` (expected) and `a` (actual).
 ///
 /// In `assert x == y` pytest's users write the actual value on the left, and
-/// so do Rust's; `unittest` and `JUnit` name the expected one first.
+/// so do Rust's; `unittest` and JUnit name the expected one first.
 const STYLES: &[(&str, &str)] = &[
     (
         "jest",

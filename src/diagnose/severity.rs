@@ -50,7 +50,8 @@ pub fn severity(verdict: Verdict, stakes: Stakes) -> Severity {
     let wide = stakes.tests >= 10 || (stakes.tests >= 3 && stakes.share >= 0.2);
     let raised = u8::from(wide) + u8::from(stakes.crash) + u8::from(stakes.default_branch);
     let points = match verdict {
-        Verdict::Regression => 1 + raised,
+        // Below 70 % it may well be something else.
+        Verdict::Regression => 1 + raised.saturating_sub(u8::from(stakes.confidence < 0.7)),
         Verdict::Undecided => 1 + u8::from(wide) + u8::from(stakes.crash && stakes.default_branch),
         Verdict::BrokenTest | Verdict::OutdatedTest => 1 + u8::from(wide),
         Verdict::Environment | Verdict::RateLimited => u8::from(wide),
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!(severity(Verdict::Regression, one), Severity::Medium);
         assert_eq!(severity(Verdict::Regression, main), Severity::High);
         assert_eq!(severity(Verdict::Regression, crash), Severity::Critical);
+        assert_eq!(severity(Verdict::Regression, Stakes { confidence: 0.62, ..main }), Severity::Medium);
         assert_eq!(severity(Verdict::Flaky, crash), Severity::Low);
         assert_eq!(severity(Verdict::Environment, Stakes { tests: 40, ..main }), Severity::Medium);
     }

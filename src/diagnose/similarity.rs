@@ -7,7 +7,7 @@ pub struct Words(Vec<u32>);
 
 /// Words that count.
 const WORD_LIMIT: usize = 256;
-/// `MinHash` bands; two texts that share one are compared.
+/// MinHash bands; two texts that share one are compared.
 pub const BANDS: usize = 6;
 
 /// FNV-1a; stable, and good enough to tell words apart.

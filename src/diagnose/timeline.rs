@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::history::{History, Sample};
+use crate::history::{History, Sample, same_commit};
 use crate::model::failure::Fingerprint;
 use crate::model::run::RunFacts;
 use crate::model::test::{Outcome, TestId};
@@ -111,8 +111,14 @@ fn samples_of(history: &History, id: TestId, past: &mut Past) -> Vec<Sample> {
     let mut seen = HashSet::from([id]);
     let mut at = id;
     while let Some(alias) = history.aliases.iter().find(|a| a.now == at && !seen.contains(&a.was)) {
+        let was = history.samples.get(&alias.was).map_or(&[][..], Vec::as_slice);
+        // A test that still ran once its successor was there was not renamed.
+        let first = samples.iter().map(|s| history.runs[s.run as usize].at).min();
+        if first.is_some_and(|first| was.iter().any(|s| history.runs[s.run as usize].at >= first)) {
+            break;
+        }
         past.alias.get_or_insert_with(|| alias.because.clone());
-        samples.extend(history.samples.get(&alias.was).into_iter().flatten());
+        samples.extend(was);
         seen.insert(alias.was);
         at = alias.was;
     }
@@ -214,7 +220,8 @@ fn read_commits(past: &mut Past, samples: &[Sample], history: &History, facts: &
         let seen = by_commit.entry(&run.commit).or_default();
         seen.0 |= sample.outcome == Outcome::Passed;
         seen.1 |= sample.outcome.is_bad() || sample.flaky;
-        if facts.commit.as_deref() == Some(&run.commit) && sample.outcome == Outcome::Passed {
+        let here = facts.commit.as_deref().is_some_and(|present| same_commit(present, &run.commit));
+        if here && sample.outcome == Outcome::Passed {
             past.passed_here.push(sample.run);
         }
     }

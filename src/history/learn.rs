@@ -93,7 +93,7 @@ impl<'a> Learned<'a> {
         self.runs.iter().flat_map(move |run| {
             run.quiet.iter().filter(move |case| case.outcome == outcome).map(|case| Named {
                 id: case.id,
-                suite: run.suites.get(case.suite as usize).map_or("", String::as_str),
+                suite: run.suite(case.suite),
                 class: run.classes.get(case.class as usize).map_or("", String::as_str),
                 name: case.name,
                 file: None,
@@ -106,8 +106,11 @@ impl<'a> Learned<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotLearned {
     /// Without a commit, results cannot be compared.
-    #[error("the commit is not known: pass --commit (or --head)")]
+    #[error("the commit is not known: pass --head")]
     NoCommit,
+    /// Without a branch, results of a pull request could pass for those of the default branch.
+    #[error("the branch is not known: pass --branch")]
+    NoBranch,
     /// Without a time, runs cannot be put in order.
     #[error("the time of the run is not known: pass --at")]
     NoTime,
@@ -128,6 +131,7 @@ pub fn learn<'a>(
     failures: &HashMap<(usize, usize), KnownFailure>,
 ) -> Result<Vec<Learned<'a>>, NotLearned> {
     facts.commit.as_ref().filter(|c| !c.is_empty()).ok_or(NotLearned::NoCommit)?;
+    facts.branch.as_ref().filter(|b| !b.is_empty()).ok_or(NotLearned::NoBranch)?;
     let at = facts.at.or_else(|| runs.iter().filter_map(|run| run.at).max()).ok_or(NotLearned::NoTime)?;
     if runs.iter().all(|run| run.totals.tests == 0) {
         return Err(NotLearned::Empty);

@@ -64,7 +64,7 @@ impl Entry {
 
 /// A line that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line}: {source}")]
+#[error("line {line} is no entry")]
 pub struct BadLine {
     /// From 1.
     pub line: usize,
@@ -95,6 +95,6 @@ mod tests {
         let entries = parse(text).unwrap();
         assert_eq!((entries[0].run.as_deref(), entries[0].attempt), (Some("7"), 1));
         let error = parse("{\"reports\":[],\"comit\":\"x\"}").unwrap_err();
-        assert!(error.to_string().starts_with("line 1: unknown field `comit`"));
+        assert!(error.source.to_string().starts_with("unknown field `comit`") && error.line == 1);
     }
 }

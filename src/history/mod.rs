@@ -60,6 +60,13 @@ pub fn short(commit: &str) -> &str {
     commit.get(..9).unwrap_or(commit)
 }
 
+/// Whether two hashes name the same commit, one of them perhaps shortened.
+#[must_use]
+pub fn same_commit(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    a == b || (short.len() >= 7 && short.bytes().all(|c| c.is_ascii_hexdigit()) && long.starts_with(short))
+}
+
 /// One result of one test in an earlier run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {

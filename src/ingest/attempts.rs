@@ -5,7 +5,7 @@
 //! |---|---|
 //! | same raw name, every element but the last bad, and the runner writes retries this way | one case, an attempt each |
 //! | same raw name in a pytest report, where names are unique and pytest-rerunfailures writes the tries that failed as bare elements | one case; the bare ones are failed attempts |
-//! | same raw name otherwise (a pass before the end, or a runner such as `TestNG` that writes one title for many data sets) | separate cases, numbered in file order |
+//! | same raw name otherwise (a pass before the end, or a runner such as TestNG that writes one title for many data sets) | separate cases, numbered in file order |
 //! | different raw names that only noise tells apart (two seeds, two dates) | separate cases, numbered by name |
 //!
 //! A failure is never put behind a pass unless the whole sequence looks like a
@@ -28,19 +28,24 @@ enum Spot {
     Case(usize),
 }
 
+/// Suite, class and name as written.
+type RawName = (String, String, String);
+
 #[derive(Clone, Debug)]
 struct Occurrence {
     /// Position among all elements of the file.
     order: (usize, usize),
     spot: Spot,
     outcome: Outcome,
-    raw: (String, String, String),
+    raw: RawName,
+    /// The suite element it stands in: retries stand in the same one.
+    element: u32,
 }
 
 /// Puts retries together and numbers what merely shares a name.
 #[must_use]
 pub fn unite(raw: RawRun) -> TestRun {
-    let RawRun { mut run, order, dialect } = raw;
+    let RawRun { mut run, order, dialect, reruns } = raw;
     let repeated = repeated_tags(&run);
     if repeated.is_empty() {
         return run;
@@ -51,13 +56,13 @@ pub fn unite(raw: RawRun) -> TestRun {
         if list.len() < 2 {
             continue;
         }
-        let mut by_name: BTreeMap<&(String, String, String), Vec<&Occurrence>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(&RawName, u32), Vec<&Occurrence>> = BTreeMap::new();
         for occurrence in &list {
-            by_name.entry(&occurrence.raw).or_default().push(occurrence);
+            by_name.entry((&occurrence.raw, occurrence.element)).or_default().push(occurrence);
         }
         let mut ordinal = 0;
         for same in by_name.into_values() {
-            let retried = is_retry_sequence(&same) || (dialect.silent_reruns && same.len() > 1);
+            let retried = is_retry_sequence(&same) || (dialect.silent_reruns && reruns && same.len() > 1);
             // Cases without a name have nothing in common.
             let named = same.iter().all(|o| !o.raw.2.is_empty());
             if dialect.repeats_are_retries && retried && named {
@@ -96,26 +101,29 @@ fn is_retry_sequence(same: &[&Occurrence]) -> bool {
         && same.last().is_some_and(|o| o.outcome != Outcome::Skipped)
 }
 
-fn occurrences(run: &TestRun, order: &[usize], repeated: &HashSet<u32>) -> BTreeMap<TestId, Vec<Occurrence>> {
+fn occurrences(run: &TestRun, order: &[(usize, u32)], repeated: &HashSet<u32>) -> BTreeMap<TestId, Vec<Occurrence>> {
     let mut groups: BTreeMap<TestId, Vec<Occurrence>> = BTreeMap::new();
     for (index, (id, outcome)) in run.quiet.ids().enumerate() {
         if repeated.contains(&tag(id)) {
             let case = run.quiet.get(index);
-            let suite = run.suites.get(case.suite as usize).cloned().unwrap_or_default();
+            let suite = run.suite(case.suite).to_owned();
             let class = run.classes.get(case.class as usize).cloned().unwrap_or_default();
             groups.entry(id).or_default().push(Occurrence {
                 order: (index + 1, 0),
                 spot: Spot::Quiet(index),
                 outcome,
                 raw: (suite, class, case.name.to_owned()),
+                element: case.suite,
             });
         }
     }
     for (index, case) in run.cases.iter().enumerate() {
         if repeated.contains(&tag(case.id)) {
             let text = |t: &Untrusted| t.raw().to_owned();
+            let (before, element) = order.get(index).copied().unwrap_or_default();
             groups.entry(case.id).or_default().push(Occurrence {
-                order: (order.get(index).copied().unwrap_or(0), index + 1),
+                order: (before, index + 1),
+                element,
                 spot: Spot::Case(index),
                 outcome: case.outcome(),
                 raw: (text(&case.name.suite), text(&case.name.classname), text(&case.name.name)),
@@ -176,7 +184,7 @@ impl Merge {
                     Spot::Case(index) => {
                         gone_cases.insert(index);
                         run.totals.uncount(run.cases[index].outcome());
-                        case.attempts.append(&mut run.cases[index].attempts);
+                        join_attempts(&mut case.attempts, std::mem::take(&mut run.cases[index].attempts));
                     }
                     Spot::Quiet(index) => {
                         gone_quiet.push(index);
@@ -202,12 +210,12 @@ impl Merge {
 
     fn tell(&self, run: &mut TestRun, united: usize) {
         if united > 0 {
-            let message = format!("{united} cases stand in the file more than once and were read as retries");
+            let message = format!("cases that stand in the file more than once and were read as retries: {united}");
             run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
         if self.numbered > 0 {
             let message = format!(
-                "{} cases share their name with another one and were told apart by their order; give them names of their own",
+                "cases that share their name with another one and were told apart by their order: {}; give them names of their own",
                 self.numbered
             );
             run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
@@ -229,7 +237,7 @@ fn shell_of(run: &TestRun, spots: &[Spot]) -> TestCase {
         let case = run.quiet.get(*index);
         let text = |texts: &[String], at: u32| Untrusted::new(texts.get(at as usize).cloned().unwrap_or_default());
         name = TestName {
-            suite: text(&run.suites, case.suite),
+            suite: Untrusted::new(run.suite(case.suite)),
             classname: text(&run.classes, case.class),
             name: Untrusted::new(case.name),
         };
@@ -247,6 +255,18 @@ fn shell_of(run: &TestRun, spots: &[Spot]) -> TestCase {
     }
 }
 
+/// Appends attempts. pytest writes a failed call and the failed teardown behind
+/// it as two elements: they are one attempt with two failures.
+fn join_attempts(attempts: &mut Vec<Attempt>, more: Vec<Attempt>) {
+    for attempt in more {
+        let teardown = attempt.failures.first().is_some_and(|f| f.message.raw().starts_with("failed on teardown"));
+        match attempts.last_mut().filter(|last| teardown && last.outcome.is_bad()) {
+            Some(call) => call.failures.extend(attempt.failures),
+            None => attempts.push(attempt),
+        }
+    }
+}
+
 fn clean(outcome: Outcome) -> Attempt {
     Attempt { outcome, failures: Vec::new(), seconds: None }
 }
@@ -258,29 +278,48 @@ fn silent_rerun() -> Attempt {
 }
 
 /// Puts the runs of several files together where one file holds the retries of
-/// another (`report-rerun-1.xml` beside `report.xml`): a case that ended bad
-/// in an earlier file gets the later file's attempts.
+/// another (`report-rerun-1.xml` beside `report.xml`, in the same folder): a
+/// case that ended bad in the first gets the attempts of the second.
 pub fn unite_files(runs: &mut [TestRun]) {
-    let mut retries: Vec<usize> = (0..runs.len()).filter(|i| is_retry_file(&runs[*i].path)).collect();
-    retries.sort_by_key(|i| runs[*i].path.clone());
-    for retry in retries {
+    let mut retries: Vec<(usize, usize)> = (0..runs.len())
+        .filter_map(|retry| {
+            let original = original_of(&runs[retry].path)?;
+            let partner = runs.iter().position(|run| stem_of(&run.path) == original)?;
+            Some((retry, partner))
+        })
+        .collect();
+    retries.sort_by_key(|(retry, _)| runs[*retry].path.clone());
+    for (retry, partner) in retries {
         let mut moved = std::mem::take(&mut runs[retry]);
         let outcomes: HashMap<TestId, Vec<Attempt>> = moved
             .quiet
             .ids()
-            .map(|(id, outcome)| (id, vec![Attempt { outcome, failures: Vec::new(), seconds: None }]))
+            .map(|(id, outcome)| (id, vec![clean(outcome)]))
             .chain(moved.cases.iter().map(|case| (case.id, case.attempts.clone())))
             .collect();
         let mut taken: HashSet<TestId> = HashSet::new();
-        for (index, run) in runs.iter_mut().enumerate() {
-            if index == retry || is_retry_file(&run.path) && run.path > moved.path {
-                continue;
-            }
-            join(run, &outcomes, &mut taken);
-        }
+        join(&mut runs[partner], &outcomes, &mut taken);
         drop_cases(&mut moved, &taken);
         runs[retry] = moved;
     }
+}
+
+/// A path without the endings of a report, in lower case.
+fn stem_of(path: &str) -> String {
+    let lower = path.to_ascii_lowercase();
+    let lower = lower.strip_suffix(".gz").unwrap_or(&lower);
+    lower.strip_suffix(".xml").unwrap_or(lower).to_owned()
+}
+
+/// The stem of the report whose retries `path` holds, if its name ends in
+/// `-rerun`, `_retry-2`, `.reattempt1` or the like.
+fn original_of(path: &str) -> Option<String> {
+    let stem = stem_of(path);
+    let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', '.']);
+    ["rerun", "reruns", "retry", "retries", "reattempt"].iter().find_map(|word| {
+        let before = bare.strip_suffix(word)?;
+        before.strip_suffix(['-', '_', '.']).map(str::to_owned)
+    })
 }
 
 fn join(run: &mut TestRun, outcomes: &HashMap<TestId, Vec<Attempt>>, taken: &mut HashSet<TestId>) {
@@ -307,12 +346,6 @@ fn drop_cases(run: &mut TestRun, taken: &HashSet<TestId>) {
     for case in gone {
         run.totals.uncount(case.outcome());
     }
-}
-
-/// Whether a file's name says that it holds retries.
-fn is_retry_file(path: &str) -> bool {
-    let file = path.rsplit(['/', '\\', '!']).next().unwrap_or(path).to_ascii_lowercase();
-    ["rerun", "retry", "reattempt"].iter().any(|word| file.contains(word))
 }
 
 /// Sets the count of flaky cases, which only the united cases can tell.

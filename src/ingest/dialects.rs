@@ -10,7 +10,7 @@ pub struct Dialect {
     /// Name in `report.json`.
     pub name: &'static str,
     /// Whether a second `<testcase>` of the same name is a retry of the first.
-    /// Where it is not, it is another invocation: `TestNG` data providers and
+    /// Where it is not, it is another invocation: TestNG data providers and
     /// Jest write the same title for different tests.
     pub repeats_are_retries: bool,
     /// Whether suite names tell the machine or build rather than the place of a

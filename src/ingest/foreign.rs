@@ -1,8 +1,8 @@
-//! Files that are not `JUnit` XML: named, with what to export instead.
+//! Files that are not JUnit XML: named, with what to export instead.
 
 use crate::model::text::head;
 
-/// What to say about a file whose first bytes cannot be `JUnit` XML; `None`
+/// What to say about a file whose first bytes cannot be JUnit XML; `None`
 /// where they may be.
 #[must_use]
 pub fn refuse(bytes: &[u8]) -> Option<String> {

@@ -1,4 +1,4 @@
-//! `JUnit` XML, streamed: elements in, cases out, memory bounded.
+//! JUnit XML, streamed: elements in, cases out, memory bounded.
 //!
 //! quick-xml finds the elements; this module gives them their meaning. It
 //! accepts any root, any nesting and any order, and gets back on its feet after
@@ -35,7 +35,7 @@ const SUITE_DEPTH: usize = 24;
 /// Issues kept per file; the rest is counted.
 pub const ISSUE_LIMIT: usize = 50;
 
-/// Reads one `JUnit` report. `path` is only for messages.
+/// Reads one JUnit report. `path` is only for messages.
 ///
 /// Never fails: an unreadable file is a run without cases and with an
 /// [`IssueLevel::Unusable`] issue.
@@ -150,8 +150,11 @@ fn keys(tag: &BytesStart<'_>) -> String {
 pub struct RawRun {
     /// The run; its `cases` may hold one case several times.
     pub run: TestRun,
-    /// For each of `run.cases`: how many quiet cases came before it in the file.
-    pub order: Vec<usize>,
+    /// For each of `run.cases`: how many quiet cases came before it in
+    /// the file, and the index of its suite element.
+    pub order: Vec<(usize, u32)>,
+    /// Whether its only suite holds more elements than the tests it declares.
+    pub reruns: bool,
     /// The dialect's rules.
     pub dialect: &'static dialects::Dialect,
 }

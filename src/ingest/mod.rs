@@ -6,7 +6,7 @@
 //! The line through this room: [`source`] turns any bytes into bounded UTF-8,
 //! [`junit`] streams elements out of it with quick-xml, [`attempts`] puts
 //! retries of one case together, [`identity`] names the case. [`foreign`]
-//! recognises files that are not `JUnit`, [`archive`] opens zip and gzip,
+//! recognises files that are not JUnit, [`archive`] opens zip and gzip,
 //! [`legs`] tells matrix legs apart, [`second_opinion`] converts junit-parser's model.
 
 pub mod archive;

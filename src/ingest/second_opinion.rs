@@ -15,7 +15,13 @@ use crate::model::text::Untrusted;
 
 impl From<jp::TestSuites> for TestRun {
     fn from(root: jp::TestSuites) -> Self {
-        let mut run = Self { dialect: "junit", suites: vec![String::new()], classes: Vec::new(), ..Self::default() };
+        let mut run = Self {
+            dialect: "junit",
+            suites: vec![String::new()],
+            suite_elements: vec![0],
+            classes: Vec::new(),
+            ..Self::default()
+        };
         for suite in root.suites {
             take_suite(&mut run, suite, "");
         }
@@ -29,6 +35,7 @@ fn take_suite(run: &mut TestRun, suite: jp::TestSuite, outer: &str) {
     let path = if outer.is_empty() { suite.name.clone() } else { format!("{outer} / {}", suite.name) };
     let number = u32::try_from(run.suites.len()).unwrap_or(u32::MAX);
     run.suites.push(path.clone());
+    run.suite_elements.push(number);
     for case in suite.cases {
         take_case(run, case, &path, number);
     }

@@ -118,7 +118,7 @@ pub struct QuietCases {
 pub struct QuietCase<'a> {
     /// Identity across runs.
     pub id: TestId,
-    /// Index into [`TestRun::suites`].
+    /// Index into [`TestRun::suite_elements`].
     pub suite: u32,
     /// Index into [`TestRun::classes`].
     pub class: u32,
@@ -213,8 +213,11 @@ pub struct TestRun {
     pub path: String,
     /// The dialect it was recognised as (`pytest`, `surefire`, `junit` …).
     pub dialect: &'static str,
-    /// Names of suites, joined along their nesting; quiet cases point into it.
+    /// Names of suites, joined along their nesting.
     pub suites: Vec<String>,
+    /// For each `<testsuite>` element the index of its name; quiet cases point
+    /// into it, so that two elements of one name stay apart.
+    pub suite_elements: Vec<u32>,
     /// Class names; quiet cases point into it.
     pub classes: Vec<String>,
     /// Cases that passed at once or were skipped.
@@ -232,6 +235,13 @@ pub struct TestRun {
 }
 
 impl TestRun {
+    /// The name of a suite element.
+    #[must_use]
+    pub fn suite(&self, element: u32) -> &str {
+        let name = self.suite_elements.get(element as usize).copied().unwrap_or(0);
+        self.suites.get(name as usize).map_or("", String::as_str)
+    }
+
     /// The gravest issue, if there is one.
     #[must_use]
     pub fn worst(&self) -> Option<IssueLevel> {

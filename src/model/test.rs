@@ -1,4 +1,4 @@
-//! Test case, attempt, outcome and failure, with `JUnit`'s meanings.
+//! Test case, attempt, outcome and failure, with JUnit's meanings.
 
 use std::fmt;
 

@@ -84,7 +84,7 @@ pub fn record(legs: Result<&[(String, u64)], &NotLearned>, target: Option<&str>)
                     id: format!("{KIND}:{key}"),
                     kind: KIND,
                     because: because.clone(),
-                    title: format!("remember the results of {tests} tests"),
+                    title: format!("remember the results of {tests} {}", if *tests == 1 { "test" } else { "tests" }),
                     target: target.to_owned(),
                     receipt: None,
                 })

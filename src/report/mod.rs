@@ -8,6 +8,7 @@ use crate::diagnose::timeline::Mark;
 use crate::diagnose::verdict::Verdict;
 use crate::error::exit;
 use crate::model::run::{IssueLevel, Totals};
+use crate::plan::Receipt;
 use crate::run::Triage;
 
 /// What makes the exit code 1.
@@ -15,6 +16,7 @@ use crate::run::Triage;
 pub enum FailOn {
     /// Nothing: the exit code tells only whether testmedic did its job.
     #[default]
+    #[value(alias = "")]
     Never,
     /// A failure that is a regression.
     Regression,
@@ -32,7 +34,8 @@ pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
         FailOn::Failure => triage.totals.failed + triage.totals.errored > 0,
     };
     let unusable = triage.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
-    match (red, unusable || triage.runs.is_empty() || triage.totals.tests == 0) {
+    let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
+    match (red, unusable || failed || triage.runs.is_empty() || triage.totals.tests == 0) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,

@@ -35,7 +35,15 @@ pub fn read_reports(base: &Path, patterns: &[String], done: &(dyn Fn(u64) + Sync
             if std::mem::replace(&mut stdin_taken, true) {
                 return Err(Problem::usage("standard input (`-`) can be read only once"));
             }
-            runs.extend(read_stdin());
+            runs.extend(read_stream("-", io::stdin().lock()));
+            continue;
+        }
+        if is_stream(&base.join(pattern)) {
+            // A pipe (`<(command)`) or device can be read only once.
+            runs.extend(match File::open(base.join(pattern)) {
+                Ok(file) => read_stream(pattern, file),
+                Err(error) => vec![junit::unusable(pattern, format!("cannot be opened: {error}"))],
+            });
             continue;
         }
         let found = expand(base, pattern)?;
@@ -141,32 +149,37 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, P
     Ok(found)
 }
 
-/// Standard input: streamed, except for archives, which need seeking and go
-/// through a temporary file.
-fn read_stdin() -> Vec<TestRun> {
-    let mut start = [0_u8; 4];
-    let mut stdin = io::stdin().lock();
-    let mut have = 0;
-    while have < start.len() {
-        match stdin.read(&mut start[have..]) {
-            Ok(0) => break,
-            Ok(n) => have += n,
-            Err(error) => return vec![junit::unusable("-", format!("cannot be read: {error}"))],
-        }
-    }
-    let whole = Cursor::new(start[..have].to_vec()).chain(stdin);
-    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\x1f\x8b") {
-        return spooled(whole).unwrap_or_else(|error| vec![junit::unusable("-", format!("cannot be read: {error}"))]);
-    }
-    junit::read_all("-", whole)
+/// Whether `path` is something that is neither a file nor a folder.
+fn is_stream(path: &Path) -> bool {
+    path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
-fn spooled(mut input: impl Read) -> io::Result<Vec<TestRun>> {
+/// Input that can be read only once: streamed, except for archives, which need
+/// seeking and go through a temporary file.
+fn read_stream(label: &str, mut input: impl Read) -> Vec<TestRun> {
+    let mut start = [0_u8; 4];
+    let mut have = 0;
+    while have < start.len() {
+        match input.read(&mut start[have..]) {
+            Ok(0) => break,
+            Ok(n) => have += n,
+            Err(error) => return vec![junit::unusable(label, format!("cannot be read: {error}"))],
+        }
+    }
+    let whole = Cursor::new(start[..have].to_vec()).chain(input);
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"\x1f\x8b") {
+        return spooled(label, whole)
+            .unwrap_or_else(|error| vec![junit::unusable(label, format!("cannot be read: {error}"))]);
+    }
+    junit::read_all(label, whole)
+}
+
+fn spooled(label: &str, mut input: impl Read) -> io::Result<Vec<TestRun>> {
     let mut file = tempfile::NamedTempFile::new()?;
     io::copy(&mut input, &mut file)?;
     file.flush()?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(archive::read("-", || file.reopen()))
+    Ok(archive::read(label, || file.reopen()))
 }
 
 /// Sizes of the files that `patterns` name, for a progress bar.

@@ -41,6 +41,16 @@ impl Git {
         self.run(&["rev-parse", "--verify", "--quiet", "HEAD"]).map(|s| s.trim().to_owned()).filter(|s| is_hash(s))
     }
 
+    /// The commit that `revision` (a branch, a tag, `HEAD~1`) names.
+    #[must_use]
+    pub fn resolve(&self, revision: &str) -> Option<String> {
+        let wanted = format!("{revision}^{{commit}}");
+        let safe = !revision.is_empty() && !revision.starts_with('-');
+        safe.then(|| self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]))
+            .flatten()
+            .map(|s| s.trim().to_owned())
+    }
+
     /// The branch that is checked out.
     #[must_use]
     pub fn branch(&self) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The world: files, clock, environment, processes, git, `SQLite`, the terminal.
+//! The world: files, clock, environment, processes, git, SQLite, the terminal.
 //! Nothing in here judges.
 
 #![expect(

@@ -117,7 +117,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
         out.add(
             Flaky,
             "never-passed",
-            w::NEVER_PASSED_NOT_FLAKY,
+            if past.counted.len() >= 3 { w::NEVER_PASSED_NOT_FLAKY } else { w::SELDOM_RAN_NOT_FLAKY },
             format!(
                 "never passed in {}: a test that always fails is not flaky",
                 count(past.counted.len(), "earlier run")

@@ -125,6 +125,13 @@ impl Testimony {
     }
 }
 
+/// Whether an assertion got a 5xx.
+#[must_use]
+pub fn got_server_error(file: &CaseFile<'_>) -> bool {
+    let actual = file.mismatch.as_ref().and_then(|m| m.actual.raw().trim().parse::<u16>().ok());
+    actual.is_some_and(|status| (500..600).contains(&status))
+}
+
 /// `1 run`, `2 runs`.
 #[must_use]
 pub fn count(n: usize, one: &str) -> String {

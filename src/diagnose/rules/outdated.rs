@@ -2,7 +2,7 @@
 
 use super::weights as w;
 use super::{CaseFile, Testimony, count};
-use crate::diagnose::mismatch::{is_error_value, literal};
+use crate::diagnose::mismatch::{self, Mismatch, is_error_value, literal};
 use crate::diagnose::suspects::contains;
 use crate::diagnose::verdict::Verdict::{OutdatedTest, Regression};
 use crate::history::short;
@@ -44,11 +44,30 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
         );
         return;
     }
+    if others_differ(file, mismatch) {
+        out.add(
+            OutdatedTest,
+            "pairs-differ",
+            w::UNSTABLE_NOT_OUTDATED,
+            "its tests expected and got different values: no single change explains them",
+            "this report",
+        );
+        return;
+    }
     let (old, new) = (literal(&mismatch.expected), literal(&mismatch.actual));
-    let moved = moved_value(file, old, new, out);
-    if moved {
+    if moved_value(file, old, new, out) {
         same_pair(file, out);
     }
+}
+
+/// Whether a test of the group moved between other values than the first one.
+fn others_differ(file: &CaseFile<'_>, first: &Mismatch) -> bool {
+    file.cases
+        .iter()
+        .skip(1)
+        .take(200)
+        .filter_map(|case| mismatch::read(case.failure()?))
+        .any(|other| (other.expected.raw(), other.actual.raw()) != (first.expected.raw(), first.actual.raw()))
 }
 
 /// Looks for the old and the new value in what the window removed and added.

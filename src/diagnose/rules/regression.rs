@@ -31,7 +31,10 @@ fn window(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "passed-before",
             w::CLEAN_BEFORE * (1.0 + n as f64).ln(),
-            format!("passed in {} in a row{until}", count(n, "run")),
+            format!(
+                "passed in {}{until}",
+                if n == 1 { "the run before".to_owned() } else { format!("{n} runs in a row") }
+            ),
             good.map(crate::history::PastRun::label).unwrap_or_default(),
         );
     }
@@ -78,7 +81,7 @@ fn change(file: &CaseFile<'_>, out: &mut Testimony) {
             Regression,
             "suspect",
             w::SUSPECT * first.score,
-            format!("commit {} in the window {}", short(&first.commit), first.because),
+            format!("commit {} in the window: {}", short(&first.commit), first.because),
             format!("commit {}", short(&first.commit)),
         );
     }
@@ -138,8 +141,7 @@ pub(super) fn is_server_error(file: &CaseFile<'_>) -> bool {
             ["segmentation fault", "sigsegv", "core dumped", "panicked at", "internal server error", "stack overflow"];
         crash.iter().any(|c| masked.contains(c))
     };
-    let actual = file.mismatch.as_ref().and_then(|m| m.actual.raw().trim().parse::<u16>().ok());
-    actual == Some(500) || file.prints.iter().any(text)
+    super::got_server_error(file) || file.prints.iter().any(text)
 }
 
 fn against(file: &CaseFile<'_>, out: &mut Testimony) {

@@ -145,7 +145,7 @@ impl Draft {
             .collect()
     }
 
-    /// `status` and `result` as `GoogleTest`, `CTest`, Robot and hand-made writers use them.
+    /// `status` and `result` as GoogleTest, CTest, Robot and hand-made writers use them.
     fn take_status(&mut self, value: &str) {
         let status = match value.to_ascii_lowercase().as_str() {
             "fail" | "failed" | "failure" | "broken" => Some(Outcome::Failed),

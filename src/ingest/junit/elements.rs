@@ -66,6 +66,8 @@ pub(super) struct Frame {
     pub(super) other: Option<Box<str>>,
     /// Index of the suite that cases in here belong to.
     pub(super) suite: u32,
+    /// Index of the suite element itself.
+    pub(super) instance: u32,
     /// Index of the suite's host name, which some runners use for the matrix leg.
     pub(super) leg: u16,
     pub(super) declared: Option<Box<Declared>>,
@@ -75,9 +77,10 @@ pub(super) struct Frame {
 }
 
 /// Turns elements into a [`RawRun`].
+#[expect(clippy::struct_excessive_bools, reason = "what was seen so far, each with its doc")]
 pub struct Builder {
     pub(super) run: TestRun,
-    pub(super) order: Vec<usize>,
+    pub(super) order: Vec<(usize, u32)>,
     pub(super) stack: Vec<Frame>,
     pub(super) suite_depth: usize,
     pub(super) draft: Draft,
@@ -100,6 +103,13 @@ pub struct Builder {
     pub(super) wants_position: bool,
     pub(super) hidden_issues: usize,
     pub(super) root_seen: bool,
+    pub(super) case_seen: bool,
+    /// Open elements in which everything is text.
+    pub(super) outputs: u32,
+    /// Whether a suite holds more elements than the tests it declares: reruns.
+    pub(super) more_than_declared: bool,
+    /// `type` of a failure that belongs to a suite.
+    pub(super) suite_kind: String,
 }
 
 impl Builder {
@@ -129,6 +139,10 @@ impl Builder {
             wants_position: false,
             hidden_issues: 0,
             root_seen: false,
+            case_seen: false,
+            outputs: 0,
+            more_than_declared: false,
+            suite_kind: String::new(),
         };
         builder.suite_number("");
         builder
@@ -150,7 +164,7 @@ impl Builder {
     pub fn open(&mut self, tag: &BytesStart<'_>, empty: bool) {
         let name = tag.local_name();
         let element = Element::of(name.as_ref());
-        if self.stack.last().is_some_and(|top| top.element.is_output()) {
+        if self.outputs > 0 {
             // Markup printed by a test: text, not structure.
             if !empty {
                 self.push(Element::Other, Some(name.as_ref()));
@@ -187,9 +201,11 @@ impl Builder {
     }
 
     pub(super) fn push(&mut self, element: Element, other: Option<&str>) {
-        let (suite, leg) = self.stack.last().map_or((0, 0), |top| (top.suite, top.leg));
+        let (suite, instance, leg) = self.stack.last().map_or((0, 0, 0), |top| (top.suite, top.instance, top.leg));
+        self.outputs += u32::from(element.is_output());
         self.stack.push(Frame {
             element,
+            instance,
             leg,
             other: other.map(|name| head(name, 100).into()),
             suite,
@@ -244,6 +260,7 @@ impl Builder {
         let Some(frame) = self.stack.pop() else {
             return;
         };
+        self.outputs -= u32::from(frame.element.is_output());
         match frame.element {
             Element::Case if self.draft.open && self.case_frame == self.stack.len() => self.finish_case(),
             Element::Suite | Element::Suites => self.close_suite(&frame),
@@ -254,7 +271,7 @@ impl Builder {
         }
     }
 
-    /// Looks at the root: is this `JUnit` at all?
+    /// Looks at the root: is this JUnit at all?
     fn root(&mut self, tag: &BytesStart<'_>, element: Element) {
         self.root_seen = true;
         if matches!(element, Element::Suites | Element::Suite | Element::Case) {
@@ -276,9 +293,9 @@ impl Builder {
         let bad = self.draft.start(tag);
         if bad > 0 {
             let place = self.place();
-            self.issue(IssueLevel::Note, place, format!("{bad} malformed attributes were passed over"));
+            self.issue(IssueLevel::Note, place, format!("malformed attributes were passed over: {bad}"));
         }
-        if self.run.totals.attempts == 1 {
+        if !std::mem::replace(&mut self.case_seen, true) {
             self.clues.case_keys = keys(tag);
             self.clues.case_class.clone_from(&self.draft.classname);
             self.clues.case_name.clone_from(&self.draft.name);
@@ -314,7 +331,8 @@ impl Builder {
         if self.draft.is_quiet() {
             let outcome = self.draft.quiet_outcome();
             self.run.totals.count(outcome);
-            self.run.quiet.push(id, suite, class, &self.draft.name, outcome);
+            let instance = self.stack.last().map_or(0, |top| top.instance);
+            self.run.quiet.push(id, instance, class, &self.draft.name, outcome);
             if self.dialect.hostname_is_variant {
                 self.legs.of_quiet.push(self.stack.last().map_or(0, |top| top.leg));
             }
@@ -325,7 +343,8 @@ impl Builder {
         self.budget.used += Budget::weigh(&case);
         self.bad_seen += case.bad_attempts() as u64;
         self.run.totals.count(case.outcome());
-        self.order.push(self.run.quiet.len());
+        let instance = self.stack.last().map_or(0, |top| top.instance);
+        self.order.push((self.run.quiet.len(), instance));
         self.run.cases.push(case);
         if self.dialect.hostname_is_variant {
             self.legs.of_cases.push(self.stack.last().map_or(0, |top| top.leg));
@@ -355,7 +374,7 @@ impl Builder {
                 _ => {}
             }
         }
-        if self.run.totals.attempts == 0 && self.clues.properties.len() < 4096 {
+        if !self.case_seen && self.clues.properties.len() < 4096 {
             self.clues.properties.push_str(head(&self.property.0, 60));
             self.clues.properties.push(' ');
         }
@@ -373,6 +392,7 @@ impl Builder {
     /// because a failure must never be lost.
     fn open_suite_trouble(&mut self, tag: &BytesStart<'_>) {
         self.suite_trouble.clear();
+        self.suite_kind = attribute(tag, "type");
         let message = attribute(tag, "message");
         self.suite_trouble.push(&message, DETAIL_LIMIT);
         self.suite_trouble.push("\n", DETAIL_LIMIT);
@@ -382,13 +402,13 @@ impl Builder {
         let detail = self.suite_trouble.take();
         let suite = self.stack.last().map_or(0, |top| top.suite);
         let name = self.suites.texts[suite as usize].clone();
-        let tag = BytesStart::new("error");
+        let mut tag = BytesStart::new("error");
+        tag.push_attribute(("type", self.suite_kind.as_str()));
         self.draft.start(&BytesStart::new("testcase"));
         self.draft.name.push_str("(the suite itself)");
         self.draft.classname = name;
         self.draft.open_trouble(Trouble::Error, false, &tag);
         self.draft.detail.push(detail.trim(), DETAIL_LIMIT);
-        self.run.totals.attempts += 1;
         self.finish_case();
         let place = self.place();
         self.issue(IssueLevel::Note, place, "a failure outside of any test case is shown as a case of its suite");

@@ -32,7 +32,7 @@ impl Builder {
             IssueLevel::Unusable,
             place,
             format!(
-                "the file breaks off here ({error}); the {} complete cases before it are kept, \
+                "the file breaks off here ({error}); what was complete before it is kept ({} in all), \
                  what came after is unknown: check that the job was not cancelled while writing it",
                 self.run.totals.tests
             ),
@@ -77,6 +77,7 @@ impl Builder {
             self.run.totals.attempts -= 1;
         }
         self.stack.clear();
+        self.outputs = 0;
     }
 
     /// The run as read; one for each leg where suites name theirs.
@@ -86,10 +87,11 @@ impl Builder {
             let message = format!("{} more notes of this kind are not shown", self.hidden_issues);
             self.run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
-        self.run.dialect = if self.run.totals.attempts == 0 { "unknown" } else { self.dialect.name };
+        self.run.dialect = if self.case_seen { self.dialect.name } else { "unknown" };
         self.run.suites = self.suites.texts;
         self.run.classes = self.names.texts;
-        let raw = RawRun { run: self.run, order: self.order, dialect: self.dialect };
+        let reruns = self.more_than_declared && self.run.totals.suites == 1;
+        let raw = RawRun { run: self.run, order: self.order, dialect: self.dialect, reruns };
         match self.legs.names.as_slice() {
             [] => vec![raw],
             _ if !raw.dialect.hostname_is_variant => vec![raw],

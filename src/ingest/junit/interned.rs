@@ -55,21 +55,23 @@ impl Interner {
 /// Takes a run apart by leg. Suites, time and what cannot be told apart stay
 /// with the first one.
 pub(super) fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
-    let RawRun { run, order, dialect } = raw;
+    let RawRun { run, order, dialect, reruns } = raw;
     let mut parts: Vec<RawRun> = std::iter::once(None)
         .chain(legs.names.iter().cloned().map(Some))
         .map(|variant| {
             let (suites, classes) = (run.suites.clone(), run.classes.clone());
+            let suite_elements = run.suite_elements.clone();
             let part = TestRun {
                 path: run.path.clone(),
                 dialect: run.dialect,
                 suites,
+                suite_elements,
                 classes,
                 at: run.at,
                 variant,
                 ..TestRun::default()
             };
-            RawRun { run: part, order: Vec::new(), dialect }
+            RawRun { run: part, order: Vec::new(), dialect, reruns }
         })
         .collect();
     for (case, leg) in run.quiet.iter().zip(&legs.of_quiet) {
@@ -78,10 +80,10 @@ pub(super) fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
         part.totals.count(case.outcome);
         part.totals.attempts += 1;
     }
-    for ((case, leg), before) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
+    for ((case, leg), (before, instance)) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
         let part = &mut parts[usize::from(*leg)];
         let quiet_before = legs.of_quiet[..before.min(legs.of_quiet.len())].iter().filter(|l| *l == leg).count();
-        part.order.push(quiet_before);
+        part.order.push((quiet_before, instance));
         part.run.totals.count(case.outcome());
         part.run.totals.attempts += case.attempts.len() as u64;
         part.run.cases.push(case);

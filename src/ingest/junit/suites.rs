@@ -51,11 +51,14 @@ impl Builder {
         } else {
             parent
         };
+        let instance = u32::try_from(self.run.suite_elements.len()).unwrap_or(u32::MAX);
+        self.run.suite_elements.push(number);
         if let Some(declared) = declared.as_mut() {
             declared.name = number;
         }
         if let Some(frame) = self.stack.last_mut() {
             frame.suite = number;
+            frame.instance = instance;
             if !host.is_empty() {
                 frame.leg = self.legs.number(&host);
             }
@@ -102,17 +105,20 @@ impl Builder {
         let place = if name.is_empty() { "testsuites".to_owned() } else { format!("testsuite `{name}`") };
         let (tests, failures) = (declared.tests.unwrap_or(0), declared.bad.unwrap_or(0));
         let level = if self.dialect.declares_otherwise { IssueLevel::Note } else { IssueLevel::Suspicious };
+        self.more_than_declared |= declared.tests.is_some_and(|n| n > 0 && n < found);
         if tests > found {
             self.issue(
                 level,
                 place,
-                format!("declares {tests} tests, {found} are in the file: some results may be missing"),
+                format!(
+                    "the number of tests it declares is {tests}, in the file are {found}: some results may be missing"
+                ),
             );
         } else if failures > bad {
             self.issue(
                 level,
                 place,
-                format!("declares {failures} failures and errors, {bad} are in the file: a failure may be missing"),
+                format!("the number of failures and errors it declares is {failures}, in the file are {bad}: a failure may be missing"),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! History in one `SQLite` file.
+//! History in one SQLite file.
 //!
 //! Write-ahead log and immediate transactions, so that two processes may
 //! write; a schema version with migrations; one row a run with its passing and
@@ -159,27 +159,10 @@ impl SqliteStore {
         step().map_err(|e| trouble(&path, "brought up to date", e))
     }
 
-    /// The number of each test, kept between calls as long as no one else writes.
-    fn learn_numbers(&mut self) -> rusqlite::Result<()> {
-        let version: i64 = self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        if version == self.seen_version {
-            return Ok(());
-        }
-        self.numbers.clear();
-        let mut statement = self.connection.prepare_cached("SELECT num, id FROM test")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            if let Some(id) = blob_id(row.get_ref(1)?.as_blob().unwrap_or(&[])) {
-                self.numbers.insert(id, row.get(0)?);
-            }
-        }
-        self.seen_version = version;
-        Ok(())
-    }
-
     fn write(&mut self, learned: &Learned<'_>) -> rusqlite::Result<Absorbed> {
-        self.learn_numbers()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Only now, when no one else can write, numbers stay what they are.
+        learn_numbers(&transaction, &mut self.numbers, &mut self.seen_version)?;
         let known: Option<i64> = transaction
             .query_row("SELECT num FROM run WHERE key = ?", [&learned.key[..]], |row| row.get(0))
             .optional()?;
@@ -240,6 +223,28 @@ impl SqliteStore {
         self.seen_version = i64::MIN;
         Ok(gone)
     }
+}
+
+/// The number of each test, kept between calls as long as no one else writes.
+fn learn_numbers(
+    connection: &Connection,
+    numbers: &mut HashMap<TestId, u32>,
+    seen_version: &mut i64,
+) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    if version == *seen_version {
+        return Ok(());
+    }
+    numbers.clear();
+    let mut statement = connection.prepare_cached("SELECT num, id FROM test")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(id) = blob_id(row.get_ref(1)?.as_blob().unwrap_or(&[])) {
+            numbers.insert(id, row.get(0)?);
+        }
+    }
+    *seen_version = version;
+    Ok(())
 }
 
 /// Looks up and hands out numbers of tests inside of one transaction.
