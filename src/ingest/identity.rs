@@ -181,7 +181,7 @@ static NOISE: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         ),
         (r#"<tmp>/(?:tmp|pytest-|pip-|go-build)[^\s"'<>|,;\])./]*"#, "<tmp>"),
         (r"\b0[xX][0-9a-fA-F]{6,}\b", "<addr>"),
-        (r"([\w>])@[0-9a-f]{4,}\b", "${1}@<addr>"),
+        (r"(>|\b)@[0-9a-f]{4,}\b", "${1}@<addr>"),
         (
             r"\b\d{4}-\d{2}-\d{2}(?:[T _]\d{2}[:.\-]?\d{2}(?:[:.\-]?\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?\b",
             "<time>",
