@@ -63,6 +63,7 @@ fn rows() -> Vec<Row> {
         ("missing end of a case", format!("<testsuite name='s'><testcase name='a'>{bad}</testsuite>").into(), 2, 1, ""),
         ("attributes without quotes", b"<testsuite name=s><testcase name=a b><failure/></testcase></testsuite>".to_vec(), 1, 1, "malformed"),
         ("no name", b"<testsuite><testcase><failure/></testcase><testcase time='1,234.5'/></testsuite>".to_vec(), 2, 1, ""),
+        ("a tag without end", b"<testsuite name='s'><testcase classname='a.b' name='a' <failure message='x'/></testcase></testsuite>".to_vec(), 1, 0, "has no end"),
         ("suite that failed", format!("<testsuite name='s'><error message='no set-up'/>{case}</testsuite>").into(), 2, 1, "outside of any test case"),
         ("status only", b"<testsuite name='s'><testcase name='a' status='failed'/></testsuite>".to_vec(), 1, 1, ""),
         ("log before the xml", format!("INFO starting\n<testsuite name='s'>{bad}</testsuite>").into(), 1, 1, ""),
@@ -127,6 +128,12 @@ fn a_small_report_is_not_slowed_down_by_depth_or_size() {
         "<testsuite name='s'><testcase name='x'><failure message='{}'/></testcase></testsuite>",
         "m".repeat(20_000_000)
     );
+    let tags = format!(
+        "<testsuite name='s'><testcase name='y' {}/><testcase name='x'><failure/></testcase></testsuite>",
+        (0..40_000).map(|n| format!("a{n}=\"{}\" ", "v".repeat(80))).collect::<String>()
+    );
+    let run = junit::read("attributes", tags.as_bytes());
+    assert_eq!((run.totals.tests, run.totals.failed), (2, 1), "{:?}", run.issues);
     let run = junit::read("attribute", attribute.as_bytes());
     assert!(run.cases[0].failure().unwrap().message.raw().len() < 10_000);
 }
@@ -185,6 +192,13 @@ fn retries_and_lookalikes() {
             suite("pytest", 2, format!("{f}<testcase classname='a.b' name='t'><error message='failed on teardown with \"x\"'/></testcase>")).replace("\"x\"", "x"),
             1, 1, 0,
         ),
+        ("fail, then two other failures", suite("s", 3, format!("{f}<testcase classname='a.b' name='t'><failure message='other'/></testcase>{p}")), 3, 2, 0),
+        ("fail, skip", suite("pytest", 1, format!("{f}<testcase classname='a.b' name='t'><skipped/></testcase>")), 2, 1, 0),
+        ("a hundred reruns and a failure", suite("s", 1, format!("<testcase name='t'>{}<failure message='real'/></testcase>", "<rerunFailure/>".repeat(100))), 1, 1, 0),
+        ("reruns without a failure", suite("s", 1, "<testcase name='t'><rerunFailure message='m'/></testcase>".into()), 1, 1, 0),
+        ("flaky, and an error at last", suite("s", 1, "<testcase name='t' flaky='true' status='error'><error/></testcase>".into()), 1, 1, 0),
+        ("printed case", suite("s", 2, format!("<testcase name='a'><system-out>log <testcase name='x'></testcase></system-out><failure/></testcase>{p}")), 2, 1, 0),
+        ("two dates", suite("s", 2, "<testcase name='t[2024-01-01]'><failure/></testcase><testcase name='t[2024-02-29]'/>".into()), 2, 1, 0),
         ("printed markup", suite("s", 1, "<testcase name='a'><system-out><div><testcase name='no'><failure/></testcase></div></system-out></testcase>".into()), 1, 0, 0),
     ];
     for (name, xml, tests, bad, flaky) in rows {

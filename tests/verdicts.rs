@@ -173,6 +173,77 @@ fn an_import_error_that_breaks_everything_is_no_outage() {
     assert_eq!(only(&report)["severity"], "critical");
 }
 
+/// One that is restless and one that was clean fail with the same words now:
+/// the restless one does not excuse the other.
+#[test]
+fn a_flaky_neighbour_excuses_nobody() {
+    let place = Workplace::new();
+    let mut lines = String::new();
+    for day in 1..=24 {
+        let flaky = (day == 6 || day == 15).then_some(KEY_ERROR);
+        place.write(
+            &format!("past/{day}.xml"),
+            report(&[("test_clean", None), ("test_flaky", flaky), ("test_x", None)]),
+        );
+        lines.push_str(&format!("{{\"reports\":[\"{day}.xml\"],\"commit\":\"c{day:06}\",\"branch\":\"main\",\"at\":\"2026-01-{day:02}T10:00:00Z\",\"run\":{day}}}\n"));
+    }
+    place.write("past/m.jsonl", lines);
+    assert_eq!(place.run(&["history", "import", "--manifest", "past/m.jsonl"]).code, 0);
+    let report =
+        judge(&place, &[("test_clean", Some(KEY_ERROR)), ("test_flaky", Some(KEY_ERROR)), ("test_x", None)], &[]);
+    let verdicts: Vec<&str> =
+        report["diagnoses"].as_array().unwrap().iter().map(|d| d["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["regression", "flaky"], "{:#?}", report["diagnoses"]);
+}
+
+/// What passed on Linux says nothing about the first run on Windows.
+#[test]
+fn another_leg_is_not_the_same_commit() {
+    let place = Workplace::new();
+    for day in 1..=9 {
+        place.write("r.xml", report(&[("test_a", None), ("test_b", None)]));
+        let at = format!("2026-01-0{day}T10:00:00Z");
+        let arguments = [
+            "history",
+            "import",
+            "--junit",
+            "r.xml",
+            "--commit",
+            "abcdef1",
+            "--branch",
+            "main",
+            "--at",
+            &at,
+            "--variant",
+            "linux",
+        ];
+        assert_eq!(place.run(&arguments).code, 0);
+    }
+    let report =
+        judge(&place, &[("test_a", Some(KEY_ERROR)), ("test_b", None)], &["--head", "abcdef1", "--variant", "windows"]);
+    assert_eq!(only(&report)["verdict"], "undecided", "{:#?}", only(&report));
+}
+
+/// A whole suite that fails since a commit, run after run, is no outage.
+#[test]
+fn what_persists_is_no_outage() {
+    let place = Workplace::new();
+    let names: Vec<String> = (0..12).map(|n| format!("test_{n}")).collect();
+    let mut lines = String::new();
+    for day in 1..=20 {
+        let failure = (day > 15).then_some(KEY_ERROR);
+        let cases: Vec<(&str, Option<&str>)> = names.iter().map(|n| (n.as_str(), failure)).collect();
+        place.write(&format!("past/{day}.xml"), report(&cases));
+        lines.push_str(&format!("{{\"reports\":[\"{day}.xml\"],\"commit\":\"c{day:06}\",\"branch\":\"main\",\"at\":\"2026-01-{day:02}T10:00:00Z\",\"run\":{day}}}\n"));
+    }
+    place.write("past/m.jsonl", lines);
+    assert_eq!(place.run(&["history", "import", "--manifest", "past/m.jsonl"]).code, 0);
+    let cases: Vec<(&str, Option<&str>)> = names.iter().map(|n| (n.as_str(), Some(KEY_ERROR))).collect();
+    let report = judge(&place, &cases, &[]);
+    assert_eq!(only(&report)["verdict"], "regression");
+    assert_eq!(only(&report)["history"]["first_bad"], "c000016");
+}
+
 #[test]
 fn failed_then_passed_is_flaky_and_not_failed() {
     let place = Workplace::new();

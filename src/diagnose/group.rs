@@ -177,7 +177,7 @@ fn classify(case: &TestCase, past: &Past, signal: Option<Signal>, history: &Hist
         return Class::FlakyNow;
     }
     if past.streak.is_empty()
-        && (past.mixed_commits.len() > 1 || !past.passed_here.is_empty() || past.sandwiches.len() > 2)
+        && (!past.mixed_commits.is_empty() || !past.passed_here.is_empty() || past.sandwiches.len() > 1)
     {
         return Class::KnownFlaky;
     }
@@ -190,18 +190,16 @@ fn classify(case: &TestCase, past: &Past, signal: Option<Signal>, history: &Hist
 
 /// A test without a past that fails like tests with one belongs to them.
 fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
-    let strangers: Vec<usize> =
-        by_class.keys().filter(|(_, class)| *class == Class::Unknown).map(|(cluster, _)| *cluster).collect();
-    for cluster in strangers {
-        let host = by_class
-            .iter()
-            .filter(|((c, class), _)| *c == cluster && matches!(class, Class::Since(_)))
-            .max_by_key(|(_, indices)| indices.len())
-            .map(|(key, _)| key.clone());
-        if let Some(host) = host
-            && let Some(indices) = by_class.remove(&(cluster, Class::Unknown))
-        {
-            let joined = by_class.entry(host).or_default();
+    let mut hosts: HashMap<usize, (usize, Class)> = HashMap::new();
+    for ((cluster, class), indices) in by_class.iter().filter(|((_, class), _)| matches!(class, Class::Since(_))) {
+        let host = hosts.entry(*cluster).or_insert((0, class.clone()));
+        if indices.len() > host.0 {
+            *host = (indices.len(), class.clone());
+        }
+    }
+    for (cluster, (_, class)) in hosts {
+        if let Some(indices) = by_class.remove(&(cluster, Class::Unknown)) {
+            let joined = by_class.entry((cluster, class)).or_default();
             joined.extend(indices);
             joined.sort_unstable();
         }

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::history::{History, Sample, same_commit};
-use crate::model::failure::Fingerprint;
+use crate::model::failure::{Fingerprint, Signal};
 use crate::model::run::RunFacts;
 use crate::model::test::{Outcome, TestId};
 
 /// Samples looked at; older ones are out of sight.
-const LOOK_BACK: usize = 400;
+const LOOK_BACK: usize = 2000;
 /// Results shown in a strip.
 const STRIP: usize = 30;
 
@@ -92,6 +92,8 @@ pub fn read(
     let samples = samples_of(history, id, &mut past);
     let samples = of_variant(history, samples, variant);
     let line = line_of_runs(history, &samples, facts);
+    let view = View { history, redeemed: redeemed(history, &line, present) };
+    let history = &view;
     for sample in &line {
         past.strip.push(mark(history, sample));
         take(&mut past, history, sample);
@@ -126,11 +128,13 @@ fn samples_of(history: &History, id: TestId, past: &mut Past) -> Vec<Sample> {
     samples
 }
 
-/// The samples of the same matrix leg; of all legs where this one has no past.
+/// The samples of the same matrix leg. Where no legs were named so far, or the
+/// present run names none, all of them: else another leg's past is not this one's.
 fn of_variant(history: &History, samples: Vec<Sample>, variant: Option<&str>) -> Vec<Sample> {
-    let same: Vec<Sample> =
-        samples.iter().filter(|s| history.runs[s.run as usize].variant.as_deref() == variant).copied().collect();
-    if same.is_empty() { samples } else { same }
+    let leg = |s: &Sample| history.runs[s.run as usize].variant.as_deref();
+    let same: Vec<Sample> = samples.iter().filter(|s| leg(s) == variant).copied().collect();
+    let unnamed = variant.is_none() || samples.iter().all(|s| leg(s).is_none());
+    if same.is_empty() && unnamed { samples } else { same }
 }
 
 /// The runs in a line: those of the default branch, then those of the present
@@ -141,6 +145,9 @@ fn line_of_runs(history: &History, samples: &[Sample], facts: &RunFacts) -> Vec<
     let branch = |s: &&Sample| history.runs[s.run as usize].branch.as_str();
     let mut line: Vec<Sample> = samples.iter().filter(|s| Some(branch(s)) == default).copied().collect();
     if own != default {
+        // What the default branch did after this one left it is not its past.
+        let start = samples.iter().filter(|s| Some(branch(s)) == own).map(|s| history.runs[s.run as usize].at).min();
+        line.retain(|s| start.is_none_or(|start| history.runs[s.run as usize].at <= start));
         line.extend(samples.iter().filter(|s| Some(branch(s)) == own).copied());
     }
     if line.is_empty() {
@@ -151,14 +158,41 @@ fn line_of_runs(history: &History, samples: &[Sample], facts: &RunFacts) -> Vec<
 }
 
 /// Whether a sample says nothing about the test itself.
-fn is_outside(history: &History, sample: &Sample) -> bool {
-    let gated = history.runs[sample.run as usize].gate.is_some();
-    let outside =
-        history.mark(sample).and_then(|m| m.signal).is_some_and(super::super::model::failure::Signal::is_outside);
+fn is_outside(view: &View<'_>, sample: &Sample) -> bool {
+    let gated = view.runs[sample.run as usize].gate.is_some() && !view.redeemed.contains(&sample.run);
+    let outside = view.mark(sample).and_then(|m| m.signal).is_some_and(Signal::is_outside);
     (gated || outside) && (sample.outcome.is_bad() || sample.flaky)
 }
 
-fn mark(history: &History, sample: &Sample) -> Mark {
+/// History as seen for one failure.
+struct View<'h> {
+    history: &'h History,
+    /// Runs that failed as a whole and count all the same.
+    redeemed: HashSet<u32>,
+}
+
+impl std::ops::Deref for View<'_> {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        self.history
+    }
+}
+
+/// A whole run that fails, fails on and looks the same each time is no outage
+/// that passes by: the latest runs in a row with the present failure count,
+/// although most of each failed.
+fn redeemed(history: &History, line: &[Sample], present: Option<Fingerprint>) -> HashSet<u32> {
+    line.iter()
+        .rev()
+        .filter(|s| s.outcome != Outcome::Skipped)
+        .take_while(|s| s.outcome.is_bad())
+        .filter(|s| present.is_some() && history.mark(s).map(|m| m.fingerprint) == present)
+        .map(|s| s.run)
+        .collect()
+}
+
+fn mark(history: &View<'_>, sample: &Sample) -> Mark {
     match sample.outcome {
         _ if is_outside(history, sample) => Mark::Outside,
         Outcome::Passed if sample.flaky => Mark::Flaky,
@@ -168,7 +202,7 @@ fn mark(history: &History, sample: &Sample) -> Mark {
     }
 }
 
-fn take(past: &mut Past, history: &History, sample: &Sample) {
+fn take(past: &mut Past, history: &View<'_>, sample: &Sample) {
     match mark(history, sample) {
         Mark::Skipped => return,
         Mark::Outside => return past.outside.push(sample.run),
@@ -181,11 +215,11 @@ fn take(past: &mut Past, history: &History, sample: &Sample) {
 }
 
 /// The samples of a line that count.
-fn counting<'a>(line: &'a [Sample], history: &'a History) -> impl DoubleEndedIterator<Item = &'a Sample> {
+fn counting<'a>(line: &'a [Sample], history: &'a View<'_>) -> impl DoubleEndedIterator<Item = &'a Sample> {
     line.iter().filter(|s| s.outcome != Outcome::Skipped && !is_outside(history, s))
 }
 
-fn read_streak(past: &mut Past, line: &[Sample], history: &History) {
+fn read_streak(past: &mut Past, line: &[Sample], history: &View<'_>) {
     let mut back = counting(line, history).rev().peekable();
     while let Some(bad) = back.next_if(|s| s.outcome.is_bad()) {
         past.streak.push(bad.run);
@@ -196,7 +230,7 @@ fn read_streak(past: &mut Past, line: &[Sample], history: &History) {
 }
 
 /// Failures of one or two runs with passes on both sides.
-fn read_sandwiches(past: &mut Past, line: &[Sample], history: &History) {
+fn read_sandwiches(past: &mut Past, line: &[Sample], history: &View<'_>) {
     let samples: Vec<&Sample> = counting(line, history).collect();
     let mut at = 0;
     while at < samples.len() {
@@ -213,11 +247,11 @@ fn read_sandwiches(past: &mut Past, line: &[Sample], history: &History) {
 }
 
 /// Commits on which the test both passed and failed, on any branch.
-fn read_commits(past: &mut Past, samples: &[Sample], history: &History, facts: &RunFacts) {
-    let mut by_commit: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+fn read_commits(past: &mut Past, samples: &[Sample], history: &View<'_>, facts: &RunFacts) {
+    let mut by_commit: BTreeMap<(&str, Option<&str>), (bool, bool)> = BTreeMap::new();
     for sample in counting(samples, history) {
         let run = &history.runs[sample.run as usize];
-        let seen = by_commit.entry(&run.commit).or_default();
+        let seen = by_commit.entry((&run.commit, run.variant.as_deref())).or_default();
         seen.0 |= sample.outcome == Outcome::Passed;
         seen.1 |= sample.outcome.is_bad() || sample.flaky;
         let here = facts.commit.as_deref().is_some_and(|present| same_commit(present, &run.commit));
@@ -226,13 +260,14 @@ fn read_commits(past: &mut Past, samples: &[Sample], history: &History, facts: &
         }
     }
     past.mixed_commits =
-        by_commit.into_iter().filter(|(_, (good, bad))| *good && *bad).map(|(c, _)| c.to_owned()).collect();
+        by_commit.into_iter().filter(|(_, (good, bad))| *good && *bad).map(|((c, _), _)| c.to_owned()).collect();
+    past.mixed_commits.dedup();
 }
 
 fn read_same_failure(
     past: &mut Past,
     samples: &[Sample],
-    history: &History,
+    history: &View<'_>,
     present: Option<Fingerprint>,
     facts: &RunFacts,
 ) {
@@ -257,7 +292,7 @@ fn read_same_failure(
 mod tests {
     use super::*;
     use crate::history::PastRun;
-    use crate::model::failure::{FailureMark, Gate, Signal};
+    use crate::model::failure::{FailureMark, Gate};
     use crate::model::time::Instant;
 
     /// One letter a run: `P`ass, `F`ail, `K` flaky, `S`kip, `G` failed in a
@@ -305,7 +340,7 @@ mod tests {
             ("PPFSF", 2, 2, Some(1)),
             ("FFF", 3, 0, None),
             ("PPGP", 0, 3, Some(3)),
-            ("PPGF", 1, 2, Some(1)),
+            ("PPGF", 2, 2, Some(1)),
             ("PPKF", 1, 0, Some(2)),
             ("", 0, 0, None),
         ];

@@ -78,10 +78,15 @@ where
             return vec![junit::unusable(path, format!("is a broken zip archive ({error}): download it again"))];
         }
     };
-    let all: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
-    let mut reports: Vec<String> = all.iter().filter(|name| is_report(name)).cloned().collect();
+    let all: Vec<(usize, String)> = archive
+        .file_names()
+        .enumerate()
+        .map(|(index, name)| (index, name.map_or_else(|_| format!("entry {index}.xml"), Cow::into_owned)))
+        .collect();
+    let mut reports: Vec<(usize, String)> = all.iter().filter(|(_, name)| is_report(name)).cloned().collect();
+    let inner = all.iter().filter(|(_, name)| name.to_ascii_lowercase().ends_with(".zip")).count();
     drop(archive);
-    reports.sort();
+    reports.sort_by(|a, b| a.1.cmp(&b.1));
     let beyond = reports.len().saturating_sub(ENTRY_LIMIT);
     reports.truncate(ENTRY_LIMIT);
     if reports.is_empty() {
@@ -90,10 +95,12 @@ where
     }
     let per_core = reports.len().div_ceil(rayon::current_num_threads()).max(1);
     let mut runs: Vec<TestRun> =
-        reports.par_chunks(per_core).flat_map_iter(|names| read_entries(path, names, open)).collect();
-    if beyond > 0 {
-        let message = format!("{beyond} reports beyond the first {ENTRY_LIMIT} were not read");
-        runs[0].issues.push(ParseIssue::new(IssueLevel::Unusable, "archive", message));
+        reports.par_chunks(per_core).flat_map_iter(|entries| read_entries(path, entries, open)).collect();
+    for (count, what) in [(beyond, "reports beyond the first 50,000"), (inner, "archives inside of the archive")] {
+        if count > 0 {
+            let message = format!("not read: {count} {what}; pass them by themselves");
+            runs[0].issues.push(ParseIssue::new(IssueLevel::Unusable, "archive", message));
+        }
     }
     runs
 }
@@ -103,7 +110,11 @@ fn is_report(name: &str) -> bool {
     (lower.ends_with(".xml") || lower.ends_with(".xml.gz")) && !lower.contains("__macosx/")
 }
 
-fn read_entries<R: Read + Seek>(path: &str, names: &[String], open: &impl Fn() -> io::Result<R>) -> Vec<TestRun> {
+fn read_entries<R: Read + Seek>(
+    path: &str,
+    entries: &[(usize, String)],
+    open: &impl Fn() -> io::Result<R>,
+) -> Vec<TestRun> {
     let archive = open().map_err(zip::result::ZipError::from).and_then(|file| ZipArchive::new(BufReader::new(file)));
     let mut archive = match archive {
         Ok(archive) => archive,
@@ -111,12 +122,12 @@ fn read_entries<R: Read + Seek>(path: &str, names: &[String], open: &impl Fn() -
             return vec![junit::unusable(path, format!("is a broken zip archive ({error})"))];
         }
     };
-    names.iter().flat_map(|name| read_entry(path, name, &mut archive)).collect()
+    entries.iter().flat_map(|(index, name)| read_entry(path, *index, name, &mut archive)).collect()
 }
 
-fn read_entry<R: Read + Seek>(path: &str, name: &str, archive: &mut ZipArchive<R>) -> Vec<TestRun> {
+fn read_entry<R: Read + Seek>(path: &str, index: usize, name: &str, archive: &mut ZipArchive<R>) -> Vec<TestRun> {
     let label = format!("{path}!{}", head(&clean(name), 300));
-    match archive.by_name(name) {
+    match archive.by_index(index) {
         Err(error) => vec![junit::unusable(&label, format!("cannot be unpacked: {error}"))],
         Ok(entry) if name.to_ascii_lowercase().ends_with(".gz") => {
             junit::read_all(&label, Capped::new(MultiGzDecoder::new(BufReader::new(entry))))

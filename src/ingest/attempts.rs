@@ -6,7 +6,8 @@
 //! | same raw name, every element but the last bad, and the runner writes retries this way | one case, an attempt each |
 //! | same raw name in a pytest report, where names are unique and pytest-rerunfailures writes the tries that failed as bare elements | one case; the bare ones are failed attempts |
 //! | same raw name otherwise (a pass before the end, or a runner such as TestNG that writes one title for many data sets) | separate cases, numbered in file order |
-//! | different raw names that only noise tells apart (two seeds, two dates) | separate cases, numbered by name |
+//! | different raw names that only an address, a seed or the like tells apart | separate cases, numbered in file order |
+//! | different raw names that only a date, a UUID or a hash tells apart | separate cases by their raw names |
 //!
 //! A failure is never put behind a pass unless the whole sequence looks like a
 //! retry, so no failing case is lost.
@@ -15,11 +16,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use crate::ingest::identity::nth_id;
+use crate::ingest::identity::{canonical, nth_id, raw_id};
 use crate::ingest::junit::RawRun;
 use crate::model::run::{IssueLevel, ParseIssue, TestRun, Totals};
 use crate::model::test::{Attempt, Failure, Outcome, TestCase, TestId, TestName};
-use crate::model::text::Untrusted;
+use crate::model::text::{Untrusted, first_line};
 
 /// Where one element of a repeated name stands.
 #[derive(Clone, Copy, Debug)]
@@ -60,24 +61,52 @@ pub fn unite(raw: RawRun) -> TestRun {
         for occurrence in &list {
             by_name.entry((&occurrence.raw, occurrence.element)).or_default().push(occurrence);
         }
+        let mut groups: Vec<(RawName, Vec<&Occurrence>)> =
+            by_name.into_iter().map(|((raw, _), same)| (raw.clone(), same)).collect();
+        groups.sort_by_key(|(_, same)| same[0].order);
+        let several = groups.windows(2).any(|pair| pair[0].0 != pair[1].0);
         let mut ordinal = 0;
-        for same in by_name.into_values() {
-            let retried = is_retry_sequence(&same) || (dialect.silent_reruns && reruns && same.len() > 1);
+        let mut per_raw: HashMap<String, usize> = HashMap::new();
+        for (raw, same) in groups {
+            // Two dates or two ids beside each other are parameters: then the raw
+            // name counts, so that no test inherits the past of another one.
+            let literal = several && is_literal(&raw.2);
+            let id = if literal { raw_id(id, &raw.2) } else { id };
+            let ordinal = if literal { per_raw.entry(raw.2.clone()).or_insert(0) } else { &mut ordinal };
+            let ran = same.last().is_some_and(|o| o.outcome != Outcome::Skipped);
+            let mut sayings: Vec<String> = same.iter().filter_map(|o| saying(&run, o.spot)).collect();
+            sayings.dedup();
+            let alike = sayings.len() <= 1 || dialect.silent_reruns;
+            let retried =
+                (is_retry_sequence(&same) && alike) || (dialect.silent_reruns && reruns && same.len() > 1 && ran);
             // Cases without a name have nothing in common.
             let named = same.iter().all(|o| !o.raw.2.is_empty());
             if dialect.repeats_are_retries && retried && named {
-                ordinal += 1;
-                merge.retries(id, ordinal, &same);
+                *ordinal += 1;
+                merge.retries(id, *ordinal, &same);
             } else {
                 for one in same {
-                    ordinal += 1;
-                    merge.rename(id, ordinal, one);
+                    *ordinal += 1;
+                    merge.rename(id, *ordinal, one);
                 }
             }
         }
     }
     merge.apply(&mut run);
     run
+}
+
+/// Whether noise in `name` could as well be a parameter that someone typed.
+fn is_literal(name: &str) -> bool {
+    let canonical = canonical(name);
+    ["<time>", "<uuid>", "<hex>"].iter().any(|mask| canonical.contains(mask))
+}
+
+/// What a bad element says, without its numbers; retries of one test say the same.
+fn saying(run: &TestRun, spot: Spot) -> Option<String> {
+    let Spot::Case(index) = spot else { return None };
+    let message = run.cases[index].failure()?.message.raw();
+    Some(first_line(message, 200).chars().filter(|c| !c.is_ascii_digit()).collect())
 }
 
 /// The top 32 bits of the identities that (almost surely) occur more than once.
@@ -153,15 +182,13 @@ impl Merge {
     }
 
     fn rename(&mut self, id: TestId, ordinal: usize, one: &Occurrence) {
-        if ordinal == 1 {
-            return;
-        }
-        self.numbered += 1;
+        self.numbered += usize::from(ordinal > 1);
+        let id = if ordinal == 1 { id } else { nth_id(id, ordinal) };
         match one.spot {
             Spot::Case(index) => {
-                self.new_ids.insert(index, nth_id(id, ordinal));
+                self.new_ids.insert(index, id);
             }
-            Spot::Quiet(index) => self.new_quiet.push((index, nth_id(id, ordinal))),
+            Spot::Quiet(index) => self.new_quiet.push((index, id)),
         }
     }
 
@@ -324,7 +351,8 @@ fn original_of(path: &str) -> Option<String> {
 
 fn join(run: &mut TestRun, outcomes: &HashMap<TestId, Vec<Attempt>>, taken: &mut HashSet<TestId>) {
     for case in run.cases.iter_mut().filter(|case| case.outcome().is_bad()) {
-        let Some(more) = outcomes.get(&case.id) else {
+        let ran = |attempts: &&Vec<Attempt>| attempts.last().is_some_and(|a| a.outcome != Outcome::Skipped);
+        let Some(more) = outcomes.get(&case.id).filter(ran) else {
             continue;
         };
         if taken.insert(case.id) {

@@ -24,7 +24,7 @@ pub struct Dialect {
     /// is a rerun whose failure was not written (pytest-rerunfailures).
     pub silent_reruns: bool,
     /// Whether the totals a suite declares count something else than its cases
-    /// (Catch2: assertions; pytest: subtests too; Mocha: pending ones, which it leaves out).
+    /// (Catch2: assertions; pytest: subtests too; Mocha: pending ones, which it leaves out; TAP: planned ones).
     pub declares_otherwise: bool,
 }
 
@@ -64,7 +64,7 @@ pub const DIALECTS: &[Dialect] = &[
     Dialect { name: "phpunit", ..SEPARATE },
     Dialect { name: "rspec", ..SEPARATE },
     Dialect { name: "bats", ..SEPARATE },
-    Dialect { name: "tap", ..SEPARATE },
+    Dialect { name: "tap", declares_otherwise: true, ..SEPARATE },
 ];
 
 /// What the first elements of a report show.

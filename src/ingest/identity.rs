@@ -73,6 +73,17 @@ pub fn nth_id(id: TestId, ordinal: usize) -> TestId {
     shorten(&hash.finalize())
 }
 
+/// The identity of the test that carries exactly this name among those that
+/// would otherwise share `id`.
+#[must_use]
+pub fn raw_id(id: TestId, name: &str) -> TestId {
+    let mut hash = Sha256::new();
+    hash.update(id.bytes());
+    hash.update([0x1e]);
+    hash.update(name.as_bytes());
+    shorten(&hash.finalize())
+}
+
 fn shorten(digest: &[u8]) -> TestId {
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(&digest[..16]);
@@ -174,7 +185,7 @@ static NOISE: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
         (r"(?i)\$\$Lambda[$/\w]*", "<lambda>"),
         (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-        (r"(?i)\bseed\b(\s*[=:#]\s*|\s+)(\[[^\]]*\]|[\w:.+-]+)", "seed=<seed>"),
+        (r"(?i)\bseed\b(?:\s*[=:#]\s*(?:\[[^\]]*\]|[\w:.+-]+)|\s+\d[\w:.+-]*)", "seed=<seed>"),
         (
             r#"(?i)(?:/private)?(?:/tmp|/var/tmp|/var/folders|[a-z]:\\[^\s"'<>|]*?\\te?mp)[/\\](?:[^\s"'<>|,;\])]*[/\\])?"#,
             "<tmp>/",
@@ -244,6 +255,7 @@ mod tests {
             ("test_worker_1_restarts", "test_worker_1_restarts"),
             ("test_big[123456789012345]", "test_big[123456789012345]"),
             ("test_seeded_tree", "test_seeded_tree"),
+            ("should seed users", "should seed users"),
             ("test_x[<object object at 0x7f3a2b4c5d60>]", "test_x[<object object at <addr>>]"),
             ("equals(com.acme.Foo@1b2c3d4)", "equals(com.acme.Foo@<addr>)"),
             ("test[8d3c1a52-1c1e-4b7e-9f3e-0123456789ab]", "test[<uuid>]"),

@@ -366,6 +366,7 @@ impl Lexer {
     fn skim(&mut self, stretch: &[u8]) {
         let cut = self.cut;
         let mut sink = Vec::new();
+        self.engaged = false;
         self.feed_into(stretch, &mut sink);
         self.dropped = 0;
         self.tail.clear();
@@ -419,7 +420,8 @@ impl Lexer {
             }
             State::Open => self.open(byte),
             State::Tag if byte != b'>' => {
-                self.muted = self.tag > TAG_LIMIT;
+                // Only what passes through here can be held back.
+                self.muted = self.engaged && self.tag > TAG_LIMIT;
                 State::Quoted(byte)
             }
             State::Quoted(_) if self.muted => State::Tag,

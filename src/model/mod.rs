@@ -1,7 +1,7 @@
 //! The vocabulary. Nothing here imports another room of the house.
 //!
 //! * [`text`]: [`Untrusted`](text::Untrusted) text from outside, and how it is cleaned and bounded;
-//! * [`test`]: test case, attempt, outcome, failure, and the identity of a test;
+//! * [`mod@test`]: test case, attempt, outcome, failure, and the identity of a test;
 //! * [`failure`]: fingerprint and signal, what is remembered of a failure;
 //! * [`run`]: what one report file tells, and the facts about the CI run it came from;
 //! * [`change`]: commits and the lines they touch;

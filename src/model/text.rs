@@ -55,7 +55,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
             '\u{9b}' => skip_csi(&mut chars),
             '\n' | '\t' => out.push(c),
             '\r' if chars.peek() == Some(&'\n') => {}
-            '\r' => out.push('\n'),
+            '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
             c if c.is_control() || is_invisible(c) => {}
             c => out.push(c),
         }

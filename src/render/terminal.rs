@@ -21,6 +21,14 @@ pub fn line(text: &str, width: usize) -> String {
             gap = space;
         }
     }
+    // CI systems read commands from output: `::name::` at the start of a line,
+    // `##[name]` anywhere.
+    if out.starts_with("::") {
+        out.insert(1, ' ');
+    }
+    if out.contains("##[") {
+        out = out.replace("##[", "## [");
+    }
     if out.chars().count() > width {
         out = out.chars().take(width.saturating_sub(1)).collect();
         out.push('…');
@@ -37,5 +45,6 @@ mod tests {
         assert_eq!(line("a\u{1b}[2Jb\r\n\tc  d", 80), "ab ⏎ c d");
         assert_eq!(line("\u{202e}evil", 80), "evil");
         assert_eq!(line("0123456789", 5), "0123…");
+        assert_eq!(line(" ::error::x ##[add-mask]y", 80), ": :error::x ## [add-mask]y");
     }
 }

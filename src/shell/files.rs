@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
 use rayon::prelude::*;
@@ -80,7 +80,7 @@ fn label(base: &Path, path: &Path) -> String {
 /// # Errors
 /// A pattern that is not a glob.
 pub fn expand(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Problem> {
-    let literal = base.join(pattern);
+    let literal: PathBuf = base.join(pattern).components().filter(|c| *c != Component::CurDir).collect();
     if literal.is_file() {
         return Ok(vec![literal]);
     }
@@ -145,7 +145,11 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, P
                 .hint("use a narrower pattern"));
         }
     }
+    // `./a` and `a` are one file.
+    let mut found: Vec<PathBuf> =
+        found.iter().map(|path| path.components().filter(|c| *c != Component::CurDir).collect()).collect();
     found.sort();
+    found.dedup();
     Ok(found)
 }
 

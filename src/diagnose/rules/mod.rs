@@ -56,10 +56,14 @@ pub struct CaseFile<'a> {
 }
 
 impl CaseFile<'_> {
-    /// The past that speaks for the group: the longest one.
+    /// The past that speaks for the group: the longest of those without flakes,
+    /// so that one restless neighbour does not excuse all.
     #[must_use]
     pub fn lead(&self) -> &Past {
-        let longest = self.pasts.iter().max_by_key(|p| p.counted.len());
+        let longest = self.pasts.iter().max_by_key(|p| {
+            let restless = !p.mixed_commits.is_empty() || !p.sandwiches.is_empty();
+            (!restless && !p.is_empty(), p.counted.len())
+        });
         longest.copied().unwrap_or(self.pasts[0])
     }
 

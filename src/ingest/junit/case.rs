@@ -95,6 +95,7 @@ impl Draft {
                 "file" | "filepath" => set(&mut self.file, value),
                 "line" | "lineno" => self.line = value.trim().parse().ok(),
                 "status" | "result" => self.take_status(value),
+                "success" if value.trim().eq_ignore_ascii_case("false") => self.take_status("failed"),
                 "disabled" | "skipped" | "ignored" => self.skipped |= is_true(value),
                 "flaky" => self.flaky = is_true(value),
                 "retries" | "retry" | "reruns" => self.retries = value.trim().parse().unwrap_or(0),
@@ -148,8 +149,8 @@ impl Draft {
     /// `status` and `result` as GoogleTest, CTest, Robot and hand-made writers use them.
     fn take_status(&mut self, value: &str) {
         let status = match value.to_ascii_lowercase().as_str() {
-            "fail" | "failed" | "failure" | "broken" => Some(Outcome::Failed),
-            "error" | "errored" | "crashed" | "timeout" | "timedout" => Some(Outcome::Errored),
+            "fail" | "failed" | "failure" | "broken" | "not ok" | "not_ok" => Some(Outcome::Failed),
+            "error" | "errored" | "crashed" | "aborted" | "timeout" | "timedout" => Some(Outcome::Errored),
             "notrun" | "disabled" | "skipped" | "skip" | "suppressed" | "ignored" | "pending" => Some(Outcome::Skipped),
             _ => None,
         };
@@ -183,7 +184,8 @@ impl Draft {
             if message.is_blank() { Untrusted::new(first_line(detail.raw(), MESSAGE_LIMIT)) } else { message };
         let kind = Untrusted::bounded(open.kind.trim(), 300);
         // A failure element per line would be a way around the bounds.
-        if self.told.len() < 100 {
+        let own = self.told.iter().filter(|t| !t.trouble.is_retry()).count();
+        if self.told.len() < 100 || (!open.trouble.is_retry() && own < 100) {
             self.told.push(Told {
                 trouble: open.trouble,
                 flaky: open.flaky,
@@ -240,7 +242,7 @@ impl Draft {
         let mut told = std::mem::take(&mut self.told);
         let own: Vec<Told> = extract(&mut told, |t| !t.trouble.is_retry());
         let mut attempts = Vec::new();
-        let passed_after_all = self.flaky && self.status != Some(Outcome::Failed);
+        let passed_after_all = self.flaky && !self.status.is_some_and(Outcome::is_bad);
         if passed_after_all && !own.is_empty() {
             // dorny/test-reporter#531: flaky="true" with the failed tries as children.
             attempts.extend(own.into_iter().map(single));
@@ -251,8 +253,13 @@ impl Draft {
         let (flaky, rerun): (Vec<Told>, Vec<Told>) = told.into_iter().partition(|t| t.flaky);
         if own.is_empty() {
             attempts.extend(flaky.into_iter().map(single));
+            let still_failing = !rerun.is_empty();
             attempts.extend(rerun.into_iter().map(single));
-            attempts.push(self.ending());
+            // Surefire writes rerun* only below a failure that stayed; without it
+            // the case still failed each time.
+            if !still_failing {
+                attempts.push(self.ending());
+            }
             let hidden = if attempts.len() == 1 && attempts.last().is_some_and(|a| a.outcome == Outcome::Passed) {
                 self.retries.max(u32::from(self.flaky))
             } else {

@@ -76,7 +76,7 @@ pub(super) struct Frame {
     pub(super) bad_before: u64,
 }
 
-/// Turns elements into a [`RawRun`].
+/// Turns elements into a `RawRun`.
 #[expect(clippy::struct_excessive_bools, reason = "what was seen so far, each with its doc")]
 pub struct Builder {
     pub(super) run: TestRun,
@@ -220,6 +220,9 @@ impl Builder {
     pub fn close(&mut self, name: &str) {
         let local = name.rsplit(':').next().unwrap_or(name);
         let element = Element::of(local);
+        if self.outputs > 0 && self.close_printed(local) {
+            return;
+        }
         let matches = |frame: &Frame| {
             frame.element == element && (element != Element::Other || frame.other.as_deref() == Some(head(local, 100)))
         };
@@ -244,6 +247,17 @@ impl Builder {
         for _ in 0..=depth {
             self.pop();
         }
+    }
+
+    /// Closes markup that a test printed, if `name` ends some: true then.
+    fn close_printed(&mut self, name: &str) -> bool {
+        let printed = self.stack.iter().rev().take(4096).take_while(|frame| !frame.element.is_output());
+        let depth = printed.map(|frame| frame.other.as_deref()).position(|other| other == Some(head(name, 100)));
+        let Some(depth) = depth else { return false };
+        for _ in 0..=depth {
+            self.pop();
+        }
+        true
     }
 
     fn odd_end(&mut self, name: &str) {
@@ -293,7 +307,12 @@ impl Builder {
         let bad = self.draft.start(tag);
         if bad > 0 {
             let place = self.place();
-            self.issue(IssueLevel::Note, place, format!("malformed attributes were passed over: {bad}"));
+            let broken = tag.attributes_raw().split(['"', '\'']).step_by(2).any(|outside| outside.contains('<'));
+            if broken {
+                self.issue(IssueLevel::Unusable, place, "this tag has no end: what stands in it could not be read");
+            } else {
+                self.issue(IssueLevel::Note, place, format!("malformed attributes were passed over: {bad}"));
+            }
         }
         if !std::mem::replace(&mut self.case_seen, true) {
             self.clues.case_keys = keys(tag);

@@ -116,7 +116,7 @@ impl Builder {
             );
         } else if failures > bad {
             self.issue(
-                level,
+                if self.dialect.declares_otherwise { IssueLevel::Note } else { IssueLevel::Unusable },
                 place,
                 format!("the number of failures and errors it declares is {failures}, in the file are {bad}: a failure may be missing"),
             );

@@ -420,6 +420,10 @@ fn vanished(
     for number in statement.query_map([run], |row| row.get::<_, u32>(0))? {
         then.insert(number?);
     }
+    // A run of a part of the tests loses no test for good.
+    if present.len() * 2 < then.len() {
+        return Ok(Vec::new());
+    }
     then -= present;
     let mut names = connection.prepare_cached("SELECT id, class, name FROM test WHERE num = ?")?;
     then.iter()
