@@ -52,7 +52,7 @@ pub struct Source<R> {
     pos: usize,
     /// Where the latest `consume` began.
     last_from: usize,
-    /// The two bytes before the latest `consume`, as far as known.
+    /// The last two bytes of the piece before the present one.
     before: [u8; 2],
     started: bool,
     ended: bool,
@@ -91,6 +91,8 @@ impl<R: Read> Source<R> {
         self.fill_buf()
     }
 
+    #[cold]
+    #[inline(never)]
     fn refill(&mut self) -> io::Result<()> {
         self.follow_open_token();
         let cutting = self.lexer.token > KEEP_HEAD || self.lexer.tag > TAG_LIMIT;
@@ -120,7 +122,12 @@ impl<R: Read> Source<R> {
             self.lexer.engaged = self.lexer.token > KEEP_HEAD || self.lexer.tag > TAG_LIMIT;
         } else {
             if from > 0 || !self.lexer.following {
-                self.lexer.begin(self.before, stretch);
+                let before = match self.out.get(..from).unwrap_or_default() {
+                    [] => self.before,
+                    [one] => [self.before[1], *one],
+                    [.., a, b] => [*a, *b],
+                };
+                self.lexer.begin(before, stretch);
             }
             self.lexer.skim(stretch);
         }
@@ -226,23 +233,16 @@ impl<R: Read> BufRead for Source<R> {
         if self.pos >= self.out.len() && !self.ended {
             self.refill()?;
         }
-        Ok(&self.out[self.pos.min(self.out.len())..])
+        Ok(self.out.get(self.pos..).unwrap_or_default())
     }
 
     #[inline]
     fn consume(&mut self, n: usize) {
-        if n == 0 {
-            return;
+        // Zero bytes are no stretch of a token.
+        if n > 0 {
+            self.last_from = self.pos;
+            self.pos += n;
         }
-        if let Some(&[a, b]) =
-            self.pos.checked_sub(2).and_then(|from| self.out.get(from..self.pos)).and_then(|x| x.first_chunk())
-        {
-            self.before = [a, b];
-        } else if self.pos == 1 {
-            self.before = [self.before[1], self.out.first().copied().unwrap_or(0)];
-        }
-        self.last_from = self.pos;
-        self.pos += n;
     }
 }
 

@@ -1,5 +1,7 @@
 //! What one report file tells, and the facts about the CI run it belongs to.
 
+use rayon::prelude::*;
+
 use crate::model::test::{Outcome, TestCase, TestId};
 use crate::model::time::Instant;
 
@@ -172,6 +174,29 @@ impl QuietCases {
     /// The identities alone, in the order of the report.
     pub fn ids(&self) -> impl Iterator<Item = (TestId, Outcome)> + '_ {
         self.rows.iter().map(|row| (row.id, if row.skipped { Outcome::Skipped } else { Outcome::Passed }))
+    }
+
+    /// Gives every case its identity, on all cores. `namer` makes a function for
+    /// each stretch of cases, which may remember the suite and class it saw last;
+    /// it is called with suite, class and name.
+    pub fn identify<N, F>(&mut self, namer: N)
+    where
+        N: Fn() -> F + Sync,
+        F: FnMut(u32, u32, &str) -> TestId,
+    {
+        const STRETCH: usize = 16 * 1024;
+        let starts: Vec<u32> = (0..self.rows.len())
+            .step_by(STRETCH)
+            .map(|at| at.checked_sub(1).map_or(0, |before| self.rows[before].name_end))
+            .collect();
+        let names = &self.names;
+        self.rows.par_chunks_mut(STRETCH).zip(starts).for_each(|(rows, mut start)| {
+            let mut name = namer();
+            for row in rows {
+                row.id = name(row.suite, row.class, &names[start as usize..row.name_end as usize]);
+                start = row.name_end;
+            }
+        });
     }
 
     /// Gives the case at `index` another identity.

@@ -95,8 +95,6 @@ pub struct Builder {
     pub(super) legs: Legs,
     pub(super) canonical_suites: Vec<String>,
     pub(super) canonical_classes: Vec<String>,
-    /// What class and suite contribute to identities, for the latest pair of them.
-    pub(super) prefix: (u32, u32, Option<Prefix>),
     pub(super) budget: Budget,
     pub(super) bad_seen: u64,
     pub(super) position: u64,
@@ -117,7 +115,7 @@ impl Builder {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let mut builder = Self {
-            run: TestRun { path: path.to_owned(), ..TestRun::default() },
+            run: TestRun { path: path.to_owned(), suite_elements: vec![0], ..TestRun::default() },
             order: Vec::new(),
             stack: Vec::new(),
             suite_depth: 0,
@@ -132,7 +130,6 @@ impl Builder {
             legs: Legs::default(),
             canonical_suites: Vec::new(),
             canonical_classes: Vec::new(),
-            prefix: (0, 0, None),
             budget: Budget { used: 0 },
             bad_seen: 0,
             position: 0,
@@ -343,7 +340,6 @@ impl Builder {
         if new {
             self.canonical_classes.push(canonical(&self.draft.classname).into_owned());
         }
-        let id = self.identify(suite, class);
         if let Some(time) = self.draft.seconds {
             self.run.totals.seconds += time;
         }
@@ -351,12 +347,14 @@ impl Builder {
             let outcome = self.draft.quiet_outcome();
             self.run.totals.count(outcome);
             let instance = self.stack.last().map_or(0, |top| top.instance);
-            self.run.quiet.push(id, instance, class, &self.draft.name, outcome);
+            // Its identity comes later, see `Builder::identify_quiet`.
+            self.run.quiet.push(TestId(0), instance, class, &self.draft.name, outcome);
             if self.dialect.hostname_is_variant {
                 self.legs.of_quiet.push(self.stack.last().map_or(0, |top| top.leg));
             }
             return;
         }
+        let id = self.identify(suite, class);
         let suite_name = &self.suites.texts[suite as usize];
         let case = self.draft.finish(id, suite_name, self.budget, self.dialect.lines_from_zero);
         self.budget.used += Budget::weigh(&case);
@@ -370,17 +368,31 @@ impl Builder {
         }
     }
 
-    fn identify(&mut self, suite: u32, class: u32) -> TestId {
-        if self.prefix.2.is_none() || (self.prefix.0, self.prefix.1) != (suite, class) {
-            let suite_name = if self.dialect.suite_is_machine { "" } else { &self.canonical_suites[suite as usize] };
-            let prefix = Prefix::new(suite_name, &self.canonical_classes[class as usize]);
-            self.prefix = (suite, class, Some(prefix));
-        }
-        let name = canonical(&self.draft.name);
-        let Some(prefix) = &self.prefix.2 else {
-            return TestId(0);
-        };
-        prefix.test_id(&name)
+    fn identify(&self, suite: u32, class: u32) -> TestId {
+        let suite = if self.dialect.suite_is_machine { "" } else { &self.canonical_suites[suite as usize] };
+        Prefix::new(suite, &self.canonical_classes[class as usize]).test_id(&canonical(&self.draft.name))
+    }
+
+    /// Names the quiet cases, on all cores: in a large report this is a tenth of
+    /// the work, and nothing needs it before the end.
+    pub(super) fn identify_quiet(&mut self) {
+        let machine = self.dialect.suite_is_machine;
+        let (suites, classes) = (&self.canonical_suites, &self.canonical_classes);
+        let elements = &self.run.suite_elements;
+        self.run.quiet.identify(|| {
+            let mut latest: Option<(u32, u32, Prefix)> = None;
+            move |element, class, name| {
+                let prefix = match latest {
+                    Some((e, c, prefix)) if (e, c) == (element, class) => prefix,
+                    _ => {
+                        let suite = elements.get(element as usize).map_or("", |name| suites[*name as usize].as_str());
+                        Prefix::new(if machine { "" } else { suite }, &classes[class as usize])
+                    }
+                };
+                latest = Some((element, class, prefix));
+                prefix.test_id(&canonical(name))
+            }
+        });
     }
 
     fn open_property(&mut self, tag: &BytesStart<'_>) {

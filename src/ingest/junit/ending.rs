@@ -88,6 +88,7 @@ impl Builder {
             self.run.issues.push(ParseIssue::new(IssueLevel::Note, "whole file", message));
         }
         self.run.dialect = if self.case_seen { self.dialect.name } else { "unknown" };
+        self.identify_quiet();
         self.run.suites = self.suites.texts;
         self.run.classes = self.names.texts;
         let reruns = self.more_than_declared && self.run.totals.suites == 1;

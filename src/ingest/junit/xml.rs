@@ -119,11 +119,36 @@ pub fn entity(name: &str) -> Option<char> {
     }
 }
 
+/// Plain decimals (`12`, `0.123`) of up to 15 digits, which nearly all times
+/// are: an integer below 2^53 over a power of ten below 10^22 is exact.
+fn decimal(raw: &[u8]) -> Option<f64> {
+    if raw.is_empty() || raw.len() > 15 {
+        return None;
+    }
+    let mut fraction = false;
+    let mut number = 0_u64;
+    let mut scale = 1.0;
+    for byte in raw {
+        match byte {
+            b'0'..=b'9' => {
+                number = number * 10 + u64::from(byte - b'0');
+                scale *= if fraction { 10.0 } else { 1.0 };
+            }
+            b'.' if !fraction => fraction = true,
+            _ => return None,
+        }
+    }
+    (raw != b".").then_some(number as f64 / scale)
+}
+
 /// Reads a time in seconds: `0.5`, `1,234.5` (Surefire's thousands), `0,5`
 /// (a decimal comma), `1.5s`, `250ms`. Anything else, and anything that is
 /// negative or not finite, is `None`.
 #[must_use]
 pub fn seconds(raw: &str) -> Option<f64> {
+    if let Some(simple) = decimal(raw.as_bytes()) {
+        return Some(simple);
+    }
     let text = raw.trim();
     let (text, scale) = match text.strip_suffix("ms") {
         Some(number) => (number.trim_end(), 0.001),
@@ -257,6 +282,11 @@ mod tests {
             ("1.5s", Some(1.5)),
             ("250ms", Some(0.25)),
             (" 2 ", Some(2.0)),
+            ("0.017", Some(0.017)),
+            ("123456.789", Some(123_456.789)),
+            (".5", Some(0.5)),
+            (".", None),
+            ("1.2.3", None),
             ("1e3", Some(1000.0)),
             ("", None),
             ("-1", None),
