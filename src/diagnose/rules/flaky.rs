@@ -2,6 +2,7 @@
 
 use super::weights as w;
 use super::{CaseFile, Testimony, count};
+use crate::diagnose::timeline::Past;
 use crate::diagnose::verdict::Verdict::Flaky;
 use crate::model::failure::Signal;
 
@@ -128,7 +129,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
         out.add(
             Flaky,
             "fails-every-time",
-            w::SOLID_NOT_FLAKY,
+            solid(past),
             format!("failed in each of the last {}, this one included", count(past.streak.len() + 1, "run")),
             file.runs(&past.streak),
         );
@@ -151,6 +152,20 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             "history",
         );
     }
+}
+
+/// How much a streak speaks against luck: its log-likelihood at the rate at
+/// which the test failed before, where it came and went, at most
+/// [`w::SOLID_NOT_FLAKY`]. Three failures in a row are no surprise for a test
+/// that fails every second time.
+fn solid(past: &Past) -> f64 {
+    if past.sandwiches.is_empty() && past.mixed_commits.is_empty() {
+        return w::SOLID_NOT_FLAKY;
+    }
+    let before = past.counted.len() - past.streak.len();
+    let bad = past.bad.len() + past.flaky.len() - past.streak.len();
+    let rate = (bad as f64 / before.max(1) as f64).clamp(0.02, 0.95);
+    (past.streak.len() as f64 * rate.ln()).max(w::SOLID_NOT_FLAKY)
 }
 
 fn times(n: usize) -> String {
