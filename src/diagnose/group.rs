@@ -86,8 +86,10 @@ enum Class {
     Outside,
     /// Failing since this commit (or since the present run).
     Since(String),
-    /// Nothing is known of it, or it never passed.
+    /// Nothing is known of it.
     Unknown,
+    /// It ran before and never passed.
+    Never,
     /// Known to be flaky.
     KnownFlaky,
     /// Passed on a retry in this run.
@@ -153,6 +155,7 @@ fn suffix(class: &Class) -> String {
         Class::Outside => "outside".to_owned(),
         Class::Since(commit) => format!("since-{}", commit.get(..7).unwrap_or(commit)),
         Class::Unknown => "new".to_owned(),
+        Class::Never => "never-passed".to_owned(),
         Class::KnownFlaky => "flaky".to_owned(),
         Class::FlakyNow => "retried".to_owned(),
     }
@@ -182,7 +185,7 @@ fn classify(case: &TestCase, past: &Past, signal: Option<Signal>, history: &Hist
         return Class::KnownFlaky;
     }
     if past.last_good.is_none() {
-        return Class::Unknown;
+        return if past.is_empty() { Class::Unknown } else { Class::Never };
     }
     let first = past.streak.first().and_then(|run| history.runs.get(*run as usize)).map(|r| r.commit.clone());
     Class::Since(first.or_else(|| facts.commit.clone()).unwrap_or_default())
