@@ -104,27 +104,27 @@ fn tell(seed: u64) {
         let present = run == runs;
         let outage = !present && run > 0 && dice.chance(8);
         let mut xml = String::from("<testsuite name='stories'>");
-        for index in 0..tests.len() {
-            let bad = match tests[index].kind {
+        for test in &mut tests {
+            let bad = match test.kind {
                 Kind::Solid => false,
                 Kind::Broke(since) => run >= since,
                 Kind::Chance(percent) => dice.chance(percent),
                 Kind::Never => true,
             };
             let skipped = !present && dice.chance(3);
-            let message = format!("ValueError: {} is {}", tests[index].name, dice.below(9999));
+            let message = format!("ValueError: {} is {}", test.name, dice.below(9999));
             let line = if outage {
-                case(&tests[index], &mut dice, Some("ConnectionRefusedError: [Errno 111] Connection refused"))
+                case(test, &mut dice, Some("ConnectionRefusedError: [Errno 111] Connection refused"))
             } else if skipped {
-                case(&tests[index], &mut dice, None).replace("/>", "><skipped/></testcase>")
+                case(test, &mut dice, None).replace("/>", "><skipped/></testcase>")
             } else {
-                case(&tests[index], &mut dice, bad.then_some(message.as_str()))
+                case(test, &mut dice, bad.then_some(message.as_str()))
             };
             xml.push_str(&line);
             if present {
-                tests[index].bad_now = bad;
+                test.bad_now = bad;
             } else {
-                tests[index].past.push((!outage && !skipped).then_some(bad));
+                test.past.push((!outage && !skipped).then_some(bad));
             }
         }
         xml.push_str("</testsuite>");
