@@ -284,7 +284,7 @@ mod tests {
             ("connect to localhost:54321 failed", "connect to localhost:<port> failed"),
             ("order 'ord_8f3a2c' not found", "order 'ord_<id>' not found"),
             ("commit da39a3ee5e6b4b0d", "commit <id>"),
-            ("/home/ci/work/app/src/cart.py:12: KeyError", "src/cart.py:N: KeyError"),
+            ("/home/ci/app/src/cart.py:12: KeyError", "src/cart.py:N: KeyError"),
             ("/tmp/pytest-of-ci/pytest-3/x1/out.json missing", "<tmp>/out.json missing"),
             ("sha256 of utf8", "shaN of utfN"),
             ("  folded \n\t white  ", "folded white"),
