@@ -36,6 +36,35 @@ fn main() {
     for (name, bytes) in sizes {
         compare(name, *bytes);
     }
+    beyond_one_file(if large { 1_000_000_000 } else { 100_000_000 });
+}
+
+/// What the table cannot show: several files at once, and a case that prints without end.
+fn beyond_one_file(printed: u64) {
+    let folder = scratch().join("four");
+    std::fs::create_dir_all(&folder).expect("a scratch folder");
+    for n in 0..4 {
+        write_report(&folder.join(format!("{n}.xml")), 50_000_000);
+    }
+    let one = measure("files", &[&folder.join("0.xml").to_string_lossy()], 5);
+    let four = measure("files", &[&folder.to_string_lossy()], 5);
+    println!("\nfour files of 50 MB take {:.1} times as long as one of them", four.seconds / one.seconds);
+    let path = scratch().join("printed.xml");
+    write_printing(&path, printed);
+    let cost = measure("files", &[&path.to_string_lossy()], 3);
+    println!("a case that prints {} MB: {:.2} s, {:.0} MB of memory", printed / 1_000_000, cost.seconds, cost.peak_mb);
+}
+
+/// A failing case whose `system-out` is about `bytes` long, and one behind it.
+fn write_printing(path: &std::path::Path, bytes: u64) {
+    use std::io::Write;
+    let mut out = std::io::BufWriter::new(File::create(path).expect("a scratch file"));
+    out.write_all(b"<testsuite name='s'><testcase name='a'><failure/><system-out><![CDATA[").expect("a scratch file");
+    let line = b"a line of output with ]] and > and <b> in it\n";
+    for _ in 0..bytes / line.len() as u64 {
+        out.write_all(line).expect("a scratch file");
+    }
+    out.write_all(b"]]></system-out></testcase><testcase name='b'/></testsuite>").expect("a scratch file");
 }
 
 fn compare(name: &str, bytes: u64) {
@@ -76,8 +105,7 @@ fn stage(name: &str, args: &[String]) -> (u64, Option<f64>) {
 
 /// Files → verdict, without history.
 fn verdict(path: &str) -> u64 {
-    let runs = testmedic::shell::files::read_reports(std::path::Path::new(""), &[path.to_owned()], &|_| {})
-        .expect("the report");
+    let runs = read_all(path);
     let found = testmedic::run::triage(testmedic::run::Inputs {
         runs,
         facts: testmedic::model::run::RunFacts::default(),
@@ -89,12 +117,17 @@ fn verdict(path: &str) -> u64 {
     found.totals.tests
 }
 
+fn read_all(path: &str) -> Vec<testmedic::model::run::TestRun> {
+    testmedic::shell::files::read_reports(std::path::Path::new(""), &[path.to_owned()], &|_| {}).expect("the reports")
+}
+
 fn count(name: &str, args: &[String]) -> u64 {
     let file = File::open(&args[0]).expect("the report");
     match name {
         "bare" => bare(BufReader::with_capacity(128 * 1024, file)),
         "ingest" => testmedic::ingest::junit::read(&args[0], file).totals.tests,
         "verdict" => verdict(&args[0]),
+        "files" => read_all(&args[0]).iter().map(|run| run.totals.tests).sum(),
         "way-a" => way_a(BufReader::with_capacity(128 * 1024, file)),
         "junit-parser" => {
             let suites = junit_parser::from_reader(BufReader::new(file)).expect("well-formed");

@@ -1,10 +1,12 @@
 //! The straight line: reports in, verdicts out.
 
+use std::collections::HashMap;
+
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::diagnose::verdict::Diagnosis;
 use crate::error::Problem;
 use crate::history::History;
-use crate::history::learn::{self, Learned, NotLearned};
+use crate::history::learn::{self, KnownFailure, Learned, NotLearned};
 use crate::ingest::{attempts, legs};
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::time::Instant;
@@ -42,6 +44,8 @@ pub struct Triage {
     pub diagnoses: Vec<Diagnosis>,
     /// What was known before.
     pub history: History,
+    /// What is remembered of each failure, by its place.
+    pub known: HashMap<(usize, usize), KnownFailure>,
     /// What to write.
     pub plan: Plan,
     /// Trouble of our own on the way, for people.
@@ -70,7 +74,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     }
     drop(learned);
     drop(groups);
-    Triage { runs, facts, at, totals, diagnoses, history, plan, notes }
+    Triage { runs, facts, at, totals, diagnoses, history, known, plan, notes }
 }
 
 /// When the reports say they were written, if that can be true: runners write
@@ -99,7 +103,7 @@ fn recall(
     let Some(store) = store else {
         return History::default();
     };
-    let legs = learn::legs(runs, facts, at, &std::collections::HashMap::new());
+    let legs = learn::legs(runs, facts, at, &HashMap::new());
     store.recall(&legs).unwrap_or_else(|problem| {
         notes.push(format!("judged without history: {}", chain(&problem)));
         History::default()
@@ -133,9 +137,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Carries out the history record of a plan; every other action stays as it is.
 /// One failure does not stop the others.
 pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
-    let groups = groups(failures(&triage.runs, &triage.history.failures), &triage.history, &triage.facts);
-    let known = groups.known();
-    let Ok(learned) = learn::learn(&triage.runs, &triage.facts, &known) else {
+    let Ok(learned) = learn::learn(&triage.runs, &triage.facts, &triage.known) else {
         return;
     };
     for leg in &learned {

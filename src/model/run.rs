@@ -223,12 +223,6 @@ impl QuietCases {
         }
         *self = kept;
     }
-
-    /// Bytes held, for the memory bound that the benches print.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<QuietRow>() + self.names.capacity()
-    }
 }
 
 /// What one report file tells.
