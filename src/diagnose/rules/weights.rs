@@ -1,6 +1,6 @@
 //! Every weight in one place, in log-odds: +0.7 doubles the odds of a verdict,
 //! +2.3 makes them ten times as high. Where no measurement is named, a weight
-//! is a judgement that the tests in `tests/verdicts.rs` hold to its purpose.
+//! is a judgement that the tests in `tests/suite/verdicts.rs` hold to its purpose.
 
 use crate::diagnose::verdict::Verdict;
 

@@ -1,23 +1,9 @@
 //! Everything that can be wrong with a report: what was good is kept, what was
 //! not is named with place and remedy, and nothing is ever "0 tests, all green".
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
-
-mod support;
-
+use crate::support::{Workplace, check_contract};
 use proptest::prelude::*;
 use serde_json::Value;
-use support::{Workplace, check_contract};
 use testmedic::ingest::junit;
 use testmedic::model::run::IssueLevel;
 use testmedic::model::test::Outcome;

@@ -1,22 +1,8 @@
 //! The history file: what goes in comes out, twice is once, two may write.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
+use crate::support::{Workplace, report};
 
-mod support;
-
-use support::{Workplace, report};
-
-fn import(place: &Workplace, file: &str, more: &[&str]) -> support::Ran {
+fn import(place: &Workplace, file: &str, more: &[&str]) -> crate::support::Ran {
     let mut arguments = vec![
         "history",
         "import",

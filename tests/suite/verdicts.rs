@@ -2,22 +2,8 @@
 //! runs, a repository where it matters, the present report, and the verdict
 //! that a person would give.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
-
-mod support;
-
+use crate::support::{Workplace, check_contract, report};
 use serde_json::Value;
-use support::{Workplace, check_contract, report};
 
 const KEY_ERROR: &str = "KeyError: 'email'\ntests/test_app.py:9: in test_user\nsrc/users.py:12: KeyError";
 const REFUSED: &str =

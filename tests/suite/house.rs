@@ -1,25 +1,11 @@
 //! The house: imports point one way, the demo tells the truth, the bundle is
 //! what the README says, and the documents name what exists.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Workplace, check_contract};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
-use support::{Workplace, check_contract};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

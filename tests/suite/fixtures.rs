@@ -2,26 +2,10 @@
 //! with those the runner itself printed. Where a runner prints other totals
 //! than it writes, the table says so and why.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
-
-mod support;
-
-#[path = "fixtures/differences.rs"]
-mod differences;
-
 use std::collections::BTreeMap;
 
-use support::{Workplace, check_contract, fixtures};
+use crate::differences;
+use crate::support::{Workplace, check_contract, fixtures};
 use testmedic::ingest::junit;
 use testmedic::model::run::{IssueLevel, TestRun, Totals};
 use testmedic::run;

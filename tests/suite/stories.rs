@@ -3,23 +3,9 @@
 //! skips, noisy names, imported in any order and twice. What can be known from
 //! a story must be judged right, and windows must be exact.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    clippy::pedantic,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests touch the world, stop at the first surprise, and use their part of the support"
-)]
-
-mod support;
-
 use std::fmt::Write as _;
 
-use support::{Workplace, check_contract};
+use crate::support::{Workplace, check_contract};
 
 /// SplitMix64: the same stories on every machine.
 struct Dice(u64);

@@ -1,0 +1,23 @@
+//! The tests of the whole program, in one crate: they share the built binary
+//! and [`support`].
+
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::allow_attributes,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests touch the world, and stop at the first surprise"
+)]
+
+mod bad_input;
+mod differences;
+mod fixtures;
+mod history;
+mod house;
+mod stories;
+mod support;
+mod verdicts;
