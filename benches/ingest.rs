@@ -114,7 +114,7 @@ fn verdict(path: &str) -> u64 {
         repository: None,
         record_to: None,
     });
-    found.totals.tests
+    found.found.totals.tests
 }
 
 fn read_all(path: &str) -> Vec<testmedic::model::run::TestRun> {

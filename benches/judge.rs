@@ -127,9 +127,9 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
         repository: None,
         record_to: None,
     });
-    assert_eq!(found.history.runs.len(), RUNS);
-    assert!(!found.diagnoses.is_empty());
-    (found.totals.tests, Some(start.elapsed().as_secs_f64()))
+    assert_eq!(found.found.history.runs.len(), RUNS);
+    assert!(!found.found.diagnoses.is_empty());
+    (found.found.totals.tests, Some(start.elapsed().as_secs_f64()))
 }
 
 fn cluster(kinds: usize) -> (u64, Option<f64>) {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
+use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
-use crate::diagnose::verdict::Diagnosis;
 use crate::error::Problem;
 use crate::history::History;
-use crate::history::learn::{self, KnownFailure, Learned, NotLearned};
+use crate::history::learn::{self, Learned, NotLearned};
 use crate::ingest::{attempts, legs};
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::time::Instant;
-use crate::plan::{self, Plan, Receipt};
+use crate::plan::{Plan, Receipt, action};
 use crate::ports::{Absorbed, Repository, Store};
 
 /// What a triage is given.
@@ -29,25 +29,15 @@ pub struct Inputs<'a> {
     pub record_to: Option<String>,
 }
 
-/// What a triage found.
+/// What a triage found, and what it would write.
 #[derive(Debug)]
 pub struct Triage {
-    /// The reports, attempts put together and legs named.
-    pub runs: Vec<TestRun>,
-    /// Facts about the present run.
-    pub facts: RunFacts,
-    /// When it ran.
-    pub at: Instant,
-    /// Sums over all reports.
-    pub totals: Totals,
-    /// Why tests failed, the gravest first.
-    pub diagnoses: Vec<Diagnosis>,
-    /// What was known before.
-    pub history: History,
-    /// What is remembered of each failure, by its place.
-    pub known: HashMap<(usize, usize), KnownFailure>,
+    /// The present run, judged.
+    pub found: Findings,
     /// What to write.
     pub plan: Plan,
+    /// Web pages of issues by the id of the diagnosis they are about.
+    pub known_issues: HashMap<String, String>,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
 }
@@ -74,7 +64,8 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     }
     drop(learned);
     drop(groups);
-    Triage { runs, facts, at, totals, diagnoses, history, known, plan, notes }
+    let found = Findings { runs, facts, at, totals, diagnoses, history, known };
+    Triage { found, plan, known_issues: HashMap::new(), notes }
 }
 
 /// When the reports say they were written, if that can be true: runners write
@@ -124,9 +115,9 @@ fn plan_record(learned: &Result<Vec<Learned<'_>>, NotLearned>, target: Option<&s
     match learned {
         Ok(legs) => {
             let legs: Vec<(String, u64)> = legs.iter().map(|leg| (hex(&leg.key), leg.totals.tests)).collect();
-            plan::record(Ok(&legs), target)
+            action::record(Ok(&legs), target)
         }
-        Err(why) => plan::record(Err(why), target),
+        Err(why) => action::record(Err(why), target),
     }
 }
 
@@ -137,13 +128,13 @@ fn hex(bytes: &[u8]) -> String {
 /// Carries out the history record of a plan; every other action stays as it is.
 /// One failure does not stop the others.
 pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
-    let Ok(learned) = learn::learn(&triage.runs, &triage.facts, &triage.known) else {
+    let Ok(learned) = learn::learn(&triage.found.runs, &triage.found.facts, &triage.found.known) else {
         return;
     };
     for leg in &learned {
         let id = format!("record-run:{}", hex(&leg.key));
         let receipt = match store.absorb(leg) {
-            Ok(Absorbed::New) => Receipt::Done,
+            Ok(Absorbed::New) => Receipt::Done(None),
             Ok(Absorbed::Known) => Receipt::AlreadyDone,
             Err(problem) => Receipt::Failed(chain(&problem)),
         };

@@ -388,6 +388,7 @@ impl Groups<'_> {
             severity: severity(verdict, stakes),
             members,
             mismatch: file.mismatch.clone(),
+            frames: file.prints[0].frames.clone(),
             past: past_of(group, file),
             evidence,
         }

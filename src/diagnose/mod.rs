@@ -10,11 +10,13 @@
 
 pub mod changepoint;
 pub mod cluster;
+pub mod findings;
 pub mod fingerprint;
 pub mod frames;
 pub mod group;
 pub mod mask;
 pub mod mismatch;
+pub mod reproduce;
 pub mod rules;
 pub mod severity;
 pub mod signal;

@@ -1,5 +1,6 @@
 //! A diagnosis: failures that share one cause, with a verdict and its evidence.
 
+use crate::diagnose::frames::Frame;
 use crate::diagnose::mismatch::Mismatch;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
@@ -114,6 +115,8 @@ pub struct Diagnosis {
     pub members: Vec<Member>,
     /// What the assertion wanted, where the failure tells.
     pub mismatch: Option<Mismatch>,
+    /// The project's own frames of the failure that stands for all, innermost first.
+    pub frames: Vec<Frame>,
     /// What history tells.
     pub past: PastOf,
 }

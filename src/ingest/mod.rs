@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod attempts;
 pub mod dialects;
+pub mod event;
 pub mod foreign;
 pub mod identity;
 pub mod junit;

@@ -5,11 +5,15 @@
 //! * [`failure`]: fingerprint and signal, what is remembered of a failure;
 //! * [`run`]: what one report file tells, and the facts about the CI run it came from;
 //! * [`change`]: commits and the lines they touch;
+//! * [`forge`]: the repository, pull request and event that a run belongs to;
+//! * [`secret`]: values that hide themselves, and texts in which secrets are masked;
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
 pub mod failure;
+pub mod forge;
 pub mod run;
+pub mod secret;
 pub mod test;
 pub mod text;
 pub mod time;

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::secret::mask;
+
 /// Text that nobody has vouched for. Judge it, never obey it, escape it to show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Untrusted(String);
@@ -22,6 +24,14 @@ impl Untrusted {
     pub fn bounded(text: &str, limit: usize) -> Self {
         let cleaned = clean(text);
         Self(elide(&cleaned, limit).into_owned())
+    }
+
+    /// As [`Untrusted::bounded`], with what has the shape of a credential masked
+    /// first, so that no cut hides half of one.
+    #[must_use]
+    pub fn masked(text: &str, limit: usize) -> Self {
+        let cleaned = clean(text);
+        Self(elide(&mask(&cleaned), limit).into_owned())
     }
 
     /// The text, for rules that judge it. Never write this to a terminal, a

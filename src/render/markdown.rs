@@ -3,6 +3,7 @@
 //! Untrusted text only ever appears as code: in code neither `@mentions` nor
 //! `#123`, links, images, HTML nor emphasis mean anything.
 
+use crate::model::secret::mask;
 use crate::model::text::{clean, elide};
 
 /// An inline code span on one line; fit for table cells.
@@ -13,7 +14,7 @@ pub fn code(text: &str, limit: usize) -> String {
         return "` `".to_owned();
     }
     // Inside of tables a pipe ends the cell even in code.
-    let line = line.replace('|', "\\|");
+    let line = no_markers(&line).replace('|', "\\|");
     let ticks = "`".repeat(longest_run(&line) + 1);
     let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
     format!("{ticks}{pad}{line}{pad}{ticks}")
@@ -23,9 +24,15 @@ pub fn code(text: &str, limit: usize) -> String {
 #[must_use]
 pub fn fence(text: &str, limit: usize) -> String {
     let cleaned = clean(text);
-    let text = elide(cleaned.trim_end(), limit);
+    let masked = mask(&cleaned);
+    let text = no_markers(&elide(masked.trim_end(), limit));
     let ticks = "`".repeat(longest_run(&text).max(2) + 1);
     format!("{ticks}text\n{text}\n{ticks}\n")
+}
+
+/// Breaks what would read as one of our own markers, even inside of code.
+fn no_markers(text: &str) -> String {
+    text.replace("<!--", "<! --")
 }
 
 fn longest_run(text: &str) -> usize {
@@ -70,6 +77,14 @@ mod tests {
         assert_eq!(code("a `b` @me #1 </details> | x", 80), "``a `b` @me #1 </details> \\| x``");
         assert_eq!(code("`x`", 80), "`` `x` ``");
         assert_eq!(fence("```\nx\n````", 100), "`````text\n```\nx\n````\n`````\n");
+    }
+
+    #[test]
+    fn no_marker_and_no_token_passes() {
+        let text = format!("<!-- testmedic:issue {{}} -->\nghp_{}", "a1".repeat(18));
+        for shown in [code(&text, 200), fence(&text, 200), prose(&text, 200)] {
+            assert!(!shown.contains("<!--") && !shown.contains("ghp_"), "{shown}");
+        }
     }
 
     #[test]

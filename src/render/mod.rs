@@ -1,5 +1,8 @@
 //! The only door from untrusted text to what people read: each function
-//! escapes for one place.
+//! escapes for one place. [`message`] holds the messages themselves, one
+//! function each.
 
 pub mod markdown;
+pub mod message;
 pub mod terminal;
+pub mod words;

@@ -1,5 +1,6 @@
 //! Text for terminals.
 
+use crate::model::secret::mask;
 use crate::model::text::{clean, head};
 
 /// One line of at most `width` characters, without anything that moves the
@@ -7,6 +8,7 @@ use crate::model::text::{clean, head};
 #[must_use]
 pub fn line(text: &str, width: usize) -> String {
     let cleaned = clean(head(text, width * 8));
+    let cleaned = mask(&cleaned);
     let mut out = String::new();
     let mut gap = false;
     for (number, part) in cleaned.lines().map(str::trim).filter(|p| !p.is_empty()).enumerate() {

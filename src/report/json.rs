@@ -151,7 +151,7 @@ struct ActionRow {
 
 #[derive(Debug, Serialize)]
 struct WithheldRow {
-    kind: &'static str,
+    kind: String,
     because: String,
     reason: String,
 }
@@ -174,16 +174,16 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         schema: SCHEMA,
         run: Run {
             repository: origin.repository.clone(),
-            head: triage.facts.commit.clone(),
+            head: triage.found.facts.commit.clone(),
             base: origin.base.clone(),
             pull: origin.pull,
-            attempt: triage.facts.attempt.max(1),
-            variant: triage.facts.variant.clone(),
-            at: triage.at,
+            attempt: triage.found.facts.attempt.max(1),
+            variant: triage.found.facts.variant.clone(),
+            at: triage.found.at,
         },
-        sources: sources(&triage.runs),
-        totals: totals(&triage.totals),
-        diagnoses: triage.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
+        sources: sources(&triage.found.runs),
+        totals: totals(&triage.found.totals),
+        diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
         proposals: Vec::new(),
         plan: plan(triage),
     }
@@ -246,7 +246,7 @@ fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
         confidence: d.confidence,
         severity: d.severity,
         evidence: evidence.collect(),
-        tests: d.members.iter().map(|m| test(&triage.runs[m.run].cases[m.case])).collect(),
+        tests: d.members.iter().map(|m| test(&triage.found.runs[m.run].cases[m.case])).collect(),
         mismatch: d.mismatch.as_ref().map(|m| MismatchRow {
             expected: m.expected.raw().to_owned(),
             actual: m.actual.raw().to_owned(),
@@ -268,7 +268,7 @@ fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
                 .map(|s| SuspectRow { commit: s.commit.clone(), score: s.score, because: s.because.clone() })
                 .collect(),
         },
-        known_issue: None,
+        known_issue: triage.known_issues.get(&d.id).cloned(),
     }
 }
 
@@ -294,19 +294,19 @@ fn plan(triage: &Triage) -> PlanRow {
             .iter()
             .map(|a| ActionRow {
                 id: a.id.clone(),
-                kind: a.kind,
+                kind: a.action.kind(),
                 because: a.because.clone(),
                 title: a.title.clone(),
                 target: a.target.clone(),
                 receipt: a.receipt.as_ref().map(crate::plan::Receipt::word),
-                url: None,
+                url: a.receipt.as_ref().and_then(crate::plan::Receipt::url).map(str::to_owned),
             })
             .collect(),
         withheld: triage
             .plan
             .withheld
             .iter()
-            .map(|w| WithheldRow { kind: w.kind, because: w.because.clone(), reason: w.reason.clone() })
+            .map(|w| WithheldRow { kind: w.kind.clone(), because: w.because.clone(), reason: w.reason.clone() })
             .collect(),
     }
 }

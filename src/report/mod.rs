@@ -4,12 +4,13 @@ pub mod json;
 pub mod summary;
 pub mod terminal;
 
-use crate::diagnose::timeline::Mark;
 use crate::diagnose::verdict::Verdict;
 use crate::error::exit;
-use crate::model::run::{IssueLevel, Totals};
+use crate::model::run::IssueLevel;
 use crate::plan::Receipt;
 use crate::run::Triage;
+
+pub use crate::render::words::{counts, grouped, plural, strip_plain, strip_squares};
 
 /// What makes the exit code 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -30,103 +31,14 @@ pub enum FailOn {
 pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
     let red = match fail_on {
         FailOn::Never => false,
-        FailOn::Regression => triage.diagnoses.iter().any(|d| d.verdict == Verdict::Regression),
-        FailOn::Failure => triage.totals.failed + triage.totals.errored > 0,
+        FailOn::Regression => triage.found.diagnoses.iter().any(|d| d.verdict == Verdict::Regression),
+        FailOn::Failure => triage.found.totals.failed + triage.found.totals.errored > 0,
     };
-    let unusable = triage.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
+    let unusable = triage.found.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
-    match (red, unusable || failed || triage.runs.is_empty() || triage.totals.tests == 0) {
+    match (red, unusable || failed || triage.found.runs.is_empty() || triage.found.totals.tests == 0) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,
-    }
-}
-
-/// `1 test`, `2 tests`, with the digits grouped.
-#[must_use]
-pub fn plural(n: u64, one: &str) -> String {
-    let many = if let Some(stem) = one.strip_suffix('y') {
-        format!("{stem}ies")
-    } else if one.ends_with('s') {
-        format!("{one}es")
-    } else {
-        format!("{one}s")
-    };
-    format!("{} {}", grouped(n), if n == 1 { one } else { &many })
-}
-
-/// `1234567` → `1,234,567`.
-#[must_use]
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// What was counted, in words: `42 tests: 38 passed (1 flaky), 3 failed, 1 skipped`.
-#[must_use]
-pub fn counts(totals: &Totals) -> String {
-    let mut parts = Vec::new();
-    let flaky = if totals.flaky > 0 { format!(" ({} flaky)", grouped(totals.flaky)) } else { String::new() };
-    if totals.passed > 0 || totals.tests == 0 {
-        parts.push(format!("{} passed{flaky}", grouped(totals.passed)));
-    }
-    for (n, word) in [(totals.failed, "failed"), (totals.errored, "errored"), (totals.skipped, "skipped")] {
-        if n > 0 {
-            parts.push(format!("{} {word}", grouped(n)));
-        }
-    }
-    format!("{}: {}", plural(totals.tests, "test"), parts.join(", "))
-}
-
-/// One character a result, for terminals.
-#[must_use]
-pub fn strip_plain(marks: &[Mark]) -> String {
-    marks
-        .iter()
-        .map(|mark| match mark {
-            Mark::Passed => '▁',
-            Mark::Flaky => '▄',
-            Mark::Bad => '█',
-            Mark::Outside => '░',
-            Mark::Skipped => '·',
-        })
-        .collect()
-}
-
-/// One square a result, for Markdown.
-#[must_use]
-pub fn strip_squares(marks: &[Mark]) -> String {
-    marks
-        .iter()
-        .map(|mark| match mark {
-            Mark::Passed => '🟩',
-            Mark::Flaky => '🟨',
-            Mark::Bad => '🟥',
-            Mark::Outside => '🟪',
-            Mark::Skipped => '⬜',
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_words() {
-        assert_eq!(plural(1, "test"), "1 test");
-        assert_eq!(plural(1_234_567, "report"), "1,234,567 reports");
-        assert_eq!(plural(2, "entry"), "2 entries");
-        assert_eq!(grouped(999), "999");
-        let totals = Totals { tests: 4, passed: 3, flaky: 1, errored: 1, ..Totals::default() };
-        assert_eq!(counts(&totals), "4 tests: 3 passed (1 flaky), 1 errored");
-        assert_eq!(counts(&Totals::default()), "0 tests: 0 passed");
     }
 }

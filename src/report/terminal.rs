@@ -37,11 +37,11 @@ pub fn render(triage: &Triage, look: Look) -> String {
     let mut out = Page { text: String::new(), look };
     out.headline(triage);
     out.issues(triage);
-    for diagnosis in triage.diagnoses.iter().take(DIAGNOSES) {
+    for diagnosis in triage.found.diagnoses.iter().take(DIAGNOSES) {
         out.diagnosis(triage, diagnosis);
     }
-    if triage.diagnoses.len() > DIAGNOSES {
-        let more = plural((triage.diagnoses.len() - DIAGNOSES) as u64, "more group");
+    if triage.found.diagnoses.len() > DIAGNOSES {
+        let more = plural((triage.found.diagnoses.len() - DIAGNOSES) as u64, "more group");
         out.row("", &format!("and {more} of failures, all of them in the JSON report (--json FILE)"));
     }
     out.plan(triage);
@@ -64,19 +64,19 @@ impl Page {
     }
 
     fn headline(&mut self, triage: &Triage) {
-        let bad = triage.totals.failed + triage.totals.errored;
-        let colour = match (bad, triage.totals.flaky) {
+        let bad = triage.found.totals.failed + triage.found.totals.errored;
+        let colour = match (bad, triage.found.totals.flaky) {
             (0, 0) => AnsiColor::Green,
             (0, _) => AnsiColor::Yellow,
             _ => AnsiColor::Red,
         };
-        let counts = self.paint(Style::new().bold().fg_color(Some(colour.into())), &counts(&triage.totals));
+        let counts = self.paint(Style::new().bold().fg_color(Some(colour.into())), &counts(&triage.found.totals));
         let _ = writeln!(
             self.text,
             "{counts}  ({}, {:.1} s of tests{})",
-            plural(triage.runs.len() as u64, "report"),
-            triage.totals.seconds,
-            match triage.history.runs.len() as u64 {
+            plural(triage.found.runs.len() as u64, "report"),
+            triage.found.totals.seconds,
+            match triage.found.history.runs.len() as u64 {
                 0 => ", no history".to_owned(),
                 n => format!(", judged against {}", plural(n, "earlier run")),
             }
@@ -86,7 +86,7 @@ impl Page {
     fn issues(&mut self, triage: &Triage) {
         let mut shown = 0;
         let mut hidden = 0;
-        for run in &triage.runs {
+        for run in &triage.found.runs {
             for issue in run.issues.iter().filter(|i| i.level > IssueLevel::Note) {
                 shown += 1;
                 if shown > ISSUES {
@@ -131,7 +131,7 @@ impl Page {
             );
         }
         for (index, member) in d.members.iter().take(TESTS).enumerate() {
-            let case = &triage.runs[member.run].cases[member.case];
+            let case = &triage.found.runs[member.run].cases[member.case];
             let place = case.place.as_ref().map(|p| {
                 format!("  {}{}", line(p.file.raw(), 100), p.line.map(|n| format!(":{n}")).unwrap_or_default())
             });
@@ -172,8 +172,9 @@ impl Page {
         for action in &triage.plan.actions {
             let state = match &action.receipt {
                 None => "planned; --apply does it".to_owned(),
-                Some(Receipt::Done) => "done".to_owned(),
+                Some(Receipt::Done(url)) => url.as_ref().map_or("done".to_owned(), |url| format!("done: {}", line(url, 200))),
                 Some(Receipt::AlreadyDone) => "was done before, nothing changed".to_owned(),
+                Some(Receipt::Stale(why)) => format!("not done, it changed meanwhile: {}", line(why, 300)),
                 Some(Receipt::Failed(why)) => format!("failed: {}", line(why, 300)),
             };
             self.row("plan", &format!("{} in {} ({state})", line(&action.title, 120), line(&action.target, 120)));

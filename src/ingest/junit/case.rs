@@ -178,8 +178,8 @@ impl Draft {
         let Some(open) = self.trouble.take() else {
             return;
         };
-        let detail = Untrusted::bounded(&self.detail.take(), DETAIL_LIMIT);
-        let message = Untrusted::bounded(&open.message, MESSAGE_LIMIT);
+        let detail = Untrusted::masked(&self.detail.take(), DETAIL_LIMIT);
+        let message = Untrusted::masked(&open.message, MESSAGE_LIMIT);
         let message =
             if message.is_blank() { Untrusted::new(first_line(detail.raw(), MESSAGE_LIMIT)) } else { message };
         let kind = Untrusted::bounded(open.kind.trim(), 300);
@@ -227,8 +227,8 @@ impl Draft {
             variant: None,
             attempts,
             declared_retries,
-            stdout: Untrusted::bounded(&self.stdout.take(), OUTPUT_LIMIT),
-            stderr: Untrusted::bounded(&self.stderr.take(), OUTPUT_LIMIT),
+            stdout: Untrusted::masked(&self.stdout.take(), OUTPUT_LIMIT),
+            stderr: Untrusted::masked(&self.stderr.take(), OUTPUT_LIMIT),
             properties: self.take_properties(),
         };
         case.place = self.place(&case);

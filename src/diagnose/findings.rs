@@ -1,0 +1,61 @@
+//! What a triage found out, before anything is planned.
+
+use std::collections::HashMap;
+
+use crate::diagnose::verdict::{Diagnosis, Member, Verdict};
+use crate::history::History;
+use crate::history::learn::KnownFailure;
+use crate::model::run::{RunFacts, TestRun, Totals};
+use crate::model::test::TestCase;
+use crate::model::time::Instant;
+
+/// The present run, judged.
+#[derive(Debug)]
+pub struct Findings {
+    /// The reports, attempts put together and legs named.
+    pub runs: Vec<TestRun>,
+    /// Facts about the present run.
+    pub facts: RunFacts,
+    /// When it ran.
+    pub at: Instant,
+    /// Sums over all reports.
+    pub totals: Totals,
+    /// Why tests failed, the gravest first.
+    pub diagnoses: Vec<Diagnosis>,
+    /// What was known before.
+    pub history: History,
+    /// What is remembered of each failure, by its place.
+    pub known: HashMap<(usize, usize), KnownFailure>,
+}
+
+impl Findings {
+    /// The case behind a member of a diagnosis.
+    #[must_use]
+    pub fn case(&self, member: Member) -> &TestCase {
+        &self.runs[member.run].cases[member.case]
+    }
+
+    /// Cases that ended failed or errored.
+    #[must_use]
+    pub fn bad(&self) -> u64 {
+        self.totals.failed + self.totals.errored
+    }
+
+    /// How many diagnoses have this verdict.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.diagnoses.iter().filter(|d| d.verdict == verdict).count()
+    }
+
+    /// Whether the failure began on the default branch, before the branch that
+    /// is tested now: then the present change is not to blame.
+    #[must_use]
+    pub fn is_older_than_branch(&self, diagnosis: &Diagnosis) -> bool {
+        let Some(first_bad) = diagnosis.past.first_bad.as_deref() else { return false };
+        let default = self.history.default_branch();
+        if default.is_none() || self.facts.branch.as_deref() == default {
+            return false;
+        }
+        self.history.runs.iter().any(|run| run.commit == first_bad && Some(run.branch.as_str()) == default)
+    }
+}

@@ -1,0 +1,114 @@
+//! The event that woke a workflow, from its JSON.
+//!
+//! Only the fields that matter are read, each may be absent, and what does not
+//! look like what it should be (a commit that is no hash) is left out.
+
+use serde_json::Value;
+
+use crate::model::forge::{EndedRun, Event, Occasion, PullFacts, Slug, is_sha};
+use crate::model::text::Untrusted;
+use crate::model::time::Instant;
+
+/// Reads the payload of the event `name`.
+#[must_use]
+pub fn read(name: &str, payload: &Value) -> Event {
+    let occasion = match name {
+        "push" => Occasion::Push,
+        "pull_request" | "pull_request_target" => {
+            pull(&payload["pull_request"]).map_or_else(|| Occasion::Other(name.to_owned()), Occasion::Pull)
+        }
+        "workflow_run" => ended_run(&payload["workflow_run"])
+            .map_or_else(|| Occasion::Other(name.to_owned()), |run| Occasion::WorkflowRun(Box::new(run))),
+        "schedule" => Occasion::Schedule,
+        "workflow_dispatch" | "repository_dispatch" => Occasion::Dispatch,
+        "merge_group" => Occasion::MergeGroup,
+        "issue_comment" => match payload["issue"]["number"].as_u64() {
+            Some(number) => Occasion::Comment { number, on_pull: payload["issue"]["pull_request"].is_object() },
+            None => Occasion::Other(name.to_owned()),
+        },
+        other => Occasion::Other(Untrusted::bounded(other, 60).raw().to_owned()),
+    };
+    Event {
+        commit_at: instant(&payload["head_commit"]["timestamp"])
+            .or_else(|| instant(&payload["workflow_run"]["head_commit"]["timestamp"]))
+            .or_else(|| instant(&payload["merge_group"]["head_commit"]["timestamp"])),
+        occasion,
+        repository: payload["repository"]["full_name"].as_str().and_then(Slug::parse),
+        default_branch: text(&payload["repository"]["default_branch"]),
+        actor: Untrusted::bounded(payload["sender"]["login"].as_str().unwrap_or_default(), 100),
+    }
+}
+
+fn pull(value: &Value) -> Option<PullFacts> {
+    Some(PullFacts {
+        number: value["number"].as_u64()?,
+        head_sha: sha(&value["head"]["sha"])?,
+        head_ref: text(&value["head"]["ref"])?,
+        head_repository: value["head"]["repo"]["full_name"].as_str().and_then(Slug::parse),
+        base_ref: text(&value["base"]["ref"])?,
+        base_sha: sha(&value["base"]["sha"])?,
+    })
+}
+
+fn ended_run(value: &Value) -> Option<EndedRun> {
+    let file = value["path"].as_str().map(|path| path.split('@').next().unwrap_or(path));
+    Some(EndedRun {
+        id: value["id"].as_u64()?,
+        attempt: value["run_attempt"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
+        head_sha: sha(&value["head_sha"])?,
+        head_branch: text(&value["head_branch"]).unwrap_or_default(),
+        head_repository: value["head_repository"]["full_name"].as_str().and_then(Slug::parse),
+        workflow_file: file.and_then(|path| path.rsplit('/').next()).filter(|f| !f.is_empty()).map(str::to_owned),
+        event: text(&value["event"]).unwrap_or_default(),
+        conclusion: text(&value["conclusion"]).unwrap_or_default(),
+        pulls: value["pull_requests"]
+            .as_array()
+            .map(|pulls| pulls.iter().filter_map(|p| p["number"].as_u64()).collect())
+            .unwrap_or_default(),
+        at: instant(&value["run_started_at"]).or_else(|| instant(&value["created_at"])),
+    })
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|t| !t.is_empty()).map(|t| Untrusted::bounded(t, 300).raw().to_owned())
+}
+
+fn sha(value: &Value) -> Option<String> {
+    value.as_str().filter(|t| is_sha(t)).map(str::to_owned)
+}
+
+fn instant(value: &Value) -> Option<Instant> {
+    value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pull_request_from_a_fork() {
+        let payload = json!({
+            "repository": {"full_name": "acme/shop", "default_branch": "main"},
+            "sender": {"login": "mallory"},
+            "pull_request": {
+                "number": 7,
+                "head": {"sha": "ec26c3e57ca3a959ca5aad62de7213c562f8c821", "ref": "x", "repo": {"full_name": "mallory/shop"}},
+                "base": {"sha": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", "ref": "main"}
+            }
+        });
+        let event = read("pull_request", &payload);
+        let Occasion::Pull(pull) = &event.occasion else { panic!("{event:?}") };
+        assert_eq!((pull.number, pull.base_ref.as_str()), (7, "main"));
+        assert_eq!(pull.head_repository.as_ref().map(Slug::as_str), Some("mallory/shop"));
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_left_out() {
+        assert_eq!(read("pull_request", &json!({})).occasion, Occasion::Other("pull_request".into()));
+        let odd = json!({"pull_request": {"number": 7, "head": {"sha": "--upload-pack=x", "ref": "x"}}});
+        assert_eq!(read("pull_request", &odd).occasion, Occasion::Other("pull_request".into()));
+        assert_eq!(read("push", &Value::Null).occasion, Occasion::Push);
+        assert_eq!(read("issue_comment", &json!([1])).occasion, Occasion::Other("issue_comment".into()));
+    }
+}

@@ -1,0 +1,257 @@
+//! Words for the forge that a run belongs to: its repository, its pull request,
+//! and how far what it runs on can be trusted.
+
+use std::fmt;
+
+use crate::model::text::Untrusted;
+use crate::model::time::Instant;
+
+/// `owner/name` of a repository, checked to be just that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Reads `owner/name`; letters, digits, `-`, `_` and `.` are what GitHub allows.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (owner, name) = text.trim().split_once('/')?;
+        let fine = |part: &str| {
+            !part.is_empty()
+                && part.len() <= 100
+                && part != "."
+                && part != ".."
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        (fine(owner) && fine(name)).then(|| Self(format!("{owner}/{name}")))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the slash.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether two slugs name the same repository: GitHub ignores case.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl fmt::Display for Slug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A pull request as the event that woke us tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullFacts {
+    /// Its number.
+    pub number: u64,
+    /// The commit at its head.
+    pub head_sha: String,
+    /// Name of the branch at its head; names of forks are chosen by strangers.
+    pub head_ref: String,
+    /// Repository of the head; `None` where it was deleted.
+    pub head_repository: Option<Slug>,
+    /// Branch it wants to go into.
+    pub base_ref: String,
+    /// The commit at that branch when the event was sent.
+    pub base_sha: String,
+}
+
+/// How far what ran can be trusted, and so what the token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A branch of the repository itself.
+    Own,
+    /// A pull request from a fork: its token cannot write.
+    Fork,
+    /// A pull request of dependabot: its token cannot write either.
+    Dependabot,
+}
+
+impl Trust {
+    /// Why nothing is written, in words; `None` where writing is possible.
+    #[must_use]
+    pub fn read_only(self) -> Option<&'static str> {
+        match self {
+            Self::Own => None,
+            Self::Fork => Some("this is a pull request from a fork, whose token can only read"),
+            Self::Dependabot => Some("this is a pull request of Dependabot, whose token can only read"),
+        }
+    }
+}
+
+/// What woke us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Commits arrived on a branch or tag.
+    Push,
+    /// A pull request, tested with its own rights or those of its base.
+    Pull(PullFacts),
+    /// Another workflow ended.
+    WorkflowRun(Box<EndedRun>),
+    /// The clock.
+    Schedule,
+    /// A person pressed a button.
+    Dispatch,
+    /// The merge queue tests a group.
+    MergeGroup,
+    /// Somebody commented on an issue or a pull request.
+    Comment {
+        /// Number of the issue or pull request.
+        number: u64,
+        /// Whether it is a pull request.
+        on_pull: bool,
+    },
+    /// Something else, by its name.
+    Other(String),
+}
+
+/// A workflow run that ended, as its event tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Its id.
+    pub id: u64,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The commit it ran on.
+    pub head_sha: String,
+    /// Branch of that commit.
+    pub head_branch: String,
+    /// Repository of that branch.
+    pub head_repository: Option<Slug>,
+    /// File of its workflow, below `.github/workflows`.
+    pub workflow_file: Option<String>,
+    /// What had woken it.
+    pub event: String,
+    /// How it ended.
+    pub conclusion: String,
+    /// Pull requests of the repository itself whose head it ran on; empty for forks.
+    pub pulls: Vec<u64>,
+    /// When it was started.
+    pub at: Option<Instant>,
+}
+
+/// An event, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What it is.
+    pub occasion: Occasion,
+    /// The repository it belongs to.
+    pub repository: Option<Slug>,
+    /// The repository's default branch.
+    pub default_branch: Option<String>,
+    /// Who caused it.
+    pub actor: Untrusted,
+    /// When the commit at the head was made, where the event tells.
+    pub commit_at: Option<Instant>,
+}
+
+/// Where we are: everything about the present run that the forge knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// The repository.
+    pub repository: Slug,
+    /// Its default branch.
+    pub default_branch: String,
+    /// The pull request, where there is one.
+    pub pull: Option<PullFacts>,
+    /// How far what ran can be trusted.
+    pub trust: Trust,
+    /// File of the workflow, such as `ci.yml`.
+    pub workflow: Option<String>,
+    /// Commit that was tested: the head of the pull request, not its merge commit.
+    pub head: String,
+    /// Branch that was tested; `owner:branch` for a fork.
+    pub branch: String,
+    /// Id of the workflow run.
+    pub run: Option<u64>,
+    /// Which attempt of it.
+    pub attempt: u32,
+    /// Web address of the forge.
+    pub server: String,
+    /// When the commit at the head was made, where known.
+    pub commit_at: Option<Instant>,
+    /// Matrix leg.
+    pub variant: Option<String>,
+}
+
+impl Scene {
+    /// Whether the run is one of the default branch, whose failures become issues.
+    #[must_use]
+    pub fn is_default_branch(&self) -> bool {
+        self.pull.is_none() && self.branch == self.default_branch
+    }
+
+    /// Web page of the workflow run.
+    #[must_use]
+    pub fn run_url(&self) -> Option<String> {
+        let run = self.run?;
+        let attempt = if self.attempt > 1 { format!("/attempts/{}", self.attempt) } else { String::new() };
+        Some(format!("{}/{}/actions/runs/{run}{attempt}", self.server, self.repository))
+    }
+
+    /// Web page of a commit.
+    #[must_use]
+    pub fn commit_url(&self, sha: &str) -> String {
+        format!("{}/{}/commit/{sha}", self.server, self.repository)
+    }
+
+    /// Web page of a line of a file at the head.
+    #[must_use]
+    pub fn line_url(&self, path: &str, line: u32) -> String {
+        let path: Vec<String> = path.split('/').map(percent).collect();
+        format!("{}/{}/blob/{}/{}#L{line}", self.server, self.repository, self.head, path.join("/"))
+    }
+}
+
+/// Percent-encodes all that is not plainly part of a path segment (RFC 3986 §2.3).
+#[must_use]
+pub fn percent(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Whether `text` is a full or shortened commit hash.
+#[must_use]
+pub fn is_sha(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for good in ["a/b", "Acme-1/web_app.js"] {
+            assert_eq!(Slug::parse(good).map(|s| s.to_string()).as_deref(), Some(good));
+        }
+        for bad in ["a", "a/b/c", "/b", "a/", "a/..", "a b/c", "a/b?x", "a/b%2f"] {
+            assert_eq!(Slug::parse(bad), None, "{bad}");
+        }
+        assert!(Slug::parse("Acme/Shop").unwrap().same(&Slug::parse("acme/shop").unwrap()));
+    }
+
+    #[test]
+    fn segments() {
+        assert_eq!(percent("a b#?é"), "a%20b%23%3F%C3%A9");
+    }
+}

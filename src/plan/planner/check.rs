@@ -1,0 +1,105 @@
+//! The check run beside the commit.
+
+use super::{Given, ended_bad, planned};
+use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
+use crate::plan::change;
+use crate::plan::marker::digest;
+use crate::render::message::check;
+
+pub(super) fn plan(given: &Given<'_>) -> Plan {
+    let mut plan = Plan::default();
+    if !given.policy.check.enabled {
+        return plan;
+    }
+    let Some(existing) = &given.snapshot.check else {
+        plan.withheld.push(Withheld::new("check-run", given.scene.head.clone(), "the check runs could not be read"));
+        return plan;
+    };
+    let conclusion = match (given.found.bad() > 0, given.red) {
+        (false, false) => "success",
+        (_, true) => "failure",
+        (true, false) => "neutral",
+    };
+    let name = name(&given.policy.check.name, given.scene.variant.as_deref());
+    let (annotations, hidden) = annotations(given);
+    let mut summary = check::summary(given.found, given.scene, SUMMARY_LIMIT - 500);
+    if hidden > 0 {
+        summary.push_str(&format!("\n_{hidden} more annotations are not shown: GitHub takes {ANNOTATIONS} at once._\n"));
+    }
+    let title = check::title(given.found);
+    let said = format!("{conclusion}\n{title}\n{summary}\n{annotations:?}");
+    let digest = format!("testmedic {}", digest(&said));
+    if existing.as_ref().is_some_and(|check| check.external_id == digest) {
+        return plan;
+    }
+    plan.actions.push(planned(
+        Action::CheckRun {
+            head: given.scene.head.clone(),
+            name: name.clone(),
+            edit: existing.as_ref().map(|check| check.id),
+            conclusion: conclusion.to_owned(),
+            title: title.clone(),
+            summary,
+            digest,
+            annotations,
+        },
+        format!("check-run:{}:{name}", given.scene.head),
+        format!("the tests ran: {conclusion}"),
+        title,
+        format!("commit {}", crate::history::short(&given.scene.head)),
+        Vec::new(),
+    ));
+    plan
+}
+
+/// The name of the check run of a leg.
+#[must_use]
+pub fn name(base: &str, leg: Option<&str>) -> String {
+    match leg {
+        Some(leg) => format!("{base} ({})", crate::render::terminal::line(leg, 60)),
+        None => base.to_owned(),
+    }
+}
+
+/// One annotation for each place, the gravest diagnoses first and within one
+/// of them the first test of each file before all others; and how many are hidden.
+fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
+    let mut first: Vec<Annotation> = Vec::new();
+    let mut others: Vec<Annotation> = Vec::new();
+    for d in &given.found.diagnoses {
+        let mut files: Vec<String> = Vec::new();
+        for member in &d.members {
+            let Some(place) = given.found.case(*member).place.as_ref() else { continue };
+            let Some(path) = change::resolve(given.files, place.file.raw()) else { continue };
+            let annotation = annotation(given, d, path.clone(), place.line.unwrap_or(1));
+            if files.contains(&path) {
+                others.push(annotation);
+            } else {
+                files.push(path);
+                first.push(annotation);
+            }
+        }
+    }
+    first.append(&mut others);
+    first.dedup_by(|a, b| a.path == b.path && a.line == b.line && a.message == b.message);
+    let most = (given.policy.check.max_annotations as usize).min(ANNOTATIONS);
+    let hidden = first.len().saturating_sub(most);
+    first.truncate(most);
+    (first, hidden)
+}
+
+fn annotation(given: &Given<'_>, d: &Diagnosis, path: String, line: u32) -> Annotation {
+    let level = match d.verdict {
+        Verdict::Regression | Verdict::BrokenTest | Verdict::Undecided if ended_bad(given, d) => "failure",
+        Verdict::Flaky => "notice",
+        _ => "warning",
+    };
+    Annotation {
+        path,
+        line: line.max(1),
+        level: level.to_owned(),
+        title: check::annotation_title(d),
+        message: check::annotation_message(d),
+    }
+}

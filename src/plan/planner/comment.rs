@@ -1,0 +1,147 @@
+//! The sticky comment of a pull request: one part for each matrix leg, each
+//! written by the job of that leg.
+
+use std::collections::HashMap;
+
+use super::{Given, planned};
+use crate::diagnose::verdict::Diagnosis;
+use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
+use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
+use crate::plan::snapshot::{OurComment, sticky_key};
+use crate::render::message::sticky;
+
+/// End of a leg's part.
+const LEG_END: &str = "<!-- testmedic:leg-end -->";
+/// Bytes of a part where legs share the comment.
+const SHARED: usize = 9000;
+
+/// One leg's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    state: LegState,
+    text: String,
+}
+
+pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
+    let mut plan = Plan::default();
+    let Some(pull) = given.scene.pull.as_ref().filter(|_| given.policy.comment.enabled) else {
+        return plan;
+    };
+    let because = format!("pull request {}", pull.number);
+    let withhold = |reason: &str| Withheld::new("comment", because.clone(), reason);
+    let Some(comments) = given.snapshot.comments.as_deref() else {
+        plan.withheld.push(withhold("its comments could not be read"));
+        return plan;
+    };
+    let workflow = given.scene.workflow.clone().unwrap_or_else(|| "tests".to_owned());
+    let key = sticky_key(&workflow);
+    let existing = comments.iter().filter(|c| c.key().as_deref() == Some(key.as_str())).min_by_key(|c| c.id);
+    let bad = given.found.bad() > 0;
+    if existing.is_none() && !bad {
+        return plan;
+    }
+    let mut parts = existing.map(|c| parts(&c.body)).unwrap_or_default();
+    let now = own_state(given, bad);
+    if parts.iter().any(|part| (part.state.run, part.state.attempt) > (now.run, now.attempt)) {
+        plan.withheld.push(withhold("a newer run has written it already"));
+        return plan;
+    }
+    parts.retain(|part| part.state.head == now.head && part.state.leg != now.leg);
+    let shared = given.scene.variant.is_some() || !parts.is_empty();
+    let limit = if shared { SHARED } else { BODY_LIMIT - 1000 };
+    let text = sticky::section(given.found, given.scene, &|d: &Diagnosis| known.get(&d.id).cloned(), limit);
+    parts.push(Part { state: now, text });
+    let body = body(&workflow, parts);
+    if existing.is_some_and(|c| digest(&c.body) == digest(&body)) {
+        return plan;
+    }
+    let head = &given.scene.head;
+    let mut guards = vec![Guard::PullAt { pull: pull.number, head: head.clone() }];
+    guards.push(match existing {
+        Some(OurComment { id, body, .. }) => Guard::CommentIs { on: pull.number, id: *id, digest: digest(body) },
+        None => Guard::NoComment { on: pull.number, key: key.clone() },
+    });
+    plan.actions.push(planned(
+        Action::Comment { on: pull.number, key: key.clone(), edit: existing.map(|c| c.id), body },
+        format!("comment:{}:{key}", pull.number),
+        if bad { "tests failed".to_owned() } else { "the tests pass again".to_owned() },
+        format!("{} the comment on the pull request", if existing.is_some() { "update" } else { "write" }),
+        because,
+        guards,
+    ));
+    plan
+}
+
+fn own_state(given: &Given<'_>, bad: bool) -> LegState {
+    LegState {
+        leg: given.scene.variant.clone().unwrap_or_default(),
+        head: given.scene.head.clone(),
+        run: given.scene.run.unwrap_or(0),
+        attempt: given.scene.attempt,
+        bad,
+    }
+}
+
+/// The parts of a comment. Text between parts is dropped: nobody but us can
+/// edit our comments without the right to do so, and what they add is kept in
+/// GitHub's own history of edits.
+fn parts(body: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut open: Option<Part> = None;
+    for line in body.lines() {
+        if let Some(state) = marker::read::<LegState>(marker::LEG, line) {
+            open = Some(Part { state, text: String::new() });
+        } else if line.trim_end() == LEG_END {
+            parts.extend(open.take());
+        } else if let Some(part) = &mut open {
+            part.text.push_str(line);
+            part.text.push('\n');
+        }
+    }
+    parts
+}
+
+/// The whole comment. Where many legs have much to say, their details go, the
+/// longest first.
+fn body(workflow: &str, mut parts: Vec<Part>) -> String {
+    parts.sort_by(|a, b| a.state.leg.cmp(&b.state.leg));
+    let total = |parts: &[Part]| parts.iter().map(|p| p.text.len() + 400).sum::<usize>();
+    while total(&parts) > BODY_LIMIT - 1000 {
+        let Some(longest) = parts.iter_mut().max_by_key(|p| p.text.len()).filter(|p| p.text.len() > 600) else { break };
+        let heading = longest.text.lines().take(3).collect::<Vec<_>>().join("\n");
+        longest.text = format!("{heading}\n\n_Details left out: the comment would be longer than GitHub takes._\n");
+    }
+    let sticky = marker::write(marker::STICKY, &StickyState { v: VERSION, workflow: workflow.to_owned() });
+    let mut out = format!("{sticky}\n");
+    for part in &parts {
+        out.push_str(&format!("{}\n{}{LEG_END}\n\n", marker::write(marker::LEG, &part.state), part.text));
+    }
+    out.push_str("<sub>testmedic keeps this comment up to date.</sub>\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(leg: &str, text: &str) -> Part {
+        Part { state: LegState { leg: leg.into(), head: "h".into(), run: 1, attempt: 1, bad: true }, text: text.into() }
+    }
+
+    #[test]
+    fn legs_are_read_back() {
+        let written = body("ci.yml", vec![part("linux", "### b\nx\n"), part("a-->b", "### a\n")]);
+        let read = parts(&written);
+        assert_eq!(read, [part("a-->b", "### a\n"), part("linux", "### b\nx\n")]);
+        assert_eq!(body("ci.yml", read), written, "the same again");
+        assert_eq!(parts(&written.replace('\n', "\r\n")).len(), 2);
+    }
+
+    #[test]
+    fn many_loud_legs_fit() {
+        let legs = (0..30).map(|n| part(&format!("leg-{n:02}"), &format!("### {n}\n\nrun\n{}", "x\n".repeat(5000)))).collect();
+        let body = body("ci.yml", legs);
+        assert!(body.len() < BODY_LIMIT && body.contains("Details left out"), "{}", body.len());
+        assert_eq!(parts(&body).len(), 30);
+    }
+}

@@ -1,0 +1,92 @@
+//! Findings + snapshot + policy → the plan. Pure: the same input plans the
+//! same, and once it was carried out, nothing.
+
+mod check;
+mod comment;
+mod issues;
+mod review;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::diagnose::findings::Findings;
+use crate::diagnose::verdict::Diagnosis;
+use crate::model::forge::Scene;
+use crate::model::time::Instant;
+use crate::plan::action::{Action, Guard, Plan, Planned};
+use crate::plan::policy::Policy;
+use crate::plan::snapshot::{OurIssue, Snapshot};
+
+pub use issues::needed_passes;
+
+/// All that a plan is decided on.
+pub struct Given<'a> {
+    /// The present run, judged.
+    pub found: &'a Findings,
+    /// Where we are.
+    pub scene: &'a Scene,
+    /// The forge as it was read.
+    pub snapshot: &'a Snapshot,
+    /// What is allowed.
+    pub policy: &'a Policy,
+    /// How the tests of each open issue did since it was last seen.
+    pub recoveries: &'a BTreeMap<u64, Recovery>,
+    /// Files of the repository, to find the places that reports name.
+    pub files: &'a [String],
+    /// Conclusion of the check run where something failed: `failure` where it
+    /// counts in the sense of `--fail-on`, else `neutral`.
+    pub red: bool,
+    /// The moment that counts as now.
+    pub now: Instant,
+}
+
+/// How the tests of an issue did since the failure was last seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Tests of the issue that ran since.
+    pub tests: usize,
+    /// Tests of the issue that did not.
+    pub missing: usize,
+    /// The fewest clean runs in a row, up to the present one, of any of them.
+    pub passes: u64,
+}
+
+/// A plan, and which diagnoses are known as issues.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// What to do.
+    pub plan: Plan,
+    /// Web pages of issues by the id of the diagnosis they are about.
+    pub known: HashMap<String, String>,
+}
+
+/// Decides what to write.
+#[must_use]
+pub fn decide(given: &Given<'_>) -> Decided {
+    let mut decided = Decided { known: issues::known(given), ..Decided::default() };
+    decided.plan.extend(issues::plan(given));
+    decided.plan.extend(comment::plan(given, &decided.known));
+    decided.plan.extend(review::plan(given));
+    decided.plan.extend(check::plan(given));
+    decided
+}
+
+/// The issue of ours about a diagnosis: an open one before closed ones, the
+/// newest before older ones.
+fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
+    let print = d.fingerprint.to_string();
+    let issues = snapshot.issues.as_deref()?;
+    let about = |issue: &&OurIssue| {
+        let by_print = issue.state().is_some_and(|state| state.fingerprints.contains(&print));
+        by_print || issue.key().as_deref() == Some(d.id.as_str())
+    };
+    issues.iter().filter(about).max_by_key(|issue| (issue.open, issue.number))
+}
+
+fn planned(action: Action, id: String, because: String, title: String, target: String, guards: Vec<Guard>) -> Planned {
+    Planned { id, action, because, title, target, guards, receipt: None }
+}
+
+/// Diagnoses in which something ended bad, not only flaky.
+fn ended_bad(given: &Given<'_>, d: &Diagnosis) -> bool {
+    d.members.iter().any(|m| given.found.case(*m).outcome().is_bad())
+}

@@ -1,0 +1,99 @@
+//! Review comments: on the failing assertion, or on the changed line that the
+//! stack names; only on lines that the diff shows, never twice.
+
+use super::{Given, ended_bad, planned};
+use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::plan::action::{Action, Guard, LineComment, Plan, Withheld};
+use crate::plan::change::{self, FileDiff};
+use crate::plan::marker::{self, NoteState, VERSION};
+use crate::render::message::review::{self, Spot};
+
+/// Bytes of one review comment.
+const LIMIT: usize = 20_000;
+
+pub(super) fn plan(given: &Given<'_>) -> Plan {
+    let mut plan = Plan::default();
+    let Some(pull) = given.scene.pull.as_ref().filter(|_| given.policy.review.enabled) else {
+        return plan;
+    };
+    let speaking: Vec<&Diagnosis> = given.found.diagnoses.iter().filter(|d| speaks(given, d)).collect();
+    if speaking.is_empty() {
+        return plan;
+    }
+    let because = format!("pull request {}", pull.number);
+    let (Some(diff), Some(existing)) = (given.snapshot.diff.as_deref(), given.snapshot.review_comments.as_deref()) else {
+        plan.withheld.push(Withheld::new("review", because, "its diff or its review comments could not be read"));
+        return plan;
+    };
+    let known: Vec<String> = existing.iter().filter_map(crate::plan::snapshot::OurComment::key).collect();
+    let mut comments: Vec<LineComment> = Vec::new();
+    let mut hidden = 0;
+    for d in speaking {
+        let Some((spot, path, line)) = spot(d, given, diff) else {
+            let reason = "no line of the diff is named by the failure";
+            plan.withheld.push(Withheld::new("review", d.id.clone(), reason));
+            continue;
+        };
+        let key = format!("{} {path}", d.id);
+        if known.contains(&key) {
+            continue;
+        }
+        if comments.len() >= given.policy.review.max_comments as usize {
+            hidden += 1;
+            continue;
+        }
+        let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
+        let text = review::comment(given.found, d, spot, given.scene);
+        let text = crate::model::text::head(&text, LIMIT);
+        comments.push(LineComment { path, line, key, body: format!("{marker}\n{text}") });
+    }
+    if hidden > 0 {
+        let reason = format!("{hidden} more than `review.max-comments` allows");
+        plan.withheld.push(Withheld::new("review", because.clone(), reason));
+    }
+    if comments.is_empty() {
+        return plan;
+    }
+    let keys = comments.iter().map(|c| c.key.clone()).collect();
+    let head = given.scene.head.clone();
+    let title = match comments.as_slice() {
+        [one] => format!("comment on {}:{}", one.path, one.line),
+        many => format!("comment on {} lines", many.len()),
+    };
+    plan.actions.push(planned(
+        Action::Review { pull: pull.number, head: head.clone(), comments },
+        format!("review:{}:{head}", pull.number),
+        "the failure names lines of the diff".to_owned(),
+        title,
+        because,
+        vec![Guard::PullAt { pull: pull.number, head }, Guard::NoReviewComment { pull: pull.number, keys }],
+    ));
+    plan
+}
+
+/// Failures that the change may have caused. What was broken before, or is
+/// broken outside, is no matter of its review.
+fn speaks(given: &Given<'_>, d: &Diagnosis) -> bool {
+    let matters =
+        matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::BrokenTest | Verdict::Undecided);
+    matters && ended_bad(given, d) && !given.found.is_older_than_branch(d)
+}
+
+/// The line to comment on: the assertion if the diff shows it, else the
+/// innermost frame on a line that the diff adds, else on one that it shows.
+fn spot(d: &Diagnosis, given: &Given<'_>, diff: &[FileDiff]) -> Option<(Spot, String, u32)> {
+    let mismatch = d.mismatch.as_ref().and_then(|m| m.place.as_ref());
+    let cases = d.members.iter().take(20).filter_map(|m| given.found.case(*m).place.as_ref());
+    let assertion = mismatch.into_iter().chain(cases).find_map(|place| {
+        let line = place.line?;
+        let file = change::find(diff, place.file.raw()).filter(|file| file.shows(line))?;
+        Some((Spot::Assertion, file.path.clone(), line))
+    });
+    let frame = |wanted: &dyn Fn(&FileDiff, u32) -> bool| {
+        d.frames.iter().filter(|f| !f.in_test).find_map(|f| {
+            let file = change::find(diff, &f.file).filter(|file| wanted(file, f.line))?;
+            Some((Spot::Frame, file.path.clone(), f.line))
+        })
+    };
+    frame(&|file, line| file.added.contains(&line)).or(assertion).or_else(|| frame(&FileDiff::shows))
+}

@@ -1,0 +1,383 @@
+//! The policy: what testmedic may do in a repository, from
+//! `.github/testmedic.toml` on the default branch.
+//!
+//! Every key has a default, so that no file is needed. The doc comments here
+//! are what the JSON Schema and `docs/policy.md` say.
+
+use std::collections::BTreeMap;
+
+use globset::Glob;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::diagnose::findings::Findings;
+use crate::diagnose::severity::Severity;
+use crate::diagnose::verdict::{Diagnosis, Verdict};
+
+/// Where the policy stands in a repository.
+pub const PATH: &str = ".github/testmedic.toml";
+
+/// What testmedic may do in this repository, and how loudly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "testmedic.toml")]
+pub struct Policy {
+    /// Issues about failures on the default branch.
+    pub issues: Issues,
+    /// The one comment on a pull request that is kept up to date.
+    pub comment: Comment,
+    /// Review comments on lines of a pull request.
+    pub review: Review,
+    /// The check run beside a commit.
+    pub check: Check,
+    /// Earlier runs to judge against.
+    pub history: HistoryPolicy,
+    /// Severity of what fails under a path, over what the rules say: globs of
+    /// test or product files to `critical`, `high`, `medium` or `low`.
+    pub severity: BTreeMap<String, Level>,
+}
+
+/// See [`Policy::issues`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Issues {
+    /// Open, update, reopen and close issues.
+    pub enabled: bool,
+    /// Verdicts that are worth an issue: `regression`, `flaky`, `outdated-test`,
+    /// `rate-limited`, `environment`, `broken-test`, `undecided`.
+    pub verdicts: Vec<VerdictName>,
+    /// Failures in a row on the default branch before an issue opens; a failure
+    /// that a retry in the same run reproduced counts twice.
+    #[schemars(range(min = 1, max = 20))]
+    pub min_failures: u32,
+    /// New issues in one run; what is beyond goes into one roll-up.
+    #[schemars(range(min = 0, max = 50))]
+    pub max_new: u32,
+    /// Clean runs of its tests after which an issue is closed; flaky tests need
+    /// more, by their failure rate.
+    #[schemars(range(min = 1, max = 300))]
+    pub close_after: u32,
+    /// Days after closing in which a returning failure reopens the issue; later
+    /// a new one opens that links back.
+    #[schemars(range(min = 0, max = 365))]
+    pub reopen_days: u32,
+    /// Hours between two comments on one issue; closing and reopening always speak.
+    #[schemars(range(min = 1, max = 720))]
+    pub comment_hours: u32,
+    /// Labels of new issues. A label that a person removes is not put back.
+    pub labels: Vec<String>,
+    /// Labels with which people take an issue out of testmedic's hands.
+    pub hands_off_labels: Vec<String>,
+    /// Assign new issues to the owners of the failing test in `CODEOWNERS`
+    /// (people, not teams: GitHub assigns no teams).
+    pub assign_owners: bool,
+}
+
+impl Default for Issues {
+    fn default() -> Self {
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+        Self {
+            enabled: true,
+            verdicts: vec![VerdictName::Regression],
+            min_failures: 2,
+            max_new: 5,
+            close_after: 10,
+            reopen_days: 15,
+            comment_hours: 24,
+            labels: words(&["testmedic"]),
+            hands_off_labels: words(&["wontfix", "muted", "not-flaky"]),
+            assign_owners: false,
+        }
+    }
+}
+
+/// See [`Policy::comment`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Comment {
+    /// Write it. It appears with the first failure and is edited from then on.
+    pub enabled: bool,
+}
+
+impl Default for Comment {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// See [`Policy::review`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Review {
+    /// Comment on the failing assertion or the changed line that the stack names.
+    pub enabled: bool,
+    /// Comments in one review.
+    #[schemars(range(min = 1, max = 30))]
+    pub max_comments: u32,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self { enabled: true, max_comments: 10 }
+    }
+}
+
+/// See [`Policy::check`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Check {
+    /// Write it.
+    pub enabled: bool,
+    /// Its name; a matrix leg is added in parentheses.
+    pub name: String,
+    /// Annotations, the gravest first. GitHub takes 50 in one request.
+    #[schemars(range(min = 0, max = 50))]
+    pub max_annotations: u32,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self { enabled: true, name: "testmedic".to_owned(), max_annotations: 50 }
+    }
+}
+
+/// See [`Policy::history`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HistoryPolicy {
+    /// Earlier runs of the default branch whose artifacts are read.
+    #[schemars(range(min = 0, max = 100))]
+    pub runs: u32,
+    /// Names of artifacts that hold reports: globs. Where a name has one `*` in
+    /// its glob, what stands there names the matrix leg.
+    pub artifacts: Vec<String>,
+    /// Megabytes of one artifact, packed; a larger one is not read.
+    #[schemars(range(min = 1, max = 2000))]
+    pub max_megabytes: u32,
+}
+
+impl Default for HistoryPolicy {
+    fn default() -> Self {
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+        Self {
+            runs: 30,
+            artifacts: words(&["junit", "junit-*", "test-results", "test-results-*", "test-reports", "test-reports-*"]),
+            max_megabytes: 50,
+        }
+    }
+}
+
+/// A verdict by its name in `report.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the same as Verdict")]
+pub enum VerdictName {
+    Regression,
+    Flaky,
+    OutdatedTest,
+    RateLimited,
+    Environment,
+    BrokenTest,
+    Undecided,
+}
+
+impl VerdictName {
+    /// The verdict that is named.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Regression => Verdict::Regression,
+            Self::Flaky => Verdict::Flaky,
+            Self::OutdatedTest => Verdict::OutdatedTest,
+            Self::RateLimited => Verdict::RateLimited,
+            Self::Environment => Verdict::Environment,
+            Self::BrokenTest => Verdict::BrokenTest,
+            Self::Undecided => Verdict::Undecided,
+        }
+    }
+}
+
+/// A severity by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the same as Severity")]
+pub enum Level {
+    Critical,
+    High,
+    Medium,
+    Low,
+}
+
+impl Level {
+    fn severity(self) -> Severity {
+        match self {
+            Self::Critical => Severity::Critical,
+            Self::High => Severity::High,
+            Self::Medium => Severity::Medium,
+            Self::Low => Severity::Low,
+        }
+    }
+}
+
+/// What is wrong with a policy file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPolicy {
+    /// A key that no policy has.
+    #[error("`{key}` is no key of the policy{}", suggestion.as_ref().map(|s| format!(": did you mean `{s}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// The key with the table it stands in.
+        key: String,
+        /// The nearest one that exists.
+        suggestion: Option<String>,
+    },
+    /// A number outside of its bounds.
+    #[error("`{key}` is {found}; it must be from {min} to {max}")]
+    OutOfBounds {
+        /// The key.
+        key: String,
+        /// The value.
+        found: i64,
+        /// Lowest value.
+        min: i64,
+        /// Highest value.
+        max: i64,
+    },
+    /// A pattern that is no glob.
+    #[error("`{0}` is not a glob")]
+    NotAGlob(String),
+    /// Anything else, in the parser's words.
+    #[error("{0}")]
+    Syntax(String),
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`BadPolicy`] with the first thing that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, BadPolicy> {
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| BadPolicy::Syntax(e.to_string()))?;
+        check_table(&table, schema().as_value(), "")?;
+        let policy: Self = toml::from_str(text).map_err(|e| BadPolicy::Syntax(e.to_string()))?;
+        for glob in policy.severity.keys().chain(&policy.history.artifacts) {
+            Glob::new(glob).map_err(|_| BadPolicy::NotAGlob(glob.clone()))?;
+        }
+        Ok(policy)
+    }
+
+    /// Whether a verdict is worth an issue.
+    #[must_use]
+    pub fn files(&self, verdict: Verdict) -> bool {
+        self.issues.enabled && self.issues.verdicts.iter().any(|name| name.verdict() == verdict)
+    }
+
+    /// The severity that the policy gives a diagnosis: the gravest of all globs
+    /// that match one of its files.
+    #[must_use]
+    pub fn severity_of(&self, found: &Findings, diagnosis: &Diagnosis) -> Option<Severity> {
+        let places = diagnosis.members.iter().filter_map(|m| found.case(*m).place.as_ref()).map(|p| p.file.raw());
+        let frames = diagnosis.frames.iter().map(|f| f.file.as_str());
+        let files: Vec<&str> = places.chain(frames).collect();
+        let matching = self.severity.iter().filter(|(glob, _)| {
+            Glob::new(glob).is_ok_and(|glob| {
+                let matcher = glob.compile_matcher();
+                files.iter().any(|file| matcher.is_match(file.trim_start_matches("./")))
+            })
+        });
+        matching.map(|(_, level)| level.severity()).max()
+    }
+}
+
+/// The policy's JSON Schema, for editors.
+#[must_use]
+pub fn schema() -> Schema {
+    let mut schema = schema_for!(Policy);
+    // Editors show defaults; schemars puts those of a section on the section.
+    inline_defaults(&mut schema);
+    schema
+}
+
+/// Puts the default of each key beside it.
+fn inline_defaults(schema: &mut Schema) {
+    let defaults = serde_json::to_value(Policy::default()).unwrap_or_default();
+    let Some(root) = schema.as_object_mut() else { return };
+    let sections: Vec<(String, String)> = root["properties"]
+        .as_object()
+        .map(|properties| {
+            properties
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), value["$ref"].as_str()?.rsplit('/').next()?.to_owned())))
+                .collect()
+        })
+        .unwrap_or_default();
+    for (section, definition) in sections {
+        let Some(properties) = root["$defs"][&definition]["properties"].as_object_mut() else { continue };
+        for (key, property) in properties {
+            property["default"] = defaults[&section][key].clone();
+        }
+    }
+}
+
+/// Refuses keys that the schema does not have, and numbers out of its bounds.
+fn check_table(table: &toml::Table, schema: &Value, prefix: &str) -> Result<(), BadPolicy> {
+    check_keys(table, &schema["properties"], schema, prefix)
+}
+
+fn check_keys(table: &toml::Table, properties: &Value, root: &Value, prefix: &str) -> Result<(), BadPolicy> {
+    let Some(known) = properties.as_object() else { return Ok(()) };
+    for (key, value) in table {
+        let full = format!("{prefix}{key}");
+        let Some(property) = known.get(key) else {
+            return Err(BadPolicy::UnknownKey { suggestion: nearest(key, known.keys()), key: full });
+        };
+        if let (Some(found), Some(min), Some(max)) =
+            (value.as_integer(), property["minimum"].as_i64(), property["maximum"].as_i64())
+            && !(min..=max).contains(&found)
+        {
+            return Err(BadPolicy::OutOfBounds { key: full, found, min, max });
+        }
+        if let (Some(inner), Some(definition)) = (value.as_table(), property["$ref"].as_str()) {
+            let name = definition.rsplit('/').next().unwrap_or_default();
+            check_keys(inner, &root["$defs"][name]["properties"], root, &format!("{full}."))?;
+        }
+    }
+    Ok(())
+}
+
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<String> {
+    known
+        .map(|candidate| (strsim::jaro_winkler(key, candidate), candidate))
+        .filter(|(alike, _)| *alike >= 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(Policy::parse("").unwrap(), Policy::default());
+        let policy = Policy::parse("[issues]\nmax-new = 2\n[severity]\n\"src/pay/**\" = \"critical\"").unwrap();
+        assert_eq!((policy.issues.max_new, policy.issues.close_after), (2, 10));
+        assert_eq!(policy.severity["src/pay/**"], Level::Critical);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let table = [
+            ("[issue]\n", "`issue` is no key of the policy: did you mean `issues`?"),
+            ("[issues]\nmax_new = 3", "`issues.max_new` is no key of the policy: did you mean `max-new`?"),
+            ("[check]\nzzz = 3", "`check.zzz` is no key of the policy"),
+            ("[issues]\nmax-new = 5000", "`issues.max-new` is 5000; it must be from 0 to 50"),
+            ("[severity]\n\"a[\" = \"low\"", "`a[` is not a glob"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Policy::parse(text).unwrap_err().to_string(), expected);
+        }
+        let odd = Policy::parse("[issues]\nenabled = \"yes\"").unwrap_err().to_string();
+        assert!(odd.contains("line 2") && odd.contains("boolean"), "{odd}");
+    }
+}

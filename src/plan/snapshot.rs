@@ -1,0 +1,137 @@
+//! One reading of the forge, before anything is planned.
+
+use crate::model::time::Instant;
+use crate::plan::change::FileDiff;
+use crate::plan::marker::{self, IssueState, NoteState, RollUpState, StickyState, digest};
+
+/// What was read; `None` where it could not be read (and a note says why) or
+/// was not needed.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Issues of ours, open and closed.
+    pub issues: Option<Vec<OurIssue>>,
+    /// Comments of ours on the pull request.
+    pub comments: Option<Vec<OurComment>>,
+    /// Review comments of ours on the pull request.
+    pub review_comments: Option<Vec<OurComment>>,
+    /// Our check run beside the head, under the name of this leg.
+    pub check: Option<Option<OurCheck>>,
+    /// The diff of the pull request.
+    pub diff: Option<Vec<FileDiff>>,
+    /// `CODEOWNERS`, where the policy asks for it.
+    pub owners: Option<String>,
+}
+
+/// An issue that we opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurIssue {
+    /// Number.
+    pub number: u64,
+    /// Web page.
+    pub url: String,
+    /// Whether it is open.
+    pub open: bool,
+    /// `completed`, `not_planned`, `duplicate` or `reopened`, where told.
+    pub reason: Option<String>,
+    /// When it was closed.
+    pub closed_at: Option<Instant>,
+    /// Whether it is locked.
+    pub locked: bool,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// Title.
+    pub title: String,
+    /// Body.
+    pub body: String,
+}
+
+impl OurIssue {
+    /// Its state, if it is an issue about one diagnosis.
+    #[must_use]
+    pub fn state(&self) -> Option<IssueState> {
+        marker::read(marker::ISSUE, &self.body)
+    }
+
+    /// Its state, if it is a roll-up.
+    #[must_use]
+    pub fn roll_up(&self) -> Option<RollUpState> {
+        marker::read(marker::ROLL_UP, &self.body)
+    }
+
+    /// The key it stands for: in its marker, else (where somebody's tool
+    /// stripped the marker) on its visible key line.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        if let Some(state) = self.state() {
+            return Some(state.key);
+        }
+        self.roll_up().map(|_| ROLL_UP_KEY.to_owned()).or_else(|| visible_key(&self.body))
+    }
+
+    /// Digest of what a guard compares.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(&format!("{} {} {}", self.open, self.locked, self.body))
+    }
+}
+
+/// The key of the roll-up issue.
+pub const ROLL_UP_KEY: &str = "roll-up";
+
+/// Start of the visible key line.
+pub const KEY_LINE: &str = "testmedic key: `";
+
+fn visible_key(body: &str) -> Option<String> {
+    let line = body.lines().rev().find_map(|line| line.trim().strip_prefix(KEY_LINE))?;
+    line.split('`').next().filter(|key| !key.is_empty()).map(str::to_owned)
+}
+
+/// A comment that we wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurComment {
+    /// Id.
+    pub id: u64,
+    /// Web page.
+    pub url: String,
+    /// Body.
+    pub body: String,
+}
+
+impl OurComment {
+    /// The key in its marker.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        if let Some(state) = marker::read::<StickyState>(marker::STICKY, &self.body) {
+            return Some(sticky_key(&state.workflow));
+        }
+        marker::read::<NoteState>(marker::NOTE, &self.body).map(|state| state.key)
+    }
+}
+
+/// The key of the sticky comment of a workflow.
+#[must_use]
+pub fn sticky_key(workflow: &str) -> String {
+    format!("sticky {workflow}")
+}
+
+/// A check run that we made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurCheck {
+    /// Id.
+    pub id: u64,
+    /// Web page.
+    pub url: String,
+    /// Digest of what it says.
+    pub external_id: String,
+}
+
+/// A pull request as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullNow {
+    /// Whether it is open.
+    pub open: bool,
+    /// The commit at its head.
+    pub head: String,
+    /// Whether it is locked.
+    pub locked: bool,
+}

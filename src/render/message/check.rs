@@ -1,0 +1,54 @@
+//! The check run beside a commit: title, summary and annotations.
+
+use super::{Page, evidence, icon, tests, window};
+use crate::diagnose::findings::Findings;
+use crate::diagnose::verdict::Diagnosis;
+use crate::model::forge::Scene;
+use crate::render::markdown::code;
+use crate::render::terminal::line;
+use crate::render::words::{counts, plural};
+
+/// In one line.
+#[must_use]
+pub fn title(found: &Findings) -> String {
+    match found.diagnoses.len() {
+        0 => counts(&found.totals),
+        n => format!("{} in {}", counts(&found.totals), plural(n as u64, "group")),
+    }
+}
+
+/// The text below it.
+#[must_use]
+pub fn summary(found: &Findings, scene: &Scene, limit: usize) -> String {
+    let mut page = Page::new(limit);
+    page.push(&format!("{}\n", counts(&found.totals)));
+    for d in &found.diagnoses {
+        let window = window(d, Some(scene)).map(|w| format!("{w}\n\n")).unwrap_or_default();
+        page.push(&format!(
+            "\n### {} {}: {}\n\n{window}{}\n{}",
+            icon(d.verdict),
+            d.verdict.word(),
+            code(d.title.raw(), 160),
+            evidence(d, 6),
+            tests(found, d, 10)
+        ));
+    }
+    page.finish()
+}
+
+/// Title of an annotation, plain text.
+#[must_use]
+pub fn annotation_title(d: &Diagnosis) -> String {
+    line(&format!("{} ({:.0} %)", d.verdict.word(), d.confidence * 100.0), 200)
+}
+
+/// Message of an annotation, plain text of a few lines.
+#[must_use]
+pub fn annotation_message(d: &Diagnosis) -> String {
+    let mut lines = vec![line(d.title.raw(), 300)];
+    lines.extend(d.evidence.iter().filter(|e| e.about == d.verdict && e.weight >= 0.0).take(3).map(|e| {
+        let weight = if e.weight == 0.0 { String::new() } else { format!("{:+.1} ", e.weight) };
+        format!("{weight}{}", line(e.text.raw(), 240))
+    }));
+    lines.join("\n")
+}
