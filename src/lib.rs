@@ -4,6 +4,7 @@
 //! The programme is one line, [`run::triage`]: ingest → history → diagnose →
 //! plan → report. What judges is pure; what touches the world is in [`shell`].
 
+pub mod apply;
 pub mod cli;
 pub mod diagnose;
 pub mod error;

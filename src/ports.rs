@@ -5,6 +5,8 @@ use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
 use crate::model::time::Instant;
+use crate::plan::action::Action;
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
 
 /// What became of a run that was to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,4 +45,92 @@ pub trait Repository {
     /// The commits after `good` up to `bad`, newest first; `None` where the
     /// repository does not know both.
     fn commits(&self, good: &str, bad: &str) -> Option<Vec<Commit>>;
+}
+
+/// What went wrong with a request to the forge.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// It was refused, or could not be sent: nothing was changed. What
+    /// happened, and what to do about it.
+    #[error("{what}{}", hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
+    Refused {
+        /// What happened.
+        what: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// It is not there, or hidden from this token.
+    #[error("{0}")]
+    Missing(String),
+    /// It was sent and no clear answer came back: it may have been carried out.
+    #[error("{0}")]
+    Unclear(String),
+}
+
+/// Whether a claim was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// By us.
+    Taken,
+    /// Another writer has it.
+    Held,
+}
+
+/// The forge, as the loop needs it that carries a plan out. Reads show only
+/// objects whose author is us.
+pub trait Forge {
+    /// A pull request as it is now.
+    ///
+    /// # Errors
+    /// [`Trouble`], as for all functions here.
+    fn pull(&self, number: u64) -> Result<PullNow, Trouble>;
+
+    /// All issues of ours.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn issues(&self) -> Result<Vec<OurIssue>, Trouble>;
+
+    /// One issue of ours.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn issue(&self, number: u64) -> Result<OurIssue, Trouble>;
+
+    /// Comments of ours on an issue or pull request.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn comments(&self, on: u64) -> Result<Vec<OurComment>, Trouble>;
+
+    /// Review comments of ours on a pull request.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn review_comments(&self, pull: u64) -> Result<Vec<OurComment>, Trouble>;
+
+    /// Our latest check run of this name beside a commit.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble>;
+
+    /// Carries one action out; gives its web page.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble>;
+
+    /// Takes the right to write to what `name` stands for, against all other
+    /// writers, until [`Forge::release`] or until a few minutes have passed.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn claim(&mut self, name: &str) -> Result<Claimed, Trouble>;
+
+    /// Gives the right back.
+    fn release(&mut self, name: &str);
+
+    /// Waits a little, longer with each `round`.
+    fn pause(&self, round: u32);
 }

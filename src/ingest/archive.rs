@@ -46,6 +46,54 @@ where
     }
 }
 
+/// Bytes that all entries of a downloaded archive may unpack to.
+const DOWNLOAD_UNPACKED: u64 = 2 << 30;
+/// How many times its packed size a downloaded archive may unpack to, beyond
+/// the first hundred megabytes: XML packs by ten to thirty.
+const DOWNLOAD_RATIO: u64 = 200;
+
+/// Looks at a downloaded archive before anything of it is read.
+///
+/// # Errors
+/// Why it is refused: it is broken, it would unpack beyond all measure, or it
+/// names places outside of itself.
+pub fn inspect(mut file: impl Read + Seek) -> Result<(), String> {
+    let broken = |e: &dyn std::fmt::Display| format!("it is a broken zip archive ({e})");
+    let packed = file.seek(io::SeekFrom::End(0)).map_err(|e| broken(&e))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(&e))?;
+    if archive.len() > ENTRY_LIMIT {
+        return Err(format!("it holds {} files, more than {ENTRY_LIMIT}", archive.len()));
+    }
+    let mut sum = 0_u64;
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(|e| broken(&e))?;
+        sum = sum.saturating_add(entry.size());
+        let escapes = entry.name().map_or(true, |name| {
+            let name = name.replace('\\', "/");
+            name.starts_with('/') || name.contains(':') || name.split('/').any(|part| part == "..")
+        });
+        if escapes {
+            return Err("it names a file outside of itself".to_owned());
+        }
+    }
+    let bomb = sum > DOWNLOAD_UNPACKED || (sum > 100 << 20 && sum / packed.max(1) > DOWNLOAD_RATIO);
+    if bomb { Err(format!("it would unpack to {} MB from {} KB", sum >> 20, packed >> 10)) } else { Ok(()) }
+}
+
+/// The text of the file `name` in a downloaded archive.
+///
+/// # Errors
+/// Why it cannot be had.
+pub fn text<R: Read + Seek>(mut file: R, name: &str, limit: u64) -> Result<String, String> {
+    inspect(&mut file)?;
+    let broken = |e: &dyn std::fmt::Display| format!("it is a broken zip archive ({e})");
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(&e))?;
+    let entry = archive.by_name(name).map_err(|_| format!("it holds no `{name}`"))?;
+    let mut text = String::new();
+    let read = entry.take(limit + 1).read_to_string(&mut text).map_err(|e| broken(&e))?;
+    if read as u64 > limit { Err(format!("`{name}` is larger than {} MB", limit >> 20)) } else { Ok(text) }
+}
+
 fn read_up_to(file: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     let mut have = 0;
     while have < into.len() {

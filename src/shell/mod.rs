@@ -10,6 +10,7 @@
 pub mod demo;
 pub mod files;
 pub mod git;
+pub mod github;
 pub mod progress;
 pub mod store;
 pub mod surroundings;

@@ -1,0 +1,234 @@
+//! Carries a plan out: each guard is checked again right before its action,
+//! one failure does not stop the others, and after an unclear answer the world
+//! is looked at before anything is tried again.
+
+use crate::plan::action::{Action, Guard, Plan, Planned, Receipt};
+use crate::plan::marker::digest;
+use crate::ports::{Claimed, Forge, Trouble};
+
+/// How often a write is tried while its outcome is unclear.
+const TRIES: u32 = 3;
+/// How often a claim that another job holds is asked for.
+const PATIENCE: u32 = 40;
+/// How often a new object is looked for until the forge shows it.
+const LOOKS: u32 = 6;
+
+/// Carries out all actions that have no receipt yet, in order. Recording the
+/// history is another matter ([`crate::run::apply_record`]).
+pub fn apply(plan: &mut Plan, forge: &mut dyn Forge) {
+    let mut hand = Hand { forge, held: None };
+    let open = |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
+    for planned in plan.actions.iter_mut().filter(open) {
+        planned.receipt = Some(hand.carry_out(planned));
+    }
+    hand.let_go();
+}
+
+/// What a guard says.
+enum Met {
+    /// Go on.
+    Yes,
+    /// What the action would make is there already; its web page.
+    Done(Option<String>),
+    /// Something else has changed.
+    No(String),
+}
+
+/// The writer, with the claim that it holds.
+struct Hand<'f> {
+    forge: &'f mut dyn Forge,
+    held: Option<String>,
+}
+
+impl Hand<'_> {
+    fn carry_out(&mut self, planned: &Planned) -> Receipt {
+        if let Err(receipt) = self.take(planned.action.claim()) {
+            return receipt;
+        }
+        let mut unclear = None;
+        for round in 0..TRIES {
+            match self.guards(planned) {
+                Err(trouble) => return Receipt::Failed(trouble.to_string()),
+                Ok(Met::No(why)) => return Receipt::Stale(why),
+                Ok(Met::Done(url)) if unclear.is_some() => return Receipt::Done(url),
+                Ok(Met::Done(_)) => return Receipt::AlreadyDone,
+                Ok(Met::Yes) => {}
+            }
+            match self.forge.write(&planned.action) {
+                Ok(url) => {
+                    self.wait_until_shown(planned);
+                    return Receipt::Done(url);
+                }
+                Err(Trouble::Unclear(why)) => {
+                    unclear = Some(why);
+                    if let Some(url) = self.look_for(planned, round) {
+                        return Receipt::Done(url);
+                    }
+                }
+                Err(trouble) => return Receipt::Failed(trouble.to_string()),
+            }
+        }
+        let why = unclear.unwrap_or_default();
+        Receipt::Failed(format!("no clear answer after {TRIES} tries: {why}"))
+    }
+
+    /// Holds the claim that is wanted, and no other.
+    fn take(&mut self, wanted: Option<String>) -> Result<(), Receipt> {
+        if self.held == wanted {
+            return Ok(());
+        }
+        self.let_go();
+        let Some(name) = wanted else { return Ok(()) };
+        for round in 0..PATIENCE {
+            match self.forge.claim(&name) {
+                Ok(Claimed::Taken) => {
+                    self.held = Some(name);
+                    return Ok(());
+                }
+                Ok(Claimed::Held) => self.forge.pause(round.min(4)),
+                // Who cannot claim cannot write either; the message says why.
+                Err(trouble) => return Err(Receipt::Failed(trouble.to_string())),
+            }
+        }
+        Err(Receipt::Failed("another job is writing there and does not come to an end; the next run will see it".to_owned()))
+    }
+
+    fn let_go(&mut self) {
+        if let Some(name) = self.held.take() {
+            self.forge.release(&name);
+        }
+    }
+
+    fn guards(&self, planned: &Planned) -> Result<Met, Trouble> {
+        for guard in &planned.guards {
+            match self.guard(guard, &planned.action)? {
+                Met::Yes => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Met::Yes)
+    }
+
+    fn guard(&self, guard: &Guard, action: &Action) -> Result<Met, Trouble> {
+        Ok(match guard {
+            Guard::PullAt { pull, head } => {
+                let now = self.forge.pull(*pull)?;
+                if !now.open {
+                    Met::No(format!("pull request {pull} is closed"))
+                } else if now.locked {
+                    Met::No(format!("pull request {pull} is locked"))
+                } else if now.head != *head {
+                    Met::No(format!("the head of pull request {pull} is {} now", crate::history::short(&now.head)))
+                } else {
+                    Met::Yes
+                }
+            }
+            Guard::NoIssue { key, except } => {
+                let issues = self.forge.issues()?;
+                let found = issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key.as_str()));
+                found.map_or(Met::Yes, |issue| Met::Done(Some(issue.url.clone())))
+            }
+            Guard::NoComment { on, key } => {
+                let comments = self.forge.comments(*on)?;
+                match comments.iter().find(|c| c.key().as_deref() == Some(key.as_str())) {
+                    None => Met::Yes,
+                    Some(comment) if body_of(action).is_some_and(|body| digest(body) == digest(&comment.body)) => {
+                        Met::Done(Some(comment.url.clone()))
+                    }
+                    Some(_) => Met::No("another job has written this comment".to_owned()),
+                }
+            }
+            Guard::IssueIs { number, digest } => self.issue_is(*number, digest, action)?,
+            Guard::CommentIs { on, id, digest: expected } => {
+                let comments = self.forge.comments(*on)?;
+                match comments.iter().find(|c| c.id == *id) {
+                    None => Met::No(format!("comment {id} is gone")),
+                    Some(comment) if body_of(action).is_some_and(|body| digest(body) == digest(&comment.body)) => {
+                        Met::Done(Some(comment.url.clone()))
+                    }
+                    Some(comment) if digest(&comment.body) == *expected => Met::Yes,
+                    Some(_) => Met::No(format!("comment {id} was changed")),
+                }
+            }
+            Guard::NoReviewComment { pull, keys } => {
+                let comments = self.forge.review_comments(*pull)?;
+                let found = comments.iter().find(|c| c.key().is_some_and(|key| keys.contains(&key)));
+                found.map_or(Met::Yes, |comment| Met::Done(Some(comment.url.clone())))
+            }
+        })
+    }
+
+    fn issue_is(&self, number: u64, expected: &str, action: &Action) -> Result<Met, Trouble> {
+        let issue = self.forge.issue(number)?;
+        let (body, open) = match action {
+            Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } => (body, true),
+            Action::CloseIssue { body, .. } => (body, false),
+            _ => return Ok(Met::Yes),
+        };
+        Ok(if issue.open == open && digest(&issue.body) == digest(body) {
+            Met::Done(Some(issue.url))
+        } else if issue.digest() == expected {
+            Met::Yes
+        } else {
+            Met::No(format!("issue {number} was changed"))
+        })
+    }
+
+    /// After an unclear answer: what the action makes, if it is there. The forge
+    /// may show it late, so it is looked for more than once before the write is
+    /// tried again.
+    fn look_for(&self, planned: &Planned, round: u32) -> Option<Option<String>> {
+        for look in 0..LOOKS {
+            self.forge.pause(round.max(look.min(3)));
+            if let Some(url) = self.shown(planned) {
+                return Some(url);
+            }
+            // An edit shows at once, or was not made.
+            if !makes_something(&planned.action) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Other writers decide by what the forge shows: the claim is kept until
+    /// they can see what was made.
+    fn wait_until_shown(&self, planned: &Planned) {
+        if !matches!(planned.action, Action::OpenIssue { .. } | Action::Comment { edit: None, .. }) {
+            return;
+        }
+        for look in 0..LOOKS {
+            if self.shown(planned).is_some() {
+                return;
+            }
+            self.forge.pause(look.min(3));
+        }
+    }
+
+    fn shown(&self, planned: &Planned) -> Option<Option<String>> {
+        if let Action::CheckRun { head, name, digest, .. } = &planned.action {
+            let check = self.forge.check(head, name).ok()??;
+            return (check.external_id == *digest).then_some(Some(check.url));
+        }
+        let own = planned.guards.iter().find(|guard| !matches!(guard, Guard::PullAt { .. }))?;
+        match self.guard(own, &planned.action) {
+            Ok(Met::Done(url)) => Some(url),
+            _ => None,
+        }
+    }
+}
+
+fn makes_something(action: &Action) -> bool {
+    match action {
+        Action::OpenIssue { .. } | Action::Review { .. } => true,
+        Action::Comment { edit, .. } | Action::CheckRun { edit, .. } => edit.is_none(),
+        _ => false,
+    }
+}
+
+fn body_of(action: &Action) -> Option<&str> {
+    match action {
+        Action::Comment { body, .. } => Some(body),
+        _ => None,
+    }
+}

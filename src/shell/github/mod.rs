@@ -1,0 +1,285 @@
+//! GitHub: what is read of it before a plan, and the writer that carries one out.
+
+pub mod client;
+pub mod earlier;
+mod objects;
+mod writer;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use base64::Engine;
+use serde::Deserialize;
+
+use self::client::{Client, Connection};
+use self::objects::{Comparison, CommitObject, PullFile};
+use crate::error::Problem;
+use crate::model::change::{Commit, FileChange};
+use crate::model::forge::{PullFacts, Scene, Slug, is_sha, percent};
+use crate::model::text::{Untrusted, head};
+use crate::model::time::Instant;
+use crate::plan::change::FileDiff;
+use crate::ports::{Forge, Repository, Trouble};
+
+/// Login of the user as whom a workflow's own token acts.
+pub const ACTIONS_BOT: &str = "github-actions[bot]";
+/// Pages of a pull request's files: GitHub hands out 3,000 files at most.
+const FILE_PAGES: u32 = 30;
+/// Pages of issues and of comments.
+const PAGES: u32 = 5;
+/// Commits of a window whose lines are read, one request each.
+const COMMITS: usize = 3;
+/// Lines kept of one file.
+const LINES: usize = 2000;
+/// Bytes kept of one line.
+const LINE: usize = 400;
+
+/// A repository on GitHub.
+pub struct GitHub {
+    client: Client,
+    slug: Slug,
+    bot: String,
+    /// What identifies this job among others that claim the same.
+    holder: String,
+    /// Answers about commits that were asked for already.
+    windows: RefCell<HashMap<(String, String), Option<Vec<Commit>>>>,
+    /// Trouble that cost something, for people.
+    notes: RefCell<Vec<String>>,
+}
+
+impl GitHub {
+    /// Prepares to talk about `slug`. `bot` is the login that our token acts as.
+    ///
+    /// # Errors
+    /// Where the connection cannot be set up.
+    pub fn new(connection: Connection, slug: Slug, bot: Option<String>, holder: String) -> Result<Self, Problem> {
+        let is_installation = connection.token.as_ref().is_none_or(|t| t.expose().starts_with("ghs_"));
+        let client = Client::new(connection)?;
+        let bot = bot.unwrap_or_else(|| {
+            // A person's token acts as that person; an installation's cannot ask who it is.
+            let own = (!is_installation).then(|| client.get("/user").ok()?.read::<objects::User>().ok()).flatten();
+            own.map_or_else(|| ACTIONS_BOT.to_owned(), |user| user.login)
+        });
+        Ok(Self { client, slug, bot, holder, windows: RefCell::default(), notes: RefCell::default() })
+    }
+
+    /// Requests sent so far.
+    #[must_use]
+    pub fn calls(&self) -> u32 {
+        self.client.calls()
+    }
+
+    /// Trouble on the way since the last call.
+    #[must_use]
+    pub fn take_notes(&self) -> Vec<String> {
+        self.notes.take()
+    }
+
+    fn note(&self, text: impl Into<String>) {
+        self.notes.borrow_mut().push(text.into());
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/repos/{}{rest}", self.slug)
+    }
+
+    /// The repository's default branch.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn default_branch(&self) -> Result<String, Trouble> {
+        let found: objects::Repository = self.client.get(&self.path(""))?.read()?;
+        found.default_branch.ok_or_else(|| Trouble::Missing("the repository has no default branch".to_owned()))
+    }
+
+    /// A text file at a revision; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn file(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble> {
+        #[derive(Deserialize)]
+        struct Content {
+            #[serde(default)]
+            content: String,
+        }
+        let path: Vec<String> = path.split('/').map(percent).collect();
+        let route = self.path(&format!("/contents/{}?ref={}", path.join("/"), percent(revision)));
+        match self.client.get(&route) {
+            Ok(answer) => {
+                let found: Content = answer.read()?;
+                let packed: String = found.content.split_whitespace().collect();
+                let bytes = base64::engine::general_purpose::STANDARD.decode(packed).unwrap_or_default();
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            Err(Trouble::Missing(_)) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// `CODEOWNERS` from the first of the places where GitHub looks for it.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn owners(&self, revision: &str) -> Result<Option<String>, Trouble> {
+        for place in [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"] {
+            if let Some(text) = self.file(place, revision)? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The diff of a pull request.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn diff(&self, pull: u64) -> Result<Vec<FileDiff>, Trouble> {
+        let mut files = Vec::new();
+        self.client.pages(&self.path(&format!("/pulls/{pull}/files?per_page=100")), FILE_PAGES, |answer| {
+            let page: Vec<PullFile> = answer.read()?;
+            files.extend(page.iter().map(|file| {
+                // Binary files and diffs that are too large come without a patch.
+                let patch = file.patch.as_deref().unwrap_or_default();
+                FileDiff::parse(&file.filename, file.previous_filename.as_deref(), patch)
+            }));
+            Ok(true)
+        })?;
+        Ok(files)
+    }
+
+    /// The open pull request whose head is `sha` on `branch` of `owner`.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn pull_at(&self, owner: &str, branch: &str, sha: &str) -> Result<Option<PullFacts>, Trouble> {
+        let route = format!("/pulls?state=open&head={}:{}&per_page=100", percent(owner), percent(branch));
+        let found: Vec<objects::Pull> = self.client.get(&self.path(&route))?.read()?;
+        Ok(found.into_iter().find(|pull| pull.head.sha == sha).map(facts))
+    }
+
+    /// The commit from which a branch left its base.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn merge_base(&self, base: &str, head: &str) -> Result<Option<String>, Trouble> {
+        let route = format!("/compare/{}...{}?per_page=1", percent(base), percent(head));
+        let found: Comparison = self.client.get(&self.path(&route))?.read()?;
+        Ok(found.merge_base_commit.map(|commit| commit.sha).filter(|sha| is_sha(sha)))
+    }
+
+    fn window(&self, good: &str, bad: &str) -> Result<Vec<Commit>, Trouble> {
+        let route = format!("/compare/{good}...{bad}?per_page=100");
+        let found: Comparison = self.client.get(&self.path(&route))?.read()?;
+        let mut commits: Vec<CommitObject> = found.commits;
+        commits.reverse();
+        // The comparison tells files for the whole window only. A short window is
+        // read commit by commit; in a long one the commits stand without lines.
+        if commits.len() <= COMMITS {
+            for commit in &mut commits {
+                if let Ok(answer) = self.client.get(&self.path(&format!("/commits/{}", percent(&commit.sha)))) {
+                    let full: CommitObject = answer.read()?;
+                    commit.files = full.files;
+                }
+            }
+        }
+        Ok(commits.into_iter().map(commit).collect())
+    }
+
+    /// What a run is about, where its event told only its commit.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn complete(&self, scene: &mut Scene, head: (&str, &str)) -> Result<(), Trouble> {
+        let (owner, branch) = head;
+        scene.pull = self.pull_at(owner, branch, &scene.head)?;
+        Ok(())
+    }
+}
+
+fn facts(pull: objects::Pull) -> PullFacts {
+    PullFacts {
+        number: pull.number,
+        head_sha: pull.head.sha,
+        head_ref: pull.head.branch,
+        head_repository: pull.head.repo.and_then(|repo| Slug::parse(&repo.full_name)),
+        base_ref: pull.base.branch,
+        base_sha: pull.base.sha,
+    }
+}
+
+fn commit(object: CommitObject) -> Commit {
+    let author = object.commit.author;
+    let subject = object.commit.message.lines().next().unwrap_or_default().to_owned();
+    Commit {
+        at: author.as_ref().and_then(|a| a.date).unwrap_or(Instant::from_unix(0)),
+        author: Untrusted::bounded(author.as_ref().map_or("", |a| &a.name), 200),
+        subject: Untrusted::bounded(&subject, 300),
+        files: object
+            .files
+            .iter()
+            .map(|file| {
+                let patch = file.patch.as_deref().unwrap_or_default();
+                bounded(FileDiff::parse(&file.filename, file.previous_filename.as_deref(), patch).change)
+            })
+            .collect(),
+        sha: object.sha,
+    }
+}
+
+fn bounded(mut change: FileChange) -> FileChange {
+    for lines in [&mut change.removed, &mut change.added] {
+        lines.retain(|line| !line.trim().is_empty());
+        lines.truncate(LINES);
+        for line in lines {
+            *line = head(line, LINE).to_owned();
+        }
+    }
+    change
+}
+
+impl Repository for GitHub {
+    fn commits(&self, good: &str, bad: &str) -> Option<Vec<Commit>> {
+        if !is_sha(good) || !is_sha(bad) {
+            return None;
+        }
+        let key = (good.to_owned(), bad.to_owned());
+        if let Some(known) = self.windows.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = match self.window(good, bad) {
+            Ok(commits) => Some(commits),
+            Err(Trouble::Missing(_)) => None,
+            Err(trouble) => {
+                self.note(format!("the commits of a window could not be read: {trouble}"));
+                None
+            }
+        };
+        self.windows.borrow_mut().insert(key, found.clone());
+        found
+    }
+}
+
+/// Reads through `read` what a plan needs; trouble is noted and costs only this.
+pub fn read_or_note<T>(forge: &GitHub, what: &str, read: impl FnOnce(&GitHub) -> Result<T, Trouble>) -> Option<T> {
+    match read(forge) {
+        Ok(value) => Some(value),
+        Err(trouble) => {
+            forge.note(format!("{what} could not be read: {trouble}"));
+            None
+        }
+    }
+}
+
+/// Why something of ours was not found: somebody else's object with our marker
+/// is a sign that the token acts under another name than we think.
+pub(crate) fn is_ours(login: Option<&str>, bot: &str) -> bool {
+    login == Some(bot)
+}
+
+impl GitHub {
+    /// As [`Forge`], for those who only read.
+    #[must_use]
+    pub fn reader(&self) -> &dyn Forge {
+        self
+    }
+}

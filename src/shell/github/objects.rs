@@ -1,0 +1,214 @@
+//! The parts of GitHub's answers that we read. Fields may be absent: answers
+//! of older servers and of other endpoints leave some out.
+
+use serde::Deserialize;
+
+use crate::model::time::Instant;
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub login: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Label {
+    Object { name: Option<String> },
+    Name(String),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Issue {
+    pub number: u64,
+    #[serde(default)]
+    pub html_url: String,
+    #[serde(default)]
+    pub state: String,
+    pub state_reason: Option<String>,
+    pub closed_at: Option<Instant>,
+    #[serde(default)]
+    pub locked: bool,
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    #[serde(default)]
+    pub title: String,
+    pub body: Option<String>,
+    pub user: Option<User>,
+    pub pull_request: Option<serde_json::Value>,
+}
+
+impl Issue {
+    pub(super) fn ours(self) -> OurIssue {
+        OurIssue {
+            number: self.number,
+            url: self.html_url,
+            open: self.state == "open",
+            reason: self.state_reason,
+            closed_at: self.closed_at,
+            locked: self.locked,
+            labels: self
+                .labels
+                .into_iter()
+                .filter_map(|label| match label {
+                    Label::Object { name } => name,
+                    Label::Name(name) => Some(name),
+                })
+                .collect(),
+            title: self.title,
+            body: self.body.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Comment {
+    pub id: u64,
+    #[serde(default)]
+    pub html_url: String,
+    pub body: Option<String>,
+    pub user: Option<User>,
+}
+
+impl Comment {
+    pub(super) fn ours(self) -> OurComment {
+        OurComment { id: self.id, url: self.html_url, body: self.body.unwrap_or_default() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CheckRuns {
+    pub check_runs: Vec<CheckRun>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CheckRun {
+    pub id: u64,
+    pub html_url: Option<String>,
+    pub external_id: Option<String>,
+    pub name: String,
+}
+
+impl CheckRun {
+    pub(super) fn ours(self) -> OurCheck {
+        OurCheck {
+            id: self.id,
+            url: self.html_url.unwrap_or_default(),
+            external_id: self.external_id.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Made {
+    pub html_url: Option<String>,
+    pub user: Option<User>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pull {
+    pub number: u64,
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub locked: bool,
+    pub head: Side,
+    pub base: Side,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Side {
+    pub sha: String,
+    #[serde(rename = "ref", default)]
+    pub branch: String,
+    pub repo: Option<Repository>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Repository {
+    #[serde(default)]
+    pub full_name: String,
+    pub default_branch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PullFile {
+    pub filename: String,
+    pub previous_filename: Option<String>,
+    pub patch: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Comparison {
+    #[serde(default)]
+    pub commits: Vec<CommitObject>,
+    pub merge_base_commit: Option<CommitObject>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CommitObject {
+    pub sha: String,
+    pub commit: CommitText,
+    #[serde(default)]
+    pub files: Vec<PullFile>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CommitText {
+    #[serde(default)]
+    pub message: String,
+    pub author: Option<Signature>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Signature {
+    #[serde(default)]
+    pub name: String,
+    pub date: Option<Instant>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Runs {
+    pub workflow_runs: Vec<Run>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Run {
+    pub id: u64,
+    #[serde(default)]
+    pub event: String,
+    pub head_branch: Option<String>,
+    pub head_sha: String,
+    pub run_attempt: Option<u32>,
+    pub created_at: Instant,
+    pub run_started_at: Option<Instant>,
+    pub head_repository: Option<RunRepository>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct RunRepository {
+    #[serde(default)]
+    pub full_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Artifacts {
+    pub artifacts: Vec<Artifact>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Artifact {
+    pub id: u64,
+    pub name: String,
+    #[serde(default)]
+    pub size_in_bytes: u64,
+    #[serde(default)]
+    pub expired: bool,
+    pub created_at: Option<Instant>,
+    pub workflow_run: Option<ArtifactRun>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct ArtifactRun {
+    pub id: Option<u64>,
+}

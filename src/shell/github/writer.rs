@@ -1,0 +1,224 @@
+//! The forge's port: reads that guards need, writes, claims.
+//!
+//! A claim is a label: GitHub makes a label of one name only once and says so
+//! (`already_exists`) to everybody who comes second, and the right to write
+//! issues or pull requests is the right to make labels. It is removed when the
+//! write is done; one that a cancelled job left behind counts no more after
+//! [`CLAIM_SECONDS`].
+
+use http::Method;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::objects::{CheckRuns, Comment, Issue, Made, Pull};
+use super::{GitHub, PAGES, is_ours};
+use crate::model::forge::percent;
+use crate::plan::action::{Action, Annotation, LineComment};
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
+use crate::ports::{Claimed, Forge, Trouble};
+use crate::shell::surroundings;
+
+/// How long a claim counts.
+const CLAIM_SECONDS: i64 = 300;
+
+impl GitHub {
+    fn list_comments(&self, route: &str) -> Result<Vec<OurComment>, Trouble> {
+        let mut ours = Vec::new();
+        self.client.pages(&self.path(route), PAGES, |answer| {
+            let page: Vec<Comment> = answer.read()?;
+            let by_us = |c: &Comment| is_ours(c.user.as_ref().map(|u| u.login.as_str()), &self.bot);
+            ours.extend(page.into_iter().filter(by_us).map(Comment::ours));
+            Ok(true)
+        })?;
+        Ok(ours)
+    }
+
+    fn post(&self, method: Method, route: &str, body: &Value) -> Result<Option<String>, Trouble> {
+        let answer = self.client.send(method, &self.path(route), Some(body))?;
+        // It was done, whatever the answer looks like.
+        let made = answer.read::<Made>().ok();
+        if let Some(user) = made.as_ref().and_then(|m| m.user.as_ref())
+            && user.login != self.bot
+        {
+            self.note(format!(
+                "what this token writes is signed by `{}`, not by `{}`: pass `bot: {}`, or the next run will not recognise it",
+                user.login, self.bot, user.login
+            ));
+        }
+        Ok(made.and_then(|m| m.html_url))
+    }
+}
+
+impl Forge for GitHub {
+    fn pull(&self, number: u64) -> Result<PullNow, Trouble> {
+        let pull: Pull = self.client.get(&self.path(&format!("/pulls/{number}")))?.read()?;
+        Ok(PullNow { open: pull.state == "open", head: pull.head.sha, locked: pull.locked })
+    }
+
+    fn issues(&self) -> Result<Vec<OurIssue>, Trouble> {
+        let route = format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
+        let mut ours = Vec::new();
+        self.client.pages(&self.path(&route), PAGES, |answer| {
+            let page: Vec<Issue> = answer.read()?;
+            let by_us = |i: &Issue| is_ours(i.user.as_ref().map(|u| u.login.as_str()), &self.bot);
+            ours.extend(page.into_iter().filter(|i| i.pull_request.is_none()).filter(by_us).map(Issue::ours));
+            Ok(true)
+        })?;
+        ours.retain(|issue| issue.key().is_some());
+        Ok(ours)
+    }
+
+    fn issue(&self, number: u64) -> Result<OurIssue, Trouble> {
+        let issue: Issue = self.client.get(&self.path(&format!("/issues/{number}")))?.read()?;
+        if issue.pull_request.is_some() || !is_ours(issue.user.as_ref().map(|u| u.login.as_str()), &self.bot) {
+            return Err(Trouble::Refused { what: format!("issue {number} is not ours"), hint: None });
+        }
+        Ok(issue.ours())
+    }
+
+    fn comments(&self, on: u64) -> Result<Vec<OurComment>, Trouble> {
+        self.list_comments(&format!("/issues/{on}/comments?per_page=100"))
+    }
+
+    fn review_comments(&self, pull: u64) -> Result<Vec<OurComment>, Trouble> {
+        self.list_comments(&format!("/pulls/{pull}/comments?per_page=100"))
+    }
+
+    fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble> {
+        let route = format!("/commits/{}/check-runs?check_name={}&filter=latest&per_page=100", percent(head), percent(name));
+        let found: CheckRuns = self.client.get(&self.path(&route))?.read()?;
+        let ours = found.check_runs.into_iter().filter(|check| check.name == name);
+        Ok(ours.map(super::objects::CheckRun::ours).filter(|check| check.external_id.starts_with("testmedic ")).max_by_key(|c| c.id))
+    }
+
+    fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {
+        match action {
+            Action::RecordRun { .. } => Ok(None),
+            Action::OpenIssue { title, body, labels, assignees, .. } => {
+                let mut issue = json!({"title": title, "body": body, "labels": labels});
+                if !assignees.is_empty() {
+                    issue["assignees"] = json!(assignees);
+                }
+                self.post(Method::POST, "/issues", &issue)
+            }
+            Action::UpdateIssue { number, body } => {
+                self.post(Method::PATCH, &format!("/issues/{number}"), &json!({"body": body}))
+            }
+            Action::ReopenIssue { number, body } => {
+                let change = json!({"state": "open", "state_reason": "reopened", "body": body});
+                self.post(Method::PATCH, &format!("/issues/{number}"), &change)
+            }
+            Action::CloseIssue { number, body } => {
+                let change = json!({"state": "closed", "state_reason": "completed", "body": body});
+                self.post(Method::PATCH, &format!("/issues/{number}"), &change)
+            }
+            Action::Comment { edit: Some(id), body, .. } => {
+                self.post(Method::PATCH, &format!("/issues/comments/{id}"), &json!({"body": body}))
+            }
+            Action::Comment { on, body, .. } => {
+                self.post(Method::POST, &format!("/issues/{on}/comments"), &json!({"body": body}))
+            }
+            Action::Review { pull, head, comments } => {
+                let comments: Vec<Value> = comments.iter().map(line_comment).collect();
+                let review = json!({"commit_id": head, "event": "COMMENT", "comments": comments});
+                self.post(Method::POST, &format!("/pulls/{pull}/reviews"), &review)
+            }
+            Action::CheckRun { head, name, edit, conclusion, title, summary, digest, annotations } => {
+                let annotations: Vec<Value> = annotations.iter().map(annotation).collect();
+                let mut check = json!({
+                    "name": name,
+                    "external_id": digest,
+                    "status": "completed",
+                    "conclusion": conclusion,
+                    "output": {"title": title, "summary": summary, "annotations": annotations},
+                });
+                match edit {
+                    Some(id) => self.post(Method::PATCH, &format!("/check-runs/{id}"), &check),
+                    None => {
+                        check["head_sha"] = json!(head);
+                        self.post(Method::POST, "/check-runs", &check)
+                    }
+                }
+            }
+        }
+    }
+
+    fn claim(&mut self, name: &str) -> Result<Claimed, Trouble> {
+        let label = label(name);
+        let until = surroundings::now().unix() + CLAIM_SECONDS;
+        let body = json!({
+            "name": label,
+            "color": "ededed",
+            "description": format!("{} is writing; counts until {until} and goes when it is done", self.holder),
+        });
+        match self.client.send(Method::POST, &self.path("/labels"), Some(&body)) {
+            Ok(_) => Ok(Claimed::Taken),
+            // Whoever holds it now: we, if the answer was lost, or another one.
+            Err(Trouble::Unclear(_)) => self.holder_of(&label),
+            Err(Trouble::Refused { what, .. }) if what.contains("already_exists") => self.holder_of(&label),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn release(&mut self, name: &str) {
+        let route = self.path(&format!("/labels/{}", percent(&label(name))));
+        for _ in 0..3 {
+            match self.client.send(Method::DELETE, &route, None) {
+                Err(Trouble::Unclear(_)) => {}
+                Ok(_) | Err(Trouble::Missing(_)) => return,
+                Err(trouble) => return self.note(format!("a claim could not be given back, it ends by itself: {trouble}")),
+            }
+        }
+    }
+
+    fn pause(&self, round: u32) {
+        self.client.pause(round);
+    }
+}
+
+impl GitHub {
+    /// Looks at a claim that is there: ours, somebody's, or too old to count.
+    fn holder_of(&mut self, label: &str) -> Result<Claimed, Trouble> {
+        #[derive(serde::Deserialize)]
+        struct Found {
+            description: Option<String>,
+        }
+        let route = self.path(&format!("/labels/{}", percent(label)));
+        let found: Found = match self.client.get(&route) {
+            Ok(answer) => answer.read()?,
+            Err(Trouble::Missing(_)) => return Ok(Claimed::Held),
+            Err(trouble) => return Err(trouble),
+        };
+        let description = found.description.unwrap_or_default();
+        if description.starts_with(&format!("{} is writing", self.holder)) {
+            return Ok(Claimed::Taken);
+        }
+        let until = description.split("until ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
+        if until.is_none_or(|until| until < surroundings::now().unix()) {
+            let _ = self.client.send(Method::DELETE, &route, None);
+        }
+        Ok(Claimed::Held)
+    }
+}
+
+/// Name of the label that is the claim: at most 50 characters.
+fn label(name: &str) -> String {
+    let hash = Sha256::digest(name.as_bytes());
+    let digest = hash[..8].iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"));
+    format!("testmedic-writes-{digest}")
+}
+
+fn line_comment(comment: &LineComment) -> Value {
+    json!({"path": comment.path, "line": comment.line, "side": "RIGHT", "body": comment.body})
+}
+
+fn annotation(annotation: &Annotation) -> Value {
+    json!({
+        "path": annotation.path,
+        "start_line": annotation.line,
+        "end_line": annotation.line,
+        "annotation_level": annotation.level,
+        "title": annotation.title,
+        "message": annotation.message,
+    })
+}
