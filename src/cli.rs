@@ -1,5 +1,7 @@
 //! The command line. Options mean the same wherever they appear.
 
+mod action;
+mod apply;
 mod history;
 mod triage;
 
@@ -8,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::Problem;
+use crate::model::forge::Scene;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
 use crate::shell::git::Git;
@@ -37,6 +40,10 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 tests failed in the sense of -
 pub enum Command {
     /// Read results, judge them against earlier runs, and say why tests failed
     Triage(Box<TriageArgs>),
+    /// Execute a saved plan, admitting everything in it anew
+    Apply(Box<ApplyArgs>),
+    /// What action.yml calls: picks the command from the event and the inputs
+    Action(ActionWords),
     /// Earlier runs: import, show, export, prune
     #[command(subcommand)]
     History(HistoryCommand),
@@ -106,8 +113,14 @@ pub struct FactArgs {
 impl FactArgs {
     /// The facts as given, completed from environment and repository.
     #[must_use]
-    pub fn facts(&self, repository: Option<&Git>) -> RunFacts {
-        let around = surroundings::facts();
+    pub fn facts(&self, repository: Option<&Git>, scene: Option<&Scene>) -> RunFacts {
+        let around = scene.map_or_else(surroundings::facts, |scene| RunFacts {
+            commit: Some(scene.head.clone()),
+            branch: Some(scene.branch.clone()).filter(|b| !b.is_empty()),
+            run: scene.run.map(|id| id.to_string()),
+            attempt: scene.attempt,
+            ..RunFacts::default()
+        });
         // Names of revisions move; what is remembered must not.
         let given = self.head.clone().map(|head| {
             let is_hash = head.len() >= 7 && head.bytes().all(|b| b.is_ascii_hexdigit());
@@ -130,7 +143,7 @@ impl FactArgs {
 #[derive(Clone, Debug, Args)]
 pub struct TriageArgs {
     /// Reports: files, folders, globs, .xml, .xml.gz, .zip, or `-` for standard input (repeatable)
-    #[arg(long, required = true, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
+    #[arg(long, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
     pub junit: Vec<String>,
     /// Facts about the run.
     #[command(flatten)]
@@ -138,20 +151,26 @@ pub struct TriageArgs {
     /// The repository, for suspects
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub repo: PathBuf,
-    /// The base revision, named in the report
-    #[arg(long, env = "GITHUB_BASE_REF", value_name = "REV")]
+    /// The base revision [default: where the pull request's branch left its base]
+    #[arg(long, env = "TESTMEDIC_BASE", value_name = "REV")]
     pub base: Option<String>,
     /// Which history.
     #[command(flatten)]
     pub history: HistoryArg,
-    /// Carry the plan out: remember this run in the history
-    #[arg(long)]
+    /// How to reach the forge.
+    #[command(flatten)]
+    pub forge: ForgeArgs,
+    /// Carry the plan out: remember this run, and write to GitHub where the policy allows it
+    #[arg(long, env = "TESTMEDIC_APPLY", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
     pub apply: bool,
     /// Write the report as JSON; `-` prints it instead of the report for people
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write the plan, for `testmedic apply`
+    #[arg(long, env = "TESTMEDIC_PLAN", value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// Write the report as Markdown, with history strips and a plot
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "TESTMEDIC_SUMMARY", value_name = "FILE")]
     pub summary: Option<PathBuf>,
     /// When to exit with 1
     #[arg(long, env = "TESTMEDIC_FAIL_ON", value_enum, default_value_t, value_name = "WHEN", hide_env_values = true)]
@@ -159,6 +178,72 @@ pub struct TriageArgs {
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<Instant>,
+}
+
+/// How to reach the forge.
+#[derive(Clone, Debug, Args)]
+pub struct ForgeArgs {
+    /// GitHub: `auto` is on in a workflow and off elsewhere
+    #[arg(long, env = "TESTMEDIC_FORGE", value_enum, default_value_t, value_name = "WHICH", hide_env_values = true)]
+    pub forge: ForgeChoice,
+    /// The policy, from this file instead of .github/testmedic.toml on the default branch
+    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Login that the token writes as, where it is neither a workflow's own token nor a person's
+    #[arg(long, env = "TESTMEDIC_BOT", value_name = "LOGIN")]
+    pub bot: Option<String>,
+    /// Seconds between two writes; GitHub asks for one
+    #[arg(long, env = "TESTMEDIC_WRITE_INTERVAL", default_value_t = 1.0, value_name = "SECONDS")]
+    pub write_interval: f64,
+}
+
+/// Which forge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ForgeChoice {
+    /// GitHub inside of a workflow
+    #[default]
+    #[value(alias = "")]
+    Auto,
+    /// GitHub
+    Github,
+    /// None
+    None,
+}
+
+/// Options of `apply`.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    /// The plan, as `triage --plan` wrote it
+    pub file: PathBuf,
+    /// How to reach the forge.
+    #[command(flatten)]
+    pub forge: ForgeArgs,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `action`; most come from the inputs in the environment.
+#[derive(Clone, Debug, Args)]
+pub struct ActionWords {
+    /// Options, over those from INPUT_… variables
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    pub words: Vec<String>,
+}
+
+/// Options of `action`: each is an input of the same name.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "testmedic action", no_binary_name = true)]
+pub struct ActionArgs {
+    /// What `triage` is told.
+    #[command(flatten)]
+    pub triage: TriageArgs,
+    /// Fail the job where testmedic could not do its own
+    #[arg(long, env = "TESTMEDIC_STRICT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
+    pub strict: bool,
+    /// Begin of the names of artifacts that hold plans of other jobs
+    #[arg(long, env = "TESTMEDIC_PLAN_ARTIFACT", default_value = "testmedic-plan", value_name = "NAME")]
+    pub plan_artifact: String,
 }
 
 /// The commands of `history`.
@@ -265,6 +350,8 @@ impl Cli {
         };
         match self.command {
             Command::Triage(args) => triage::triage(&args, colour),
+            Command::Apply(args) => apply::apply(&args),
+            Command::Action(args) => action::action(&args, colour),
             Command::History(HistoryCommand::Import(args)) => history::import(&args),
             Command::History(HistoryCommand::Show(args)) => history::show(&args, colour),
             Command::History(HistoryCommand::Export(args)) => history::export(&args),

@@ -4,6 +4,7 @@ use crate::error::Problem;
 use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
+use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
 use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
@@ -25,6 +26,12 @@ pub trait Store {
     /// # Errors
     /// Where the store cannot be read.
     fn recall(&self, present: &[Learned<'_>]) -> Result<History, Problem>;
+
+    /// What is known about `tests`, without `present` and without runs later than it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn past_of(&self, tests: &[TestId], present: &[Learned<'_>]) -> Result<History, Problem>;
 
     /// The latest `limit` failures seen before or at `until`, so that clusters
     /// keep their ids.

@@ -1,15 +1,21 @@
 //! The straight line: reports in, verdicts out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::error::Problem;
 use crate::history::History;
 use crate::history::learn::{self, Learned, NotLearned};
+use crate::history::recovery::{self, Since};
 use crate::ingest::{attempts, legs};
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::time::Instant;
+use crate::model::test::TestId;
+use crate::plan::marker::IssueState;
+use crate::plan::planner::Recovery;
+use crate::plan::policy::Policy;
+use crate::plan::snapshot::OurIssue;
 use crate::plan::{Plan, Receipt, action};
 use crate::ports::{Absorbed, Repository, Store};
 
@@ -66,6 +72,56 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     drop(groups);
     let found = Findings { runs, facts, at, totals, diagnoses, history, known };
     Triage { found, plan, known_issues: HashMap::new(), notes }
+}
+
+/// Gives the severities that the policy asks for.
+pub fn weigh(found: &mut Findings, policy: &Policy) {
+    if policy.severity.is_empty() {
+        return;
+    }
+    let severities: Vec<_> = found.diagnoses.iter().map(|d| policy.severity_of(found, d)).collect();
+    for (diagnosis, severity) in found.diagnoses.iter_mut().zip(severities) {
+        diagnosis.severity = severity.unwrap_or(diagnosis.severity);
+    }
+}
+
+/// How the tests of each open issue of ours did since it was last seen.
+#[must_use]
+pub fn recoveries(
+    issues: &[OurIssue],
+    found: &Findings,
+    branch: &str,
+    store: Option<&dyn Store>,
+    notes: &mut Vec<String>,
+) -> BTreeMap<u64, Recovery> {
+    let open: Vec<_> = issues.iter().filter(|i| i.open).filter_map(|i| Some((i.number, i.state()?))).collect();
+    let tests_of = |state: &IssueState| state.tests.iter().filter_map(|id| TestId::parse(id)).collect::<Vec<_>>();
+    let tests: Vec<TestId> = open.iter().flat_map(|(_, state)| tests_of(state)).collect();
+    if tests.is_empty() {
+        return BTreeMap::new();
+    }
+    let present = learn::legs(&found.runs, &found.facts, found.at, &found.known);
+    let past = store.map_or_else(|| Ok(History::default()), |store| store.past_of(&tests, &present));
+    let past = past.unwrap_or_else(|problem| {
+        notes.push(format!("whether issues have recovered is not known: {}", chain(&problem)));
+        History::default()
+    });
+    open.into_iter()
+        .map(|(number, state)| {
+            let last = state.seen.first().map_or(Instant::from_unix(0), |seen| seen.at);
+            let mut recovery = Recovery { passes: u64::MAX, ..Recovery::default() };
+            for test in tests_of(&state) {
+                match recovery::since(&past, &found.runs, test, branch, last) {
+                    Since::NotRun => recovery.missing += 1,
+                    Since::Passes(passes) => {
+                        recovery.tests += 1;
+                        recovery.passes = recovery.passes.min(passes);
+                    }
+                }
+            }
+            (number, recovery)
+        })
+        .collect()
 }
 
 /// When the reports say they were written, if that can be true: runners write

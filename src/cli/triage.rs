@@ -1,95 +1,462 @@
-//! `testmedic triage`.
+//! `testmedic triage`: the straight line, with the world at both ends.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::cli::TriageArgs;
+use crate::apply;
+use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::error::Problem;
+use crate::model::change::Commit;
+use crate::model::forge::{Occasion, Scene};
+use crate::model::run::{RunFacts, TestRun};
+use crate::model::time::Instant;
+use crate::plan::action::{Action, Annotation, Plan, Receipt};
+use crate::plan::planner::{self, Given};
+use crate::plan::policy::{self, Policy};
+use crate::plan::saved::SavedPlan;
+use crate::plan::snapshot::Snapshot;
 use crate::ports::{Repository, Store};
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
-use crate::report::{exit_code, summary, terminal};
+use crate::report::{exit_code, is_red, summary, terminal};
 use crate::run::{self, Inputs, Triage};
+use crate::shell::actions::Around;
 use crate::shell::git::Git;
+use crate::shell::github::client::Connection;
+use crate::shell::github::{GitHub, read_or_note};
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
 use crate::shell::{files, progress, surroundings};
 
-/// Reads, judges, records if asked, reports.
+/// How often a plan is made anew because something changed meanwhile.
+const ROUNDS: usize = 4;
+
+/// Reads, judges, plans, writes if asked, reports.
 pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
-    let history = args.history.path()?;
-    let patterns: Vec<String> = args.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
-    if patterns.is_empty() {
-        return Err(Problem::usage("no reports are named")
-            .hint("pass them with --junit, for example --junit 'reports/**/*.xml'"));
-    }
-    if !args.repo.is_dir() {
-        return Err(Problem::usage(format!("--repo {} is not a folder", args.repo.display())));
-    }
-    let git = Git::find(&args.repo);
-    let facts = args.facts.facts(git.as_ref());
-    let bar = progress::bar(files::total_size(Path::new(""), &patterns), "reading", true);
-    let runs = files::read_reports(Path::new(""), &patterns, &|bytes| bar.inc(bytes))?;
-    bar.finish_and_clear();
-    let mut notes = Vec::new();
-    let store = match history.as_deref().map(SqliteStore::open_existing) {
-        Some(Ok(store)) => store,
-        Some(Err(problem)) => {
-            notes.push(format!("judged without history: {}", run::chain(&problem)));
-            notes.extend(problem.hints.iter().cloned());
-            None
-        }
-        None => None,
-    };
-    let mut found = run::triage(Inputs {
-        runs,
-        facts,
-        now: args.now.unwrap_or_else(surroundings::now),
-        store: store.as_ref().map(|s| s as &dyn Store),
-        repository: git.as_ref().map(|g| g as &dyn Repository),
-        record_to: history.as_ref().map(|p| p.display().to_string()),
-    });
-    found.notes.splice(0..0, notes);
-    drop(store);
-    if args.apply
-        && let Some(path) = &history
-        && !found.plan.actions.is_empty()
-    {
-        match SqliteStore::open(path) {
-            Ok(mut store) => run::apply_record(&mut found, &mut store),
-            Err(problem) => run::fail_record(&mut found, &problem),
-        }
-    }
-    let json_to_stdout = args.json.as_deref() == Some(Path::new("-"));
-    if !json_to_stdout {
-        say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
-    }
-    write_reports(args, &found)?;
-    Ok(exit_code(&found, args.fail_on))
+    let around = Around::read()?;
+    let done = Job::prepare(args, around)?.run(args)?;
+    done.show(args, colour)?;
+    Ok(exit_code(&done.triage, args.fail_on))
 }
 
-fn write_reports(args: &TriageArgs, found: &Triage) -> Result<(), Problem> {
-    if let Some(path) = &args.json {
-        let origin = Origin {
-            repository: surroundings::variable("GITHUB_REPOSITORY"),
-            base: args.base.clone().filter(|b| !b.is_empty()),
-            pull: surroundings::variable("GITHUB_REF").as_deref().and_then(pull_number),
+/// What a triage works with.
+pub(super) struct Job {
+    git: Option<Git>,
+    scene: Option<Scene>,
+    forge: Option<GitHub>,
+    policy: Policy,
+    /// Where the history is kept.
+    history: Option<PathBuf>,
+    /// A copy of it for a dry run, which learns without writing.
+    scratch: Option<tempfile::TempDir>,
+    facts: RunFacts,
+    runs: Vec<TestRun>,
+    now: Instant,
+    notes: Vec<String>,
+    /// Why nothing may be written, whatever is asked.
+    forbidden: Option<String>,
+}
+
+/// A triage that is done.
+pub(super) struct Done {
+    pub triage: Triage,
+    pub scene: Option<Scene>,
+    /// Notes on lines that no check run shows.
+    pub annotations: Vec<Annotation>,
+    origin: Origin,
+    /// Requests that were sent to the forge.
+    pub calls: u32,
+}
+
+impl Job {
+    pub(super) fn prepare(args: &TriageArgs, around: Option<Around>) -> Result<Self, Problem> {
+        let history = args.history.path()?;
+        if !args.repo.is_dir() {
+            return Err(Problem::usage(format!("--repo {} is not a folder", args.repo.display())));
+        }
+        let mut job = Self {
+            git: Git::find(&args.repo),
+            scene: None,
+            forge: None,
+            policy: Policy::default(),
+            history,
+            scratch: None,
+            facts: RunFacts::default(),
+            runs: Vec::new(),
+            now: args.now.unwrap_or_else(surroundings::now),
+            notes: Vec::new(),
+            forbidden: None,
         };
-        let text = serde_json::to_string_pretty(&report(found, &origin))
-            .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
-        write_or_say(path, &(text + "\n"))?;
+        let event = around.as_ref().map(|a| a.event.occasion.clone());
+        let leg = args.facts.variant.clone().filter(|v| !v.is_empty());
+        job.scene = around.as_ref().and_then(|a| a.scene(leg));
+        job.facts = args.facts.facts(job.git.as_ref(), job.scene.as_ref());
+        if let Some(scene) = &mut job.scene {
+            scene.head = job.facts.commit.clone().unwrap_or_default();
+            scene.branch = job.facts.branch.clone().unwrap_or_default();
+            scene.commit_at = scene.commit_at.or_else(|| job.git.as_ref().and_then(|git| git.commit_at(&scene.head)));
+        }
+        job.forge = match (&job.scene, around) {
+            (Some(scene), Some(around)) => connect(&args.forge, &around, scene)?,
+            _ => None,
+        };
+        job.complete_scene(event.as_ref());
+        job.read_policy(&args.forge, &args.repo);
+        job.read_reports(args)?;
+        Ok(job)
     }
-    if let Some(path) = &args.summary {
-        write_or_say(path, &summary::render(found))?;
+
+    /// What the event did not tell: the default branch, the pull request of a
+    /// run that ended.
+    fn complete_scene(&mut self, event: Option<&Occasion>) {
+        let (Some(scene), Some(forge)) = (&mut self.scene, &self.forge) else { return };
+        if scene.default_branch.is_empty() {
+            let read = read_or_note(forge, "the default branch", GitHub::default_branch);
+            scene.default_branch = read.unwrap_or_else(|| "main".to_owned());
+        }
+        if let Some(Occasion::WorkflowRun(ended)) = event
+            && ended.event.starts_with("pull_request")
+        {
+            let owner = ended.head_repository.as_ref().map_or_else(|| scene.repository.owner(), |slug| slug.owner());
+            let found = forge.pull_at(owner, &ended.head_branch, &ended.head_sha);
+            match found {
+                Ok(Some(pull)) => scene.pull = Some(pull),
+                Ok(None) => {
+                    self.forbidden = Some("no open pull request has the commit of that run at its head".to_owned());
+                }
+                Err(trouble) => self.forbidden = Some(format!("the pull request of that run could not be read: {trouble}")),
+            }
+        }
     }
-    Ok(())
+
+    /// The policy: from the file that was named, else from the default branch,
+    /// never from what a pull request brings along. With a policy that cannot be
+    /// read nothing is written: what it forbids is not known.
+    fn read_policy(&mut self, args: &ForgeArgs, repo: &Path) {
+        let text = if let Some(path) = &args.config {
+            files::read_text(path).map(Some).map_err(|p| run::chain(&p))
+        } else if let (Some(forge), Some(scene)) = (&self.forge, &self.scene) {
+            forge.file(policy::PATH, &scene.default_branch).map_err(|trouble| trouble.to_string())
+        } else {
+            let path = repo.join(policy::PATH);
+            if path.is_file() { files::read_text(&path).map(Some).map_err(|p| run::chain(&p)) } else { Ok(None) }
+        };
+        let name = args.config.as_ref().map_or(policy::PATH.to_owned(), |path| path.display().to_string());
+        let read = text.and_then(|text| text.map_or(Ok(Policy::default()), |text| Policy::parse(&text).map_err(|e| e.to_string())));
+        match read {
+            Ok(policy) => self.policy = policy,
+            Err(why) => {
+                self.forbidden = Some(format!("the policy {name} cannot be read: {why}"));
+                self.notes.push(format!("nothing is written: the policy {name} cannot be read: {why}"));
+            }
+        }
+    }
+
+    fn read_reports(&mut self, args: &TriageArgs) -> Result<(), Problem> {
+        let patterns: Vec<String> = args.junit.iter().map(|p| p.trim()).filter(|p| !p.is_empty()).map(str::to_owned).collect();
+        if patterns.is_empty() {
+            return self.fetch_reports();
+        }
+        let bar = progress::bar(files::total_size(Path::new(""), &patterns), "reading", true);
+        self.runs = files::read_reports(Path::new(""), &patterns, &|bytes| bar.inc(bytes))?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// The reports of the run that ended, where its end woke us.
+    fn fetch_reports(&mut self) -> Result<(), Problem> {
+        let nothing = || {
+            Problem::usage("no reports are named").hint("pass them with --junit, for example --junit 'reports/**/*.xml'")
+        };
+        let (Some(scene), Some(forge)) = (&self.scene, &self.forge) else { return Err(nothing()) };
+        let own = surroundings::variable("GITHUB_RUN_ID").and_then(|id| id.parse::<u64>().ok());
+        let Some(run) = scene.run.filter(|run| Some(*run) != own) else { return Err(nothing()) };
+        self.runs = forge
+            .reports_of(run, &self.policy.history)
+            .map_err(|trouble| Problem::failed(format!("the reports of run {run} cannot be had")).because(trouble))?;
+        if self.runs.is_empty() {
+            return Err(Problem::failed(format!("run {run} left no artifact with reports")).hint(format!(
+                "`history.artifacts` names them: {}",
+                self.policy.history.artifacts.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn run(mut self, args: &TriageArgs) -> Result<Done, Problem> {
+        let loud = self.runs.iter().any(|run| !run.cases.is_empty());
+        let mut store = self.open_store(args.apply);
+        if loud {
+            self.learn_earlier(&mut store);
+        }
+        let mut triage = self.judge(store.as_ref());
+        self.record(&mut triage, args.apply, store.as_mut());
+        let mut annotations = Vec::new();
+        let base = self.base(args, loud);
+        if self.forge.is_some() && self.scene.is_some() {
+            let recorded = std::mem::take(&mut triage.plan);
+            annotations = self.converge(&mut triage, args, store, loud);
+            let decided = std::mem::replace(&mut triage.plan, recorded);
+            triage.plan.extend(decided);
+        }
+        triage.notes.splice(0..0, std::mem::take(&mut self.notes));
+        if let Some(forge) = &self.forge {
+            triage.notes.extend(forge.take_notes());
+        }
+        let repository = self.scene.as_ref().map(|s| s.repository.to_string());
+        Ok(Done {
+            origin: Origin {
+                repository: repository.or_else(|| surroundings::variable("GITHUB_REPOSITORY")),
+                base,
+                pull: self.scene.as_ref().and_then(|s| s.pull.as_ref()).map(|p| p.number),
+            },
+            triage,
+            annotations,
+            calls: self.forge.as_ref().map_or(0, GitHub::calls),
+            scene: self.scene,
+        })
+    }
+
+    /// The history: itself where it will be written, a copy where a dry run
+    /// wants to learn from the forge, itself for reading otherwise.
+    fn open_store(&mut self, apply: bool) -> Option<SqliteStore> {
+        let path = self.history.clone()?;
+        self.try_open(&path, apply).unwrap_or_else(|problem| {
+            self.notes.push(format!("judged without history: {}", run::chain(&problem)));
+            self.notes.extend(problem.hints.iter().cloned());
+            None
+        })
+    }
+
+    fn try_open(&mut self, path: &Path, apply: bool) -> Result<Option<SqliteStore>, Problem> {
+        if self.forge.is_none() {
+            return SqliteStore::open_existing(path);
+        }
+        if apply {
+            return SqliteStore::open(path).map(Some);
+        }
+        let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
+        let copy = folder.path().join("history.db");
+        if let Some(store) = SqliteStore::open_existing(path)? {
+            store.copy_to(&copy)?;
+        }
+        self.scratch = Some(folder);
+        SqliteStore::open(&copy).map(Some)
+    }
+
+    /// Learns from the artifacts of earlier runs what the history does not hold yet.
+    fn learn_earlier(&mut self, store: &mut Option<SqliteStore>) {
+        let (Some(forge), Some(scene), Some(store)) = (&self.forge, &self.scene, store.as_mut()) else { return };
+        let known = store.artifacts().unwrap_or_else(|problem| {
+            self.notes.push(run::chain(&problem));
+            HashSet::new()
+        });
+        let mut failed = 0;
+        for earlier in forge.earlier(scene, &self.policy.history, &known) {
+            let at = earlier.facts.at.unwrap_or(self.now);
+            let learned = run::import(earlier.runs, &earlier.facts, store).map(|_| ());
+            failed += usize::from(learned.is_err());
+            if let Err(problem) = store.remember_artifact(earlier.artifact, at) {
+                self.notes.push(run::chain(&problem));
+            }
+        }
+        if failed > 0 {
+            self.notes.push(format!("nothing could be learned from {failed} artifacts of earlier runs"));
+        }
+    }
+
+    fn judge(&mut self, store: Option<&SqliteStore>) -> Triage {
+        let both = Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
+        let mut triage = run::triage(Inputs {
+            runs: std::mem::take(&mut self.runs),
+            facts: self.facts.clone(),
+            now: self.now,
+            store: store.map(|s| s as &dyn Store),
+            repository: Some(&both),
+            record_to: self.history.as_ref().map(|p| p.display().to_string()),
+        });
+        run::weigh(&mut triage.found, &self.policy);
+        triage
+    }
+
+    fn record(&mut self, triage: &mut Triage, apply: bool, store: Option<&mut SqliteStore>) {
+        let Some(path) = self.history.as_ref().filter(|_| apply && !triage.plan.actions.is_empty()) else { return };
+        match store {
+            Some(store) if self.scratch.is_none() => run::apply_record(triage, store),
+            _ => match SqliteStore::open(path) {
+                Ok(mut store) => run::apply_record(triage, &mut store),
+                Err(problem) => run::fail_record(triage, &problem),
+            },
+        }
+    }
+
+    /// The commit to compare with.
+    fn base(&self, args: &TriageArgs, loud: bool) -> Option<String> {
+        if let Some(base) = args.base.clone().filter(|b| !b.is_empty()) {
+            return Some(base);
+        }
+        let pull = self.scene.as_ref()?.pull.as_ref()?;
+        let head = &self.scene.as_ref()?.head;
+        let local = self.git.as_ref().and_then(|git| git.merge_base(&pull.base_sha, head));
+        // Without failures nobody needs to know it so exactly.
+        let asked = || {
+            let forge = self.forge.as_ref().filter(|_| loud)?;
+            read_or_note(forge, "the merge base", |f| f.merge_base(&pull.base_sha, head)).flatten()
+        };
+        local.or_else(asked).or_else(|| Some(pull.base_sha.clone()))
+    }
+
+    /// Snapshot, plan, apply; again where something changed meanwhile, until
+    /// nothing is left to do or it does not come to rest.
+    fn converge(&mut self, triage: &mut Triage, args: &TriageArgs, mut store: Option<SqliteStore>, loud: bool) -> Vec<Annotation> {
+        let read_only = self.forbidden.clone().or_else(|| {
+            self.scene.as_ref().and_then(|s| s.trust.read_only()).map(str::to_owned)
+        });
+        let red = is_red(triage, args.fail_on);
+        let files = self.git.as_ref().filter(|_| loud).map(Git::files).unwrap_or_default();
+        let mut learned = loud;
+        let mut settled = Plan::default();
+        let mut shown = Vec::new();
+        for round in 0..ROUNDS {
+            let snapshot = self.snapshot(triage);
+            if !learned && snapshot.issues.iter().flatten().any(|issue| issue.open) {
+                self.learn_earlier(&mut store);
+                learned = true;
+            }
+            let Some(scene) = &self.scene else { break };
+            let recoveries = run::recoveries(
+                snapshot.issues.as_deref().unwrap_or_default(),
+                &triage.found,
+                &scene.default_branch,
+                store.as_ref().map(|s| s as &dyn Store),
+                &mut self.notes,
+            );
+            let decided = planner::decide(&Given {
+                found: &triage.found,
+                scene,
+                snapshot: &snapshot,
+                policy: &self.policy,
+                recoveries: &recoveries,
+                files: &files,
+                red,
+                now: self.now,
+            });
+            triage.known_issues = decided.known;
+            let mut plan = decided.plan;
+            shown = decided.annotations;
+            let Some(forge) = self.forge.as_mut().filter(|_| args.apply && read_only.is_none()) else {
+                settled.extend(plan);
+                break;
+            };
+            apply::apply(&mut plan, forge);
+            let stale = |planned: &crate::plan::Planned| matches!(planned.receipt, Some(Receipt::Stale(_)));
+            let again = round + 1 < ROUNDS && plan.actions.iter().any(stale);
+            settled.withheld = plan.withheld;
+            settled.actions.extend(plan.actions.into_iter().filter(|p| !again || !stale(p)));
+            if !again {
+                break;
+            }
+        }
+        if let Some(why) = read_only.filter(|_| args.apply && !settled.actions.is_empty()) {
+            triage.notes.push(format!("nothing was written: {why}; the plan can be carried out by a job that may"));
+        }
+        let written = |planned: &crate::plan::Planned| {
+            matches!(planned.action, Action::CheckRun { .. })
+                && matches!(planned.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone))
+        };
+        let is_shown = settled.actions.iter().any(written)
+            || (self.policy.check.enabled && !settled.actions.iter().any(|p| matches!(p.action, Action::CheckRun { .. })));
+        triage.plan = settled;
+        if is_shown { Vec::new() } else { shown }
+    }
+
+    /// Reads of the forge what this run's plan is decided on, and no more.
+    fn snapshot(&self, triage: &Triage) -> Snapshot {
+        let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return Snapshot::default() };
+        let bad = triage.found.bad() > 0;
+        let mut snapshot = Snapshot::default();
+        if self.policy.issues.enabled && (bad || scene.is_default_branch()) {
+            snapshot.issues = read_or_note(forge, "the issues", |f| f.reader().issues());
+        }
+        if self.policy.issues.assign_owners && bad && scene.is_default_branch() {
+            snapshot.owners = read_or_note(forge, "CODEOWNERS", |f| f.owners(&scene.default_branch)).flatten();
+        }
+        if let Some(pull) = &scene.pull {
+            if self.policy.comment.enabled {
+                let what = "the comments of the pull request";
+                snapshot.comments = read_or_note(forge, what, |f| f.reader().comments(pull.number));
+            }
+            if self.policy.review.enabled && bad {
+                snapshot.diff = read_or_note(forge, "the diff of the pull request", |f| f.diff(pull.number));
+                let what = "the review comments of the pull request";
+                snapshot.review_comments = read_or_note(forge, what, |f| f.reader().review_comments(pull.number));
+            }
+        }
+        if self.policy.check.enabled {
+            let name = planner::check_name(&self.policy.check.name, scene.variant.as_deref());
+            snapshot.check = read_or_note(forge, "the check runs", |f| f.reader().check(&scene.head, &name));
+        }
+        snapshot
+    }
+}
+
+/// Connects to GitHub, where that is wanted and possible.
+pub(super) fn connect(args: &ForgeArgs, around: &Around, scene: &Scene) -> Result<Option<GitHub>, Problem> {
+    if args.forge == ForgeChoice::None || (args.forge == ForgeChoice::Auto && around.token.is_none()) {
+        return Ok(None);
+    }
+    if !(0.0..=60.0).contains(&args.write_interval) {
+        return Err(Problem::usage("--write-interval takes seconds from 0 to 60"));
+    }
+    let connection = Connection {
+        api: around.api.clone(),
+        token: around.token.clone(),
+        write_gap: Duration::from_secs_f64(args.write_interval),
+    };
+    let mut unique = [0_u8; 4];
+    let _ = getrandom::fill(&mut unique);
+    let holder = format!("run {}.{} {}", scene.run.unwrap_or(0), around.attempt, u32::from_be_bytes(unique));
+    GitHub::new(connection, scene.repository.clone(), args.bot.clone().filter(|b| !b.is_empty()), holder).map(Some)
+}
+
+/// The repository on disk, and where it knows too little (a shallow clone), the forge.
+struct Both<'a> {
+    git: Option<&'a Git>,
+    forge: Option<&'a GitHub>,
+}
+
+impl Repository for Both<'_> {
+    fn commits(&self, good: &str, bad: &str) -> Option<Vec<Commit>> {
+        let local = self.git.and_then(|git| git.commits(good, bad));
+        local.or_else(|| self.forge.and_then(|forge| forge.commits(good, bad)))
+    }
+}
+
+impl Done {
+    /// Prints the report and writes the files that were asked for.
+    pub(super) fn show(&self, args: &TriageArgs, colour: bool) -> Result<(), Problem> {
+        if args.json.as_deref() != Some(Path::new("-")) {
+            say(&terminal::render(&self.triage, Look { colour, width: surroundings::width() }))?;
+        }
+        if let Some(path) = &args.json {
+            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin))
+                .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
+            write_or_say(path, &(text + "\n"))?;
+        }
+        if let Some(path) = &args.summary {
+            write_or_say(path, &summary::render(&self.triage))?;
+        }
+        if let (Some(path), Some(scene)) = (&args.plan, &self.scene) {
+            let text = serde_json::to_string_pretty(&SavedPlan::of(&self.triage.plan, scene))
+                .map_err(|e| Problem::failed("cannot write the plan as JSON").because(e))?;
+            write_or_say(path, &(text + "\n"))?;
+        }
+        Ok(())
+    }
 }
 
 /// `-` is standard output.
 fn write_or_say(path: &Path, text: &str) -> Result<(), Problem> {
     if path == Path::new("-") { say(text) } else { files::write(path, text) }
-}
-
-/// The number in `refs/pull/12/merge`.
-fn pull_number(reference: &str) -> Option<u64> {
-    reference.strip_prefix("refs/pull/")?.split('/').next()?.parse().ok()
 }

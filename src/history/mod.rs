@@ -8,6 +8,7 @@
 
 pub mod learn;
 pub mod manifest;
+pub mod recovery;
 pub mod rename;
 
 use std::collections::HashMap;

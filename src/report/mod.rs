@@ -25,20 +25,34 @@ pub enum FailOn {
     Failure,
 }
 
+/// Regressions of the present change: what failed on the default branch before
+/// the tested branch left it is not counted.
+#[must_use]
+pub fn regressions(triage: &Triage) -> usize {
+    let found = &triage.found;
+    found.diagnoses.iter().filter(|d| d.verdict == Verdict::Regression && !found.is_older_than_branch(d)).count()
+}
+
 /// The exit code of a triage. A report that could not be read in full is not
 /// success: then the job was not done, unless failures already make it red.
 #[must_use]
 pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
-    let red = match fail_on {
-        FailOn::Never => false,
-        FailOn::Regression => triage.found.diagnoses.iter().any(|d| d.verdict == Verdict::Regression),
-        FailOn::Failure => triage.found.totals.failed + triage.found.totals.errored > 0,
-    };
+    let red = is_red(triage, fail_on);
     let unusable = triage.found.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
     match (red, unusable || failed || triage.found.runs.is_empty() || triage.found.totals.tests == 0) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,
+    }
+}
+
+/// Whether tests failed in the sense of `fail_on`.
+#[must_use]
+pub fn is_red(triage: &Triage, fail_on: FailOn) -> bool {
+    match fail_on {
+        FailOn::Never => false,
+        FailOn::Regression => regressions(triage) > 0,
+        FailOn::Failure => triage.found.totals.failed + triage.found.totals.errored > 0,
     }
 }

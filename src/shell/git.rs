@@ -57,6 +57,29 @@ impl Git {
         self.run(&["symbolic-ref", "--quiet", "--short", "HEAD"]).map(|s| s.trim().to_owned()).filter(|s| !s.is_empty())
     }
 
+    /// The commit from which `head` left `base`.
+    #[must_use]
+    pub fn merge_base(&self, base: &str, head: &str) -> Option<String> {
+        let (base, head) = (self.resolve(base)?, self.resolve(head)?);
+        self.run(&["merge-base", &base, &head]).map(|s| s.trim().to_owned()).filter(|s| is_hash(s))
+    }
+
+    /// When a commit was made.
+    #[must_use]
+    pub fn commit_at(&self, commit: &str) -> Option<Instant> {
+        if !self.knows(commit) {
+            return None;
+        }
+        self.run(&["log", "-1", "--format=%ct", commit, "--"])?.trim().parse().ok().map(Instant::from_unix)
+    }
+
+    /// The files of the repository.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let listed = self.run(&["ls-files", "-z"]).unwrap_or_default();
+        listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect()
+    }
+
     fn run(&self, arguments: &[&str]) -> Option<String> {
         let mut child = Command::new("git")
             .arg("-C")

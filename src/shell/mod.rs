@@ -7,6 +7,7 @@
     reason = "effects live here; everywhere else they are banned"
 )]
 
+pub mod actions;
 pub mod demo;
 pub mod files;
 pub mod git;

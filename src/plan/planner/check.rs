@@ -7,7 +7,7 @@ use crate::plan::change;
 use crate::plan::marker::digest;
 use crate::render::message::check;
 
-pub(super) fn plan(given: &Given<'_>) -> Plan {
+pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize) -> Plan {
     let mut plan = Plan::default();
     if !given.policy.check.enabled {
         return plan;
@@ -22,7 +22,6 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         (true, false) => "neutral",
     };
     let name = name(&given.policy.check.name, given.scene.variant.as_deref());
-    let (annotations, hidden) = annotations(given);
     let mut summary = check::summary(given.found, given.scene, SUMMARY_LIMIT - 500);
     if hidden > 0 {
         summary.push_str(&format!("\n_{hidden} more annotations are not shown: GitHub takes {ANNOTATIONS} at once._\n"));
@@ -42,7 +41,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
             title: title.clone(),
             summary,
             digest,
-            annotations,
+            annotations: annotations.to_vec(),
         },
         format!("check-run:{}:{name}", given.scene.head),
         format!("the tests ran: {conclusion}"),
@@ -64,7 +63,7 @@ pub fn name(base: &str, leg: Option<&str>) -> String {
 
 /// One annotation for each place, the gravest diagnoses first and within one
 /// of them the first test of each file before all others; and how many are hidden.
-fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
+pub(super) fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
     let mut first: Vec<Annotation> = Vec::new();
     let mut others: Vec<Annotation> = Vec::new();
     for d in &given.found.diagnoses {

@@ -12,10 +12,11 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::Scene;
 use crate::model::time::Instant;
-use crate::plan::action::{Action, Guard, Plan, Planned};
+use crate::plan::action::{Action, Annotation, Guard, Plan, Planned};
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
+pub use check::name as check_name;
 pub use issues::needed_passes;
 
 /// All that a plan is decided on.
@@ -57,6 +58,8 @@ pub struct Decided {
     pub plan: Plan,
     /// Web pages of issues by the id of the diagnosis they are about.
     pub known: HashMap<String, String>,
+    /// Notes on lines, the gravest first, for where no check run shows them.
+    pub annotations: Vec<Annotation>,
 }
 
 /// Decides what to write.
@@ -66,7 +69,9 @@ pub fn decide(given: &Given<'_>) -> Decided {
     decided.plan.extend(issues::plan(given));
     decided.plan.extend(comment::plan(given, &decided.known));
     decided.plan.extend(review::plan(given));
-    decided.plan.extend(check::plan(given));
+    let (annotations, hidden) = check::annotations(given);
+    decided.plan.extend(check::plan(given, &annotations, hidden));
+    decided.annotations = annotations;
     decided
 }
 

@@ -15,7 +15,7 @@ use self::client::{Client, Connection};
 use self::objects::{Comparison, CommitObject, PullFile};
 use crate::error::Problem;
 use crate::model::change::{Commit, FileChange};
-use crate::model::forge::{PullFacts, Scene, Slug, is_sha, percent};
+use crate::model::forge::{PullFacts, Slug, is_sha, percent};
 use crate::model::text::{Untrusted, head};
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
@@ -184,16 +184,6 @@ impl GitHub {
         }
         Ok(commits.into_iter().map(commit).collect())
     }
-
-    /// What a run is about, where its event told only its commit.
-    ///
-    /// # Errors
-    /// [`Trouble`]
-    pub fn complete(&self, scene: &mut Scene, head: (&str, &str)) -> Result<(), Trouble> {
-        let (owner, branch) = head;
-        scene.pull = self.pull_at(owner, branch, &scene.head)?;
-        Ok(())
-    }
 }
 
 fn facts(pull: objects::Pull) -> PullFacts {
@@ -270,9 +260,9 @@ pub fn read_or_note<T>(forge: &GitHub, what: &str, read: impl FnOnce(&GitHub) ->
     }
 }
 
-/// Why something of ours was not found: somebody else's object with our marker
-/// is a sign that the token acts under another name than we think.
-pub(crate) fn is_ours(login: Option<&str>, bot: &str) -> bool {
+/// An object is ours if its author is the user as whom our token acts; a marker
+/// in somebody else's text means nothing.
+fn is_ours(login: Option<&str>, bot: &str) -> bool {
     login == Some(bot)
 }
 

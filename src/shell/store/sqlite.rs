@@ -7,7 +7,7 @@
 mod recall;
 mod show;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,6 +81,11 @@ const MIGRATIONS: &[&str] = &["
         was BLOB NOT NULL,
         because TEXT NOT NULL
     ) WITHOUT ROWID;
+", "
+    CREATE TABLE artifact (
+        forge_id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL
+    );
 "];
 
 /// How long a writer waits for another one.
@@ -183,6 +188,38 @@ impl SqliteStore {
         Ok(Absorbed::New)
     }
 
+    /// Artifacts that were read already, by the forge's number.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn artifacts(&self) -> Result<HashSet<u64>, Problem> {
+        let work = || -> rusqlite::Result<HashSet<u64>> {
+            let mut statement = self.connection.prepare("SELECT forge_id FROM artifact")?;
+            statement.query_map([], |row| row.get::<_, i64>(0).map(i64::unsigned_abs))?.collect()
+        };
+        work().map_err(|e| trouble(&self.path, "read", e))
+    }
+
+    /// Remembers that an artifact was read, whatever was in it.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub fn remember_artifact(&mut self, artifact: u64, at: Instant) -> Result<(), Problem> {
+        self.connection
+            .execute("INSERT OR IGNORE INTO artifact (forge_id, at) VALUES (?, ?)", params![artifact as i64, at.unix()])
+            .map(|_| ())
+            .map_err(|e| trouble(&self.path, "written", e))
+    }
+
+    /// Copies the whole history into a new file.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Problem> {
+        let name = path.to_string_lossy();
+        self.connection.execute("VACUUM INTO ?", [&*name]).map(|_| ()).map_err(|e| trouble(&self.path, "copied", e))
+    }
+
     /// Removes runs older than `before`, and tests and failures that no run
     /// mentions any more. Returns how many runs went.
     ///
@@ -196,6 +233,7 @@ impl SqliteStore {
                 .execute("DELETE FROM result WHERE run IN (SELECT num FROM run WHERE at < ?)", [before.unix()])?;
             let gone = transaction.execute("DELETE FROM run WHERE at < ?", [before.unix()])?;
             transaction.execute("DELETE FROM failure WHERE last_at < ?", [before.unix()])?;
+            transaction.execute("DELETE FROM artifact WHERE at < ?", [before.unix()])?;
             let mut used = RoaringBitmap::new();
             {
                 let mut statement = transaction.prepare("SELECT passed, skipped FROM run")?;
@@ -448,6 +486,10 @@ fn vanished(
 impl Store for SqliteStore {
     fn recall(&self, present: &[Learned<'_>]) -> Result<History, Problem> {
         recall::recall(&self.connection, present).map_err(|e| trouble(&self.path, "read", e))
+    }
+
+    fn past_of(&self, tests: &[TestId], present: &[Learned<'_>]) -> Result<History, Problem> {
+        recall::past_of(&self.connection, tests, present).map_err(|e| trouble(&self.path, "read", e))
     }
 
     fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem> {

@@ -33,6 +33,20 @@ pub(super) fn recall(connection: &Connection, present: &[Learned<'_>]) -> rusqli
     Ok(history)
 }
 
+/// What is known about `tests`, without the present run and runs later than it.
+pub(super) fn past_of(
+    connection: &Connection,
+    tests: &[TestId],
+    present: &[Learned<'_>],
+) -> rusqlite::Result<History> {
+    let mut history = History::default();
+    let numbers = numbers_of(connection, &tests.iter().copied().collect())?;
+    let until = present.iter().map(|leg| leg.at.unix()).max().unwrap_or(i64::MAX);
+    let keys: HashSet<&[u8]> = present.iter().map(|leg| &leg.key[..]).collect();
+    read_runs(connection, until, &keys, &numbers, &mut history)?;
+    Ok(history)
+}
+
 /// Follows names back in time, a chain of at most eight.
 fn read_aliases(connection: &Connection, wanted: &mut HashSet<TestId>, history: &mut History) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT now, was, because FROM alias")?;

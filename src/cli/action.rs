@@ -1,0 +1,171 @@
+//! `testmedic action`: what `action.yml` calls. Picks the command from the
+//! event, reads the inputs, writes step outputs, summary and annotations, and
+//! sees to it that the bot's own trouble does not turn a green job red.
+
+use std::collections::BTreeMap;
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use crate::cli::triage::{Done, Job};
+use crate::cli::{ActionArgs, ActionWords, apply};
+use crate::error::{Problem, exit};
+use crate::model::forge::Occasion;
+use crate::plan::action::{Action, Plan, Receipt};
+use crate::plan::saved;
+use crate::report::{exit_code, regressions, summary};
+use crate::run::chain;
+use crate::shell::actions::{self, Around};
+use crate::shell::surroundings::say;
+
+pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
+    let args = arguments(words)?;
+    let around = Around::read()?.ok_or_else(|| {
+        Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`")
+    })?;
+    if let Some(token) = &around.token {
+        actions::mask(token)?;
+    }
+    let outcome = carry_out(&args, around, colour);
+    let code = match outcome {
+        Ok(code) => code,
+        Err(problem) => {
+            let mut text = chain(&problem);
+            for hint in &problem.hints {
+                text.push_str(&format!("\n{hint}"));
+            }
+            actions::warn(&text)?;
+            actions::outputs(&[("conclusion", "error".to_owned())])?;
+            problem.exit_code()
+        }
+    };
+    if code == exit::TESTS_FAILED || code == exit::DONE || args.strict {
+        return Ok(code);
+    }
+    // Our own trouble: told above, and the job keeps its colour.
+    Ok(exit::DONE)
+}
+
+/// The inputs as options, and over them what stands on the command line.
+fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
+    let mut all = Vec::new();
+    for argument in ActionArgs::command().get_arguments() {
+        let Some(name) = argument.get_long().filter(|name| *name != "help") else { continue };
+        if let Some(value) = actions::input(name) {
+            all.push(format!("--{name}={value}"));
+        }
+    }
+    all.extend(words.words.iter().cloned());
+    ActionArgs::try_parse_from(&all).map_err(|error| {
+        let text = error.render().to_string();
+        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Problem::usage(format!("an input of the action is wrong: {line}")).hint("the README lists all inputs")
+    })
+}
+
+fn carry_out(args: &ActionArgs, around: Around, colour: bool) -> Result<u8, Problem> {
+    match &around.event.occasion {
+        Occasion::Comment { .. } => {
+            say("commands in comments are not understood by this version: nothing to do\n")?;
+            return Ok(exit::DONE);
+        }
+        Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
+            let plans = plans(args, &around, ended.id)?;
+            if !plans.is_empty() {
+                let plan = apply::carry_out(&plans, &args.triage.forge, &around, !args.triage.apply)?;
+                return applied(&plan);
+            }
+        }
+        _ => {}
+    }
+    let done = Job::prepare(&args.triage, Some(around))?.run(&args.triage)?;
+    done.show(&args.triage, colour)?;
+    actions::annotate(&done.annotations)?;
+    actions::job_summary(&summary::render(&done.triage))?;
+    let code = exit_code(&done.triage, args.triage.fail_on);
+    tell(&done, args, code)?;
+    Ok(code)
+}
+
+/// The plans that the run which ended left behind.
+fn plans(args: &ActionArgs, around: &Around, run: u64) -> Result<Vec<String>, Problem> {
+    let Some(scene) = around.scene(None) else { return Ok(Vec::new()) };
+    let Some(forge) = crate::cli::triage::connect(&args.triage.forge, around, &scene)? else { return Ok(Vec::new()) };
+    let plans = forge
+        .plans_of(run, &args.plan_artifact, saved::LIMIT)
+        .map_err(|t| Problem::failed(format!("the artifacts of run {run} cannot be read")).because(t))?;
+    for note in forge.take_notes() {
+        actions::warn(&note)?;
+    }
+    Ok(plans)
+}
+
+/// Tells what came of a plan that another job had saved.
+fn applied(plan: &Plan) -> Result<u8, Problem> {
+    let failed: Vec<String> = plan
+        .actions
+        .iter()
+        .filter_map(|p| match &p.receipt {
+            Some(Receipt::Failed(why)) => Some(format!("{}: {why}", p.action.kind())),
+            _ => None,
+        })
+        .chain(plan.withheld.iter().filter(|w| w.reason.starts_with("refused")).map(|w| format!("{}: {}", w.kind, w.reason)))
+        .collect();
+    for why in failed.iter().take(10) {
+        actions::warn(why)?;
+    }
+    actions::outputs(&[
+        ("issues", json!(issues(plan)).to_string()),
+        ("conclusion", if failed.is_empty() { "neutral" } else { "error" }.to_owned()),
+    ])?;
+    Ok(if failed.is_empty() { exit::DONE } else { exit::COULD_NOT })
+}
+
+/// Web pages of the issues that a plan opened, updated or reopened.
+fn issues(plan: &Plan) -> Vec<&str> {
+    let about = |action: &Action| {
+        matches!(action, Action::OpenIssue { .. } | Action::UpdateIssue { .. } | Action::ReopenIssue { .. })
+    };
+    plan.actions.iter().filter(|p| about(&p.action)).filter_map(|p| p.receipt.as_ref()?.url()).collect()
+}
+
+/// Step outputs, and warnings about our own trouble.
+fn tell(done: &Done, args: &ActionArgs, code: u8) -> Result<(), Problem> {
+    let found = &done.triage.found;
+    let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
+    for diagnosis in &found.diagnoses {
+        *verdicts.entry(diagnosis.verdict.word()).or_default() += 1;
+    }
+    let mut pages: Vec<&str> = issues(&done.triage.plan);
+    pages.extend(done.triage.known_issues.values().map(String::as_str));
+    pages.sort_unstable();
+    pages.dedup();
+    let file = |path: &Option<std::path::PathBuf>| path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+    let conclusion = match code {
+        exit::TESTS_FAILED => "failure",
+        exit::DONE if found.bad() > 0 => "neutral",
+        exit::DONE => "success",
+        _ => "error",
+    };
+    actions::outputs(&[
+        ("verdicts", json!(verdicts).to_string()),
+        ("regressions", regressions(&done.triage).to_string()),
+        ("flaky", found.count(crate::diagnose::verdict::Verdict::Flaky).to_string()),
+        ("issues", json!(pages).to_string()),
+        ("plan", file(&args.triage.plan)),
+        ("report", file(&args.triage.json)),
+        ("conclusion", conclusion.to_owned()),
+    ])?;
+    for note in done.triage.notes.iter().take(10) {
+        actions::warn(note)?;
+    }
+    for planned in &done.triage.plan.actions {
+        if let Some(Receipt::Failed(why)) = &planned.receipt {
+            actions::warn(&format!("{}: {why}", planned.title))?;
+        }
+    }
+    if actions::is_debug() {
+        say(&format!("::debug::{} requests to the API\n", done.calls))?;
+    }
+    Ok(())
+}

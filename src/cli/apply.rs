@@ -1,0 +1,107 @@
+//! `testmedic apply`: carries out a plan that another job saved.
+
+use crate::apply;
+use crate::cli::{ApplyArgs, ForgeArgs, triage};
+use crate::error::{Problem, exit};
+use crate::model::forge::{Occasion, Scene};
+use crate::plan::action::{Action, Plan, Receipt};
+use crate::plan::admit::{Source, admit};
+use crate::plan::policy::{self, Policy};
+use crate::plan::saved::{self, SavedPlan};
+use crate::plan::preview;
+use crate::ports::Trouble;
+use crate::shell::actions::Around;
+use crate::shell::files;
+use crate::shell::github::GitHub;
+use crate::shell::surroundings::say;
+
+pub(super) fn apply(args: &ApplyArgs) -> Result<u8, Problem> {
+    let size = args.file.metadata().map_or(0, |m| m.len());
+    if size > saved::LIMIT {
+        return Err(Problem::usage(format!("{} is larger than {} MB", args.file.display(), saved::LIMIT >> 20)));
+    }
+    let text = files::read_text(&args.file)?;
+    let around = Around::read()?.ok_or_else(|| {
+        Problem::usage("where the plan is to be carried out is not known")
+            .hint("`apply` runs in a workflow, or with GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_REF_NAME, GITHUB_EVENT_NAME and GITHUB_TOKEN set")
+    })?;
+    let plan = carry_out(&[text], &args.forge, &around, args.dry_run)?;
+    let failed = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
+    let refused = plan.withheld.iter().any(|w| w.reason.starts_with("refused"));
+    Ok(if failed || refused { exit::COULD_NOT } else { exit::DONE })
+}
+
+/// Admits and carries out saved plans, and prints what came of them.
+pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry_run: bool) -> Result<Plan, Problem> {
+    let mut scene = around.scene(None).ok_or_else(|| {
+        Problem::usage("the repository or the commit is not known").hint("GITHUB_REPOSITORY and GITHUB_SHA tell them")
+    })?;
+    let mut forge = triage::connect(args, around, &scene)?.ok_or_else(|| {
+        Problem::usage("there is no token to write with").hint("pass `github-token: ${{ github.token }}`, or set GITHUB_TOKEN")
+    })?;
+    if scene.default_branch.is_empty() {
+        scene.default_branch = forge.default_branch().map_err(|t| could_not("the default branch", t))?;
+    }
+    let policy = policy(args, &forge, &scene)?;
+    let mut all = Plan::default();
+    for text in texts {
+        let saved = SavedPlan::parse(text).map_err(|e| Problem::failed("the plan cannot be carried out").because(e))?;
+        let source = source(&saved, around, &scene, &forge)?;
+        let mut plan = admit(&saved, &source, &policy);
+        if !dry_run {
+            apply::apply(&mut plan, &mut forge);
+        }
+        all.extend(plan);
+    }
+    say(&preview::preview(&all))?;
+    for note in forge.take_notes() {
+        say(&format!("note  {}\n", crate::render::terminal::line(&note, 400)))?;
+    }
+    Ok(all)
+}
+
+fn could_not(what: &str, trouble: Trouble) -> Problem {
+    Problem::failed(format!("{what} could not be read")).because(trouble)
+}
+
+fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<Policy, Problem> {
+    let text = match &args.config {
+        Some(path) => Some(files::read_text(path)?),
+        None => forge.file(policy::PATH, &scene.default_branch).map_err(|t| could_not("the policy", t))?,
+    };
+    let bad = |e| Problem::failed(format!("nothing is written: the policy {} cannot be read", policy::PATH)).because(e);
+    text.map_or(Ok(Policy::default()), |text| Policy::parse(&text).map_err(bad))
+}
+
+/// Where the plan came from, as GitHub tells it: nothing of it is taken from
+/// the plan itself.
+fn source(saved: &SavedPlan, around: &Around, scene: &Scene, forge: &GitHub) -> Result<Source, Problem> {
+    let (pull, default_branch) = match &around.event.occasion {
+        Occasion::WorkflowRun(ended) => {
+            let own = ended.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
+            let on_pull = ended.event.starts_with("pull_request");
+            let owner = ended.head_repository.as_ref().map_or("", |slug| slug.owner());
+            let pull = match (on_pull, owner) {
+                (false, _) | (_, "") => None,
+                _ => forge
+                    .pull_at(owner, &ended.head_branch, &ended.head_sha)
+                    .map_err(|t| could_not("the pull request of the run", t))?,
+            };
+            (pull, !on_pull && own && ended.head_branch == scene.default_branch)
+        }
+        _ => (scene.pull.clone(), scene.is_default_branch()),
+    };
+    let reviews = saved.actions.iter().any(|item| matches!(item.action, Action::Review { .. }));
+    let changed = match &pull {
+        Some(pull) if reviews => forge.diff(pull.number).map_err(|t| could_not("the diff of the pull request", t))?,
+        _ => Vec::new(),
+    };
+    Ok(Source {
+        repository: scene.repository.clone(),
+        server: scene.server.clone(),
+        head: scene.head.clone(),
+        pull: pull.map(|p| p.number),
+        default_branch,
+        changed: changed.into_iter().map(|file| file.path).collect(),
+    })
+}
