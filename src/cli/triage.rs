@@ -12,6 +12,7 @@ use crate::model::forge::{Occasion, Scene};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::time::Instant;
 use crate::plan::action::{Action, Annotation, Plan, Receipt};
+use crate::plan::change::FileDiff;
 use crate::plan::planner::{self, Given};
 use crate::plan::policy::{self, Policy};
 use crate::plan::saved::SavedPlan;
@@ -56,6 +57,10 @@ pub(super) struct Job {
     notes: Vec<String>,
     /// Why nothing may be written, whatever is asked.
     forbidden: Option<String>,
+    /// What the pull request changes.
+    diff: Option<Vec<FileDiff>>,
+    /// Where its branch left its base.
+    merge_base: Option<String>,
 }
 
 /// A triage that is done.
@@ -87,6 +92,8 @@ impl Job {
             now: args.now.unwrap_or_else(surroundings::now),
             notes: Vec::new(),
             forbidden: None,
+            diff: None,
+            merge_base: None,
         };
         let event = around.as_ref().map(|a| a.event.occasion.clone());
         let leg = args.facts.variant.clone().filter(|v| !v.is_empty());
@@ -110,7 +117,10 @@ impl Job {
     /// What the event did not tell: the default branch, the pull request of a
     /// run that ended.
     fn complete_scene(&mut self, event: Option<&Occasion>) {
-        let (Some(scene), Some(forge)) = (&mut self.scene, &self.forge) else { return };
+        let (Some(scene), Some(forge)) = (&mut self.scene, &mut self.forge) else { return };
+        if scene.pull.is_some() {
+            forge.spare_commits();
+        }
         if scene.default_branch.is_empty() {
             let read = read_or_note(forge, "the default branch", GitHub::default_branch);
             scene.default_branch = read.unwrap_or_else(|| "main".to_owned());
@@ -193,7 +203,8 @@ impl Job {
         let mut triage = self.judge(store.as_ref());
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
-        let base = self.base(args, loud);
+        self.read_change(triage.found.bad() > 0);
+        let base = self.base(args);
         if self.forge.is_some() && self.scene.is_some() {
             let recorded = std::mem::take(&mut triage.plan);
             annotations = self.converge(&mut triage, args, store, loud);
@@ -291,20 +302,26 @@ impl Job {
         }
     }
 
+    /// What the pull request changes, where its review or its base needs it.
+    fn read_change(&mut self, bad: bool) {
+        let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return };
+        let Some(pull) = scene.pull.as_ref().filter(|_| bad && self.policy.review.enabled) else { return };
+        let read = read_or_note(forge, "the diff of the pull request", |f| f.change(pull, &scene.head));
+        if let Some((diff, merge_base)) = read {
+            self.diff = Some(diff);
+            self.merge_base = merge_base;
+        }
+    }
+
     /// The commit to compare with.
-    fn base(&self, args: &TriageArgs, loud: bool) -> Option<String> {
+    fn base(&self, args: &TriageArgs) -> Option<String> {
         if let Some(base) = args.base.clone().filter(|b| !b.is_empty()) {
             return Some(base);
         }
         let pull = self.scene.as_ref()?.pull.as_ref()?;
         let head = &self.scene.as_ref()?.head;
         let local = self.git.as_ref().and_then(|git| git.merge_base(&pull.base_sha, head));
-        // Without failures nobody needs to know it so exactly.
-        let asked = || {
-            let forge = self.forge.as_ref().filter(|_| loud)?;
-            read_or_note(forge, "the merge base", |f| f.merge_base(&pull.base_sha, head)).flatten()
-        };
-        local.or_else(asked).or_else(|| Some(pull.base_sha.clone()))
+        local.or_else(|| self.merge_base.clone()).or_else(|| Some(pull.base_sha.clone()))
     }
 
     /// Snapshot, plan, apply; again where something changed meanwhile, until
@@ -388,7 +405,7 @@ impl Job {
                 snapshot.comments = read_or_note(forge, what, |f| f.reader().comments(pull.number));
             }
             if self.policy.review.enabled && bad {
-                snapshot.diff = read_or_note(forge, "the diff of the pull request", |f| f.diff(pull.number));
+                snapshot.diff.clone_from(&self.diff);
                 let what = "the review comments of the pull request";
                 snapshot.review_comments = read_or_note(forge, what, |f| f.reader().review_comments(pull.number));
             }

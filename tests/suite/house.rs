@@ -34,7 +34,7 @@ fn room(path: &Path) -> String {
 /// What each room may import, as ARCHITECTURE.md says.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let everything = vec![
-        "model", "ingest", "history", "diagnose", "plan", "render", "report", "ports", "run", "error", "shell", "cli",
+        "model", "ingest", "history", "diagnose", "plan", "render", "report", "ports", "apply", "run", "error", "shell", "cli",
     ];
     let but = |without: &[&str]| everything.iter().copied().filter(|r| !without.contains(r)).collect();
     BTreeMap::from([
@@ -43,9 +43,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ingest", vec!["model"]),
         ("history", vec!["model", "ingest"]),
         ("diagnose", vec!["model", "ingest", "history"]),
-        ("plan", vec!["history"]),
-        ("render", vec!["model"]),
-        ("ports", vec!["model", "history", "error"]),
+        ("render", vec!["model", "ingest", "history", "diagnose"]),
+        ("plan", vec!["model", "ingest", "history", "diagnose", "render"]),
+        ("ports", vec!["model", "history", "plan", "error"]),
+        ("apply", vec!["model", "history", "plan", "ports"]),
         ("run", vec!["model", "ingest", "history", "diagnose", "plan", "ports", "error"]),
         ("report", but(&["shell", "cli"])),
         ("shell", but(&["cli"])),

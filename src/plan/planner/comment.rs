@@ -55,12 +55,12 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     if existing.is_some_and(|c| digest(&c.body) == digest(&body)) {
         return plan;
     }
-    let head = &given.scene.head;
-    let mut guards = vec![Guard::PullAt { pull: pull.number, head: head.clone() }];
-    guards.push(match existing {
+    // A head that has moved is no reason to be silent: the part names its commit,
+    // and the run of the new head replaces it.
+    let guards = vec![match existing {
         Some(OurComment { id, body, .. }) => Guard::CommentIs { on: pull.number, id: *id, digest: digest(body) },
         None => Guard::NoComment { on: pull.number, key: key.clone() },
-    });
+    }];
     plan.actions.push(planned(
         Action::Comment { on: pull.number, key: key.clone(), edit: existing.map(|c| c.id), body },
         format!("comment:{}:{key}", pull.number),

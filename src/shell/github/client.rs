@@ -139,7 +139,9 @@ impl Client {
         let base = self.connection.write_gap.min(Duration::from_secs(1));
         let jitter = f64::from(random_byte()) / 255.0;
         let wait = base.mul_f64(f64::from(1 << round.min(5)) * (0.5 + jitter));
-        self.runtime.block_on(tokio::time::sleep(wait.max(Duration::from_millis(1))));
+        let wait = wait.max(Duration::from_millis(1));
+        // A timer is made inside of the runtime.
+        self.runtime.block_on(async { tokio::time::sleep(wait).await });
     }
 
     /// Reads `path`, which begins with a slash.

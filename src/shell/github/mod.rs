@@ -27,8 +27,11 @@ pub const ACTIONS_BOT: &str = "github-actions[bot]";
 const FILE_PAGES: u32 = 30;
 /// Pages of issues and of comments.
 const PAGES: u32 = 5;
-/// Commits of a window whose lines are read, one request each.
+/// Commits of a window whose lines are read, one request each; with more of
+/// them a clone that has the history is the better source.
 const COMMITS: usize = 3;
+/// Files that a comparison tells at most.
+const COMPARED: usize = 300;
 /// Lines kept of one file.
 const LINES: usize = 2000;
 /// Bytes kept of one line.
@@ -39,6 +42,8 @@ pub struct GitHub {
     client: Client,
     slug: Slug,
     bot: String,
+    /// Commits of a window that may be read one by one.
+    commits: usize,
     /// What identifies this job among others that claim the same.
     holder: String,
     /// Answers about commits that were asked for already.
@@ -60,7 +65,12 @@ impl GitHub {
             let own = (!is_installation).then(|| client.get("/user").ok()?.read::<objects::User>().ok()).flatten();
             own.map_or_else(|| ACTIONS_BOT.to_owned(), |user| user.login)
         });
-        Ok(Self { client, slug, bot, holder, windows: RefCell::default(), notes: RefCell::default() })
+        Ok(Self { client, slug, bot, commits: COMMITS, holder, windows: RefCell::default(), notes: RefCell::default() })
+    }
+
+    /// Reads no commits one by one: a pull request has other things to ask for.
+    pub fn spare_commits(&mut self) {
+        self.commits = 1;
     }
 
     /// Requests sent so far.
@@ -129,19 +139,34 @@ impl GitHub {
         Ok(None)
     }
 
-    /// The diff of a pull request.
+    /// The diff of a pull request, and the commit where it left its base. One
+    /// comparison tells both; only where it has more files than a comparison
+    /// shows they are listed page by page.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn change(&self, pull: &PullFacts, head: &str) -> Result<(Vec<FileDiff>, Option<String>), Trouble> {
+        let route = format!("/compare/{}...{}?per_page=1", percent(&pull.base_sha), percent(head));
+        let compared = match self.client.get(&self.path(&route)) {
+            Ok(answer) => Some(answer.read::<Comparison>()?),
+            Err(Trouble::Missing(_)) => None,
+            Err(trouble) => return Err(trouble),
+        };
+        let base = compared.as_ref().and_then(|c| Some(c.merge_base_commit.as_ref()?.sha.clone())).filter(|sha| is_sha(sha));
+        match compared {
+            Some(compared) if compared.files.len() < COMPARED => Ok((diffs(&compared.files), base)),
+            _ => Ok((self.diff(pull.number)?, base)),
+        }
+    }
+
+    /// The diff of a pull request, page by page.
     ///
     /// # Errors
     /// [`Trouble`]
     pub fn diff(&self, pull: u64) -> Result<Vec<FileDiff>, Trouble> {
         let mut files = Vec::new();
         self.client.pages(&self.path(&format!("/pulls/{pull}/files?per_page=100")), FILE_PAGES, |answer| {
-            let page: Vec<PullFile> = answer.read()?;
-            files.extend(page.iter().map(|file| {
-                // Binary files and diffs that are too large come without a patch.
-                let patch = file.patch.as_deref().unwrap_or_default();
-                FileDiff::parse(&file.filename, file.previous_filename.as_deref(), patch)
-            }));
+            files.extend(diffs(&answer.read::<Vec<PullFile>>()?));
             Ok(true)
         })?;
         Ok(files)
@@ -157,33 +182,35 @@ impl GitHub {
         Ok(found.into_iter().find(|pull| pull.head.sha == sha).map(facts))
     }
 
-    /// The commit from which a branch left its base.
-    ///
-    /// # Errors
-    /// [`Trouble`]
-    pub fn merge_base(&self, base: &str, head: &str) -> Result<Option<String>, Trouble> {
-        let route = format!("/compare/{}...{}?per_page=1", percent(base), percent(head));
-        let found: Comparison = self.client.get(&self.path(&route))?.read()?;
-        Ok(found.merge_base_commit.map(|commit| commit.sha).filter(|sha| is_sha(sha)))
-    }
-
     fn window(&self, good: &str, bad: &str) -> Result<Vec<Commit>, Trouble> {
         let route = format!("/compare/{good}...{bad}?per_page=100");
         let found: Comparison = self.client.get(&self.path(&route))?.read()?;
         let mut commits: Vec<CommitObject> = found.commits;
         commits.reverse();
-        // The comparison tells files for the whole window only. A short window is
-        // read commit by commit; in a long one the commits stand without lines.
-        if commits.len() <= COMMITS {
+        // The comparison tells files for the window as a whole: those of its only
+        // commit, or of one after the other. In a long window commits stand
+        // without lines.
+        if let [only] = commits.as_mut_slice() {
+            only.files = found.files;
+        } else if commits.len() <= self.commits {
             for commit in &mut commits {
                 if let Ok(answer) = self.client.get(&self.path(&format!("/commits/{}", percent(&commit.sha)))) {
-                    let full: CommitObject = answer.read()?;
-                    commit.files = full.files;
+                    commit.files = answer.read::<CommitObject>()?.files;
                 }
             }
+        } else {
+            self.note("the commits since the last good run are known by name only: check out with `fetch-depth: 0` to have them read");
         }
         Ok(commits.into_iter().map(commit).collect())
     }
+}
+
+/// Binary files and diffs that are too large come without a patch.
+fn diffs(files: &[PullFile]) -> Vec<FileDiff> {
+    let read = |file: &PullFile| {
+        FileDiff::parse(&file.filename, file.previous_filename.as_deref(), file.patch.as_deref().unwrap_or_default())
+    };
+    files.iter().map(read).collect()
 }
 
 fn facts(pull: objects::Pull) -> PullFacts {
@@ -204,14 +231,7 @@ fn commit(object: CommitObject) -> Commit {
         at: author.as_ref().and_then(|a| a.date).unwrap_or(Instant::from_unix(0)),
         author: Untrusted::bounded(author.as_ref().map_or("", |a| &a.name), 200),
         subject: Untrusted::bounded(&subject, 300),
-        files: object
-            .files
-            .iter()
-            .map(|file| {
-                let patch = file.patch.as_deref().unwrap_or_default();
-                bounded(FileDiff::parse(&file.filename, file.previous_filename.as_deref(), patch).change)
-            })
-            .collect(),
+        files: diffs(&object.files).into_iter().map(|file| bounded(file.change)).collect(),
         sha: object.sha,
     }
 }

@@ -143,6 +143,8 @@ pub(super) struct Comparison {
     #[serde(default)]
     pub commits: Vec<CommitObject>,
     pub merge_base_commit: Option<CommitObject>,
+    #[serde(default)]
+    pub files: Vec<PullFile>,
 }
 
 #[derive(Debug, Deserialize)]
