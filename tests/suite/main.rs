@@ -20,6 +20,7 @@ mod history;
 mod github;
 mod house;
 mod on_github;
+mod scenarios;
 mod stories;
 mod support;
 mod verdicts;

@@ -75,6 +75,11 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     if !given.policy.files(d.verdict) {
         return;
     }
+    if let Some(roll_up) = rolled_up(given).filter(|(_, state)| state.keys.contains(&d.id)) {
+        let reason = format!("it is listed in the roll-up, issue {}", roll_up.0.number);
+        plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
+        return;
+    }
     if let Some(reason) = too_early(given, d) {
         plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
         return;
@@ -87,11 +92,14 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     plan.actions.push(open(given, d, None));
 }
 
-/// Why a failure without an issue gets none yet.
+/// Why a failure without an issue gets none yet. Flaky tests have failed often
+/// enough, or they would not be called so.
 fn too_early(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
-    if d.verdict == Verdict::Flaky {
-        return None;
-    }
+    if d.verdict == Verdict::Flaky { None } else { too_short(given, d) }
+}
+
+/// Why a failure has not been seen often enough in a row.
+fn too_short(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
     let streak = d.past.strip.iter().rev().filter(|m| !matches!(m, Mark::Skipped | Mark::Outside));
     let streak = streak.take_while(|m| **m == Mark::Bad).count() as u64;
     let reproduced = d.members.iter().all(|m| given.found.case(*m).bad_attempts() > 1);
@@ -303,7 +311,9 @@ fn comment(given: &Given<'_>, issue: &OurIssue, key: &str, text: &str, because: 
 /// closed it, when, and whether the failing commit is newer than that.
 fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     let mut withhold = |reason: String| plan.withheld.push(Withheld::new("reopen-issue", d.id.clone(), reason));
-    if !given.policy.files(d.verdict) {
+    // A failure that comes, goes and comes back may read as flaky now; it is
+    // the same failure all the same. Trouble outside is not.
+    if matches!(d.verdict, Verdict::Environment | Verdict::RateLimited) {
         return;
     }
     if let Some(reason @ ("not_planned" | "duplicate")) = issue.reason.as_deref() {
@@ -323,6 +333,9 @@ fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
         plan.actions.push(open(given, d, Some(issue)));
         return;
     }
+    if let Some(reason) = too_short(given, d) {
+        return withhold(reason);
+    }
     let Some(mut state) = issue.state() else {
         return withhold(format!("the marker of issue {} is gone", issue.number));
     };
@@ -335,21 +348,32 @@ fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     plan.actions.push(comment(given, issue, &format!("reopened {}", stamp(given)), &text, "the failure is back"));
 }
 
+/// The open roll-up.
+fn rolled_up<'s>(given: &'s Given<'_>) -> Option<(&'s OurIssue, RollUpState)> {
+    let issues = given.snapshot.issues.as_deref()?;
+    issues.iter().filter(|i| i.open).find_map(|i| Some((i, i.roll_up()?)))
+}
+
 /// What more failed than issues are opened for in one run.
 fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
     if overflow.is_empty() {
         return;
     }
-    let issues = given.snapshot.issues.as_deref().unwrap_or_default();
-    let existing = issues.iter().filter(|i| i.open).find_map(|i| Some((i, i.roll_up()?)));
-    let keys: Vec<String> = overflow.iter().map(|d| d.id.clone()).collect();
-    let rows: Vec<String> = overflow.iter().map(|d| issue::row(d)).collect();
-    if let Some((issue, state)) = &existing
-        && (keys.iter().all(|key| state.keys.contains(key)) || hands_off(given, issue).is_some())
-    {
+    let existing = rolled_up(given);
+    if let Some(reason) = existing.as_ref().and_then(|(issue, _)| hands_off(given, issue)) {
+        plan.withheld.push(Withheld::new("update-issue", ROLL_UP_KEY, reason));
         return;
     }
+    let mut keys: Vec<String> = overflow.iter().map(|d| d.id.clone()).collect();
+    let mut rows: Vec<String> = overflow.iter().map(|d| issue::row(d)).collect();
+    if let Some((issue, state)) = &existing {
+        // What was listed stays listed; its rows are known by their order only.
+        let listed = marker::split(&issue.body).map(|(_, text, _)| text).unwrap_or_default();
+        keys.extend(state.keys.iter().cloned());
+        rows.extend(listed.lines().filter_map(|l| l.trim_end().strip_prefix("- ")).map(str::to_owned));
+    }
     let inner = issue::roll_up(&rows, given.scene, BODY_LIMIT - ROOM);
+    keys.truncate(200);
     let state = RollUpState { v: VERSION, keys, digest: digest(&inner) };
     let marker = marker::write(marker::ROLL_UP, &state);
     let title = format!("{} failed at once", plural(overflow.len() as u64, "further group"));
@@ -365,6 +389,7 @@ fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
         return;
     }
     let body = format!("{marker}\n{BEGIN}\n{inner}{END}\n\n{KEY_LINE}{ROLL_UP_KEY}`\n");
+    let issues = given.snapshot.issues.as_deref().unwrap_or_default();
     let except = issues.iter().filter(|i| !i.open && i.roll_up().is_some()).map(|i| i.number).collect();
     plan.actions.push(planned(
         Action::OpenIssue {

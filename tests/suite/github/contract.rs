@@ -111,10 +111,16 @@ fn fill(schema: &Value, known: Option<Value>) -> Value {
         return Value::Null;
     }
     for choice in ["anyOf", "oneOf"] {
-        if let Some(first) = schema[choice].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null"))
+        let fits = |s: &&Value| {
+            let properties = resolve(s)["properties"].as_object();
+            let names = known.as_ref().and_then(Value::as_object).map(|k| k.keys().collect::<Vec<_>>());
+            names.unwrap_or_default().iter().filter(|n| properties.is_some_and(|p| p.contains_key(**n))).count()
+        };
+        let choices = schema[choice].as_array().into_iter().flatten().filter(|s| s["type"] != "null");
+        if let Some(best) = choices.rev().max_by_key(fits)
             && schema["properties"].is_null()
         {
-            return fill(first, known);
+            return fill(best, known);
         }
     }
     if let Some(parts) = schema["allOf"].as_array() {

@@ -16,10 +16,10 @@ pub const NOW: &str = "2026-05-01T10:00:00Z";
 /// Number of the present workflow run.
 pub const RUN: u64 = 500;
 
-/// A 40-digit commit out of a few letters.
+/// A 40-digit commit for a name.
 pub fn sha(name: &str) -> String {
-    let hex: String = name.bytes().map(|b| format!("{b:02x}")).collect();
-    format!("{hex:0<40}").chars().take(40).collect()
+    use sha2::{Digest, Sha256};
+    Sha256::digest(name.as_bytes())[..20].iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A story, told in `scenario.json`.
@@ -32,17 +32,47 @@ pub struct World {
 impl World {
     pub fn new(story: Value) -> Self {
         let server = Server::start(state(&story));
-        let place = Workplace::new();
-        let world = Self { place, server, story };
-        for (name, cases) in world.story["reports"].as_object().into_iter().flatten() {
-            world.place.write(name, report_of(cases));
-        }
-        world.place.write("event.json", world.story["event"]["payload"].to_string());
+        let world = Self { place: Workplace::new(), server, story };
+        world.lay_out();
         world
     }
 
+    /// Writes reports and event of the present step.
+    fn lay_out(&self) {
+        for (name, cases) in self.story["reports"].as_object().into_iter().flatten() {
+            self.place.write(name, report_of(cases));
+        }
+        self.place.write("event.json", self.story["event"]["payload"].to_string());
+    }
+
+    /// Goes on to a later step: what `step` tells replaces what was, and what it
+    /// says that people did meanwhile is done.
+    pub fn go_on(&mut self, step: &Value) {
+        merge(&mut self.story, step);
+        {
+            let mut state = self.server.state();
+            for edit in step["people"].as_array().into_iter().flatten() {
+                edit_issue(&mut state, edit);
+            }
+            let first = state.runs.iter().map(|r| r.id).max().unwrap_or(100) - 100;
+            let more: BTreeMap<String, String> = step["more"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, line)| (name.clone(), line.as_str().unwrap().to_owned()))
+                .collect();
+            let message = self.story["message"].as_str().unwrap_or(MESSAGE).to_owned();
+            add_runs(&more, &message, first, &mut state);
+            if let Some(now) = self.story["now"].as_str() {
+                now.clone_into(&mut state.now);
+            }
+        }
+        self.lay_out();
+    }
+
     pub fn arguments(&self) -> Vec<String> {
-        let mut all: Vec<String> = ["action", "--now", NOW, "--write-interval", "0.02"].map(str::to_owned).to_vec();
+        let now = self.story["now"].as_str().unwrap_or(NOW);
+        let mut all: Vec<String> = ["action", "--now", now, "--write-interval", "0.02"].map(str::to_owned).to_vec();
         if self.story["reports"].is_object() {
             all.extend(self.story["reports"].as_object().unwrap().keys().map(|name| format!("--junit={name}")));
         }
@@ -168,22 +198,70 @@ fn state(story: &Value) -> State {
     state
 }
 
+/// Takes over what `over` says.
+pub fn merge(into: &mut Value, over: &Value) {
+    match (into, over) {
+        (Value::Object(into), Value::Object(over)) => {
+            for (key, value) in over {
+                match into.get_mut(key) {
+                    Some(inner) if key != "reports" => merge(inner, value),
+                    _ => {
+                        into.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (into, over) => *into = over.clone(),
+    }
+}
+
+/// What a person does to an issue.
+fn edit_issue(state: &mut State, edit: &Value) {
+    let issue = state.issues.get_mut(&edit["issue"].as_u64().unwrap()).unwrap();
+    if let Some(open) = edit["open"].as_bool() {
+        issue.open = open;
+        issue.reason = edit["reason"].as_str().map(str::to_owned);
+        issue.closed_at = edit["closed_at"].as_str().map(str::to_owned);
+    }
+    if let Some(locked) = edit["locked"].as_bool() {
+        issue.locked = locked;
+    }
+    if let Some(label) = edit["label"].as_str() {
+        issue.labels.push(label.to_owned());
+    }
+    if let (Some(from), Some(to)) = (edit["replace"].as_str(), edit["by"].as_str()) {
+        assert!(issue.body.contains(from), "{}", issue.body);
+        issue.body = issue.body.replacen(from, to, 1).replace('\n', "\r\n");
+    }
+}
+
+/// What a test says that fails, where a story does not tell.
+const MESSAGE: &str = "AssertionError: assert 1 == 2";
+
 /// Earlier runs of `main`, one letter each for every test in `past`: `P`, `F`.
 fn past(story: &Value, state: &mut State) {
-    let Some(past) = story["past"].as_object() else { return };
-    let length = past.values().map(|line| line.as_str().unwrap().len()).max().unwrap_or(0);
+    let past: BTreeMap<String, String> = story["past"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, line)| (name.clone(), line.as_str().unwrap().to_owned()))
+        .collect();
+    add_runs(&past, story["message"].as_str().unwrap_or(MESSAGE), 0, state);
+}
+
+fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, state: &mut State) {
+    let length = past.values().map(String::len).max().unwrap_or(0);
     for index in 0..length {
         let cases: Vec<(&str, Option<&str>)> = past
             .iter()
             .map(|(name, line)| {
-                let failed = line.as_str().unwrap().as_bytes().get(index) == Some(&b'F');
-                let message = story["message"].as_str().unwrap_or("AssertionError: assert 1 == 2");
+                let failed = line.as_bytes().get(index) == Some(&b'F');
                 (name.as_str(), failed.then_some(message))
             })
             .chain([("test_steady_1", None), ("test_steady_2", None), ("test_steady_3", None), ("test_steady_4", None)])
             .collect();
-        let number = index as u64 + 1;
-        let at = format!("2026-04-{:02}T08:00:00Z", index + 1);
+        let number = first + index as u64 + 1;
+        let at = format!("2026-{:02}-{:02}T08:00:00Z", 4 + (number - 1) / 30, (number - 1) % 30 + 1);
         state.runs.push(Run {
             id: 100 + number,
             event: "push".to_owned(),

@@ -30,7 +30,51 @@ pub(super) fn recall(connection: &Connection, present: &[Learned<'_>]) -> rusqli
     let keys: HashSet<&[u8]> = present.iter().map(|leg| &leg.key[..]).collect();
     read_runs(connection, until, &keys, &numbers, &mut history)?;
     history.failures = failures(connection, until, FAILURES)?;
+    forget_present(connection, present, &mut history.failures)?;
     Ok(history)
+}
+
+/// Where the present run is in the history already, it must not testify about
+/// itself: its failures are counted without it.
+fn forget_present(
+    connection: &Connection,
+    present: &[Learned<'_>],
+    failures: &mut Vec<PastFailure>,
+) -> rusqlite::Result<()> {
+    let mut find = connection.prepare("SELECT num FROM run WHERE key = ?")?;
+    let mut own: Vec<i64> = Vec::new();
+    for leg in present {
+        let found: rusqlite::Result<Vec<i64>> = find.query_map([&leg.key[..]], |row| row.get(0))?.collect();
+        own.extend(found?);
+    }
+    if own.is_empty() {
+        return Ok(());
+    }
+    let mut prints = connection.prepare("SELECT DISTINCT fingerprint FROM result WHERE run = ? AND fingerprint IS NOT NULL")?;
+    let mut mine: HashSet<String> = HashSet::new();
+    for run in &own {
+        for print in prints.query_map([run], |row| row.get::<_, String>(0))? {
+            mine.insert(print?);
+        }
+    }
+    let mut others = connection.prepare(
+        "SELECT run.num, run.key, commit_sha, branch, at, ci_run, run.attempt, variant, gate, tests, bad, run.flaky
+         FROM result JOIN run ON run.num = result.run WHERE fingerprint = ? ORDER BY at",
+    )?;
+    for failure in failures.iter_mut().filter(|f| mine.contains(&f.fingerprint)) {
+        let mut rows = others.query([&failure.fingerprint])?;
+        failure.times = 0;
+        while let Some(row) = rows.next()? {
+            if !own.contains(&row.get(0)?) {
+                let run = past_run(row)?;
+                failure.times += 1;
+                failure.last = run.at;
+                failure.last_run = run.label();
+            }
+        }
+    }
+    failures.retain(|f| f.times > 0);
+    Ok(())
 }
 
 /// What is known about `tests`, without the present run and runs later than it.
