@@ -46,6 +46,8 @@ pub struct Triage {
     pub known_issues: HashMap<String, String>,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
+    /// Whether that trouble kept us from doing what was asked.
+    pub hampered: bool,
 }
 
 /// Judges the present run. Never fails as a whole: trouble with history or
@@ -71,7 +73,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     drop(learned);
     drop(groups);
     let found = Findings { runs, facts, at, totals, diagnoses, history, known };
-    Triage { found, plan, known_issues: HashMap::new(), notes }
+    Triage { found, plan, known_issues: HashMap::new(), notes, hampered: false }
 }
 
 /// Gives the severities that the policy asks for.

@@ -55,7 +55,7 @@ pub(super) struct Job {
     runs: Vec<TestRun>,
     now: Instant,
     notes: Vec<String>,
-    /// Why nothing may be written, whatever is asked.
+    /// Why nothing may be written, whatever is asked: trouble of our own.
     forbidden: Option<String>,
     /// What the pull request changes.
     diff: Option<Vec<FileDiff>>,
@@ -104,10 +104,15 @@ impl Job {
             scene.branch = job.facts.branch.clone().unwrap_or_default();
             scene.commit_at = scene.commit_at.or_else(|| job.git.as_ref().and_then(|git| git.commit_at(&scene.head)));
         }
-        job.forge = match (&job.scene, around) {
-            (Some(scene), Some(around)) => connect(&args.forge, &around, scene)?,
+        job.forge = match (&job.scene, &around) {
+            (Some(scene), Some(around)) => connect(&args.forge, around, scene)?,
             _ => None,
         };
+        if job.forge.is_none() && around.is_some() && args.forge.forge != ForgeChoice::None {
+            job.forbidden = Some(
+                "there is no token: judged without earlier runs of this repository, nothing is written; pass `github-token: ${{ github.token }}`".to_owned(),
+            );
+        }
         job.complete_scene(event.as_ref());
         job.read_policy(&args.forge, &args.repo);
         job.read_reports(args)?;
@@ -133,9 +138,9 @@ impl Job {
             match found {
                 Ok(Some(pull)) => scene.pull = Some(pull),
                 Ok(None) => {
-                    self.forbidden = Some("no open pull request has the commit of that run at its head".to_owned());
+                    self.forbidden = Some("nothing is written: no open pull request has the commit of that run at its head".to_owned());
                 }
-                Err(trouble) => self.forbidden = Some(format!("the pull request of that run could not be read: {trouble}")),
+                Err(trouble) => self.forbidden = Some(format!("nothing is written: the pull request of that run could not be read: {trouble}")),
             }
         }
     }
@@ -156,10 +161,7 @@ impl Job {
         let read = text.and_then(|text| text.map_or(Ok(Policy::default()), |text| Policy::parse(&text).map_err(|e| e.to_string())));
         match read {
             Ok(policy) => self.policy = policy,
-            Err(why) => {
-                self.forbidden = Some(format!("the policy {name} cannot be read: {why}"));
-                self.notes.push(format!("nothing is written: the policy {name} cannot be read: {why}"));
-            }
+            Err(why) => self.forbidden = Some(format!("nothing is written: the policy {name} cannot be read: {why}")),
         }
     }
 
@@ -211,10 +213,17 @@ impl Job {
             let decided = std::mem::replace(&mut triage.plan, recorded);
             triage.plan.extend(decided);
         }
-        triage.notes.splice(0..0, std::mem::take(&mut self.notes));
+        triage.hampered |= self.forbidden.is_some() || self.forge.as_ref().is_some_and(GitHub::is_hampered);
+        let mut notes: Vec<String> = self.forbidden.take().into_iter().chain(std::mem::take(&mut self.notes)).collect();
         if let Some(forge) = &self.forge {
-            triage.notes.extend(forge.take_notes());
+            let more = forge.take_notes();
+            // A cause that keeps everything from working is told once.
+            notes.extend(more.into_iter().filter(|note| {
+                let cause = note.split(": ").skip(1).collect::<Vec<_>>().join(": ");
+                cause.is_empty() || !triage.notes.iter().any(|n| n.ends_with(&cause))
+            }));
         }
+        triage.notes.splice(0..0, notes);
         let repository = self.scene.as_ref().map(|s| s.repository.to_string());
         Ok(Done {
             origin: Origin {
@@ -375,8 +384,9 @@ impl Job {
                 break;
             }
         }
-        if let Some(why) = read_only.filter(|_| args.apply && !settled.actions.is_empty()) {
-            triage.notes.push(format!("nothing was written: {why}; the plan can be carried out by a job that may"));
+        let trust = self.scene.as_ref().and_then(|s| s.trust.read_only());
+        if let Some(why) = trust.filter(|_| args.apply && self.forbidden.is_none() && !settled.actions.is_empty()) {
+            triage.notes.push(format!("nothing was written: {why}; the plan is saved for a job that may (`workflow_run`)"));
         }
         let written = |planned: &crate::plan::Planned| {
             matches!(planned.action, Action::CheckRun { .. })

@@ -82,6 +82,8 @@ pub struct Client {
     calls: Cell<u32>,
     waited: Cell<Duration>,
     last_write: RefCell<Option<tokio::time::Instant>>,
+    /// Set once the token was refused: asking again would only repeat it.
+    rejected: RefCell<Option<Trouble>>,
 }
 
 impl Client {
@@ -124,6 +126,7 @@ impl Client {
             calls: Cell::new(0),
             waited: Cell::new(Duration::ZERO),
             last_write: RefCell::new(None),
+            rejected: RefCell::new(None),
             connection,
         })
     }
@@ -149,7 +152,12 @@ impl Client {
     /// # Errors
     /// [`Trouble`]
     pub fn get(&self, path: &str) -> Result<Answer, Trouble> {
+        self.accepted()?;
         self.runtime.block_on(self.read(path))
+    }
+
+    fn accepted(&self) -> Result<(), Trouble> {
+        self.rejected.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Reads all pages of a list, up to `most` pages. `rows` takes the rows out
@@ -175,6 +183,7 @@ impl Client {
     /// # Errors
     /// [`Trouble`]
     pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
+        self.accepted()?;
         self.runtime.block_on(self.write(method, path, body))
     }
 
@@ -371,10 +380,12 @@ impl Client {
         let what = format!("GitHub answered {status} to {method} {path}: {}{details}", line(message.raw(), 300));
         match status {
             StatusCode::NOT_FOUND | StatusCode::GONE => Trouble::Missing(what),
-            StatusCode::UNAUTHORIZED => Trouble::Refused {
-                what,
-                hint: Some("the token is missing, wrong or expired: pass `github-token: ${{ github.token }}`".to_owned()),
-            },
+            StatusCode::UNAUTHORIZED => {
+                let hint = "the token is missing, wrong or expired: pass `github-token: ${{ github.token }}`";
+                let trouble = Trouble::Refused { what, hint: Some(hint.to_owned()) };
+                *self.rejected.borrow_mut() = Some(trouble.clone());
+                trouble
+            }
             StatusCode::FORBIDDEN => {
                 let hint = limit(answer, 0).is_none().then(|| permission(method, path));
                 Trouble::Refused { what, hint }

@@ -54,7 +54,7 @@ impl GitHub {
         let runs = match self.runs(scene, policy) {
             Ok(runs) => runs,
             Err(trouble) => {
-                self.note(format!("judged without earlier runs: {trouble}"));
+                self.miss("judged without earlier runs", &trouble);
                 return Vec::new();
             }
         };
@@ -64,7 +64,7 @@ impl GitHub {
         let artifacts = match self.artifacts(&runs, policy) {
             Ok(artifacts) => artifacts,
             Err(trouble) => {
-                self.note(format!("judged without earlier runs: {trouble}"));
+                self.miss("judged without earlier runs", &trouble);
                 return Vec::new();
             }
         };

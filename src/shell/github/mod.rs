@@ -5,7 +5,7 @@ pub mod earlier;
 mod objects;
 mod writer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use base64::Engine;
@@ -50,6 +50,8 @@ pub struct GitHub {
     windows: RefCell<HashMap<(String, String), Option<Vec<Commit>>>>,
     /// Trouble that cost something, for people.
     notes: RefCell<Vec<String>>,
+    /// Whether something that was needed could not be read.
+    hampered: Cell<bool>,
 }
 
 impl GitHub {
@@ -65,7 +67,7 @@ impl GitHub {
             let own = (!is_installation).then(|| client.get("/user").ok()?.read::<objects::User>().ok()).flatten();
             own.map_or_else(|| ACTIONS_BOT.to_owned(), |user| user.login)
         });
-        Ok(Self { client, slug, bot, commits: COMMITS, holder, windows: RefCell::default(), notes: RefCell::default() })
+        Ok(Self { client, slug, bot, commits: COMMITS, holder, windows: RefCell::default(), notes: RefCell::default(), hampered: Cell::new(false) })
     }
 
     /// Reads no commits one by one: a pull request has other things to ask for.
@@ -87,6 +89,23 @@ impl GitHub {
 
     fn note(&self, text: impl Into<String>) {
         self.notes.borrow_mut().push(text.into());
+    }
+
+    /// Notes that something needed could not be read; a cause that is known is
+    /// told once.
+    fn miss(&self, what: &str, trouble: &Trouble) {
+        self.hampered.set(true);
+        let cause = trouble.to_string();
+        let known = self.notes.borrow().iter().any(|note| note.ends_with(&cause));
+        if !known {
+            self.note(format!("{what}: {cause}"));
+        }
+    }
+
+    /// Whether something that was needed could not be read.
+    #[must_use]
+    pub fn is_hampered(&self) -> bool {
+        self.hampered.get()
     }
 
     fn path(&self, rest: &str) -> String {
@@ -260,7 +279,7 @@ impl Repository for GitHub {
             Ok(commits) => Some(commits),
             Err(Trouble::Missing(_)) => None,
             Err(trouble) => {
-                self.note(format!("the commits of a window could not be read: {trouble}"));
+                self.miss("the commits of a window could not be read", &trouble);
                 None
             }
         };
@@ -274,7 +293,7 @@ pub fn read_or_note<T>(forge: &GitHub, what: &str, read: impl FnOnce(&GitHub) ->
     match read(forge) {
         Ok(value) => Some(value),
         Err(trouble) => {
-            forge.note(format!("{what} could not be read: {trouble}"));
+            forge.miss(&format!("{what} could not be read"), &trouble);
             None
         }
     }

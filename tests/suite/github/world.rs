@@ -62,7 +62,7 @@ impl World {
                 .map(|(name, line)| (name.clone(), line.as_str().unwrap().to_owned()))
                 .collect();
             let message = self.story["message"].as_str().unwrap_or(MESSAGE).to_owned();
-            add_runs(&more, &message, first, &mut state);
+            add_runs(&more, &message, first, step["from"].as_str(), &mut state);
             if let Some(now) = self.story["now"].as_str() {
                 now.clone_into(&mut state.now);
             }
@@ -246,10 +246,11 @@ fn past(story: &Value, state: &mut State) {
         .flatten()
         .map(|(name, line)| (name.clone(), line.as_str().unwrap().to_owned()))
         .collect();
-    add_runs(&past, story["message"].as_str().unwrap_or(MESSAGE), 0, state);
+    add_runs(&past, story["message"].as_str().unwrap_or(MESSAGE), 0, None, state);
 }
 
-fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, state: &mut State) {
+/// One run a day from the first of April, or one an hour on the day `from`.
+fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, from: Option<&str>, state: &mut State) {
     let length = past.values().map(String::len).max().unwrap_or(0);
     for index in 0..length {
         let cases: Vec<(&str, Option<&str>)> = past
@@ -261,7 +262,10 @@ fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, state: &
             .chain([("test_steady_1", None), ("test_steady_2", None), ("test_steady_3", None), ("test_steady_4", None)])
             .collect();
         let number = first + index as u64 + 1;
-        let at = format!("2026-{:02}-{:02}T08:00:00Z", 4 + (number - 1) / 30, (number - 1) % 30 + 1);
+        let at = match from {
+            Some(day) => format!("{day}T{index:02}:00:00Z"),
+            None => format!("2026-{:02}-{:02}T08:00:00Z", 4 + index / 30, index % 30 + 1),
+        };
         state.runs.push(Run {
             id: 100 + number,
             event: "push".to_owned(),
