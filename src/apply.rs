@@ -17,7 +17,8 @@ const LOOKS: u32 = 6;
 /// history is another matter ([`crate::run::apply_record`]).
 pub fn apply(plan: &mut Plan, forge: &mut dyn Forge) {
     let mut hand = Hand { forge, held: None };
-    let open = |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
+    let open =
+        |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
     for planned in plan.actions.iter_mut().filter(open) {
         planned.receipt = Some(hand.carry_out(planned));
     }
@@ -32,6 +33,11 @@ enum Met {
     Done(Option<String>),
     /// Something else has changed.
     No(String),
+}
+
+/// Something that is there, with its web page.
+struct Shown {
+    url: Option<String>,
 }
 
 /// The writer, with the claim that it holds.
@@ -61,8 +67,8 @@ impl Hand<'_> {
                 }
                 Err(Trouble::Unclear(why)) => {
                     unclear = Some(why);
-                    if let Some(url) = self.look_for(planned, round) {
-                        return Receipt::Done(url);
+                    if let Some(shown) = self.look_for(planned, round) {
+                        return Receipt::Done(shown.url);
                     }
                 }
                 Err(trouble) => return Receipt::Failed(trouble.to_string()),
@@ -90,7 +96,9 @@ impl Hand<'_> {
                 Err(trouble) => return Err(Receipt::Failed(trouble.to_string())),
             }
         }
-        Err(Receipt::Failed("another job is writing there and does not come to an end; the next run will see it".to_owned()))
+        Err(Receipt::Failed(
+            "another job is writing there and does not come to an end; the next run will see it".to_owned(),
+        ))
     }
 
     fn let_go(&mut self) {
@@ -125,7 +133,8 @@ impl Hand<'_> {
             }
             Guard::NoIssue { key, except } => {
                 let issues = self.forge.issues()?;
-                let found = issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key.as_str()));
+                let found =
+                    issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key.as_str()));
                 found.map_or(Met::Yes, |issue| Met::Done(Some(issue.url.clone())))
             }
             Guard::NoComment { on, key } => {
@@ -177,11 +186,11 @@ impl Hand<'_> {
     /// After an unclear answer: what the action makes, if it is there. The forge
     /// may show it late, so it is looked for more than once before the write is
     /// tried again.
-    fn look_for(&self, planned: &Planned, round: u32) -> Option<Option<String>> {
+    fn look_for(&self, planned: &Planned, round: u32) -> Option<Shown> {
         for look in 0..LOOKS {
             self.forge.pause(round.max(look.min(3)));
-            if let Some(url) = self.shown(planned) {
-                return Some(url);
+            if let Some(shown) = self.shown(planned) {
+                return Some(shown);
             }
             // An edit shows at once, or was not made.
             if !makes_something(&planned.action) {
@@ -205,14 +214,15 @@ impl Hand<'_> {
         }
     }
 
-    fn shown(&self, planned: &Planned) -> Option<Option<String>> {
+    /// What the action makes, if the forge shows it.
+    fn shown(&self, planned: &Planned) -> Option<Shown> {
         if let Action::CheckRun { head, name, digest, .. } = &planned.action {
             let check = self.forge.check(head, name).ok()??;
-            return (check.external_id == *digest).then_some(Some(check.url));
+            return (check.external_id == *digest).then_some(Shown { url: Some(check.url) });
         }
         let own = planned.guards.iter().find(|guard| !matches!(guard, Guard::PullAt { .. }))?;
         match self.guard(own, &planned.action) {
-            Ok(Met::Done(url)) => Some(url),
+            Ok(Met::Done(url)) => Some(Shown { url }),
             _ => None,
         }
     }

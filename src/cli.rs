@@ -3,6 +3,7 @@
 mod action;
 mod apply;
 mod history;
+mod job;
 mod triage;
 
 use std::path::PathBuf;
@@ -233,7 +234,7 @@ pub struct ActionWords {
 
 /// Options of `action`: each is an input of the same name.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "testmedic action", no_binary_name = true)]
+#[command(name = "testmedic action", no_binary_name = true, args_override_self = true)]
 pub struct ActionArgs {
     /// What `triage` is told.
     #[command(flatten)]

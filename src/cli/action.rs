@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
-use crate::cli::triage::{Done, Job};
-use crate::cli::{ActionArgs, ActionWords, apply};
+use crate::cli::triage::Done;
+use crate::cli::{ActionArgs, ActionWords, apply, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
 use crate::plan::action::{Action, Plan, Receipt};
@@ -20,13 +20,12 @@ use crate::shell::surroundings::say;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     let args = arguments(words)?;
-    let around = Around::read()?.ok_or_else(|| {
-        Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`")
-    })?;
+    let around = Around::read()?
+        .ok_or_else(|| Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`"))?;
     if let Some(token) = &around.token {
         actions::mask(token)?;
     }
-    let outcome = carry_out(&args, around, colour);
+    let outcome = carry_out(&args, &around, colour);
     let code = match outcome {
         Ok(code) => code,
         Err(problem) => {
@@ -63,22 +62,22 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
     })
 }
 
-fn carry_out(args: &ActionArgs, around: Around, colour: bool) -> Result<u8, Problem> {
+fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
         Occasion::Comment { .. } => {
             say("commands in comments are not understood by this version: nothing to do\n")?;
             return Ok(exit::DONE);
         }
         Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
-            let plans = plans(args, &around, ended.id)?;
+            let plans = plans(args, around, ended.id)?;
             if !plans.is_empty() {
-                let plan = apply::carry_out(&plans, &args.triage.forge, &around, !args.triage.apply)?;
+                let plan = apply::carry_out(&plans, &args.triage.forge, around, !args.triage.apply)?;
                 return applied(&plan);
             }
         }
         _ => {}
     }
-    let done = Job::prepare(&args.triage, Some(around))?.run(&args.triage)?;
+    let done = job::Job::prepare(&args.triage, Some(around))?.run(&args.triage);
     done.show(&args.triage, colour)?;
     actions::annotate(&done.annotations)?;
     actions::job_summary(&summary::render(&done.triage))?;
@@ -90,7 +89,7 @@ fn carry_out(args: &ActionArgs, around: Around, colour: bool) -> Result<u8, Prob
 /// The plans that the run which ended left behind.
 fn plans(args: &ActionArgs, around: &Around, run: u64) -> Result<Vec<String>, Problem> {
     let Some(scene) = around.scene(None) else { return Ok(Vec::new()) };
-    let Some(forge) = crate::cli::triage::connect(&args.triage.forge, around, &scene)? else { return Ok(Vec::new()) };
+    let Some(forge) = job::connect(&args.triage.forge, around, &scene)? else { return Ok(Vec::new()) };
     let plans = forge
         .plans_of(run, &args.plan_artifact, saved::LIMIT)
         .map_err(|t| Problem::failed(format!("the artifacts of run {run} cannot be read")).because(t))?;
@@ -109,7 +108,12 @@ fn applied(plan: &Plan) -> Result<u8, Problem> {
             Some(Receipt::Failed(why)) => Some(format!("{}: {why}", p.action.kind())),
             _ => None,
         })
-        .chain(plan.withheld.iter().filter(|w| w.reason.starts_with("refused")).map(|w| format!("{}: {}", w.kind, w.reason)))
+        .chain(
+            plan.withheld
+                .iter()
+                .filter(|w| w.reason.starts_with("refused"))
+                .map(|w| format!("{}: {}", w.kind, w.reason)),
+        )
         .collect();
     for why in failed.iter().take(10) {
         actions::warn(why)?;

@@ -1,14 +1,14 @@
 //! `testmedic apply`: carries out a plan that another job saved.
 
 use crate::apply;
-use crate::cli::{ApplyArgs, ForgeArgs, triage};
+use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{Occasion, Scene};
 use crate::plan::action::{Action, Plan, Receipt};
 use crate::plan::admit::{Source, admit};
 use crate::plan::policy::{self, Policy};
-use crate::plan::saved::{self, SavedPlan};
 use crate::plan::preview;
+use crate::plan::saved::{self, SavedPlan};
 use crate::ports::Trouble;
 use crate::shell::actions::Around;
 use crate::shell::files;
@@ -36,8 +36,9 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
     let mut scene = around.scene(None).ok_or_else(|| {
         Problem::usage("the repository or the commit is not known").hint("GITHUB_REPOSITORY and GITHUB_SHA tell them")
     })?;
-    let mut forge = triage::connect(args, around, &scene)?.ok_or_else(|| {
-        Problem::usage("there is no token to write with").hint("pass `github-token: ${{ github.token }}`, or set GITHUB_TOKEN")
+    let mut forge = job::connect(args, around, &scene)?.ok_or_else(|| {
+        Problem::usage("there is no token to write with")
+            .hint("pass `github-token: ${{ github.token }}`, or set GITHUB_TOKEN")
     })?;
     if scene.default_branch.is_empty() {
         scene.default_branch = forge.default_branch().map_err(|t| could_not("the default branch", t))?;

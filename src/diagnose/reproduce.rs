@@ -37,7 +37,8 @@ pub fn command(dialect: &str, case: &TestCase) -> Option<String> {
 fn pytest(class: &str, name: &str, file: Option<&str>) -> String {
     let parts: Vec<&str> = class.split('.').filter(|p| !p.is_empty()).collect();
     let modules = parts.iter().take_while(|p| !p.starts_with(char::is_uppercase)).count();
-    let path = file.filter(|f| f.ends_with(".py")).map_or_else(|| format!("{}.py", parts[..modules].join("/")), str::to_owned);
+    let path =
+        file.filter(|f| f.ends_with(".py")).map_or_else(|| format!("{}.py", parts[..modules].join("/")), str::to_owned);
     let mut id = vec![path];
     id.extend(parts[modules..].iter().map(|p| (*p).to_owned()));
     id.push(name.to_owned());
@@ -75,7 +76,11 @@ mod tests {
     fn case(class: &str, name: &str, file: Option<&str>) -> TestCase {
         TestCase {
             id: TestId(0),
-            name: TestName { suite: Untrusted::default(), classname: Untrusted::new(class), name: Untrusted::new(name) },
+            name: TestName {
+                suite: Untrusted::default(),
+                classname: Untrusted::new(class),
+                name: Untrusted::new(name),
+            },
             place: file.map(|file| Place { file: Untrusted::new(file), line: None }),
             variant: None,
             attempts: Vec::new(),
@@ -89,7 +94,13 @@ mod tests {
     #[test]
     fn commands() {
         let table = [
-            ("pytest", "tests.test_a.TestX", "test_y[1-$(rm)]", None, "python -m pytest 'tests/test_a.py::TestX::test_y[1-$(rm)]'"),
+            (
+                "pytest",
+                "tests.test_a.TestX",
+                "test_y[1-$(rm)]",
+                None,
+                "python -m pytest 'tests/test_a.py::TestX::test_y[1-$(rm)]'",
+            ),
             ("surefire", "shop.CartTest", "adds(int)[2]", None, "mvn test -Dtest=shop.CartTest#adds"),
             ("gotestsum", "shop", "TestCart/empty", None, "go test ./... -run '^TestCart$/^empty$'"),
             ("jest", "cart", "it's \"here\"", Some("a.test.js"), "npx jest a.test.js -t 'it'\\''s \"here\"'"),

@@ -98,7 +98,9 @@ mod tests {
 
     #[test]
     fn plain_text_stays() {
-        for text in ["assert token == 'x'", "password reset failed", "AssertionError: 1 != 2", "http://127.0.0.1:8080/a@b"] {
+        for text in
+            ["assert token == 'x'", "password reset failed", "AssertionError: 1 != 2", "http://127.0.0.1:8080/a@b"]
+        {
             assert_eq!(mask(text), text);
         }
         assert_eq!(format!("{:?}", Secret::new("x")), "Secret(…)");

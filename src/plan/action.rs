@@ -304,10 +304,8 @@ impl Plan {
 pub fn record(legs: Result<&[(String, u64)], &NotLearned>, target: Option<&str>) -> Plan {
     const KIND: &str = "record-run";
     let because = "later runs are judged against this one".to_owned();
-    let withhold = |reason: String| Plan {
-        actions: Vec::new(),
-        withheld: vec![Withheld::new(KIND, because.clone(), reason)],
-    };
+    let withhold =
+        |reason: String| Plan { actions: Vec::new(), withheld: vec![Withheld::new(KIND, because.clone(), reason)] };
     let Some(target) = target else {
         return withhold("history is switched off (`--history none`)".to_owned());
     };

@@ -9,7 +9,9 @@
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::model::forge::Slug;
-use crate::plan::action::{ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld};
+use crate::plan::action::{
+    ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
+};
 use crate::plan::marker::{self, NoteState, StickyState};
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
@@ -176,10 +178,14 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             }
             // A check run of another name could stand in for a required one.
             let own = &policy.check.name;
-            if name != own && !name.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(" (") && r.ends_with(')')) {
+            if name != own && !name.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(" (") && r.ends_with(')'))
+            {
                 return Err(format!("its name is not `{own}` or a leg of it"));
             }
-            if !matches!(conclusion.as_str(), "success" | "failure" | "neutral") || title.contains('\n') || title.len() > 1000 {
+            if !matches!(conclusion.as_str(), "success" | "failure" | "neutral")
+                || title.contains('\n')
+                || title.len() > 1000
+            {
                 return Err("its conclusion or title is not one of ours".to_owned());
             }
             annotated(annotations)?;
@@ -203,7 +209,11 @@ fn review(pull: u64, head: &str, comments: &[LineComment], source: &Source, poli
         return Err("`review.enabled` is off".to_owned());
     }
     if comments.is_empty() || comments.len() > policy.review.max_comments as usize {
-        return Err(format!("it has {} comments; `review.max-comments` is {}", comments.len(), policy.review.max_comments));
+        return Err(format!(
+            "it has {} comments; `review.max-comments` is {}",
+            comments.len(),
+            policy.review.max_comments
+        ));
     }
     for comment in comments {
         path(&comment.path)?;
@@ -251,9 +261,8 @@ fn path(path: &str) -> Result<(), String> {
 }
 
 /// Tags that our own messages use.
-const TAGS: [&str; 10] = [
-    "<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>", "<br>", "<br/>",
-];
+const TAGS: [&str; 10] =
+    ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>", "<br>", "<br/>"];
 
 /// Whether a text holds only what our messages hold: no picture, no link away
 /// from the forge, no mention, no HTML but ours, no more than fits.

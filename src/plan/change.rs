@@ -122,7 +122,8 @@ pub fn resolve(files: &[String], path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const PATCH: &str = "@@ -1,4 +1,5 @@ def total():\n a\n-b\n+B\n+C\n d\n@@ -20 +21,2 @@\n-x\n+y\n\\ No newline at end of file\n+z";
+    const PATCH: &str =
+        "@@ -1,4 +1,5 @@ def total():\n a\n-b\n+B\n+C\n d\n@@ -20 +21,2 @@\n-x\n+y\n\\ No newline at end of file\n+z";
 
     #[test]
     fn lines_that_take_comments() {

@@ -23,7 +23,13 @@ pub fn preview(plan: &Plan) -> String {
         }
     }
     for withheld in &plan.withheld {
-        let _ = writeln!(out, "  –  not: {} ({}): {}", withheld.kind, line(&withheld.because, 80), line(&withheld.reason, 300));
+        let _ = writeln!(
+            out,
+            "  –  not: {} ({}): {}",
+            withheld.kind,
+            line(&withheld.because, 80),
+            line(&withheld.reason, 300)
+        );
     }
     if out.is_empty() {
         out.push_str("  nothing to do\n");

@@ -40,7 +40,8 @@ pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
     let red = is_red(triage, fail_on);
     let unusable = triage.found.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
-    match (red, unusable || failed || triage.hampered || triage.found.runs.is_empty() || triage.found.totals.tests == 0) {
+    match (red, unusable || failed || triage.hampered || triage.found.runs.is_empty() || triage.found.totals.tests == 0)
+    {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,

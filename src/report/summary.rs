@@ -52,7 +52,8 @@ fn head(out: &mut String, triage: &Triage) {
         _ => "🔴",
     };
     let _ = writeln!(out, "## {icon} {}\n", counts(&triage.found.totals));
-    let commit = triage.found.facts.commit.as_deref().map(|c| format!(" on {}", code(short(c), 20))).unwrap_or_default();
+    let commit =
+        triage.found.facts.commit.as_deref().map(|c| format!(" on {}", code(short(c), 20))).unwrap_or_default();
     let _ = writeln!(
         out,
         "{} in {}{commit}, judged against {}.\n",

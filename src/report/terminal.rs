@@ -172,7 +172,9 @@ impl Page {
         for action in &triage.plan.actions {
             let state = match &action.receipt {
                 None => "planned; --apply does it".to_owned(),
-                Some(Receipt::Done(url)) => url.as_ref().map_or("done".to_owned(), |url| format!("done: {}", line(url, 200))),
+                Some(Receipt::Done(url)) => {
+                    url.as_ref().map_or("done".to_owned(), |url| format!("done: {}", line(url, 200)))
+                }
                 Some(Receipt::AlreadyDone) => "was done before, nothing changed".to_owned(),
                 Some(Receipt::Stale(why)) => format!("not done, it changed meanwhile: {}", line(why, 300)),
                 Some(Receipt::Failed(why)) => format!("failed: {}", line(why, 300)),

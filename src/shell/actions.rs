@@ -81,7 +81,10 @@ impl Around {
             attempt: variable("GITHUB_RUN_ATTEMPT").and_then(|n| n.parse().ok()).unwrap_or(1),
             server: variable("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned()),
             api: variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
-            token: ["INPUT_GITHUB-TOKEN", "TESTMEDIC_GITHUB_TOKEN", "GITHUB_TOKEN"].iter().find_map(|n| variable(n)).map(Secret::new),
+            token: ["INPUT_GITHUB-TOKEN", "TESTMEDIC_GITHUB_TOKEN", "GITHUB_TOKEN"]
+                .iter()
+                .find_map(|n| variable(n))
+                .map(Secret::new),
             actor: variable("GITHUB_ACTOR").unwrap_or_default(),
             job: format!(
                 "{}/{}",
@@ -114,7 +117,13 @@ impl Around {
                 self.attempt,
                 self.workflow.clone(),
             ),
-            _ => (self.sha.clone()?, self.ref_name.clone().unwrap_or_default(), self.run, self.attempt, self.workflow.clone()),
+            _ => (
+                self.sha.clone()?,
+                self.ref_name.clone().unwrap_or_default(),
+                self.run,
+                self.attempt,
+                self.workflow.clone(),
+            ),
         };
         Some(Scene {
             trust: self.trust(&repository, pull.as_ref()),
@@ -172,7 +181,9 @@ fn payload(path: &Path) -> Result<serde_json::Value, Problem> {
 /// The input `name` of the action, as the runner hands it to a container.
 #[must_use]
 pub fn input(name: &str) -> Option<String> {
-    variable(&format!("INPUT_{}", name.replace(' ', "_").to_uppercase())).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+    variable(&format!("INPUT_{}", name.replace(' ', "_").to_uppercase()))
+        .map(|v| v.trim().to_owned())
+        .filter(|v| !v.is_empty())
 }
 
 /// Sets step outputs. Values may hold any text: they stand between random
@@ -254,7 +265,9 @@ pub fn annotate(annotations: &[Annotation]) -> Result<(), Problem> {
         ));
     }
     if hidden > 0 {
-        out.push_str(&format!("::notice title=testmedic::{hidden} more annotations are in the report: GitHub shows {SHOWN} of a kind\n"));
+        out.push_str(&format!(
+            "::notice title=testmedic::{hidden} more annotations are in the report: GitHub shows {SHOWN} of a kind\n"
+        ));
     }
     say(&out)
 }

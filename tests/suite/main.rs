@@ -16,8 +16,8 @@
 mod bad_input;
 mod differences;
 mod fixtures;
-mod history;
 mod github;
+mod history;
 mod house;
 mod on_github;
 mod scenarios;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::github::world::{World, pull_event, push_event};
 use crate::github::{BOT, Fault};
 
-const BROKEN: &str = "AssertionError: assert 'pending' == 'queued'\ntests/test_app.py:12: AssertionError\nsrc/orders.py:4: in status";
+const BROKEN: &str =
+    "AssertionError: assert 'pending' == 'queued'\ntests/test_app.py:12: AssertionError\nsrc/orders.py:4: in status";
 const PATCH: &str = "@@ -1,4 +1,4 @@\n import x\n \n def status():\n-    return 'queued'\n+    return 'pending'";
 
 /// `main`, where a test has failed once already and fails again.
@@ -93,15 +94,365 @@ fn each_request_may_fail_in_turn() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some((story, fault, at, expected)) = { next.lock().unwrap().next() } {
-                    let start = std::time::Instant::now();
                     let world = World::new(story);
                     world.server.state().faults.insert(at, fault);
                     let ran = world.run();
                     let seen = world.server.state().shown();
-                    eprintln!("{fault:?} {at} {:?}", start.elapsed());
                     assert_eq!(seen, expected, "{fault:?} at {at}: {}{:#?}", ran.out, world.server.state().log);
                 }
             });
         }
     });
+}
+
+/// Ten jobs at once, on a forge that shows new objects late.
+fn ten_at_once(story: Value, lag: u64) -> World {
+    let world = World::new(story);
+    world.server.state().lag = lag;
+    let runs: Vec<crate::support::Ran> = std::thread::scope(|scope| {
+        let jobs: Vec<_> = (0..10)
+            .map(|job| {
+                let world = &world;
+                scope.spawn(move || {
+                    let mut arguments = world.arguments();
+                    // Matrix jobs have machines, and so histories, of their own.
+                    arguments.push(format!("--history=history-{job}.db"));
+                    arguments.push(format!("--json=report-{job}.json"));
+                    arguments.push(format!("--plan=plan-{job}.json"));
+                    world.run_with(&arguments)
+                })
+            })
+            .collect();
+        jobs.into_iter().map(|job| job.join().unwrap()).collect()
+    });
+    for ran in runs {
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    }
+    world
+}
+
+#[test]
+fn ten_jobs_at_once_open_one_issue() {
+    for lag in [0, 6] {
+        let world = ten_at_once(broken_main(), lag);
+        let state = world.server.state();
+        assert_eq!(state.issues.len(), 1, "lag {lag}: {:#?}", state.log);
+        assert_eq!(state.labels.keys().collect::<Vec<_>>(), ["testmedic"], "claims are gone");
+    }
+}
+
+#[test]
+fn ten_jobs_at_once_write_one_comment_and_one_review() {
+    for lag in [0, 6] {
+        let world = ten_at_once(broken_pull(), lag);
+        let state = world.server.state();
+        assert_eq!(state.comments.len(), 1, "lag {lag}: {:#?}", state.log);
+        assert_eq!(state.review_comments.len(), 1, "lag {lag}");
+        assert!(state.labels.is_empty(), "claims are gone: {:?}", state.labels);
+    }
+}
+
+/// Ten legs of a matrix share the comment: each has its part in it.
+#[test]
+fn matrix_legs_share_the_comment() {
+    let world = World::new(broken_pull());
+    std::thread::scope(|scope| {
+        for job in 0..6 {
+            let world = &world;
+            scope.spawn(move || {
+                let mut arguments = world.arguments();
+                arguments.push(format!("--history=history-{job}.db"));
+                arguments.push(format!("--json=report-{job}.json"));
+                arguments.push(format!("--plan=plan-{job}.json"));
+                arguments.push(format!("--variant=leg-{job}"));
+                let ran = world.run_with(&arguments);
+                assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+            });
+        }
+    });
+    let state = world.server.state();
+    assert_eq!(state.comments.len(), 1);
+    for job in 0..6 {
+        assert!(state.comments[0].body.contains(&format!("· `leg-{job}`")), "leg {job}: {}", state.comments[0].body);
+    }
+}
+
+#[test]
+fn a_claim_of_a_dead_job_does_not_last() {
+    let world = World::new(broken_pull());
+    {
+        let mut state = world.server.state();
+        let name = "testmedic-writes-510ec429f0e52ffa".to_owned();
+        state.labels.insert(
+            name,
+            ("ededed".into(), "run 1.1 7 is writing; counts until 1700000000 and goes when it is done".into()),
+        );
+    }
+    let ran = world.run();
+    let state = world.server.state();
+    assert_eq!(state.comments.len(), 1, "{}", ran.out);
+    assert!(state.labels.is_empty());
+}
+
+/// A cold start with a hundred earlier runs: calls as `shell/github/earlier.rs` says.
+#[test]
+fn a_cold_start_with_a_hundred_runs() {
+    let mut story = broken_main();
+    story["past"] = json!({"test_order": format!("{}F", "P".repeat(99))});
+    story["forge"] = json!({"files": {".github/testmedic.toml": "[history]\nruns = 100\n"}});
+    let world = World::new(story);
+    let ran = world.run();
+    assert!(ran.out.contains("judged against 100 earlier runs"), "{}", ran.out);
+    let (downloads, others) = {
+        let state = world.server.state();
+        let downloads = state.log.iter().filter(|l| l.path.ends_with("/zip")).count();
+        (downloads, state.log.len() - downloads)
+    };
+    assert_eq!(downloads, 100);
+    assert!(others <= 20, "{others}");
+    // What the history holds is not fetched again.
+    let _ = world.run();
+    assert_eq!(world.server.state().log.iter().filter(|l| l.path.ends_with("/zip")).count(), 100);
+}
+
+#[test]
+fn artifacts_that_cannot_be_read_are_told() {
+    use crate::github::world::zip_of;
+    let world = World::new(broken_main());
+    {
+        let mut state = world.server.state();
+        state.artifacts[0].expired = true;
+        state.artifacts[1].bytes = b"PK\x03\x04 not a zip".to_vec();
+        state.artifacts[2].bytes = zip_of(&[("../../escape.xml", b"<testsuite/>")]);
+        state.artifacts[3].bytes = zip_of(&[("bomb.xml", &vec![b' '; 130 << 20])]);
+        state.artifacts[4].bytes = zip_of(&[("notes.txt", b"nothing")]);
+    }
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for word in ["have expired", "broken zip archive", "outside of itself", "would unpack to 130 MB"] {
+        assert!(ran.out.contains(word), "{word}: {}", ran.out);
+    }
+    assert!(ran.out.contains("judged against 12 earlier runs"), "{}", ran.out);
+    assert_eq!(world.server.state().issues.len(), 1);
+}
+
+#[test]
+fn forks_named_like_main_teach_nothing() {
+    let mut story = broken_main();
+    story["past"] = json!({"test_order": "PPPPPPPP"});
+    let world = World::new(story);
+    for run in &mut world.server.state().runs {
+        run.repository = "mallory/shop".to_owned();
+    }
+    let ran = world.run();
+    assert!(ran.out.contains("no history"), "{}", ran.out);
+}
+
+/// The plan of a fork's run, carried out by a job that may write.
+fn plan_of_a_fork() -> (World, Value) {
+    let mut story = broken_pull();
+    story["event"]["payload"] = pull_event("mallory/shop");
+    story["forge"]["pull"]["head_repository"] = json!("mallory/shop");
+    let fork = World::new(story.clone());
+    fork.server.state().permissions.insert("pull_requests".into(), "read".into());
+    fork.server.state().permissions.insert("issues".into(), "read".into());
+    fork.server.state().permissions.insert("checks".into(), "read".into());
+    let ran = fork.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(fork.server.state().writes(), 0);
+    assert!(fork.place.read("summary.txt").contains("comment"), "the plan is in the summary");
+    let plan = fork.plan();
+    story["event"] = json!({"name": "workflow_run", "payload": {
+        "repository": {"full_name": "acme/shop", "default_branch": "main"},
+        "workflow_run": {
+            "id": 500, "run_attempt": 1, "event": "pull_request", "conclusion": "failure", "pull_requests": [],
+            "head_sha": crate::github::world::sha("now"), "head_branch": "topic",
+            "head_repository": {"full_name": "mallory/shop"}, "path": ".github/workflows/ci.yml",
+        },
+    }});
+    story["env"] =
+        json!({"GITHUB_RUN_ID": "900", "GITHUB_WORKFLOW_REF": "acme/shop/.github/workflows/apply.yml@refs/heads/main"});
+    story["reports"] = Value::Null;
+    (World::new(story), plan)
+}
+
+#[test]
+fn the_plan_of_a_fork_is_applied_by_a_second_job() {
+    use crate::github::world::zip_of;
+    let (world, plan) = plan_of_a_fork();
+    {
+        let mut state = world.server.state();
+        let bytes = zip_of(&[("plan.json", plan.to_string().as_bytes())]);
+        let at = "2026-05-01T10:00:00Z".to_owned();
+        state.artifacts.push(crate::github::Artifact {
+            id: 999,
+            name: "testmedic-plan".into(),
+            run: 500,
+            bytes,
+            expired: false,
+            at,
+        });
+    }
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    {
+        let state = world.server.state();
+        assert_eq!((state.comments.len(), state.review_comments.len(), state.checks.len()), (1, 1, 1), "{}", ran.out);
+    }
+    let before = world.server.state().writes();
+    let again = world.run();
+    // A check run carries no guard: it is the one write that repeats.
+    let more = world.server.state().log[..]
+        .iter()
+        .filter(|l| l.is_write() && !l.path.contains("labels") && !l.path.contains("check-runs"))
+        .count();
+    assert_eq!(more, 2, "{before} {}", again.out);
+}
+
+/// Without a plan the reports of the run itself are fetched and judged.
+#[test]
+fn the_reports_of_a_run_that_ended_are_judged() {
+    use crate::github::world::zip_of;
+    let (world, _) = plan_of_a_fork();
+    {
+        let mut state = world.server.state();
+        let text = crate::support::report(&[("test_order", Some(BROKEN)), ("test_steady_1", None)]);
+        let bytes = zip_of(&[("report.xml", text.as_bytes())]);
+        let at = "2026-05-01T10:00:00Z".to_owned();
+        state.artifacts.push(crate::github::Artifact {
+            id: 999,
+            name: "junit".into(),
+            run: 500,
+            bytes,
+            expired: false,
+            at,
+        });
+    }
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let state = world.server.state();
+    assert_eq!((state.comments.len(), state.review_comments.len()), (1, 1), "{}", ran.out);
+}
+
+#[test]
+fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
+    let (world, plan) = plan_of_a_fork();
+    let item = |kind: &str| {
+        plan["actions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .position(|a| a["action"]["kind"] == kind)
+            .unwrap_or_else(|| panic!("{kind}"))
+    };
+    let (comment, review, check) = (item("comment"), item("review"), item("check-run"));
+    let body = plan["actions"][comment]["action"]["body"].as_str().unwrap().to_owned();
+    let with = |index: usize, field: &str, value: Value| {
+        let mut plan = plan.clone();
+        plan["actions"][index]["action"][field] = value;
+        plan
+    };
+    let says = |text: &str| with(comment, "body", json!(format!("{body}\n{text}\n")));
+    let path = |path: &str| {
+        let mut plan = plan.clone();
+        plan["actions"][review]["action"]["comments"][0]["path"] = json!(path);
+        plan
+    };
+    let issue = {
+        let mut plan = plan.clone();
+        plan["actions"][comment]["action"] = json!({"kind": "open-issue", "key": "f1-0", "title": "x", "body": "y", "labels": ["testmedic"], "assignees": []});
+        plan
+    };
+    let table = [
+        (with(comment, "on", json!(3)), "thread 3 is not the pull request of commit"),
+        (says("@everyone look"), "mentions somebody"),
+        (says("![x](https://evil.example/p.png)"), "holds a picture"),
+        (says("[free](https://evil.example)"), "links to https"),
+        (says("see https://evil.example"), "bare link"),
+        (says("<script>alert(1)</script>"), "holds HTML"),
+        (says("<a href=\"https://evil.example\">x</a>"), "holds HTML"),
+        (says(&"x".repeat(70_000)), "bytes long"),
+        (says(&format!("ghp_{}", "a1".repeat(18))), "looks like a secret"),
+        (with(comment, "key", json!("another")), "marker is not that of its key"),
+        (path(".github/workflows/ci.yml"), "is a workflow file"),
+        (path("../../etc/passwd"), "is not a path in the repository"),
+        (path("src/other.py"), "is not changed by the pull request"),
+        (with(review, "head", json!("0000000000000000000000000000000000000000")), "not about the pull request"),
+        (with(check, "name", json!("required-check")), "its name is not"),
+        (with(check, "head", json!("0000000000000000000000000000000000000000")), "it is about commit"),
+        (issue, "only runs of the default branch"),
+    ];
+    for (tampered, reason) in table {
+        world.place.write("tampered.json", tampered.to_string());
+        let ran = world.run_with(&["apply".to_owned(), "tampered.json".to_owned(), "--dry-run".to_owned()]);
+        assert_eq!(ran.code, 3, "{reason}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(reason), "{reason}: {}", ran.out);
+        // What was good beside it is still there.
+        assert_eq!(
+            ran.out.lines().filter(|l| l.starts_with("  1. ") || l.starts_with("  2. ")).count(),
+            2,
+            "{}",
+            ran.out
+        );
+    }
+    for (field, value, reason) in [
+        ("repository", json!("evil/shop"), "the plan is for evil/shop"),
+        ("head", json!("0000000000000000000000000000000000000000"), "the plan is about commit"),
+    ] {
+        let mut tampered = plan.clone();
+        tampered[field] = value;
+        world.place.write("tampered.json", tampered.to_string());
+        let ran = world.run_with(&["apply".to_owned(), "tampered.json".to_owned()]);
+        assert!(ran.code == 3 && ran.out.contains(reason), "{reason}: {}{}", ran.out, ran.err);
+    }
+    for (text, reason) in
+        [("{}", "has no `schema`"), ("[", "not a plan"), ("{\"schema\":\"testmedic.plan/9\"}", "its schema is")]
+    {
+        world.place.write("tampered.json", text);
+        let ran = world.run_with(&["apply".to_owned(), "tampered.json".to_owned()]);
+        assert!(ran.code == 3 && ran.err.contains(reason), "{reason}: {}{}", ran.out, ran.err);
+    }
+    assert_eq!(world.server.state().writes(), 0);
+}
+
+#[test]
+fn ten_megabytes_of_text_are_cut_and_said() {
+    let mut story = broken_pull();
+    let long = format!("AssertionError: long\n{}", "abcdefghi\n".repeat(1 << 20));
+    story["reports"]["report.xml"]["test_order"] = json!(long);
+    let letter = |n: u8| char::from(b'a' + n % 26);
+    for n in 0..60_u8 {
+        let word: String = [letter(n), letter(n / 7 + 3), letter(n * 3), letter(n / 3)].iter().collect();
+        let text =
+            format!("{word}Error: {word}{word} of the {word}x and its {word}y went {word}z\n{}", "y`<@#[".repeat(4000));
+        story["reports"]["report.xml"][format!("test_loud_{word}")] = json!(text);
+    }
+    let world = World::new(story);
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let state = world.server.state();
+    let body = &state.comments[0].body;
+    assert!(body.len() <= 65_536 && body.contains("more groups of failures"), "{}", body.len());
+    assert!(body.contains("Details of the gravest 10 follow"));
+    assert!(body.contains("bytes cut"));
+    assert!(world.place.read("summary.txt").len() < 1 << 20);
+}
+
+#[test]
+fn a_head_that_moved_gets_no_review() {
+    let world = World::new(broken_pull());
+    world.server.state().pulls.get_mut(&7).unwrap().head_sha = crate::github::world::sha("moved");
+    let ran = world.run();
+    assert!(world.server.state().review_comments.is_empty(), "{}", ran.out);
+    assert!(ran.out.contains("the head of pull request 7 is"), "{}", ran.out);
+}
+
+#[test]
+fn github_is_down() {
+    let world = World::new(broken_main());
+    world.server.state().faults = (1..=200).map(|n| (n, Fault::BadGateway)).collect();
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "the job keeps its colour: {}{}", ran.out, ran.err);
+    assert!(ran.out.contains("GitHub answered 502"), "{}", ran.out);
+    assert_eq!(world.output("conclusion").as_deref(), Some("error"));
 }

@@ -57,7 +57,8 @@ fn step(out: &mut String, world: &World, number: usize) {
         let writes = log.iter().filter(|l| l.is_write()).count();
         (log.len() - downloads - writes, downloads, writes)
     };
-    let _ = writeln!(out, "\n== step {number}: exit {}, {reads} reads, {downloads} downloads, {writes} writes", ran.code);
+    let _ =
+        writeln!(out, "\n== step {number}: exit {}, {reads} reads, {downloads} downloads, {writes} writes", ran.code);
     if let Some(most) = world.story["calls-at-most"].as_u64() {
         assert!((reads + writes) as u64 <= most, "{} calls: {:#?}", reads + writes, world.server.state().log);
     }
@@ -77,15 +78,19 @@ fn step(out: &mut String, world: &World, number: usize) {
     let again = world.run();
     assert_eq!(again.code, ran.code, "{}", again.out);
     let state = world.server.state();
-    let second: Vec<String> =
-        state.log[before + reads + downloads + writes..].iter().filter(|l| l.is_write() && l.status < 400).map(|l| format!("{} {}", l.method, l.path)).collect();
+    let second: Vec<String> = state.log[before + reads + downloads + writes..]
+        .iter()
+        .filter(|l| l.is_write() && l.status < 400)
+        .map(|l| format!("{} {}", l.method, l.path))
+        .collect();
     assert!(second.is_empty(), "the second run wrote: {second:#?}\n{}", again.out);
 }
 
 fn plan(out: &mut String, plan: &Value) {
     for action in plan["actions"].as_array().unwrap().iter().filter(|a| a["kind"] != "record-run") {
         let text = |name: &str| action[name].as_str().unwrap_or("-").to_owned();
-        let _ = writeln!(out, "  {}: {} [{}] because {}", text("kind"), text("title"), text("receipt"), text("because"));
+        let _ =
+            writeln!(out, "  {}: {} [{}] because {}", text("kind"), text("title"), text("receipt"), text("because"));
     }
     for withheld in plan["withheld"].as_array().unwrap() {
         let text = |name: &str| withheld[name].as_str().unwrap_or("-").to_owned();
@@ -95,14 +100,11 @@ fn plan(out: &mut String, plan: &Value) {
 
 #[test]
 fn all_scenarios() {
-    let mut names: Vec<String> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     let only = std::env::var("SCENARIO").ok();
     for name in names.iter().filter(|n| only.as_ref().is_none_or(|o| n.contains(o.as_str()))) {
-        eprintln!("scenario {name}");
         let played = play(name);
         insta::with_settings!({
             snapshot_path => folder().join(name),

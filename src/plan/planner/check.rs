@@ -24,7 +24,8 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
     let name = name(&given.policy.check.name, given.scene.variant.as_deref());
     let mut summary = check::summary(given.found, given.scene, SUMMARY_LIMIT - 500);
     if hidden > 0 {
-        summary.push_str(&format!("\n_{hidden} more annotations are not shown: GitHub takes {ANNOTATIONS} at once._\n"));
+        summary
+            .push_str(&format!("\n_{hidden} more annotations are not shown: GitHub takes {ANNOTATIONS} at once._\n"));
     }
     let title = check::title(given.found);
     let said = format!("{conclusion}\n{title}\n{summary}\n{annotations:?}");

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn many_loud_legs_fit() {
-        let legs = (0..30).map(|n| part(&format!("leg-{n:02}"), &format!("### {n}\n\nrun\n{}", "x\n".repeat(5000)))).collect();
+        let legs =
+            (0..30).map(|n| part(&format!("leg-{n:02}"), &format!("### {n}\n\nrun\n{}", "x\n".repeat(5000)))).collect();
         let body = body("ci.yml", legs);
         assert!(body.len() < BODY_LIMIT && body.contains("Details left out"), "{}", body.len());
         assert_eq!(parts(&body).len(), 30);

@@ -128,7 +128,8 @@ fn open(given: &Given<'_>, d: &Diagnosis, earlier: Option<&OurIssue>) -> Planned
     saw(given, d, &mut state);
     let inner = inner(given, d, &state);
     state.digest = digest(&inner);
-    let back = earlier.map(|issue| format!("\nSeen before in #{}, which was closed.\n", issue.number)).unwrap_or_default();
+    let back =
+        earlier.map(|issue| format!("\nSeen before in #{}, which was closed.\n", issue.number)).unwrap_or_default();
     let body = format!(
         "{}\n{BEGIN}\n{inner}{END}\n{back}\n<sub>testmedic keeps the text above up to date; what you write below it stays. Close as *not planned* to hear no more of it.</sub>\n\n{KEY_LINE}{}`\n",
         marker::write(marker::ISSUE, &state),
@@ -160,8 +161,8 @@ fn assignees(given: &Given<'_>, d: &Diagnosis) -> Vec<String> {
     let Some(owners) = given.snapshot.owners.as_deref().filter(|_| given.policy.issues.assign_owners) else {
         return Vec::new();
     };
-    let files = d.members.iter().filter_map(|m| given.found.case(*m).place.as_ref());
-    let path = files.filter_map(|place| change::resolve(given.files, place.file.raw())).next();
+    let mut files = d.members.iter().filter_map(|m| given.found.case(*m).place.as_ref());
+    let path = files.find_map(|place| change::resolve(given.files, place.file.raw()));
     path.map(|path| owners::people(owners, &path)).unwrap_or_default().into_iter().take(10).collect()
 }
 
@@ -252,18 +253,32 @@ fn update(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
         return;
     }
     let changed = (state.verdict.as_str(), state.severity.as_str()) != (was.0.as_str(), was.1.as_str());
-    let quiet = state.commented.is_none_or(|at| hours_since(given.now, at) >= i64::from(given.policy.issues.comment_hours));
+    let quiet =
+        state.commented.is_none_or(|at| hours_since(given.now, at) >= i64::from(given.policy.issues.comment_hours));
     if changed && quiet {
         state.commented = Some(given.now);
     }
     let inner = inner(given, d, &state);
     let body = rewritten(&issue.body, &mut state, &inner);
-    plan.actions.push(edit(given, issue, |number| Action::UpdateIssue { number, body }, d, "the failure was seen again"));
+    plan.actions.push(edit(
+        given,
+        issue,
+        |number| Action::UpdateIssue { number, body },
+        d,
+        "the failure was seen again",
+    ));
     if changed && quiet {
         let text = note::changed(d, (&was.0, &was.1), given.scene);
-        plan.actions.push(comment(given, issue, &format!("changed {}", stamp(given)), &text, "it reads differently now"));
+        plan.actions.push(comment(
+            given,
+            issue,
+            &format!("changed {}", stamp(given)),
+            &text,
+            "it reads differently now",
+        ));
     } else if changed {
-        let reason = format!("issue {} was commented on less than {} h ago", issue.number, given.policy.issues.comment_hours);
+        let reason =
+            format!("issue {} was commented on less than {} h ago", issue.number, given.policy.issues.comment_hours);
         plan.withheld.push(Withheld::new("comment", d.id.clone(), reason));
     }
 }
@@ -437,7 +452,9 @@ fn close(given: &Given<'_>, plan: &mut Plan) {
         let reason = match hands_off(given, issue) {
             Some(reason) => Some(reason),
             None if tests == 0 => None,
-            None if missing > 0 => Some(format!("{} of issue {} did not run", plural(missing as u64, "test"), issue.number)),
+            None if missing > 0 => {
+                Some(format!("{} of issue {} did not run", plural(missing as u64, "test"), issue.number))
+            }
             None if passes < needed => Some(format!("issue {}: {passes} of {needed} clean runs so far", issue.number)),
             None => {
                 state.commented = Some(given.now);
@@ -452,7 +469,13 @@ fn close(given: &Given<'_>, plan: &mut Plan) {
                     vec![Guard::IssueIs { number, digest: issue.digest() }],
                 ));
                 let text = note::recovered(tests, passes, needed, rate, given.scene);
-                plan.actions.push(comment(given, issue, &format!("recovered {}", stamp(given)), &text, "it has recovered"));
+                plan.actions.push(comment(
+                    given,
+                    issue,
+                    &format!("recovered {}", stamp(given)),
+                    &text,
+                    "it has recovered",
+                ));
                 None
             }
         };

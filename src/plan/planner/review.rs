@@ -21,7 +21,8 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         return plan;
     }
     let because = format!("pull request {}", pull.number);
-    let (Some(diff), Some(existing)) = (given.snapshot.diff.as_deref(), given.snapshot.review_comments.as_deref()) else {
+    let (Some(diff), Some(existing)) = (given.snapshot.diff.as_deref(), given.snapshot.review_comments.as_deref())
+    else {
         plan.withheld.push(Withheld::new("review", because, "its diff or its review comments could not be read"));
         return plan;
     };

@@ -60,6 +60,9 @@ fn table(found: &Findings, scene: &Scene, known: &dyn Fn(&Diagnosis) -> Option<S
     if found.diagnoses.len() > ROWS {
         let _ = writeln!(out, "\nand {} more groups of failures", found.diagnoses.len() - ROWS);
     }
+    if found.diagnoses.len() > DETAILS {
+        let _ = writeln!(out, "\n_Details of the gravest {DETAILS} follow; `report.json` has all of them._");
+    }
     out
 }
 

@@ -31,7 +31,7 @@ const READS: u32 = 4;
 /// How often a write is sent again after a limit.
 const LIMITED: u32 = 4;
 /// The longest that is waited for a limit, in one run and in all.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Redirects followed.
 const HOPS: u32 = 4;
 /// How long one request may take.
@@ -93,8 +93,9 @@ impl Client {
     /// Where the API's address is not one, or TLS cannot be set up.
     pub fn new(connection: Connection) -> Result<Self, Problem> {
         let wrong = |e: &dyn std::fmt::Display| {
-            Problem::usage(format!("cannot talk to `{}`: {e}", line(&connection.api, 200)))
-                .hint("GITHUB_API_URL is like https://api.github.com, or https://HOST/api/v3 on GitHub Enterprise Server")
+            Problem::usage(format!("cannot talk to `{}`: {e}", line(&connection.api, 200))).hint(
+                "GITHUB_API_URL is like https://api.github.com, or https://HOST/api/v3 on GitHub Enterprise Server",
+            )
         };
         // A second call fails because the first one did it.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -165,7 +166,12 @@ impl Client {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn pages(&self, path: &str, most: u32, mut rows: impl FnMut(&Answer) -> Result<bool, Trouble>) -> Result<(), Trouble> {
+    pub fn pages(
+        &self,
+        path: &str,
+        most: u32,
+        mut rows: impl FnMut(&Answer) -> Result<bool, Trouble>,
+    ) -> Result<(), Trouble> {
         let mut next = Some(path.to_owned());
         for _ in 0..most {
             let Some(path) = next.take() else { break };
@@ -227,8 +233,12 @@ impl Client {
     /// is only right while nothing was written yet.
     async fn fetch_from(&self, place: &str, sink: &mut impl std::io::Write, most: u64) -> Result<u64, (bool, Trouble)> {
         let refused = |what: String| (false, Trouble::Refused { what, hint: None });
-        let mut response =
-            self.plain.get(place).send().await.map_err(|e| (true, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
+        let mut response = self
+            .plain
+            .get(place)
+            .send()
+            .await
+            .map_err(|e| (true, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
         if !response.status().is_success() {
             let again = response.status().is_server_error();
             let what = format!("the download answered {}", response.status());
@@ -237,7 +247,8 @@ impl Client {
         let mut size = 0_u64;
         loop {
             let chunk = response.chunk().await;
-            let chunk = chunk.map_err(|e| (size == 0, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
+            let chunk =
+                chunk.map_err(|e| (size == 0, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
             let Some(chunk) = chunk else { break };
             size += chunk.len() as u64;
             if size > most {
@@ -354,7 +365,9 @@ impl Client {
             let body = Limited::new(body, ANSWER).collect().await.map_err(|e| self.clean(&*e))?.to_bytes();
             Ok(Answer { status: parts.status, headers: parts.headers, body })
         };
-        tokio::time::timeout(TIME_OUT, exchange).await.unwrap_or_else(|_| Err("it took longer than a minute".to_owned()))
+        tokio::time::timeout(TIME_OUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err("it took longer than a minute".to_owned()))
     }
 
     /// An error in words, the innermost cause last, without the token.
@@ -405,7 +418,9 @@ fn details(errors: &[Value]) -> String {
         .take(3)
         .map(|error| {
             let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-            let text = error.as_str().map_or_else(|| format!("{} {} {}", part("field"), part("code"), part("message")), str::to_owned);
+            let text = error
+                .as_str()
+                .map_or_else(|| format!("{} {} {}", part("field"), part("code"), part("message")), str::to_owned);
             line(&text, 200)
         })
         .collect();
@@ -437,7 +452,8 @@ fn limit(answer: &Answer, now: i64) -> Option<Duration> {
     if !matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {
         return None;
     }
-    let number = |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<i64>().ok());
+    let number =
+        |name: &str| answer.headers.get(name).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<i64>().ok());
     let seconds = |n: i64| Duration::from_secs(u64::try_from(n).unwrap_or(0));
     if let Some(wait) = number("retry-after") {
         return Some(seconds(wait));
@@ -447,7 +463,7 @@ fn limit(answer: &Answer, now: i64) -> Option<Duration> {
     }
     let text = String::from_utf8_lossy(&answer.body).to_lowercase();
     let about_limits = answer.status == StatusCode::TOO_MANY_REQUESTS || text.contains("rate limit");
-    about_limits.then_some(Duration::from_mins(1))
+    about_limits.then_some(Duration::from_secs(60))
 }
 
 fn redirect(answer: &Answer) -> Option<String> {

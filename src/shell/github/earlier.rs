@@ -77,14 +77,15 @@ impl GitHub {
     /// # Errors
     /// [`Trouble`]
     pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<Vec<TestRun>, Trouble> {
-        let found: Artifacts = self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
+        let found: Artifacts =
+            self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
         let globs = globs(policy);
         let wanted: Vec<Wanted> = found
             .artifacts
             .into_iter()
             .filter(|artifact| !artifact.expired)
             .filter_map(|artifact| {
-                let variant = variant(&globs, &artifact.name)?;
+                let variant = leg(&globs, &artifact.name)?.variant;
                 let facts = RunFacts { variant, ..RunFacts::default() };
                 Some(Wanted { id: artifact.id, name: artifact.name, facts })
             })
@@ -98,7 +99,8 @@ impl GitHub {
     /// # Errors
     /// [`Trouble`]
     pub fn plans_of(&self, run: u64, prefix: &str, limit: u64) -> Result<Vec<String>, Trouble> {
-        let found: Artifacts = self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
+        let found: Artifacts =
+            self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
         let ids: Vec<(u64, String)> = found
             .artifacts
             .into_iter()
@@ -107,7 +109,9 @@ impl GitHub {
             .collect();
         let mut plans = Vec::new();
         for (name, file) in self.download(&ids, limit) {
-            match file.and_then(|file| archive::text(file.as_file(), "plan.json", limit).map_err(|what| Trouble::Refused { what, hint: None })) {
+            match file.and_then(|file| {
+                archive::text(file.as_file(), "plan.json", limit).map_err(|what| Trouble::Refused { what, hint: None })
+            }) {
                 Ok(text) => plans.push(text),
                 Err(trouble) => self.note(format!("artifact {name}: {trouble}")),
             }
@@ -125,8 +129,10 @@ impl GitHub {
             let route = format!("{base}?{filter}&status=completed&exclude_pull_requests=true");
             Ok(self.client.get(&self.path(&route))?.read::<Runs>()?.workflow_runs)
         };
-        let own = |run: &Run| run.head_repository.as_ref().is_none_or(|r| r.full_name.eq_ignore_ascii_case(scene.repository.as_str()));
-        let before = |run: &Run| scene.run.is_none_or(|id| run.id != id || run.run_attempt.unwrap_or(1) < scene.attempt);
+        let own = |run: &Run| {
+            run.head_repository.as_ref().is_none_or(|r| r.full_name.eq_ignore_ascii_case(scene.repository.as_str()))
+        };
+        let before = |run: &Run| scene.run.is_none_or(|id| run.id != id || run.attempt.unwrap_or(1) < scene.attempt);
         let per_page = policy.runs.clamp(1, 100);
         let mut runs = list(format!("branch={}&per_page={per_page}", percent(&scene.default_branch)))?;
         // A fork may call its branch `main` too, and anybody may have it tested.
@@ -174,7 +180,7 @@ impl GitHub {
         let (mut expired, mut large, mut sum) = (0, 0, 0);
         for artifact in artifacts {
             let Some(run) = artifact.workflow_run.as_ref().and_then(|r| by_id.get(&r.id?)) else { continue };
-            let Some(variant) = variant(&globs, &artifact.name) else { continue };
+            let Some(Leg { variant }) = leg(&globs, &artifact.name) else { continue };
             if known.contains(&artifact.id) {
                 continue;
             }
@@ -187,7 +193,11 @@ impl GitHub {
                 large += 1;
                 continue;
             }
-            wanted.push(Wanted { facts: facts_of(run, &artifact, variant, scene), id: artifact.id, name: artifact.name });
+            wanted.push(Wanted {
+                facts: facts_of(run, &artifact, variant, scene),
+                id: artifact.id,
+                name: artifact.name,
+            });
         }
         for (count, why) in [(expired, "have expired"), (large, "are larger than `history.max-megabytes` allows")] {
             if count > 0 {
@@ -250,22 +260,28 @@ fn globs(policy: &HistoryPolicy) -> Vec<(String, GlobMatcher)> {
     policy.artifacts.iter().filter_map(|text| Some((text.clone(), Glob::new(text).ok()?.compile_matcher()))).collect()
 }
 
-/// Whether an artifact's name is wanted, and the matrix leg that it names: what
-/// stands in the place of the only `*`.
-fn variant(globs: &[(String, GlobMatcher)], name: &str) -> Option<Option<String>> {
+/// An artifact's name that is wanted.
+#[derive(Debug, PartialEq)]
+struct Leg {
+    /// The matrix leg that it names: what stands in the place of the only `*`.
+    variant: Option<String>,
+}
+
+fn leg(globs: &[(String, GlobMatcher)], name: &str) -> Option<Leg> {
     let (glob, _) = globs.iter().find(|(_, matcher)| matcher.is_match(name))?;
-    let leg = glob.split_once('*').filter(|(_, after)| !after.contains(['*', '?', '[', '{'])).and_then(|(before, after)| {
-        let leg = name.strip_prefix(before)?.strip_suffix(after)?;
-        (!leg.is_empty()).then(|| leg.to_owned())
-    });
-    Some(leg)
+    let variant =
+        glob.split_once('*').filter(|(_, after)| !after.contains(['*', '?', '[', '{'])).and_then(|(before, after)| {
+            let leg = name.strip_prefix(before)?.strip_suffix(after)?;
+            (!leg.is_empty()).then(|| leg.to_owned())
+        });
+    Some(Leg { variant })
 }
 
 /// Facts of the run that an artifact belongs to. An artifact says nothing about
 /// attempts: one that is older than the latest attempt came from an earlier one.
 fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &Scene) -> RunFacts {
-    let latest = run.run_attempt.unwrap_or(1).max(1);
-    let started = run.run_started_at.unwrap_or(run.created_at);
+    let latest = run.attempt.unwrap_or(1).max(1);
+    let started = run.started_at.unwrap_or(run.created_at);
     let made = artifact.created_at.unwrap_or(started);
     let is_older = latest > 1 && made < started;
     let branch = run.head_branch.clone().unwrap_or_default();
@@ -288,16 +304,16 @@ mod tests {
 
     #[test]
     fn legs_from_names() {
-        let policy = HistoryPolicy { artifacts: vec!["junit-*".into(), "results".into(), "*.x.*".into()], ..HistoryPolicy::default() };
+        let policy = HistoryPolicy {
+            artifacts: vec!["junit-*".into(), "results".into(), "*.x.*".into()],
+            ..HistoryPolicy::default()
+        };
         let globs = globs(&policy);
-        let table = [
-            ("junit-linux", Some(Some("linux"))),
-            ("results", Some(None)),
-            ("a.x.b", Some(None)),
-            ("coverage", None),
-        ];
+        let table =
+            [("junit-linux", Some(Some("linux"))), ("results", Some(None)), ("a.x.b", Some(None)), ("coverage", None)];
         for (name, expected) in table {
-            assert_eq!(variant(&globs, name), expected.map(|leg| leg.map(str::to_owned)), "{name}");
+            let expected = expected.map(|variant: Option<&str>| Leg { variant: variant.map(str::to_owned) });
+            assert_eq!(leg(&globs, name), expected, "{name}");
         }
     }
 }

@@ -12,7 +12,7 @@ use base64::Engine;
 use serde::Deserialize;
 
 use self::client::{Client, Connection};
-use self::objects::{Comparison, CommitObject, PullFile};
+use self::objects::{CommitObject, Comparison, PullFile};
 use crate::error::Problem;
 use crate::model::change::{Commit, FileChange};
 use crate::model::forge::{PullFacts, Slug, is_sha, percent};
@@ -37,6 +37,9 @@ const LINES: usize = 2000;
 /// Bytes kept of one line.
 const LINE: usize = 400;
 
+/// Last good and first bad commit.
+type Window = (String, String);
+
 /// A repository on GitHub.
 pub struct GitHub {
     client: Client,
@@ -47,7 +50,7 @@ pub struct GitHub {
     /// What identifies this job among others that claim the same.
     holder: String,
     /// Answers about commits that were asked for already.
-    windows: RefCell<HashMap<(String, String), Option<Vec<Commit>>>>,
+    windows: RefCell<HashMap<Window, Option<Vec<Commit>>>>,
     /// Trouble that cost something, for people.
     notes: RefCell<Vec<String>>,
     /// Whether something that was needed could not be read.
@@ -67,7 +70,16 @@ impl GitHub {
             let own = (!is_installation).then(|| client.get("/user").ok()?.read::<objects::User>().ok()).flatten();
             own.map_or_else(|| ACTIONS_BOT.to_owned(), |user| user.login)
         });
-        Ok(Self { client, slug, bot, commits: COMMITS, holder, windows: RefCell::default(), notes: RefCell::default(), hampered: Cell::new(false) })
+        Ok(Self {
+            client,
+            slug,
+            bot,
+            commits: COMMITS,
+            holder,
+            windows: RefCell::default(),
+            notes: RefCell::default(),
+            hampered: Cell::new(false),
+        })
     }
 
     /// Reads no commits one by one: a pull request has other things to ask for.
@@ -171,7 +183,8 @@ impl GitHub {
             Err(Trouble::Missing(_)) => None,
             Err(trouble) => return Err(trouble),
         };
-        let base = compared.as_ref().and_then(|c| Some(c.merge_base_commit.as_ref()?.sha.clone())).filter(|sha| is_sha(sha));
+        let base =
+            compared.as_ref().and_then(|c| Some(c.merge_base_commit.as_ref()?.sha.clone())).filter(|sha| is_sha(sha));
         match compared {
             Some(compared) if compared.files.len() < COMPARED => Ok((diffs(&compared.files), base)),
             _ => Ok((self.diff(pull.number)?, base)),

@@ -181,9 +181,11 @@ pub(super) struct Run {
     pub event: String,
     pub head_branch: Option<String>,
     pub head_sha: String,
-    pub run_attempt: Option<u32>,
+    #[serde(rename = "run_attempt")]
+    pub attempt: Option<u32>,
     pub created_at: Instant,
-    pub run_started_at: Option<Instant>,
+    #[serde(rename = "run_started_at")]
+    pub started_at: Option<Instant>,
     pub head_repository: Option<RunRepository>,
 }
 

@@ -56,7 +56,8 @@ impl Forge for GitHub {
     }
 
     fn issues(&self) -> Result<Vec<OurIssue>, Trouble> {
-        let route = format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
+        let route =
+            format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
         let mut ours = Vec::new();
         self.client.pages(&self.path(&route), PAGES, |answer| {
             let page: Vec<Issue> = answer.read()?;
@@ -85,10 +86,14 @@ impl Forge for GitHub {
     }
 
     fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble> {
-        let route = format!("/commits/{}/check-runs?check_name={}&filter=latest&per_page=100", percent(head), percent(name));
+        let route =
+            format!("/commits/{}/check-runs?check_name={}&filter=latest&per_page=100", percent(head), percent(name));
         let found: CheckRuns = self.client.get(&self.path(&route))?.read()?;
         let ours = found.check_runs.into_iter().filter(|check| check.name == name);
-        Ok(ours.map(super::objects::CheckRun::ours).filter(|check| check.external_id.starts_with("testmedic ")).max_by_key(|c| c.id))
+        Ok(ours
+            .map(super::objects::CheckRun::ours)
+            .filter(|check| check.external_id.starts_with("testmedic "))
+            .max_by_key(|c| c.id))
     }
 
     fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {
@@ -132,13 +137,11 @@ impl Forge for GitHub {
                     "conclusion": conclusion,
                     "output": {"title": title, "summary": summary, "annotations": annotations},
                 });
-                match edit {
-                    Some(id) => self.post(Method::PATCH, &format!("/check-runs/{id}"), &check),
-                    None => {
-                        check["head_sha"] = json!(head);
-                        self.post(Method::POST, "/check-runs", &check)
-                    }
+                if let Some(id) = edit {
+                    return self.post(Method::PATCH, &format!("/check-runs/{id}"), &check);
                 }
+                check["head_sha"] = json!(head);
+                self.post(Method::POST, "/check-runs", &check)
             }
         }
     }
@@ -166,7 +169,9 @@ impl Forge for GitHub {
             match self.client.send(Method::DELETE, &route, None) {
                 Err(Trouble::Unclear(_)) => {}
                 Ok(_) | Err(Trouble::Missing(_)) => return,
-                Err(trouble) => return self.note(format!("a claim could not be given back, it ends by itself: {trouble}")),
+                Err(trouble) => {
+                    return self.note(format!("a claim could not be given back, it ends by itself: {trouble}"));
+                }
             }
         }
     }

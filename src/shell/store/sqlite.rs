@@ -26,7 +26,8 @@ pub use show::{Shown, ShownResult};
 
 /// Migrations in order; `PRAGMA user_version` tells how many were applied.
 /// Never edit one that was released: append.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE run (
         num INTEGER PRIMARY KEY,
         key BLOB NOT NULL UNIQUE,
@@ -81,12 +82,14 @@ const MIGRATIONS: &[&str] = &["
         was BLOB NOT NULL,
         because TEXT NOT NULL
     ) WITHOUT ROWID;
-", "
+",
+    "
     CREATE TABLE artifact (
         forge_id INTEGER PRIMARY KEY,
         at INTEGER NOT NULL
     );
-"];
+",
+];
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -77,7 +77,8 @@ pub fn check_answer(method: &str, path: &str, status: u16, body: &Value) -> Vec<
 fn errors(name: &str, schema: &Value, value: &Value) -> Vec<String> {
     let mut validators = VALIDATORS.lock().unwrap();
     let validator = validators.entry(schema.to_string()).or_insert_with(|| {
-        let mut root = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": DESCRIPTION["$defs"]});
+        let mut root =
+            json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": DESCRIPTION["$defs"]});
         root["allOf"] = json!([schema]);
         jsonschema::validator_for(&root).unwrap()
     });

@@ -59,7 +59,13 @@ impl Reply {
         (page * per_page < total).then_some((page, per_page))
     }
 
-    pub fn respond(self, if_none_match: &str, remaining: u64, url: &str, query: &[(String, String)]) -> Response<Full<Bytes>> {
+    pub fn respond(
+        self,
+        if_none_match: &str,
+        remaining: u64,
+        url: &str,
+        query: &[(String, String)],
+    ) -> Response<Full<Bytes>> {
         let text = if self.body.is_null() { String::new() } else { self.body.to_string() };
         let etag = format!("\"{:x}\"", text.len() as u64 * 31 + text.bytes().map(u64::from).sum::<u64>());
         let unchanged = self.status == 200 && if_none_match == etag;
@@ -168,7 +174,14 @@ fn decode(segment: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
-fn repository(state: &mut State, method: &str, path: &[&str], query: &[(String, String)], body: &Value, store: &str) -> Reply {
+fn repository(
+    state: &mut State,
+    method: &str,
+    path: &[&str],
+    query: &[(String, String)],
+    body: &Value,
+    store: &str,
+) -> Reply {
     match (method, path) {
         ("GET", []) => Reply::of(200, json!({"full_name": state.repository, "default_branch": state.default_branch})),
         ("GET", ["contents", path @ ..]) => contents(state, &path.join("/")),
@@ -187,7 +200,10 @@ fn repository(state: &mut State, method: &str, path: &[&str], query: &[(String, 
             });
             Reply::list(latest.map(|c| check_json(c, &state.repository)).collect(), Some("check_runs"))
         }
-        ("GET", ["commits", sha]) => state.commits.get(*sha).map_or_else(|| Reply::error(422, "No commit found for SHA"), |c| Reply::of(200, c.clone())),
+        ("GET", ["commits", sha]) => state
+            .commits
+            .get(*sha)
+            .map_or_else(|| Reply::error(422, "No commit found for SHA"), |c| Reply::of(200, c.clone())),
         ("GET", ["compare", range]) => {
             state.comparisons.get(*range).map_or_else(|| Reply::error(404, "Not Found"), |c| Reply::of(200, c.clone()))
         }
@@ -206,11 +222,15 @@ fn contents(state: &State, path: &str) -> Reply {
         None => Reply::error(404, "Not Found"),
         Some(text) => {
             let packed = base64::engine::general_purpose::STANDARD.encode(text);
-            let wrapped: Vec<String> = packed.as_bytes().chunks(60).map(|c| String::from_utf8(c.to_vec()).unwrap()).collect();
-            Reply::of(200, json!({
-                "type": "file", "encoding": "base64", "path": path, "name": path.rsplit('/').next(), "size": text.len(),
-                "content": wrapped.join("\n") + "\n",
-            }))
+            let wrapped: Vec<String> =
+                packed.as_bytes().chunks(60).map(|c| String::from_utf8(c.to_vec()).unwrap()).collect();
+            Reply::of(
+                200,
+                json!({
+                    "type": "file", "encoding": "base64", "path": path, "name": path.rsplit('/').next(), "size": text.len(),
+                    "content": wrapped.join("\n") + "\n",
+                }),
+            )
         }
     }
 }
@@ -338,7 +358,14 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
     }
 }
 
-fn thread(state: &mut State, method: &str, number: u64, path: &[&str], body: &Value, listed: &dyn Fn(u64) -> bool) -> Reply {
+fn thread(
+    state: &mut State,
+    method: &str,
+    number: u64,
+    path: &[&str],
+    body: &Value,
+    listed: &dyn Fn(u64) -> bool,
+) -> Reply {
     let repository = state.repository.clone();
     let now = state.now.clone();
     match (method, path) {
@@ -417,7 +444,8 @@ fn pulls(state: &mut State, method: &str, path: &[&str], query: &[(String, Strin
         ("GET", []) => Reply::of(200, pull_json(&pull, &state.issues[&pull.number], &repository)),
         ("GET", ["files"]) => {
             let rows = pull.files.iter().map(|(path, previous, patch)| {
-                let mut file = json!({"filename": path, "status": "modified", "sha": "bbcd538c8e72b8c175046e27cc8f907076331401"});
+                let mut file =
+                    json!({"filename": path, "status": "modified", "sha": "bbcd538c8e72b8c175046e27cc8f907076331401"});
                 if let Some(previous) = previous {
                     file["status"] = json!("renamed");
                     file["previous_filename"] = json!(previous);
@@ -488,9 +516,7 @@ fn shows(patch: &str, wanted: u64) -> bool {
 }
 
 fn labels(state: &mut State, method: &str, path: &[&str], body: &Value) -> Reply {
-    let json_of = |name: &str, (color, description): &(String, String)| {
-        json!({"name": name, "color": color, "description": description})
-    };
+    let json_of = |name: &str, (color, description): &(String, String)| json!({"name": name, "color": color, "description": description});
     match (method, path) {
         ("POST", []) => {
             let name = body["name"].as_str().unwrap_or_default().to_owned();
@@ -506,7 +532,9 @@ fn labels(state: &mut State, method: &str, path: &[&str], body: &Value) -> Reply
             state.labels.insert(name, label);
             reply
         }
-        ("GET", [name]) => state.labels.get(*name).map_or_else(|| Reply::error(404, "Not Found"), |l| Reply::of(200, json_of(name, l))),
+        ("GET", [name]) => {
+            state.labels.get(*name).map_or_else(|| Reply::error(404, "Not Found"), |l| Reply::of(200, json_of(name, l)))
+        }
         ("DELETE", [name]) => match state.labels.remove(*name) {
             Some(_) => Reply::of(204, Value::Null),
             None => Reply::error(404, "Not Found"),
@@ -591,13 +619,14 @@ fn actions(state: &State, path: &[&str], query: &[(String, String)], store: &str
                     && parameter(query, "event").is_none_or(|e| e == run.event)
             };
             let mut rows: Vec<&super::Run> = state.runs.iter().filter(wanted).collect();
-            rows.sort_by(|a, b| b.id.cmp(&a.id));
+            rows.sort_by_key(|row| std::cmp::Reverse(row.id));
             Reply::list(rows.into_iter().map(run_json).collect(), Some("workflow_runs"))
         }
         ["artifacts"] => {
             let name = parameter(query, "name");
-            let mut rows: Vec<&super::Artifact> = state.artifacts.iter().filter(|a| name.is_none_or(|n| n == a.name)).collect();
-            rows.sort_by(|a, b| b.id.cmp(&a.id));
+            let mut rows: Vec<&super::Artifact> =
+                state.artifacts.iter().filter(|a| name.is_none_or(|n| n == a.name)).collect();
+            rows.sort_by_key(|row| std::cmp::Reverse(row.id));
             Reply::list(rows.into_iter().map(artifact_json).collect(), Some("artifacts"))
         }
         ["runs", run, "artifacts"] => {

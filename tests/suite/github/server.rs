@@ -60,7 +60,12 @@ where
     }
 }
 
-async fn api_host(state: Arc<Mutex<State>>, api: SocketAddr, store: SocketAddr, request: Request<Incoming>) -> Answered {
+async fn api_host(
+    state: Arc<Mutex<State>>,
+    api: SocketAddr,
+    store: SocketAddr,
+    request: Request<Incoming>,
+) -> Answered {
     let (parts, body) = request.into_parts();
     let bytes = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
     let method = parts.method.as_str().to_owned();
@@ -70,7 +75,8 @@ async fn api_host(state: Arc<Mutex<State>>, api: SocketAddr, store: SocketAddr, 
     let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     state.count += 1;
     let fault = state.faults.get(&state.count).copied();
-    let body: Value = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(json!("no JSON")) };
+    let body: Value =
+        if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(json!("no JSON")) };
     let pairs = pairs(&query);
     let wrong = contract::check_request(&method, &path, &pairs, &body);
     state.breaches.extend(wrong);
@@ -85,7 +91,9 @@ async fn api_host(state: Arc<Mutex<State>>, api: SocketAddr, store: SocketAddr, 
         Some(Fault::SecondaryLimit) => {
             Reply::error(403, "You have exceeded a secondary rate limit.").with("retry-after", "0")
         }
-        _ if state.remaining == 0 => Reply::error(403, "API rate limit exceeded").with("x-ratelimit-reset", "4102444800"),
+        _ if state.remaining == 0 => {
+            Reply::error(403, "API rate limit exceeded").with("x-ratelimit-reset", "4102444800")
+        }
         _ => answer(&mut state, &method, &path, &pairs, &body, &header("authorization"), &format!("http://{store}")),
     };
     if reply.status < 400 && fault != Some(Fault::LostAnswer) {
@@ -115,7 +123,12 @@ fn pairs(query: &str) -> Vec<(String, String)> {
         }
         String::from_utf8(out).unwrap()
     };
-    query.split('&').filter(|p| !p.is_empty()).map(|p| p.split_once('=').unwrap_or((p, ""))).map(|(k, v)| (decode(k), decode(v))).collect()
+    query
+        .split('&')
+        .filter(|p| !p.is_empty())
+        .map(|p| p.split_once('=').unwrap_or((p, "")))
+        .map(|(k, v)| (decode(k), decode(v)))
+        .collect()
 }
 
 /// The store: signed addresses, no token welcome.

@@ -249,7 +249,7 @@ fn past(story: &Value, state: &mut State) {
     add_runs(&past, story["message"].as_str().unwrap_or(MESSAGE), 0, None, state);
 }
 
-/// One run a day from the first of April, or one an hour on the day `from`.
+/// Four runs a day from the first of April, or one an hour on the day `from`.
 fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, from: Option<&str>, state: &mut State) {
     let length = past.values().map(String::len).max().unwrap_or(0);
     for index in 0..length {
@@ -264,7 +264,7 @@ fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, from: Op
         let number = first + index as u64 + 1;
         let at = match from {
             Some(day) => format!("{day}T{index:02}:00:00Z"),
-            None => format!("2026-{:02}-{:02}T08:00:00Z", 4 + index / 30, index % 30 + 1),
+            None => format!("2026-04-{:02}T{:02}:00:00Z", index / 4 + 1, index % 4 * 6),
         };
         state.runs.push(Run {
             id: 100 + number,
@@ -290,53 +290,62 @@ fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, from: Op
 fn add_issue(state: &mut State, issue: &Value) {
     let number = state.number();
     let text = |name: &str| issue[name].as_str().map(str::to_owned);
-    state.issues.insert(number, Issue {
+    state.issues.insert(
         number,
-        title: text("title").unwrap_or_default(),
-        body: text("body").unwrap_or_default(),
-        open: issue["open"] != json!(false),
-        reason: text("reason"),
-        closed_at: text("closed_at"),
-        locked: issue["locked"] == json!(true),
-        labels: issue["labels"].as_array().into_iter().flatten().map(|l| l.as_str().unwrap().to_owned()).collect(),
-        assignees: Vec::new(),
-        author: text("author").unwrap_or_else(|| super::BOT.to_owned()),
-        is_pull: false,
-        made: 0,
-    });
+        Issue {
+            number,
+            title: text("title").unwrap_or_default(),
+            body: text("body").unwrap_or_default(),
+            open: issue["open"] != json!(false),
+            reason: text("reason"),
+            closed_at: text("closed_at"),
+            locked: issue["locked"] == json!(true),
+            labels: issue["labels"].as_array().into_iter().flatten().map(|l| l.as_str().unwrap().to_owned()).collect(),
+            assignees: Vec::new(),
+            author: text("author").unwrap_or_else(|| super::BOT.to_owned()),
+            is_pull: false,
+            made: 0,
+        },
+    );
 }
 
 fn add_pull(state: &mut State, pull: &Value) {
     let number = pull["number"].as_u64().unwrap();
     let text = |name: &str, default: &str| pull[name].as_str().unwrap_or(default).to_owned();
-    state.issues.insert(number, Issue {
+    state.issues.insert(
         number,
-        title: "A change".to_owned(),
-        body: String::new(),
-        open: true,
-        reason: None,
-        closed_at: None,
-        locked: false,
-        labels: Vec::new(),
-        assignees: Vec::new(),
-        author: "ann".to_owned(),
-        is_pull: true,
-        made: 0,
-    });
-    state.pulls.insert(number, Pull {
+        Issue {
+            number,
+            title: "A change".to_owned(),
+            body: String::new(),
+            open: true,
+            reason: None,
+            closed_at: None,
+            locked: false,
+            labels: Vec::new(),
+            assignees: Vec::new(),
+            author: "ann".to_owned(),
+            is_pull: true,
+            made: 0,
+        },
+    );
+    state.pulls.insert(
         number,
-        head_sha: sha("now"),
-        head_ref: text("head_ref", "topic"),
-        head_repository: text("head_repository", REPOSITORY),
-        base_ref: "main".to_owned(),
-        base_sha: sha("base"),
-        files: pull["files"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(path, patch)| (path.clone(), None, patch.as_str().map(str::to_owned)))
-            .collect(),
-    });
+        Pull {
+            number,
+            head_sha: sha("now"),
+            head_ref: text("head_ref", "topic"),
+            head_repository: text("head_repository", REPOSITORY),
+            base_ref: "main".to_owned(),
+            base_sha: sha("base"),
+            files: pull["files"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(path, patch)| (path.clone(), None, patch.as_str().map(str::to_owned)))
+                .collect(),
+        },
+    );
 }
 
 /// The payload of a pull request's event.

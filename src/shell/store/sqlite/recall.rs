@@ -50,7 +50,8 @@ fn forget_present(
     if own.is_empty() {
         return Ok(());
     }
-    let mut prints = connection.prepare("SELECT DISTINCT fingerprint FROM result WHERE run = ? AND fingerprint IS NOT NULL")?;
+    let mut prints =
+        connection.prepare("SELECT DISTINCT fingerprint FROM result WHERE run = ? AND fingerprint IS NOT NULL")?;
     let mut mine: HashSet<String> = HashSet::new();
     for run in &own {
         for print in prints.query_map([run], |row| row.get::<_, String>(0))? {
@@ -78,11 +79,7 @@ fn forget_present(
 }
 
 /// What is known about `tests`, without the present run and runs later than it.
-pub(super) fn past_of(
-    connection: &Connection,
-    tests: &[TestId],
-    present: &[Learned<'_>],
-) -> rusqlite::Result<History> {
+pub(super) fn past_of(connection: &Connection, tests: &[TestId], present: &[Learned<'_>]) -> rusqlite::Result<History> {
     let mut history = History::default();
     let numbers = numbers_of(connection, &tests.iter().copied().collect())?;
     let until = present.iter().map(|leg| leg.at.unix()).max().unwrap_or(i64::MAX);

@@ -1,0 +1,137 @@
+//! Snapshot → plan → apply, until nothing is left to do.
+
+use super::Job;
+use crate::apply;
+use crate::cli::TriageArgs;
+use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
+use crate::plan::planner::{self, Decided, Given};
+use crate::plan::snapshot::Snapshot;
+use crate::ports::Store;
+use crate::report::is_red;
+use crate::run::{self, Triage};
+use crate::shell::git::Git;
+use crate::shell::github::read_or_note;
+use crate::shell::store::sqlite::SqliteStore;
+
+/// How often a plan is made anew because something changed meanwhile.
+const ROUNDS: usize = 4;
+
+impl Job {
+    /// Snapshot, plan, apply; again where something changed meanwhile, until
+    /// nothing is left to do or it does not come to rest. Gives the annotations
+    /// that no check run shows.
+    pub(super) fn converge(
+        &mut self,
+        triage: &mut Triage,
+        args: &TriageArgs,
+        mut store: Option<SqliteStore>,
+        loud: bool,
+    ) -> Vec<Annotation> {
+        let trust = self.scene.as_ref().and_then(|s| s.trust.read_only());
+        let may_write = args.apply && self.forbidden.is_none() && trust.is_none();
+        let mut learned = loud;
+        let mut settled = Plan::default();
+        let mut annotations = Vec::new();
+        for round in 0..ROUNDS {
+            let snapshot = self.snapshot(triage);
+            if !learned && snapshot.issues.iter().flatten().any(|issue| issue.open) {
+                self.learn_earlier(&mut store);
+                learned = true;
+            }
+            let Some(decided) = self.decide(triage, args, &snapshot, store.as_ref()) else { break };
+            triage.known_issues = decided.known;
+            annotations = decided.annotations;
+            let mut plan = decided.plan;
+            let Some(forge) = self.forge.as_mut().filter(|_| may_write) else {
+                settled.extend(plan);
+                break;
+            };
+            apply::apply(&mut plan, forge);
+            let again = round + 1 < ROUNDS && plan.actions.iter().any(is_stale);
+            settled.withheld = plan.withheld;
+            settled.actions.extend(plan.actions.into_iter().filter(|p| !again || !is_stale(p)));
+            if !again {
+                break;
+            }
+        }
+        if let Some(why) = trust.filter(|_| args.apply && self.forbidden.is_none() && !settled.actions.is_empty()) {
+            triage
+                .notes
+                .push(format!("nothing was written: {why}; the plan is saved for a job that may (`workflow_run`)"));
+        }
+        let withheld = settled.withheld.iter().any(|w| w.kind == "check-run");
+        let is_shown = self.policy.check.enabled && !withheld && checks(&settled).all(is_written);
+        triage.plan = settled;
+        if is_shown { Vec::new() } else { annotations }
+    }
+
+    fn decide(
+        &mut self,
+        triage: &Triage,
+        args: &TriageArgs,
+        snapshot: &Snapshot,
+        store: Option<&SqliteStore>,
+    ) -> Option<Decided> {
+        let scene = self.scene.as_ref()?;
+        let recoveries = run::recoveries(
+            snapshot.issues.as_deref().unwrap_or_default(),
+            &triage.found,
+            &scene.default_branch,
+            store.map(|s| s as &dyn Store),
+            &mut self.notes,
+        );
+        let files = self.git.as_ref().filter(|_| triage.found.bad() > 0).map(Git::files).unwrap_or_default();
+        Some(planner::decide(&Given {
+            found: &triage.found,
+            scene,
+            snapshot,
+            policy: &self.policy,
+            recoveries: &recoveries,
+            files: &files,
+            red: is_red(triage, args.fail_on),
+            now: self.now,
+        }))
+    }
+
+    /// Reads of the forge what this run's plan is decided on, and no more.
+    fn snapshot(&self, triage: &Triage) -> Snapshot {
+        let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return Snapshot::default() };
+        let bad = triage.found.bad() > 0;
+        let mut snapshot = Snapshot::default();
+        if self.policy.issues.enabled && (bad || scene.is_default_branch()) {
+            snapshot.issues = read_or_note(forge, "the issues", |f| f.reader().issues());
+        }
+        if self.policy.issues.assign_owners && bad && scene.is_default_branch() {
+            snapshot.owners = read_or_note(forge, "CODEOWNERS", |f| f.owners(&scene.default_branch)).flatten();
+        }
+        if let Some(pull) = &scene.pull {
+            if self.policy.comment.enabled {
+                let what = "the comments of the pull request";
+                snapshot.comments = read_or_note(forge, what, |f| f.reader().comments(pull.number));
+            }
+            if self.policy.review.enabled && bad {
+                snapshot.diff.clone_from(&self.diff);
+                let what = "the review comments of the pull request";
+                snapshot.review_comments = read_or_note(forge, what, |f| f.reader().review_comments(pull.number));
+            }
+        }
+        if self.policy.check.enabled {
+            let name = planner::check_name(&self.policy.check.name, scene.variant.as_deref());
+            snapshot.check = read_or_note(forge, "the check runs", |f| f.reader().check(&scene.head, &name));
+        }
+        snapshot
+    }
+}
+
+fn is_stale(planned: &Planned) -> bool {
+    matches!(planned.receipt, Some(Receipt::Stale(_)))
+}
+
+fn checks(plan: &Plan) -> impl Iterator<Item = &Planned> {
+    plan.actions.iter().filter(|p| matches!(p.action, Action::CheckRun { .. }))
+}
+
+/// Where no check run is planned, the one that is there says it all.
+fn is_written(planned: &Planned) -> bool {
+    matches!(planned.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone))
+}
