@@ -155,7 +155,21 @@ impl Job {
         let bar = progress::bar(files::total_size(Path::new(""), &patterns), "reading", true);
         self.runs = files::read_reports(Path::new(""), &patterns, &|bytes| bar.inc(bytes))?;
         bar.finish_and_clear();
+        self.name_legs();
         Ok(())
+    }
+
+    /// Reports in the folders of downloaded artifacts belong to the legs that the
+    /// artifacts name, as those of earlier runs do.
+    fn name_legs(&mut self) {
+        if self.forge.is_none() {
+            return;
+        }
+        for run in &mut self.runs {
+            let named =
+                run.path.split(['/', '\\', '!']).rev().skip(1).find_map(|part| self.policy.history.leg(part)?.variant);
+            run.variant = run.variant.take().or(named);
+        }
     }
 
     /// The reports of the run that ended, where its end woke us.

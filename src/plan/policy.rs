@@ -168,6 +168,29 @@ impl Default for HistoryPolicy {
     }
 }
 
+/// A name of an artifact that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// The matrix leg that it names.
+    pub variant: Option<String>,
+}
+
+impl HistoryPolicy {
+    /// Whether an artifact's name is wanted, and the leg that it names: what
+    /// stands in the place of the only `*` of its glob.
+    #[must_use]
+    pub fn leg(&self, name: &str) -> Option<Leg> {
+        let is_it = |glob: &&String| Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(name));
+        let glob = self.artifacts.iter().find(is_it)?;
+        let star = glob.split_once('*').filter(|(_, after)| !after.contains(['*', '?', '[', '{']));
+        let variant = star.and_then(|(before, after)| {
+            let leg = name.strip_prefix(before)?.strip_suffix(after)?;
+            (!leg.is_empty()).then(|| leg.to_owned())
+        });
+        Some(Leg { variant })
+    }
+}
+
 /// A verdict by its name in `report.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -363,6 +386,18 @@ mod tests {
         let policy = Policy::parse("[issues]\nmax-new = 2\n[severity]\n\"src/pay/**\" = \"critical\"").unwrap();
         assert_eq!((policy.issues.max_new, policy.issues.close_after), (2, 10));
         assert_eq!(policy.severity["src/pay/**"], Level::Critical);
+    }
+
+    #[test]
+    fn legs_from_names() {
+        let artifacts = ["junit-*", "results", "*.x.*"].map(str::to_owned).to_vec();
+        let policy = HistoryPolicy { artifacts, ..HistoryPolicy::default() };
+        let table =
+            [("junit-linux", Some(Some("linux"))), ("results", Some(None)), ("a.x.b", Some(None)), ("coverage", None)];
+        for (name, expected) in table {
+            let leg = |variant: Option<&str>| Leg { variant: variant.map(str::to_owned) };
+            assert_eq!(policy.leg(name), expected.map(leg), "{name}");
+        }
     }
 
     #[test]

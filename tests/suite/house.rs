@@ -126,7 +126,8 @@ fn documents_name_what_exists() {
     for text in [&readme, &house] {
         for (at, _) in text.match_indices("](") {
             let target: String = text[at + 2..].chars().take_while(|c| *c != ')').collect();
-            assert!(target.starts_with("http") || root().join(&target).exists(), "{target}");
+            let page = target.starts_with("http") || target.starts_with('#');
+            assert!(page || root().join(&target).exists(), "{target}");
         }
     }
     for room in allowed().keys().filter(|r| !matches!(**r, "lib" | "error")) {
@@ -199,4 +200,131 @@ fn hostile_text_is_shown_harmless() {
             _ => {}
         }
     }
+}
+
+/// The schema for editors and the page about the policy are written from the
+/// policy's own types: `UPDATE=1 cargo test house` writes them anew.
+#[test]
+fn the_policy_is_documented() {
+    let schema = testmedic::plan::policy::schema();
+    let json = serde_json::to_string_pretty(schema.as_value()).unwrap() + "\n";
+    keep("schema/policy.schema.json", &json);
+    let page = policy_page(schema.as_value());
+    keep("docs/policy.md", &page);
+}
+
+fn keep(name: &str, text: &str) {
+    let path = root().join(name);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "{name} is not what the code says: run `UPDATE=1 cargo test house`");
+}
+
+fn policy_page(schema: &serde_json::Value) -> String {
+    let one_line = |value: &serde_json::Value| value.as_str().unwrap_or_default().replace('\n', " ");
+    let mut page = String::from(
+        "# The policy\n\n`.github/testmedic.toml` on the default branch says what testmedic may do. It is never read from a pull request. \
+         Without a file all defaults hold. An unknown key is an error, and then nothing is written.\n\n\
+         For checks while you type, begin the file with `#:schema https://raw.githubusercontent.com/testmedic/testmedic/v1/schema/policy.schema.json`.\n",
+    );
+    for (section, entry) in schema["properties"].as_object().unwrap() {
+        page.push_str(&format!("\n## `[{section}]`\n\n{}\n", one_line(&entry["description"])));
+        let Some(reference) = entry["$ref"].as_str() else {
+            page.push_str(
+                "\n```toml\n[severity]\n\"src/payments/**\" = \"critical\"\n\"examples/**\" = \"low\"\n```\n",
+            );
+            continue;
+        };
+        page.push_str("\n| key | default | meaning |\n|---|---|---|\n");
+        let definition = &schema["$defs"][reference.rsplit('/').next().unwrap()];
+        for (key, property) in definition["properties"].as_object().unwrap() {
+            let range = match (property["minimum"].as_i64(), property["maximum"].as_i64()) {
+                (Some(low), Some(high)) => format!(" ({low} to {high})"),
+                _ => String::new(),
+            };
+            let meaning = one_line(&property["description"]).replace('|', "\\|");
+            page.push_str(&format!("| `{key}` | `{}` | {meaning}{range} |\n", property["default"]));
+        }
+    }
+    page
+}
+
+/// `action.yml`, its native twin, the options, README and examples say the same.
+#[test]
+fn the_action_is_one_thing() {
+    let read = |name: &str| -> serde_yaml_ng::Value {
+        serde_yaml_ng::from_str(&std::fs::read_to_string(root().join(name)).unwrap()).unwrap()
+    };
+    let keys = |value: &serde_yaml_ng::Value| -> Vec<String> {
+        value.as_mapping().unwrap().keys().map(|k| k.as_str().unwrap().to_owned()).collect()
+    };
+    let action = read("action.yml");
+    let inputs = keys(&action["inputs"]);
+    let place = Workplace::new();
+    let options = action_options();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for name in &inputs {
+        let input = &action["inputs"][name.as_str()];
+        assert!(input["description"].as_str().is_some_and(|d| d.len() > 20), "{name} is not described");
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{name}");
+        // A token is no option: arguments stand in process lists.
+        assert!(name == "github-token" || options.contains(name), "the input {name} is no option");
+        assert!(readme.contains(&format!("| `{name}` |")), "README has no row for {name}");
+        let default = input["default"].as_str().unwrap_or_default();
+        let shown =
+            if default.is_empty() { "| `".to_owned() + name + "` | |" } else { format!("| `{name}` | `{default}` |") };
+        assert!(readme.contains(&shown), "README: the default of {name} is not `{default}`");
+    }
+    for name in keys(&action["outputs"]) {
+        assert!(readme.contains(&format!("| `{name}` |")), "README has no row for the output {name}");
+    }
+    let native = read("native/action.yml");
+    for name in &inputs {
+        assert_eq!(native["inputs"][name.as_str()], action["inputs"][name.as_str()], "{name}");
+        let handed = format!("${{{{ inputs.{name} }}}}");
+        let steps = native["runs"]["steps"].as_sequence().unwrap();
+        let environment = &steps.last().unwrap()["env"];
+        assert_eq!(environment[format!("INPUT_{}", name.to_uppercase()).as_str()].as_str(), Some(handed.as_str()));
+    }
+    assert_eq!(keys(&native["outputs"]), keys(&action["outputs"]));
+    drop(place);
+}
+
+/// The long options of `testmedic action`, as its own parser has them.
+fn action_options() -> Vec<String> {
+    use clap::CommandFactory;
+    testmedic::cli::ActionArgs::command().get_arguments().filter_map(|a| a.get_long().map(str::to_owned)).collect()
+}
+
+#[test]
+fn examples_use_what_exists() {
+    let action: serde_yaml_ng::Value =
+        serde_yaml_ng::from_str(&std::fs::read_to_string(root().join("action.yml")).unwrap()).unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(root().join(".github/examples")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(readme.contains(&format!(".github/examples/{name}")), "README does not name {name}");
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let workflow: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
+        assert!(!workflow["permissions"].is_null(), "{name} states no permissions");
+        for job in workflow["jobs"].as_mapping().unwrap().values() {
+            for step in job["steps"].as_sequence().unwrap() {
+                let uses = step["uses"].as_str().unwrap_or_default();
+                if uses.starts_with("testmedic/testmedic@") {
+                    seen += 1;
+                    for (input, _) in step["with"].as_mapping().into_iter().flatten() {
+                        assert!(!action["inputs"][input.as_str().unwrap()].is_null(), "{name}: {input:?} is no input");
+                    }
+                } else if !uses.is_empty() {
+                    let pinned = uses.split('@').nth(1).unwrap();
+                    assert_eq!(pinned.len(), 40, "{name}: {uses} is not pinned to a commit");
+                }
+            }
+        }
+    }
+    assert!(seen >= 4);
 }

@@ -456,3 +456,19 @@ fn github_is_down() {
     assert!(ran.out.contains("GitHub answered 502"), "{}", ran.out);
     assert_eq!(world.output("conclusion").as_deref(), Some("error"));
 }
+
+/// One job judges the reports of all legs: each against its own past.
+#[test]
+fn legs_are_those_of_the_artifacts() {
+    let mut story = broken_main();
+    let green = json!({"test_order": null, "test_steady_1": null});
+    let red = story["reports"]["report.xml"].take();
+    story["reports"] = json!({"all/junit-linux/report.xml": red, "all/junit-macos/report.xml": green});
+    let world = World::new(story);
+    for artifact in &mut world.server.state().artifacts {
+        artifact.name = "junit-linux".to_owned();
+    }
+    let ran = world.run();
+    assert!(ran.out.contains("failed in 1 of 17 runs before"), "{}", ran.out);
+    assert!(ran.out.contains("[linux]"), "{}", ran.out);
+}

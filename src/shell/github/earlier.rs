@@ -8,8 +8,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use globset::{Glob, GlobMatcher};
-
 use super::GitHub;
 use super::objects::{Artifact, Artifacts, Run, Runs};
 use crate::ingest::archive;
@@ -17,7 +15,7 @@ use crate::model::forge::{Scene, percent};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::head;
 use crate::model::time::Instant;
-use crate::plan::policy::HistoryPolicy;
+use crate::plan::policy::{HistoryPolicy, Leg};
 use crate::ports::Trouble;
 
 /// Pages of a hundred artifacts that are looked through.
@@ -79,13 +77,12 @@ impl GitHub {
     pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<Vec<TestRun>, Trouble> {
         let found: Artifacts =
             self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
-        let globs = globs(policy);
         let wanted: Vec<Wanted> = found
             .artifacts
             .into_iter()
             .filter(|artifact| !artifact.expired)
             .filter_map(|artifact| {
-                let variant = leg(&globs, &artifact.name)?.variant;
+                let variant = policy.leg(&artifact.name)?.variant;
                 let facts = RunFacts { variant, ..RunFacts::default() };
                 Some(Wanted { id: artifact.id, name: artifact.name, facts })
             })
@@ -175,12 +172,11 @@ impl GitHub {
         known: &HashSet<u64>,
     ) -> Vec<Wanted> {
         let by_id: HashMap<u64, &Run> = runs.iter().map(|run| (run.id, run)).collect();
-        let globs = globs(policy);
         let mut wanted = Vec::new();
         let (mut expired, mut large, mut sum) = (0, 0, 0);
         for artifact in artifacts {
             let Some(run) = artifact.workflow_run.as_ref().and_then(|r| by_id.get(&r.id?)) else { continue };
-            let Some(Leg { variant }) = leg(&globs, &artifact.name) else { continue };
+            let Some(Leg { variant }) = policy.leg(&artifact.name) else { continue };
             if known.contains(&artifact.id) {
                 continue;
             }
@@ -256,27 +252,6 @@ impl GitHub {
     }
 }
 
-fn globs(policy: &HistoryPolicy) -> Vec<(String, GlobMatcher)> {
-    policy.artifacts.iter().filter_map(|text| Some((text.clone(), Glob::new(text).ok()?.compile_matcher()))).collect()
-}
-
-/// An artifact's name that is wanted.
-#[derive(Debug, PartialEq)]
-struct Leg {
-    /// The matrix leg that it names: what stands in the place of the only `*`.
-    variant: Option<String>,
-}
-
-fn leg(globs: &[(String, GlobMatcher)], name: &str) -> Option<Leg> {
-    let (glob, _) = globs.iter().find(|(_, matcher)| matcher.is_match(name))?;
-    let variant =
-        glob.split_once('*').filter(|(_, after)| !after.contains(['*', '?', '[', '{'])).and_then(|(before, after)| {
-            let leg = name.strip_prefix(before)?.strip_suffix(after)?;
-            (!leg.is_empty()).then(|| leg.to_owned())
-        });
-    Some(Leg { variant })
-}
-
 /// Facts of the run that an artifact belongs to. An artifact says nothing about
 /// attempts: one that is older than the latest attempt came from an earlier one.
 fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &Scene) -> RunFacts {
@@ -295,25 +270,5 @@ fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &Sce
         run: Some(run.id.to_string()),
         attempt: if is_older { latest - 1 } else { latest },
         variant,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn legs_from_names() {
-        let policy = HistoryPolicy {
-            artifacts: vec!["junit-*".into(), "results".into(), "*.x.*".into()],
-            ..HistoryPolicy::default()
-        };
-        let globs = globs(&policy);
-        let table =
-            [("junit-linux", Some(Some("linux"))), ("results", Some(None)), ("a.x.b", Some(None)), ("coverage", None)];
-        for (name, expected) in table {
-            let expected = expected.map(|variant: Option<&str>| Leg { variant: variant.map(str::to_owned) });
-            assert_eq!(leg(&globs, name), expected, "{name}");
-        }
     }
 }
