@@ -3,7 +3,7 @@
 use crate::apply;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
-use crate::model::forge::{Occasion, Scene};
+use crate::model::forge::{Occasion, PullFacts, Scene};
 use crate::plan::action::{Action, Plan, Receipt};
 use crate::plan::admit::{Source, admit};
 use crate::plan::policy::{self, Policy};
@@ -97,7 +97,11 @@ fn source(saved: &SavedPlan, around: &Around, scene: &Scene, forge: &GitHub) -> 
         Some(pull) if reviews => forge.diff(pull.number).map_err(|t| could_not("the diff of the pull request", t))?,
         _ => Vec::new(),
     };
+    let own = |pull: &PullFacts| pull.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
     Ok(Source {
+        own_branch: pull.as_ref().map_or(default_branch, own),
+        workflow: scene.workflow.clone(),
+        run: scene.run,
         repository: scene.repository.clone(),
         server: scene.server.clone(),
         head: scene.head.clone(),

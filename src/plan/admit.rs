@@ -6,13 +6,15 @@
 //! tells it ([`Source`]), and its texts may hold only what our own messages
 //! hold.
 
+use std::collections::HashMap;
+
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::model::forge::Slug;
 use crate::plan::action::{
     ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
 };
-use crate::plan::marker::{self, NoteState, StickyState};
+use crate::plan::marker::{self, LegState, NoteState, StickyState};
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
 use crate::plan::snapshot::sticky_key;
@@ -30,8 +32,14 @@ pub struct Source {
     pub pull: Option<u64>,
     /// Whether the run was one of the default branch, and so may speak of issues.
     pub default_branch: bool,
+    /// Whether its head is a branch of the repository itself.
+    pub own_branch: bool,
     /// Paths that the pull request changes.
     pub changed: Vec<String>,
+    /// File of the workflow that ran.
+    pub workflow: Option<String>,
+    /// Number of the run.
+    pub run: Option<u64>,
 }
 
 /// Admits what may be done, withholds the rest with the reason.
@@ -39,9 +47,7 @@ pub struct Source {
 pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
     let mut plan = Plan { actions: Vec::new(), withheld: saved.withheld.clone() };
     let whole = whole(saved, source).err();
-    let mut reviews = 0;
-    let mut comments = 0;
-    let mut issues = 0;
+    let mut counts: HashMap<&'static str, u32> = HashMap::new();
     for item in &saved.actions {
         let kind = item.action.kind();
         // The history belongs to the job that read the reports.
@@ -51,12 +57,9 @@ pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
         let verdict = match &whole {
             Some(reason) => Err(reason.clone()),
             None => judge(&item.action, source, policy).and_then(|()| {
-                let (count, most) = match item.action {
-                    Action::Review { .. } => (&mut reviews, 1),
-                    Action::OpenIssue { .. } => (&mut issues, policy.issues.max_new + 1),
-                    _ => (&mut comments, 30),
-                };
+                let count = counts.entry(kind).or_default();
                 *count += 1;
+                let most = most(&item.action, source, policy);
                 if *count > most { Err(format!("more than {most} of its kind")) } else { Ok(()) }
             }),
         };
@@ -74,6 +77,16 @@ pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
         }
     }
     plan
+}
+
+/// How many of its kind a plan of ours holds at most.
+fn most(action: &Action, source: &Source, policy: &Policy) -> u32 {
+    match action {
+        Action::Review { .. } | Action::CheckRun { .. } => 1,
+        Action::Comment { .. } if source.pull.is_some() => 1,
+        Action::OpenIssue { .. } => policy.issues.max_new + 1,
+        _ => 50,
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -163,35 +176,58 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             }
             let sticky = marker::read::<StickyState>(marker::STICKY, body).map(|s| sticky_key(&s.workflow));
             let note = marker::read::<NoteState>(marker::NOTE, body).map(|s| s.key);
+            if source.pull == Some(*on) {
+                sticky_of_run(body, source)?;
+            }
             if sticky.or(note).as_deref() != Some(key.as_str()) {
                 return Err("its marker is not that of its key".to_owned());
             }
             text(body, BODY_LIMIT, source)
         }
         Action::Review { pull, head, comments } => review(*pull, head, comments, source, policy),
-        Action::CheckRun { head, conclusion, title, summary, annotations, name, .. } => {
-            if *head != source.head {
-                return Err(format!("it is about commit {}, not {}", cut(head), source.head));
-            }
-            if !policy.check.enabled {
-                return Err("`check.enabled` is off".to_owned());
-            }
-            // A check run of another name could stand in for a required one.
-            let own = &policy.check.name;
-            if name != own && !name.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(" (") && r.ends_with(')'))
-            {
-                return Err(format!("its name is not `{own}` or a leg of it"));
-            }
-            if !matches!(conclusion.as_str(), "success" | "failure" | "neutral")
-                || title.contains('\n')
-                || title.len() > 1000
-            {
-                return Err("its conclusion or title is not one of ours".to_owned());
-            }
-            annotated(annotations)?;
-            text(summary, SUMMARY_LIMIT, source)
+        Action::CheckRun { .. } => check_run(action, source, policy),
+    }
+}
+
+fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+    let Action::CheckRun { head, conclusion, title, summary, annotations, name, .. } = action else {
+        return Err("it is no check run".to_owned());
+    };
+    if *head != source.head {
+        return Err(format!("it is about commit {}, not {}", cut(head), source.head));
+    }
+    if conclusion == "success" && !source.own_branch {
+        return Err("the run of a fork cannot vouch for itself: `success` is not taken from it".to_owned());
+    }
+    if !policy.check.enabled {
+        return Err("`check.enabled` is off".to_owned());
+    }
+    // A check run of another name could stand in for a required one.
+    let own = &policy.check.name;
+    if name != own && !name.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(" (") && r.ends_with(')')) {
+        return Err(format!("its name is not `{own}` or a leg of it"));
+    }
+    if !matches!(conclusion.as_str(), "success" | "failure" | "neutral") || title.contains('\n') || title.len() > 1000 {
+        return Err("its conclusion or title is not one of ours".to_owned());
+    }
+    annotated(annotations)?;
+    text(summary, SUMMARY_LIMIT, source)
+}
+
+/// The sticky comment is that of the workflow that ran, and its parts are about
+/// the commit that was tested and no later run: a part of a run to come would
+/// keep that run from being heard.
+fn sticky_of_run(body: &str, source: &Source) -> Result<(), String> {
+    let workflow = marker::read::<StickyState>(marker::STICKY, body).map(|s| s.workflow);
+    if workflow.is_none() || (source.workflow.is_some() && workflow != source.workflow) {
+        return Err("it is not the comment of the workflow that ran".to_owned());
+    }
+    for leg in body.lines().filter_map(|line| marker::read::<LegState>(marker::LEG, line)) {
+        if leg.head != source.head || source.run.is_none_or(|run| leg.run > run) {
+            return Err("a part of it is about another run".to_owned());
         }
     }
+    Ok(())
 }
 
 fn may_speak_of_issues(source: &Source, policy: &Policy) -> Result<(), String> {

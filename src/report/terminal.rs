@@ -8,7 +8,7 @@ use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
 use crate::history::short;
 use crate::model::run::IssueLevel;
-use crate::plan::Receipt;
+use crate::plan::{Action, Planned, Receipt, preview};
 use crate::render::terminal::line;
 use crate::report::{counts, plural, strip_plain};
 use crate::run::Triage;
@@ -130,6 +130,9 @@ impl Page {
                 &format!("{} {:.2} {}", short(&suspect.commit), suspect.score, line(&suspect.because, 160)),
             );
         }
+        if let Some(url) = triage.known_issues.get(&d.id) {
+            self.row("issue", &line(url, 200));
+        }
         for (index, member) in d.members.iter().take(TESTS).enumerate() {
             let case = &triage.found.runs[member.run].cases[member.case];
             let place = case.place.as_ref().map(|p| {
@@ -169,6 +172,11 @@ impl Page {
             return;
         }
         let _ = writeln!(self.text);
+        let is_forge = |action: &&Planned| !matches!(action.action, Action::RecordRun { .. });
+        if triage.plan.actions.iter().any(|a| is_forge(&a) && a.receipt.is_none()) {
+            let _ = write!(self.text, "plan, not carried out:\n{}", preview::preview(&triage.plan));
+            return;
+        }
         for action in &triage.plan.actions {
             let state = match &action.receipt {
                 None => "planned; --apply does it".to_owned(),

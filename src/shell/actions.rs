@@ -75,7 +75,11 @@ impl Around {
         Ok(Some(Self {
             event,
             sha: variable("GITHUB_SHA"),
-            ref_name: variable("GITHUB_REF_NAME"),
+            // A tag may have the name of a branch.
+            ref_name: variable("GITHUB_REF_NAME").map(|name| match variable("GITHUB_REF_TYPE").as_deref() {
+                Some("tag") => format!("refs/tags/{name}"),
+                _ => name,
+            }),
             workflow,
             run: variable("GITHUB_RUN_ID").and_then(|id| id.parse().ok()),
             attempt: variable("GITHUB_RUN_ATTEMPT").and_then(|n| n.parse().ok()).unwrap_or(1),

@@ -380,6 +380,9 @@ fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
         (with(review, "head", json!("0000000000000000000000000000000000000000")), "not about the pull request"),
         (with(check, "name", json!("required-check")), "its name is not"),
         (with(check, "head", json!("0000000000000000000000000000000000000000")), "it is about commit"),
+        (with(check, "conclusion", json!("success")), "cannot vouch for itself"),
+        (with(comment, "body", json!(body.replace("ci.yml", "other.yml"))), "not the comment of the workflow that ran"),
+        (with(comment, "body", json!(body.replace("\"run\":500", "\"run\":999999"))), "about another run"),
         (issue, "only runs of the default branch"),
     ];
     for (tampered, reason) in table {
@@ -445,6 +448,42 @@ fn a_head_that_moved_gets_no_review() {
     let ran = world.run();
     assert!(world.server.state().review_comments.is_empty(), "{}", ran.out);
     assert!(ran.out.contains("the head of pull request 7 is"), "{}", ran.out);
+}
+
+#[test]
+fn an_enterprise_server_has_its_api_below_a_path() {
+    let mut story = broken_main();
+    story["forge"] = json!({"files": {".github/testmedic.toml": "[history]\nruns = 100\n"}});
+    let world = World::new(story);
+    for n in 0..150 {
+        let mut state = world.server.state();
+        let mut artifact = state.artifacts[0].clone();
+        artifact.id = 5000 + n;
+        artifact.run = 100 + n;
+        artifact.name = "other".to_owned();
+        artifact.at = "2026-05-01T09:00:00Z".to_owned();
+        state.artifacts.push(artifact);
+    }
+    let mut arguments = world.arguments();
+    arguments.push("--history=ghes.db".to_owned());
+    let mut variables = world.variables();
+    variables.insert("GITHUB_API_URL".to_owned(), format!("{}/api/v3", world.server.api));
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let pairs: Vec<(&str, &str)> = variables.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let ran = world.place.run_with(&words, &pairs);
+    let state = world.server.state();
+    assert!(state.breaches.is_empty(), "{:#?}", state.breaches);
+    assert_eq!(state.issues.len(), 1, "{}{:#?}", ran.out, state.log);
+    assert!(state.log.iter().any(|l| l.path.contains("artifacts?") && l.path.contains("page=2")), "{:#?}", state.log);
+}
+
+#[test]
+fn an_exhausted_limit_is_told_and_waited_for_no_longer_than_sensible() {
+    let world = World::new(broken_main());
+    world.server.state().remaining = 5;
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("API rate limit exceeded"), "{}", ran.out);
 }
 
 #[test]

@@ -78,6 +78,8 @@ fn step(out: &mut String, world: &World, number: usize) {
     let again = world.run();
     assert_eq!(again.code, ran.code, "{}", again.out);
     let state = world.server.state();
+    let reads_again = state.log[before + reads + downloads + writes..].iter().filter(|l| !l.is_write()).count();
+    let _ = writeln!(out, "  once more: {reads_again} reads, nothing written");
     let second: Vec<String> = state.log[before + reads + downloads + writes..]
         .iter()
         .filter(|l| l.is_write() && l.status < 400)

@@ -2,6 +2,7 @@
 
 use super::{Given, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::model::forge::Trust;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
 use crate::plan::change;
 use crate::plan::marker::digest;
@@ -16,10 +17,11 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
         plan.withheld.push(Withheld::new("check-run", given.scene.head.clone(), "the check runs could not be read"));
         return plan;
     };
+    // What a fork's run says of itself is not taken for a success.
     let conclusion = match (given.found.bad() > 0, given.red) {
-        (false, false) => "success",
         (_, true) => "failure",
-        (true, false) => "neutral",
+        (false, false) if given.scene.trust == Trust::Own => "success",
+        _ => "neutral",
     };
     let name = name(&given.policy.check.name, given.scene.variant.as_deref());
     let mut summary = check::summary(given.found, given.scene, SUMMARY_LIMIT - 500);

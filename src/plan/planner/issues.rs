@@ -32,9 +32,10 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
     }
     let worth: Vec<&Diagnosis> = given.found.diagnoses.iter().filter(|d| given.policy.files(d.verdict)).collect();
     if !given.scene.is_default_branch() {
-        for d in worth.iter().filter(|d| ended_bad(given, d)) {
+        let bad = worth.iter().filter(|d| ended_bad(given, d)).count();
+        if bad > 0 {
             let reason = format!("only failures on {} become issues", given.scene.default_branch);
-            plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
+            plan.withheld.push(Withheld::new("open-issue", plural(bad as u64, "group"), reason));
         }
         return plan;
     }

@@ -69,7 +69,9 @@ async fn api_host(
     let (parts, body) = request.into_parts();
     let bytes = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
     let method = parts.method.as_str().to_owned();
-    let path = parts.uri.path().to_owned();
+    // An enterprise server answers below a path.
+    let prefix = if parts.uri.path().starts_with("/api/v3/") { "/api/v3" } else { "" };
+    let path = parts.uri.path()[prefix.len()..].to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -106,7 +108,7 @@ async fn api_host(
     if fault == Some(Fault::LostAnswer) {
         return Err("the answer is lost".to_owned());
     }
-    Ok(reply.respond(&header("if-none-match"), state.remaining, &format!("http://{api}{path}"), &pairs))
+    Ok(reply.respond(&header("if-none-match"), state.remaining, &format!("http://{api}{prefix}{path}"), &pairs))
 }
 
 fn pairs(query: &str) -> Vec<(String, String)> {
