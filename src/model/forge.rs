@@ -196,9 +196,14 @@ impl Scene {
     /// Web page of the workflow run.
     #[must_use]
     pub fn run_url(&self) -> Option<String> {
-        let run = self.run?;
-        let attempt = if self.attempt > 1 { format!("/attempts/{}", self.attempt) } else { String::new() };
-        Some(format!("{}/{}/actions/runs/{run}{attempt}", self.server, self.repository))
+        self.run.map(|run| self.url_of(run, self.attempt))
+    }
+
+    /// Web page of any workflow run.
+    #[must_use]
+    pub fn url_of(&self, run: u64, attempt: u32) -> String {
+        let attempt = if attempt > 1 { format!("/attempts/{attempt}") } else { String::new() };
+        format!("{}/{}/actions/runs/{run}{attempt}", self.server, self.repository)
     }
 
     /// Web page of a commit.

@@ -161,7 +161,7 @@ fn details(triage: &Triage, d: &Diagnosis) -> String {
     if let Some(window) = message::window(d, None) {
         let _ = writeln!(out, "{window}\n");
     }
-    let _ = writeln!(out, "{}\n{}", message::evidence(d, 12), message::suspects(d, None));
+    let _ = writeln!(out, "{}\n{}", message::evidence(d, 12, None), message::suspects(d, None));
     let _ = writeln!(out, "<details><summary>{}</summary>\n", plural(d.members.len() as u64, "test"));
     out.push_str(&message::tests(&triage.found, d, 20));
     if let Some(text) = message::failure(&triage.found, d, 4000) {

@@ -511,3 +511,37 @@ fn legs_are_those_of_the_artifacts() {
     assert!(ran.out.contains("failed in 1 of 17 runs before"), "{}", ran.out);
     assert!(ran.out.contains("[linux]"), "{}", ran.out);
 }
+
+/// GitHub's own examples of payloads: the event is understood, whole and cut off.
+#[test]
+fn official_payloads_are_understood() {
+    use testmedic::ingest::event;
+    use testmedic::model::forge::Occasion;
+    let mut seen = 0;
+    for entry in std::fs::read_dir(crate::support::fixtures().join("github/webhooks")).unwrap().flatten() {
+        let file = entry.file_name().into_string().unwrap();
+        let name = file.split('.').next().unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        let payload: Value = serde_json::from_str(&text).unwrap();
+        let event = event::read(name, &payload);
+        assert!(event.repository.is_some() && !event.actor.is_blank(), "{file}");
+        let fits = match name {
+            "pull_request" => {
+                matches!(&event.occasion, Occasion::Pull(p) if p.base_sha.len() == 40 && p.head_repository.is_some())
+            }
+            "workflow_run" => matches!(&event.occasion, Occasion::WorkflowRun(r) if r.id > 0 && !r.event.is_empty()),
+            "issue_comment" => matches!(event.occasion, Occasion::Comment { number, .. } if number > 0),
+            "push" => event.occasion == Occasion::Push && event.default_branch.is_some(),
+            _ => event.occasion == Occasion::Dispatch,
+        };
+        assert!(fits, "{file}: {event:?}");
+        // Without any one of its top fields nothing breaks.
+        for key in payload.as_object().unwrap().keys() {
+            let mut without = payload.clone();
+            without.as_object_mut().unwrap().remove(key);
+            let _ = event::read(name, &without);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 7);
+}

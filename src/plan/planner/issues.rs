@@ -207,7 +207,7 @@ fn inner(given: &Given<'_>, d: &Diagnosis, state: &IssueState) -> String {
         .map(|one| issue::Seen {
             at: one.at.minute(),
             commit: one.commit.clone(),
-            run: one.run.map(|id| format!("{}/{}/actions/runs/{id}", given.scene.server, given.scene.repository)),
+            run: one.run.map(|id| given.scene.url_of(id, one.attempt)),
             leg: one.leg.clone(),
         })
         .collect();

@@ -29,7 +29,7 @@ pub fn summary(found: &Findings, scene: &Scene, limit: usize) -> String {
             icon(d.verdict),
             d.verdict.word(),
             code(d.title.raw(), 160),
-            evidence(d, 6),
+            evidence(d, 6, Some(scene)),
             tests(found, d, 10)
         ));
     }

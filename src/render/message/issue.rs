@@ -51,7 +51,7 @@ pub fn body(found: &Findings, d: &Diagnosis, scene: &Scene, seen: &[Seen], times
     let mut page = Page::new(limit);
     page.push(&head(d, scene));
     page.push(&occurrences(seen, times, scene));
-    page.push(&format!("\n### Evidence\n\n{}\n{}", evidence(d, 10), suspects(d, Some(scene))));
+    page.push(&format!("\n### Evidence\n\n{}\n{}", evidence(d, 10, Some(scene)), suspects(d, Some(scene))));
     if !d.past.strip.is_empty() {
         let past = format!(
             "\n### History\n\n{}\n\nFailed in {} of {} before this one. <sub>🟩 passed 🟨 flaky 🟥 failed 🟪 broken from outside ⬜ skipped; oldest left</sub>\n",

@@ -100,13 +100,26 @@ pub fn window(d: &Diagnosis, scene: Option<&Scene>) -> Option<String> {
 
 /// The evidence as a table, the weightiest first.
 #[must_use]
-pub fn evidence(d: &Diagnosis, most: usize) -> String {
+pub fn evidence(d: &Diagnosis, most: usize, scene: Option<&Scene>) -> String {
     let mut out = String::from("| evidence | weight | from |\n|---|--:|---|\n");
     for e in d.evidence.iter().take(most) {
         let weight = if e.weight == 0.0 { String::new() } else { format!("{:+.1} {}", e.weight, e.about.word()) };
-        let _ = writeln!(out, "| {} | {weight} | {} |", prose(e.text.raw(), 300), prose(e.source.raw(), 160));
+        let _ = writeln!(out, "| {} | {weight} | {} |", prose(e.text.raw(), 300), source(e.source.raw(), scene));
     }
     out
+}
+
+/// Where evidence comes from, with workflow runs linked: `run 118, run 117.2`.
+fn source(text: &str, scene: Option<&Scene>) -> String {
+    let Some(scene) = scene else { return prose(text, 160) };
+    let linked = |part: &str| -> Option<String> {
+        let (id, attempt) = part.strip_prefix("run ").map(|id| id.split_once('.').unwrap_or((id, "1")))?;
+        let (id, attempt) = (id.parse::<u64>().ok()?, attempt.parse::<u32>().ok()?);
+        Some(format!("[{}]({})", prose(part, 40), scene.url_of(id, attempt)))
+    };
+    let parts: Vec<String> =
+        text.split(", ").take(8).map(|part| linked(part).unwrap_or_else(|| prose(part, 160))).collect();
+    parts.join(", ")
 }
 
 /// The commits of the window that are likeliest behind it.

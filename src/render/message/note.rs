@@ -15,7 +15,7 @@ pub fn reopened(d: &Diagnosis, scene: &Scene) -> String {
     if let Some(window) = window(d, Some(scene)) {
         let _ = writeln!(out, "\n{window}");
     }
-    let _ = writeln!(out, "\n{}", evidence(d, 6));
+    let _ = writeln!(out, "\n{}", evidence(d, 6, Some(scene)));
     out
 }
 
@@ -31,7 +31,7 @@ pub fn changed(d: &Diagnosis, was: (&str, &str), scene: &Scene) -> String {
         code(was.0, 40),
         code(was.1, 40),
     );
-    let _ = writeln!(out, "\n{}", evidence(d, 6));
+    let _ = writeln!(out, "\n{}", evidence(d, 6, Some(scene)));
     out
 }
 

@@ -38,8 +38,12 @@ pub fn comment(found: &Findings, d: &Diagnosis, spot: Spot, scene: &Scene) -> St
     if let Some(window) = window(d, Some(scene)) {
         let _ = writeln!(out, "{window}\n");
     }
-    let _ =
-        writeln!(out, "<details><summary>Evidence and tests</summary>\n\n{}\n{}", evidence(d, 6), tests(found, d, 10));
+    let _ = writeln!(
+        out,
+        "<details><summary>Evidence and tests</summary>\n\n{}\n{}",
+        evidence(d, 6, Some(scene)),
+        tests(found, d, 10)
+    );
     if let Some(text) = failure(found, d, 3000) {
         let _ = writeln!(out, "{text}");
     }

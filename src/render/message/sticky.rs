@@ -95,7 +95,7 @@ fn details(found: &Findings, d: &Diagnosis, scene: &Scene) -> String {
     if let Some(window) = window(d, Some(scene)) {
         let _ = writeln!(out, "{window}\n");
     }
-    let _ = writeln!(out, "{}\n{}\n{}", evidence(d, 8), suspects(d, Some(scene)), tests(found, d, 10));
+    let _ = writeln!(out, "{}\n{}\n{}", evidence(d, 8, Some(scene)), suspects(d, Some(scene)), tests(found, d, 10));
     if let Some(text) = failure(found, d, 2500) {
         let _ = writeln!(out, "{text}");
     }
