@@ -109,6 +109,7 @@ fn verdict(path: &str) -> u64 {
     let found = testmedic::run::triage(testmedic::run::Inputs {
         runs,
         facts: testmedic::model::run::RunFacts::default(),
+        default_branch: None,
         now: testmedic::model::time::Instant::from_unix(0),
         store: None,
         repository: None,

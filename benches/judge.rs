@@ -122,6 +122,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
     let found = run::triage(Inputs {
         runs,
         facts: facts(RUNS + 1),
+        default_branch: None,
         now: Instant::from_unix(1_780_000_000),
         store: Some(&store as &dyn Store),
         repository: None,

@@ -25,6 +25,8 @@ pub struct Inputs<'a> {
     pub runs: Vec<TestRun>,
     /// Facts about the present run.
     pub facts: RunFacts,
+    /// The default branch, where the forge tells it.
+    pub default_branch: Option<String>,
     /// The moment that counts as now.
     pub now: Instant,
     /// History to judge against.
@@ -54,12 +56,12 @@ pub struct Triage {
 /// repository costs evidence and is noted.
 #[must_use]
 pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs { mut runs, facts, now, store, repository, record_to } = inputs;
+    let Inputs { mut runs, facts, default_branch, now, store, repository, record_to } = inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
     let mut notes = Vec::new();
-    let history = recall(&runs, &facts, at, store, &mut notes);
+    let history = History { default: default_branch, ..recall(&runs, &facts, at, store, &mut notes) };
     let groups = groups(failures(&runs, &history.failures), &history, &facts);
     let changes = changes(&groups.windows(), repository);
     let diagnoses = groups.judge(&history, &facts, &changes);

@@ -286,6 +286,7 @@ impl Job {
         let mut triage = run::triage(Inputs {
             runs: std::mem::take(&mut self.runs),
             facts: self.facts.clone(),
+            default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
             now: self.now,
             store: store.map(|s| s as &dyn Store),
             repository: Some(&both),

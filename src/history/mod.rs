@@ -131,6 +131,8 @@ pub struct History {
     pub failures: Vec<PastFailure>,
     /// Renamed tests among those that matter now.
     pub aliases: Vec<Alias>,
+    /// The default branch, where the forge tells it.
+    pub default: Option<String>,
 }
 
 impl History {
@@ -140,10 +142,13 @@ impl History {
         self.marks.get(sample.mark as usize).copied()
     }
 
-    /// The branch that counts as the default one: `main`, `master` or `trunk`
-    /// if runs know it, else the one with the most runs.
+    /// The branch that counts as the default one: what the forge says, else
+    /// `main`, `master` or `trunk` if runs know it, else the one with the most runs.
     #[must_use]
     pub fn default_branch(&self) -> Option<&str> {
+        if self.default.is_some() {
+            return self.default.as_deref();
+        }
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for run in &self.runs {
             *counts.entry(run.branch.as_str()).or_default() += 1;

@@ -35,7 +35,7 @@ pub struct Policy {
     pub history: HistoryPolicy,
     /// Severity of what fails under a path, over what the rules say: globs of
     /// test or product files to `critical`, `high`, `medium` or `low`.
-    pub severity: BTreeMap<String, Level>,
+    pub severity: BTreeMap<String, Severity>,
 }
 
 /// See [`Policy::issues`].
@@ -46,7 +46,7 @@ pub struct Issues {
     pub enabled: bool,
     /// Verdicts that are worth an issue: `regression`, `flaky`, `outdated-test`,
     /// `rate-limited`, `environment`, `broken-test`, `undecided`.
-    pub verdicts: Vec<VerdictName>,
+    pub verdicts: Vec<Verdict>,
     /// Failures in a row on the default branch before an issue opens; a failure
     /// that a retry in the same run reproduced counts twice.
     #[schemars(range(min = 1, max = 20))]
@@ -79,7 +79,7 @@ impl Default for Issues {
         let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
         Self {
             enabled: true,
-            verdicts: vec![VerdictName::Regression],
+            verdicts: vec![Verdict::Regression],
             min_failures: 2,
             max_new: 5,
             close_after: 10,
@@ -191,58 +191,6 @@ impl HistoryPolicy {
     }
 }
 
-/// A verdict by its name in `report.json`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the same as Verdict")]
-pub enum VerdictName {
-    Regression,
-    Flaky,
-    OutdatedTest,
-    RateLimited,
-    Environment,
-    BrokenTest,
-    Undecided,
-}
-
-impl VerdictName {
-    /// The verdict that is named.
-    #[must_use]
-    pub fn verdict(self) -> Verdict {
-        match self {
-            Self::Regression => Verdict::Regression,
-            Self::Flaky => Verdict::Flaky,
-            Self::OutdatedTest => Verdict::OutdatedTest,
-            Self::RateLimited => Verdict::RateLimited,
-            Self::Environment => Verdict::Environment,
-            Self::BrokenTest => Verdict::BrokenTest,
-            Self::Undecided => Verdict::Undecided,
-        }
-    }
-}
-
-/// A severity by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the same as Severity")]
-pub enum Level {
-    Critical,
-    High,
-    Medium,
-    Low,
-}
-
-impl Level {
-    fn severity(self) -> Severity {
-        match self {
-            Self::Critical => Severity::Critical,
-            Self::High => Severity::High,
-            Self::Medium => Severity::Medium,
-            Self::Low => Severity::Low,
-        }
-    }
-}
-
 /// What is wrong with a policy file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
@@ -292,7 +240,7 @@ impl Policy {
     /// Whether a verdict is worth an issue.
     #[must_use]
     pub fn files(&self, verdict: Verdict) -> bool {
-        self.issues.enabled && self.issues.verdicts.iter().any(|name| name.verdict() == verdict)
+        self.issues.enabled && self.issues.verdicts.contains(&verdict)
     }
 
     /// The severity that the policy gives a diagnosis: the gravest of all globs
@@ -308,7 +256,7 @@ impl Policy {
                 files.iter().any(|file| matcher.is_match(file.trim_start_matches("./")))
             })
         });
-        matching.map(|(_, level)| level.severity()).max()
+        matching.map(|(_, severity)| *severity).max()
     }
 }
 
@@ -385,7 +333,7 @@ mod tests {
         assert_eq!(Policy::parse("").unwrap(), Policy::default());
         let policy = Policy::parse("[issues]\nmax-new = 2\n[severity]\n\"src/pay/**\" = \"critical\"").unwrap();
         assert_eq!((policy.issues.max_new, policy.issues.close_after), (2, 10));
-        assert_eq!(policy.severity["src/pay/**"], Level::Critical);
+        assert_eq!(policy.severity["src/pay/**"], Severity::Critical);
     }
 
     #[test]

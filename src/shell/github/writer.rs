@@ -103,6 +103,14 @@ impl Forge for GitHub {
                 let mut issue = json!({"title": title, "body": body, "labels": labels});
                 if !assignees.is_empty() {
                     issue["assignees"] = json!(assignees);
+                    match self.post(Method::POST, "/issues", &issue) {
+                        // Somebody whom CODEOWNERS names cannot be assigned: nothing was made.
+                        Err(Trouble::Refused { what, .. }) if what.contains("assignees") => {
+                            self.note(format!("nobody is assigned: {what}"));
+                            issue["assignees"] = json!([]);
+                        }
+                        other => return other,
+                    }
                 }
                 self.post(Method::POST, "/issues", &issue)
             }

@@ -311,6 +311,9 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
             let words = |name: &str| -> Vec<String> {
                 body[name].as_array().into_iter().flatten().filter_map(|l| l.as_str().map(str::to_owned)).collect()
             };
+            if words("assignees").contains(&"bob".to_owned()) {
+                return Reply::invalid("Issue", "assignees", "invalid", "");
+            }
             for label in words("labels") {
                 state.labels.entry(label).or_insert_with(|| ("ededed".to_owned(), String::new()));
             }
