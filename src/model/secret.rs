@@ -32,17 +32,22 @@ impl fmt::Debug for Secret {
 /// Shapes of credentials: the issuers' own documented prefixes, and values that
 /// are called a secret. The name before a value is kept.
 const SHAPES: &str = concat!(
-    // GitHub (ghp_ gho_ ghu_ ghs_ ghr_, github_pat_), GitLab, Slack, npm, PyPI, Stripe, OpenAI and Anthropic, Google, AWS.
+    // GitHub (ghp_ gho_ ghu_ ghs_ ghr_, github_pat_), GitLab, Slack, npm, PyPI, Hugging Face, Stripe, SendGrid, Google, AWS.
     r"(?P<token>\bgh[pousr]_[A-Za-z0-9_]{16,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}|\bglpat-[A-Za-z0-9_-]{16,}",
-    r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{40,}",
-    r"|\b[rs]k_live_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|\bAIza[A-Za-z0-9_-]{35}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{40,}|\bhf_[A-Za-z0-9]{30,}",
+    r"|\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\bya29\.[A-Za-z0-9_-]{20,}",
+    r"|\bAIza[A-Za-z0-9_-]{35}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bhooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
     // JSON web tokens (RFC 7519): three parts, the first of which begins with `{"`.
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)",
+    // OpenAI's and Anthropic's keys look like hyphenated words but for their digits.
+    r"|(?P<worded>\bsk-[A-Za-z0-9_-]{20,})",
     r"|(?P<key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
-    // `Authorization: Bearer …`, `token=…`, `"password": "…"`, `https://user:password@host`.
-    r"|(?P<name>(?i:\bbearer|\bbasic) )(?P<bearer>[A-Za-z0-9+/=._~-]{12,})",
-    r#"|(?P<label>(?i:\b[a-z_-]{0,40}(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token))["']?\s?[=:]\s?["']?)(?P<value>[^\s"'&,;<>]{6,})"#,
-    r"|(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:)(?P<userinfo>[^\s/@]{3,200})@",
+    // `Authorization: Basic …`, `Bearer …`, `Cookie: …`.
+    r#"|(?P<header>(?i:\bauthorization["']?\s?[:=]\s?["']?(?:[a-z]+ )?|\b(?:set-)?cookie["']?\s?:\s?["']?|\bbearer ))(?P<credentials>[A-Za-z0-9+/=._~%;-]{12,})"#,
+    // `password=…`, `"password": "…"`, `AWS_SECRET_ACCESS_KEY=…`, and the same inside of a JSON string.
+    r#"|(?P<label>(?i:\b[a-z_-]{0,40}(?:password|passwd|passphrase|secret|secret[_-]?(?:access[_-]?)?key|api[_-]?key|account[_-]?key|access[_-]?key|signature|(?P<bare>token))\\?["']?\s?)(?P<sign>[=:])\s?(?P<quote>\\?["']?))(?P<value>[^\s"'&;<>\\]{6,})"#,
+    // `https://user:password@host`, also without a user, also with `@` in the password.
+    r"|(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)(?P<userinfo>[^\s/]{3,200})@",
 );
 
 static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
@@ -54,15 +59,38 @@ pub const MASK: &str = "•••";
 /// changes nothing.
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
-    // Every shape has one of these in it; most texts have none.
     let Some(shape) = SHAPE.as_ref() else { return Cow::Borrowed(text) };
     shape.replace_all(text, |found: &Captures<'_>| {
         let part = |name: &str| found.name(name).map_or("", |m| m.as_str());
+        if !is_secret(&part) {
+            return part_of(found);
+        }
         if found.name("userinfo").is_some() {
             return format!("{}{MASK}@", part("scheme"));
         }
-        format!("{}{}{MASK}", part("name"), part("label"))
+        format!("{}{}{MASK}", part("header"), part("label"))
     })
+}
+
+fn part_of(found: &Captures<'_>) -> String {
+    found.get(0).map_or_else(String::new, |whole| whole.as_str().to_owned())
+}
+
+/// Whether what was found is no ordinary word after an ordinary name: `Invalid
+/// password: required` is a sentence, `password: hunter22` is not.
+fn is_secret<'t>(part: &dyn Fn(&str) -> &'t str) -> bool {
+    let has_digit = |text: &str| text.bytes().any(|b| b.is_ascii_digit());
+    if !part("worded").is_empty() {
+        return has_digit(part("worded"));
+    }
+    let value = part("value");
+    if value.is_empty() {
+        return true;
+    }
+    if !part("bare").is_empty() {
+        return value.len() >= 16 && has_digit(value) || (part("sign") == "=" && has_digit(value));
+    }
+    part("sign") == "=" || !part("quote").is_empty() || has_digit(value)
 }
 
 /// Replaces the very value of `secret`, wherever it stands.
@@ -88,6 +116,15 @@ mod tests {
             ("DB_PASSWORD=hunter22 next".to_owned(), "DB_PASSWORD=••• next"),
             ("postgres://app:s3cret@db/x".to_owned(), "postgres://app:•••@db/x"),
             (format!("AKIA{}", "ABCDEFGH12345678"), "•••"),
+            ("AWS_SECRET_ACCESS_KEY=abcd/efgh+1234".to_owned(), "AWS_SECRET_ACCESS_KEY=•••"),
+            ("refresh_token=abcdef123".to_owned(), "refresh_token=•••"),
+            ("token: 0123456789abcdef0123456789abcdef".to_owned(), "token: •••"),
+            ("redis://:hunter2222@host".to_owned(), "redis://:•••@host"),
+            ("postgres://app:p@ssw0rdX@db/x".to_owned(), "postgres://app:•••@db/x"),
+            (r#"{\"password\": \"hunter2222\"}"#.to_owned(), r#"{\"password\": \"•••\"}"#),
+            ("Cookie: session=abcdef0123456789".to_owned(), "Cookie: •••"),
+            ("AccountKey=abcdef0123==;x".to_owned(), "AccountKey=•••;x"),
+            ("sk-proj-abc123def456ghi789jkl".to_owned(), "•••"),
             ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x".to_owned(), "••• x"),
         ];
         for (text, expected) in table {
@@ -98,9 +135,16 @@ mod tests {
 
     #[test]
     fn plain_text_stays() {
-        for text in
-            ["assert token == 'x'", "password reset failed", "AssertionError: 1 != 2", "http://127.0.0.1:8080/a@b"]
-        {
+        for text in [
+            "assert token == 'x'",
+            "password reset failed",
+            "basic authentication works",
+            "Invalid password: required field",
+            "sk-estimator-doc-link-fitted-x",
+            "the token: expired",
+            "AssertionError: 1 != 2",
+            "http://127.0.0.1:8080/a@b",
+        ] {
             assert_eq!(mask(text), text);
         }
         assert_eq!(format!("{:?}", Secret::new("x")), "Secret(…)");

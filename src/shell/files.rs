@@ -218,12 +218,26 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
         if path.exists() && !path.is_file() {
             return std::fs::write(path, text);
         }
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        readable(&mut builder);
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
     attempt().map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))
+}
+
+/// As `File::create` would: what a container writes as one user, the next step
+/// of a workflow reads as another. The umask still applies.
+fn readable(builder: &mut tempfile::Builder<'_, '_>) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    #[cfg(not(unix))]
+    let _ = builder;
 }
 
 /// Opens a file for writing, buffered.
