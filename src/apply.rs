@@ -2,8 +2,11 @@
 //! one failure does not stop the others, and after an unclear answer the world
 //! is looked at before anything is tried again.
 
+use std::collections::HashSet;
+
 use crate::plan::action::{Action, Guard, Plan, Planned, Receipt};
 use crate::plan::marker::digest;
+use crate::plan::snapshot::OurComment;
 use crate::ports::{Claimed, Forge, Trouble};
 
 /// How often a write is tried while its outcome is unclear.
@@ -16,11 +19,15 @@ const LOOKS: u32 = 6;
 /// Carries out all actions that have no receipt yet, in order. Recording the
 /// history is another matter ([`crate::run::apply_record`]).
 pub fn apply(plan: &mut Plan, forge: &mut dyn Forge) {
-    let mut hand = Hand { forge, held: None };
+    let mut hand = Hand { forge, held: None, done: HashSet::new() };
     let open =
         |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
     for planned in plan.actions.iter_mut().filter(open) {
-        planned.receipt = Some(hand.carry_out(planned));
+        let receipt = hand.carry_out(planned);
+        if matches!(receipt, Receipt::Done(_) | Receipt::AlreadyDone) {
+            hand.done.insert(planned.id.clone());
+        }
+        planned.receipt = Some(receipt);
     }
     hand.let_go();
 }
@@ -44,6 +51,8 @@ struct Shown {
 struct Hand<'f> {
     forge: &'f mut dyn Forge,
     held: Option<String>,
+    /// Ids of the actions that were carried out.
+    done: HashSet<String>,
 }
 
 impl Hand<'_> {
@@ -118,52 +127,73 @@ impl Hand<'_> {
     }
 
     fn guard(&self, guard: &Guard, action: &Action) -> Result<Met, Trouble> {
-        Ok(match guard {
-            Guard::PullAt { pull, head } => {
-                let now = self.forge.pull(*pull)?;
-                if !now.open {
-                    Met::No(format!("pull request {pull} is closed"))
-                } else if now.locked {
-                    Met::No(format!("pull request {pull} is locked"))
-                } else if now.head != *head {
-                    Met::No(format!("the head of pull request {pull} is {} now", crate::history::short(&now.head)))
-                } else {
-                    Met::Yes
-                }
-            }
-            Guard::NoIssue { key, except } => {
-                let issues = self.forge.issues()?;
-                let found =
-                    issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key.as_str()));
-                found.map_or(Met::Yes, |issue| Met::Done(Some(issue.url.clone())))
-            }
-            Guard::NoComment { on, key } => {
-                let comments = self.forge.comments(*on)?;
-                match comments.iter().find(|c| c.key().as_deref() == Some(key.as_str())) {
-                    None => Met::Yes,
-                    Some(comment) if body_of(action).is_some_and(|body| digest(body) == digest(&comment.body)) => {
-                        Met::Done(Some(comment.url.clone()))
-                    }
-                    Some(_) => Met::No("another job has written this comment".to_owned()),
-                }
-            }
-            Guard::IssueIs { number, digest } => self.issue_is(*number, digest, action)?,
-            Guard::CommentIs { on, id, digest: expected } => {
-                let comments = self.forge.comments(*on)?;
-                match comments.iter().find(|c| c.id == *id) {
-                    None => Met::No(format!("comment {id} is gone")),
-                    Some(comment) if body_of(action).is_some_and(|body| digest(body) == digest(&comment.body)) => {
-                        Met::Done(Some(comment.url.clone()))
-                    }
-                    Some(comment) if digest(&comment.body) == *expected => Met::Yes,
-                    Some(_) => Met::No(format!("comment {id} was changed")),
-                }
-            }
-            Guard::NoReviewComment { pull, keys } => {
-                let comments = self.forge.review_comments(*pull)?;
-                let found = comments.iter().find(|c| c.key().is_some_and(|key| keys.contains(&key)));
-                found.map_or(Met::Yes, |comment| Met::Done(Some(comment.url.clone())))
-            }
+        match guard {
+            Guard::PullAt { pull, head } => self.pull_at(*pull, head),
+            Guard::NoIssue { key, except } => self.no_issue(key, except, action),
+            Guard::NoComment { on, key } => self.no_comment(*on, key, action),
+            Guard::IssueIs { number, digest } => self.issue_is(*number, digest, action),
+            Guard::CommentIs { on, id, key, digest } => self.comment_is(*on, (*id, key), digest, action),
+            Guard::NoReviewComment { pull, keys } => self.no_review_comment(*pull, keys),
+            Guard::NoCheck { head, name, digest } => Ok(match self.forge.check(head, name)? {
+                Some(check) if check.external_id == *digest => Met::Done(Some(check.url)),
+                _ => Met::Yes,
+            }),
+            Guard::After { action } if self.done.contains(action) => Ok(Met::Yes),
+            Guard::After { .. } => Ok(Met::No("what it speaks of was not done".to_owned())),
+        }
+    }
+
+    fn pull_at(&self, pull: u64, head: &str) -> Result<Met, Trouble> {
+        let now = self.forge.pull(pull)?;
+        Ok(if !now.open {
+            Met::No(format!("pull request {pull} is closed"))
+        } else if now.locked {
+            Met::No(format!("pull request {pull} is locked"))
+        } else if now.head != *head {
+            Met::No(format!("the head of pull request {pull} is {} now", crate::history::short(&now.head)))
+        } else {
+            Met::Yes
+        })
+    }
+
+    fn no_issue(&self, key: &str, except: &[u64], action: &Action) -> Result<Met, Trouble> {
+        let issues = self.forge.issues()?;
+        let found = issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key));
+        Ok(match found {
+            None => Met::Yes,
+            Some(issue) if says(action, &issue.body) => Met::Done(Some(issue.url.clone())),
+            // It may lack what this run saw: that is for a new plan to say.
+            Some(issue) => Met::No(format!("another job has opened issue {}", issue.number)),
+        })
+    }
+
+    fn no_comment(&self, on: u64, key: &str, action: &Action) -> Result<Met, Trouble> {
+        let comments = self.forge.comments(on)?;
+        Ok(match comments.iter().find(|c| c.key().as_deref() == Some(key)) {
+            None => Met::Yes,
+            Some(comment) if says(action, &comment.body) => Met::Done(Some(comment.url.clone())),
+            Some(_) => Met::No("another job has written this comment".to_owned()),
+        })
+    }
+
+    fn comment_is(&self, on: u64, (id, key): (u64, &str), expected: &str, action: &Action) -> Result<Met, Trouble> {
+        let comments = self.forge.comments(on)?;
+        Ok(match comments.iter().find(|c| c.id == id && c.key().as_deref() == Some(key)) {
+            None => Met::No(format!("comment {id} is gone")),
+            Some(comment) if says(action, &comment.body) => Met::Done(Some(comment.url.clone())),
+            Some(comment) if digest(&comment.body) == expected => Met::Yes,
+            Some(_) => Met::No(format!("comment {id} was changed")),
+        })
+    }
+
+    fn no_review_comment(&self, pull: u64, keys: &[String]) -> Result<Met, Trouble> {
+        let comments = self.forge.review_comments(pull)?;
+        let there: Vec<&OurComment> =
+            comments.iter().filter(|c| c.key().is_some_and(|key| keys.contains(&key))).collect();
+        Ok(match there.first() {
+            None => Met::Yes,
+            Some(comment) if there.len() >= keys.len() => Met::Done(Some(comment.url.clone())),
+            Some(_) => Met::No("some of these comments were written meanwhile".to_owned()),
         })
     }
 
@@ -203,7 +233,11 @@ impl Hand<'_> {
     /// Other writers decide by what the forge shows: the claim is kept until
     /// they can see what was made.
     fn wait_until_shown(&self, planned: &Planned) {
-        if !matches!(planned.action, Action::OpenIssue { .. } | Action::Comment { edit: None, .. }) {
+        let made = matches!(
+            planned.action,
+            Action::OpenIssue { .. } | Action::Comment { edit: None, .. } | Action::Review { .. }
+        );
+        if !made {
             return;
         }
         for look in 0..LOOKS {
@@ -220,7 +254,7 @@ impl Hand<'_> {
             let check = self.forge.check(head, name).ok()??;
             return (check.external_id == *digest).then_some(Shown { url: Some(check.url) });
         }
-        let own = planned.guards.iter().find(|guard| !matches!(guard, Guard::PullAt { .. }))?;
+        let own = planned.guards.iter().find(|guard| !matches!(guard, Guard::PullAt { .. } | Guard::After { .. }))?;
         match self.guard(own, &planned.action) {
             Ok(Met::Done(url)) => Some(Shown { url }),
             _ => None,
@@ -236,9 +270,10 @@ fn makes_something(action: &Action) -> bool {
     }
 }
 
-fn body_of(action: &Action) -> Option<&str> {
+/// Whether a text that is there is the one that the action would write.
+fn says(action: &Action, body: &str) -> bool {
     match action {
-        Action::Comment { body, .. } => Some(body),
-        _ => None,
+        Action::Comment { body: wanted, .. } | Action::OpenIssue { body: wanted, .. } => digest(wanted) == digest(body),
+        _ => false,
     }
 }

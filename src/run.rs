@@ -12,7 +12,6 @@ use crate::ingest::{attempts, legs};
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
-use crate::plan::marker::IssueState;
 use crate::plan::planner::Recovery;
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::OurIssue;
@@ -98,9 +97,12 @@ pub fn recoveries(
     store: Option<&dyn Store>,
     notes: &mut Vec<String>,
 ) -> BTreeMap<u64, Recovery> {
-    let open: Vec<_> = issues.iter().filter(|i| i.open).filter_map(|i| Some((i.number, i.state()?))).collect();
-    let tests_of = |state: &IssueState| state.tests.iter().filter_map(|id| TestId::parse(id)).collect::<Vec<_>>();
-    let tests: Vec<TestId> = open.iter().flat_map(|(_, state)| tests_of(state)).collect();
+    let watched = |issue: &OurIssue| {
+        let (tests, last) = issue.watched()?;
+        Some((issue.number, tests.iter().filter_map(|id| TestId::parse(id)).collect::<Vec<_>>(), last))
+    };
+    let open: Vec<_> = issues.iter().filter(|i| i.open).filter_map(watched).collect();
+    let tests: Vec<TestId> = open.iter().flat_map(|(_, tests, _)| tests.iter().copied()).collect();
     if tests.is_empty() {
         return BTreeMap::new();
     }
@@ -111,10 +113,9 @@ pub fn recoveries(
         History::default()
     });
     open.into_iter()
-        .map(|(number, state)| {
-            let last = state.seen.first().map_or(Instant::from_unix(0), |seen| seen.at);
+        .map(|(number, tests, last)| {
             let mut recovery = Recovery { passes: u64::MAX, ..Recovery::default() };
-            for test in tests_of(&state) {
+            for test in tests {
                 match recovery::since(&past, &found.runs, test, branch, last) {
                     Since::NotRun => recovery.missing += 1,
                     Since::Passes(passes) => {

@@ -30,10 +30,11 @@ fuzz_target!(|text: &str| {
         own_branch: false,
         changed: vec!["src/orders.py".to_owned()],
         workflow: Some("ci.yml".to_owned()),
-        run: Some(500),
+run: Some(500),
+        attempt: 1,
     };
     if let Ok(saved) = SavedPlan::parse(text) {
-        let plan = admit(&saved, &source, &Policy::default());
+        let plan = admit(&[saved], &source, &Policy::default());
         let _ = preview(&plan);
         for planned in plan.actions {
             match planned.action {

@@ -11,6 +11,7 @@ use crate::cli::triage::Done;
 use crate::cli::{ActionArgs, ActionWords, apply, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
+use crate::model::run::IssueLevel;
 use crate::plan::action::{Action, Plan, Receipt};
 use crate::plan::saved;
 use crate::report::{exit_code, regressions, summary};
@@ -19,22 +20,25 @@ use crate::shell::actions::{self, Around};
 use crate::shell::surroundings::say;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
-    let args = arguments(words)?;
-    let around = Around::read()?
-        .ok_or_else(|| Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`"))?;
-    if let Some(token) = &around.token {
-        actions::mask(token)?;
-    }
-    let outcome = carry_out(&args, &around, colour);
+    let args = match arguments(words) {
+        Ok(args) => args,
+        // A wrong input is a mistake in the workflow, not trouble of ours: it is red.
+        Err(problem) => {
+            actions::error(&told(&problem))?;
+            conclude("error");
+            return Ok(problem.exit_code());
+        }
+    };
+    // Whatever happens from here on is ours.
+    let outcome = std::panic::catch_unwind(|| act(&args, colour)).unwrap_or_else(|_| {
+        let bug = Problem::failed("this is a bug of testmedic, not of your tests");
+        Err(bug.hint("please report it with the log of this step"))
+    });
     let code = match outcome {
         Ok(code) => code,
         Err(problem) => {
-            let mut text = chain(&problem);
-            for hint in &problem.hints {
-                text.push_str(&format!("\n{hint}"));
-            }
-            actions::warn(&text)?;
-            actions::outputs(&[("conclusion", "error".to_owned())])?;
+            actions::warn(&told(&problem))?;
+            conclude("error");
             problem.exit_code()
         }
     };
@@ -43,6 +47,29 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     }
     // Our own trouble: told above, and the job keeps its colour.
     Ok(exit::DONE)
+}
+
+fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
+    let around = Around::read()?
+        .ok_or_else(|| Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`"))?;
+    if let Some(token) = &around.token {
+        actions::mask(token)?;
+    }
+    carry_out(args, &around, colour)
+}
+
+fn told(problem: &Problem) -> String {
+    let mut text = chain(problem);
+    for hint in &problem.hints {
+        text.push_str(&format!("\n{hint}"));
+    }
+    text
+}
+
+/// Sets the output that is always set. That it cannot be written is told by
+/// whatever else was to be written there.
+fn conclude(conclusion: &str) {
+    let _ = actions::outputs(&[("conclusion", conclusion.to_owned())]);
 }
 
 /// The inputs as options, and over them what stands on the command line.
@@ -57,8 +84,10 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
     all.extend(words.words.iter().cloned());
     ActionArgs::try_parse_from(&all).map_err(|error| {
         let text = error.render().to_string();
-        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Problem::usage(format!("an input of the action is wrong: {line}")).hint("the README lists all inputs")
+        let lines = text.lines().map(str::trim).take_while(|l| !l.starts_with("For more") && !l.starts_with("Usage"));
+        let text: Vec<&str> = lines.filter(|l| !l.is_empty()).collect();
+        let text = text.join(" ").replace("error: ", "").replace("'--", "'");
+        Problem::usage(format!("an input of the action is wrong: {text}"))
     })
 }
 
@@ -66,6 +95,7 @@ fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Pro
     match &around.event.occasion {
         Occasion::Comment { .. } => {
             say("commands in comments are not understood by this version: nothing to do\n")?;
+            conclude("neutral");
             return Ok(exit::DONE);
         }
         Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
@@ -162,6 +192,10 @@ fn tell(done: &Done, args: &ActionArgs, code: u8) -> Result<(), Problem> {
     ])?;
     for note in done.triage.notes.iter().take(10) {
         actions::warn(note)?;
+    }
+    let unreadable = found.runs.iter().flat_map(|run| run.issues.iter().map(move |issue| (run, issue)));
+    for (run, issue) in unreadable.filter(|(_, issue)| issue.level == IssueLevel::Unusable).take(10) {
+        actions::warn(&format!("{}: {}", run.path, issue.message))?;
     }
     for planned in &done.triage.plan.actions {
         if let Some(Receipt::Failed(why)) = &planned.receipt {

@@ -3,9 +3,11 @@
 use crate::apply;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
-use crate::model::forge::{Occasion, PullFacts, Scene};
-use crate::plan::action::{Action, Plan, Receipt};
+use crate::model::forge::{Occasion, Scene, TRUSTED_EVENTS};
+use crate::plan::action::{Action, Guard, Plan, Receipt};
 use crate::plan::admit::{Source, admit};
+use crate::plan::marker::digest;
+use crate::plan::planner::comment;
 use crate::plan::policy::{self, Policy};
 use crate::plan::preview;
 use crate::plan::saved::{self, SavedPlan};
@@ -44,21 +46,61 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
         scene.default_branch = forge.default_branch().map_err(|t| could_not("the default branch", t))?;
     }
     let policy = policy(args, &forge, &scene)?;
-    let mut all = Plan::default();
-    for text in texts {
-        let saved = SavedPlan::parse(text).map_err(|e| Problem::failed("the plan cannot be carried out").because(e))?;
-        let source = source(&saved, around, &scene, &forge)?;
-        let mut plan = admit(&saved, &source, &policy);
-        if !dry_run {
-            apply::apply(&mut plan, &mut forge);
-        }
-        all.extend(plan);
+    let plans = parse(texts)?;
+    let source = source(&plans, around, &scene, &forge)?;
+    let mut all = admit(&plans, &source, &policy);
+    join_comment(&mut all, &source, &forge)?;
+    if !dry_run {
+        apply::apply(&mut all, &mut forge);
     }
     say(&preview::preview(&all))?;
     for note in forge.take_notes() {
         say(&format!("note  {}\n", crate::render::terminal::line(&note, 400)))?;
     }
     Ok(all)
+}
+
+/// The plans that can be read; one that cannot does not stop the others.
+fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
+    let mut plans = Vec::new();
+    let mut last = None;
+    for text in texts {
+        match SavedPlan::parse(text) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => {
+                say(&format!(
+                    "note  a plan was left out: {}\n",
+                    crate::render::terminal::line(&error.to_string(), 300)
+                ))?;
+                last = Some(error);
+            }
+        }
+    }
+    match last {
+        Some(error) if plans.is_empty() => Err(Problem::failed("the plan cannot be carried out").because(error)),
+        _ => Ok(plans),
+    }
+}
+
+/// The sticky comment that is there already keeps the parts of other legs.
+fn join_comment(plan: &mut Plan, source: &Source, forge: &GitHub) -> Result<(), Problem> {
+    let Some(pull) = source.pull else { return Ok(()) };
+    for planned in &mut plan.actions {
+        let Action::Comment { on, key, edit, body } = &mut planned.action else { continue };
+        if *on != pull {
+            continue;
+        }
+        let comments = forge.reader().comments(pull).map_err(|t| could_not("the comments of the pull request", t))?;
+        let there = comments.iter().filter(|c| c.key().as_deref() == Some(key.as_str())).min_by_key(|c| c.id);
+        let Some(there) = there else { continue };
+        if let Some(united) = comment::unite(&[&there.body, body], &source.head) {
+            *body = united;
+        }
+        *edit = Some(there.id);
+        planned.guards =
+            vec![Guard::CommentIs { on: pull, id: there.id, key: key.clone(), digest: digest(&there.body) }];
+    }
+    Ok(())
 }
 
 fn could_not(what: &str, trouble: Trouble) -> Problem {
@@ -76,7 +118,7 @@ fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<Policy, Pro
 
 /// Where the plan came from, as GitHub tells it: nothing of it is taken from
 /// the plan itself.
-fn source(saved: &SavedPlan, around: &Around, scene: &Scene, forge: &GitHub) -> Result<Source, Problem> {
+fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -> Result<Source, Problem> {
     let (pull, default_branch) = match &around.event.occasion {
         Occasion::WorkflowRun(ended) => {
             let own = ended.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
@@ -88,18 +130,23 @@ fn source(saved: &SavedPlan, around: &Around, scene: &Scene, forge: &GitHub) -> 
                     .pull_at(owner, &ended.head_branch, &ended.head_sha)
                     .map_err(|t| could_not("the pull request of the run", t))?,
             };
-            (pull, !on_pull && own && ended.head_branch == scene.default_branch)
+            (pull, own && TRUSTED_EVENTS.contains(&ended.event.as_str()) && ended.head_branch == scene.default_branch)
         }
         _ => (scene.pull.clone(), scene.is_default_branch()),
     };
-    let reviews = saved.actions.iter().any(|item| matches!(item.action, Action::Review { .. }));
+    let reviews = plans.iter().flat_map(|plan| &plan.actions).any(|item| matches!(item.action, Action::Review { .. }));
     let changed = match &pull {
         Some(pull) if reviews => forge.diff(pull.number).map_err(|t| could_not("the diff of the pull request", t))?,
         _ => Vec::new(),
     };
-    let own = |pull: &PullFacts| pull.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
+    let head = match (&around.event.occasion, &pull) {
+        (Occasion::WorkflowRun(ended), _) => ended.head_repository.as_ref(),
+        (_, Some(pull)) => pull.head_repository.as_ref(),
+        _ => Some(&scene.repository),
+    };
     Ok(Source {
-        own_branch: pull.as_ref().map_or(default_branch, own),
+        own_branch: head.is_some_and(|head| head.same(&scene.repository)),
+        attempt: scene.attempt,
         workflow: scene.workflow.clone(),
         run: scene.run,
         repository: scene.repository.clone(),

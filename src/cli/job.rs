@@ -83,9 +83,16 @@ impl Job {
             _ => None,
         };
         if job.forge.is_none() && around.is_some() && args.forge.forge != ForgeChoice::None {
-            job.forbidden = Some(
-                "there is no token: judged without earlier runs of this repository, nothing is written; pass `github-token: ${{ github.token }}`".to_owned(),
-            );
+            let why = "there is no token: judged without earlier runs of this repository, nothing is written to GitHub; pass `github-token: ${{ github.token }}` (GITHUB_TOKEN)";
+            // Who only wants to judge a report in some step needs none.
+            if args.apply {
+                job.forbidden = Some(why.to_owned());
+            } else {
+                job.notes.push(why.to_owned());
+            }
+        }
+        if args.plan.is_some() && job.scene.is_none() {
+            job.notes.push("no plan is written to a file: what it would be for is known only in a workflow".to_owned());
         }
         job.complete_scene(event);
         job.read_policy(&args.forge, &args.repo);
@@ -113,11 +120,14 @@ impl Job {
                 Ok(Some(pull)) => scene.pull = Some(pull),
                 Ok(None) => {
                     self.forbidden = Some(
-                        "nothing is written: no open pull request has the commit of that run at its head".to_owned(),
+                        "nothing is written to GitHub: no open pull request has the commit of that run at its head"
+                            .to_owned(),
                     );
                 }
                 Err(trouble) => {
-                    let why = format!("nothing is written: the pull request of that run could not be read: {trouble}");
+                    let why = format!(
+                        "nothing is written to GitHub: the pull request of that run could not be read: {trouble}"
+                    );
                     self.forbidden = Some(why);
                 }
             }
@@ -142,7 +152,7 @@ impl Job {
         });
         match read {
             Ok(policy) => self.policy = policy,
-            Err(why) => self.forbidden = Some(format!("nothing is written: the policy {name} cannot be read: {why}")),
+            Err(why) => self.forbidden = Some(format!("nothing is written to GitHub: the policy {name}: {why}")),
         }
     }
 
@@ -176,7 +186,7 @@ impl Job {
     fn fetch_reports(&mut self) -> Result<(), Problem> {
         let nothing = || {
             Problem::usage("no reports are named")
-                .hint("pass them with --junit, for example --junit 'reports/**/*.xml'")
+                .hint("pass them with --junit, for example --junit 'reports/**/*.xml'; in a workflow: `junit: reports/**/*.xml`")
         };
         let (Some(scene), Some(forge)) = (&self.scene, &self.forge) else { return Err(nothing()) };
         let own = surroundings::variable("GITHUB_RUN_ID").and_then(|id| id.parse::<u64>().ok());
@@ -202,6 +212,9 @@ impl Job {
         let mut annotations = Vec::new();
         self.read_change(triage.found.bad() > 0);
         let base = self.base(args);
+        if self.forge.is_none() && self.scene.is_some() {
+            annotations = self.annotations(&triage, args);
+        }
         if self.forge.is_some() && self.scene.is_some() {
             let recorded = std::mem::take(&mut triage.plan);
             annotations = self.converge(&mut triage, args, store, loud);
@@ -270,7 +283,7 @@ impl Job {
         let mut failed = 0;
         for earlier in forge.earlier(scene, &self.policy.history, &known) {
             let at = earlier.facts.at.unwrap_or(self.now);
-            let learned = run::import(earlier.runs, &earlier.facts, store).map(|_| ());
+            let learned = run::import(earlier.read(), &earlier.facts, store).map(|_| ());
             failed += usize::from(learned.is_err());
             if let Err(problem) = store.remember_artifact(earlier.artifact, at) {
                 self.notes.push(run::chain(&problem));

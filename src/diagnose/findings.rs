@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::diagnose::verdict::{Diagnosis, Member, Verdict};
 use crate::history::History;
 use crate::history::learn::KnownFailure;
-use crate::model::run::{RunFacts, TestRun, Totals};
+use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
 
@@ -39,6 +39,13 @@ impl Findings {
     #[must_use]
     pub fn bad(&self) -> u64 {
         self.totals.failed + self.totals.errored
+    }
+
+    /// Whether a report could not be read in full: silence must not be taken for
+    /// success.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable))
     }
 
     /// How many diagnoses have this verdict.

@@ -47,7 +47,7 @@ where
 }
 
 /// Bytes that all entries of a downloaded archive may unpack to.
-const DOWNLOAD_UNPACKED: u64 = 2 << 30;
+const DOWNLOAD_UNPACKED: u64 = 512 << 20;
 /// How many times its packed size a downloaded archive may unpack to, beyond
 /// the first hundred megabytes: XML packs by ten to thirty.
 const DOWNLOAD_RATIO: u64 = 200;

@@ -43,9 +43,9 @@ fn pull(value: &Value) -> Option<PullFacts> {
     Some(PullFacts {
         number: value["number"].as_u64()?,
         head_sha: sha(&value["head"]["sha"])?,
-        head_ref: text(&value["head"]["ref"])?,
+        head_ref: name(&value["head"]["ref"])?,
         head_repository: value["head"]["repo"]["full_name"].as_str().and_then(Slug::parse),
-        base_ref: text(&value["base"]["ref"])?,
+        base_ref: name(&value["base"]["ref"])?,
         base_sha: sha(&value["base"]["sha"])?,
     })
 }
@@ -56,7 +56,7 @@ fn ended_run(value: &Value) -> Option<EndedRun> {
         id: value["id"].as_u64()?,
         attempt: value["run_attempt"].as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(1),
         head_sha: sha(&value["head_sha"])?,
-        head_branch: text(&value["head_branch"]).unwrap_or_default(),
+        head_branch: name(&value["head_branch"]).unwrap_or_default(),
         head_repository: value["head_repository"]["full_name"].as_str().and_then(Slug::parse),
         workflow_file: file.and_then(|path| path.rsplit('/').next()).filter(|f| !f.is_empty()).map(str::to_owned),
         event: text(&value["event"]).unwrap_or_default(),
@@ -71,6 +71,14 @@ fn ended_run(value: &Value) -> Option<EndedRun> {
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|t| !t.is_empty()).map(|t| Untrusted::bounded(t, 300).raw().to_owned())
+}
+
+/// A branch's name. One with invisible marks in it must not be taken for the one
+/// that it looks like: it is told apart, not cleaned.
+fn name(value: &Value) -> Option<String> {
+    let raw = value.as_str().filter(|t| !t.is_empty())?;
+    let shown = text(value)?;
+    Some(if shown == raw { shown } else { format!("?{shown}") })
 }
 
 fn sha(value: &Value) -> Option<String> {

@@ -117,6 +117,10 @@ pub enum Occasion {
     Other(String),
 }
 
+/// Events whose runs on the default branch ran the default branch's own code and
+/// nothing that somebody else brought along.
+pub const TRUSTED_EVENTS: [&str; 3] = ["push", "schedule", "workflow_dispatch"];
+
 /// A workflow run that ended, as its event tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedRun {
@@ -184,6 +188,9 @@ pub struct Scene {
     pub commit_at: Option<Instant>,
     /// Matrix leg.
     pub variant: Option<String>,
+    /// Whether code of another repository ran: what such a run says of itself
+    /// is no success.
+    pub is_foreign: bool,
 }
 
 impl Scene {

@@ -197,6 +197,8 @@ pub enum Guard {
         on: u64,
         /// Id of the comment.
         id: u64,
+        /// Key in its marker: a comment of ours about something else is not it.
+        key: String,
         /// Digest of its body.
         digest: String,
     },
@@ -206,6 +208,20 @@ pub enum Guard {
         pull: u64,
         /// Keys.
         keys: Vec<String>,
+    },
+    /// Our latest check run of this name does not say this already.
+    NoCheck {
+        /// Commit.
+        head: String,
+        /// Name.
+        name: String,
+        /// Digest of what it would say.
+        digest: String,
+    },
+    /// Another action of the plan was carried out.
+    After {
+        /// Its id.
+        action: String,
     },
 }
 

@@ -6,18 +6,23 @@
 //! tells it ([`Source`]), and its texts may hold only what our own messages
 //! hold.
 
+mod text;
+
 use std::collections::HashMap;
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
-
+use self::text::text;
 use crate::model::forge::Slug;
 use crate::plan::action::{
     ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
 };
-use crate::plan::marker::{self, LegState, NoteState, StickyState};
+use crate::plan::marker::{self, IssueState, LegState, NoteState, RollUpState, StickyState};
+use crate::plan::planner::comment;
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
-use crate::plan::snapshot::sticky_key;
+use crate::plan::snapshot::{ROLL_UP_KEY, sticky_key};
+
+/// Matrix legs whose plans are taken from one run.
+const LEGS: u32 = 30;
 
 /// What GitHub says about where a plan came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,20 +43,42 @@ pub struct Source {
     pub changed: Vec<String>,
     /// File of the workflow that ran.
     pub workflow: Option<String>,
-    /// Number of the run.
+    /// Number of the run, and its attempt.
     pub run: Option<u64>,
+    /// See `run`.
+    pub attempt: u32,
 }
 
-/// Admits what may be done, withholds the rest with the reason.
+/// Admits what may be done of all plans that one run left, withholds the rest
+/// with the reason.
 #[must_use]
-pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
-    let mut plan = Plan { actions: Vec::new(), withheld: saved.withheld.clone() };
-    let whole = whole(saved, source).err();
+pub fn admit(plans: &[SavedPlan], source: &Source, policy: &Policy) -> Plan {
+    let mut plan = Plan::default();
     let mut counts: HashMap<&'static str, u32> = HashMap::new();
+    for saved in plans {
+        plan.withheld.extend(
+            saved.withheld.iter().take(50).map(|w| Withheld::new(&cut(&w.kind), cut(&w.because), cut(&w.reason))),
+        );
+        admit_one(saved, source, policy, &mut counts, &mut plan);
+    }
+    unite_legs(&mut plan, source);
+    plan
+}
+
+fn admit_one(
+    saved: &SavedPlan,
+    source: &Source,
+    policy: &Policy,
+    counts: &mut HashMap<&'static str, u32>,
+    plan: &mut Plan,
+) {
+    let whole = whole(saved, source).err();
     for item in &saved.actions {
         let kind = item.action.kind();
-        // The history belongs to the job that read the reports.
-        if matches!(item.action, Action::RecordRun { .. }) {
+        // The history belongs to the job that read the reports, and what the job
+        // could write itself is written.
+        let is_done = item.receipt.as_deref().is_some_and(|r| r == "done" || r == "already-done");
+        if matches!(item.action, Action::RecordRun { .. }) || (is_done && source.own_branch) {
             continue;
         }
         let verdict = match &whole {
@@ -68,7 +95,7 @@ pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
             Ok(()) => plan.actions.push(Planned {
                 id: cut(&item.id),
                 guards: guards(&item.action, &item.guards),
-                action: item.action.clone(),
+                action: own(&item.action),
                 because: cut(&item.because),
                 title: cut(&item.title),
                 target: cut(&item.target),
@@ -76,14 +103,53 @@ pub fn admit(saved: &SavedPlan, source: &Source, policy: &Policy) -> Plan {
             }),
         }
     }
-    plan
+}
+
+/// An admitted action without what only its writer can have known: which check
+/// run to edit is looked up anew.
+fn own(action: &Action) -> Action {
+    let mut action = action.clone();
+    if let Action::CheckRun { edit, .. } = &mut action {
+        *edit = None;
+    }
+    action
+}
+
+/// The legs of a matrix leave a plan each; their parts of the one comment are
+/// put together.
+fn unite_legs(plan: &mut Plan, source: &Source) {
+    let Some(pull) = source.pull else { return };
+    let is_sticky = |planned: &Planned| matches!(&planned.action, Action::Comment { on, .. } if *on == pull);
+    let bodies: Vec<String> = plan
+        .actions
+        .iter()
+        .filter(|planned| is_sticky(planned))
+        .filter_map(|planned| match &planned.action {
+            Action::Comment { body, .. } => Some(body.clone()),
+            _ => None,
+        })
+        .collect();
+    let Some(first) = plan.actions.iter().position(is_sticky).filter(|_| bodies.len() > 1) else { return };
+    let parts: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    let united = comment::unite(&parts, &source.head);
+    let mut seen = false;
+    plan.actions.retain(|planned| {
+        let keep = !is_sticky(planned) || !seen;
+        seen |= is_sticky(planned);
+        keep
+    });
+    if let (Action::Comment { body, .. }, Some(united)) = (&mut plan.actions[first].action, united) {
+        *body = united;
+    }
 }
 
 /// How many of its kind a plan of ours holds at most.
 fn most(action: &Action, source: &Source, policy: &Policy) -> u32 {
     match action {
-        Action::Review { .. } | Action::CheckRun { .. } => 1,
-        Action::Comment { .. } if source.pull.is_some() => 1,
+        Action::Review { .. } => 1,
+        // One for each leg of a matrix.
+        Action::CheckRun { .. } => LEGS,
+        Action::Comment { .. } if source.pull.is_some() => LEGS,
         Action::OpenIssue { .. } => policy.issues.max_new + 1,
         _ => 50,
     }
@@ -103,55 +169,57 @@ fn whole(saved: &SavedPlan, source: &Source) -> Result<(), String> {
     Ok(())
 }
 
-/// The guards of an admitted action: those that protect it are put there anew,
-/// whatever the plan says; others that only compare stay.
+/// The guards of an admitted action, made anew: of the plan's own nothing is
+/// taken but digests of what it saw, which can only make a guard stricter.
 fn guards(action: &Action, given: &[Guard]) -> Vec<Guard> {
-    let mut guards: Vec<Guard> = Vec::new();
-    let about = |number: u64| {
-        given.iter().find(|guard| match guard {
-            Guard::IssueIs { number: n, .. } => *n == number,
-            Guard::CommentIs { id, .. } => *id == number,
-            _ => false,
-        })
-    };
     match action {
         Action::OpenIssue { key, .. } => {
             let except = given.iter().find_map(|g| match g {
                 Guard::NoIssue { except, .. } => Some(except.clone()),
                 _ => None,
             });
-            guards.push(Guard::NoIssue { key: key.clone(), except: except.unwrap_or_default() });
+            vec![Guard::NoIssue { key: key.clone(), except: except.unwrap_or_default() }]
         }
         Action::UpdateIssue { number, .. } | Action::ReopenIssue { number, .. } | Action::CloseIssue { number, .. } => {
-            // Without a digest that fits, the guard is never met.
-            let none = Guard::IssueIs { number: *number, digest: String::new() };
-            guards.push(about(*number).cloned().unwrap_or(none));
+            let seen = given.iter().find_map(|g| match g {
+                Guard::IssueIs { number: n, digest } if n == number => Some(digest.clone()),
+                _ => None,
+            });
+            vec![Guard::IssueIs { number: *number, digest: seen.unwrap_or_default() }]
         }
         Action::Comment { on, key, edit, .. } => {
-            guards.extend(given.iter().filter(|g| matches!(g, Guard::PullAt { pull, .. } if pull == on)).cloned());
-            guards.push(match edit {
-                None => Guard::NoComment { on: *on, key: key.clone() },
-                Some(id) => {
-                    let none = Guard::CommentIs { on: *on, id: *id, digest: String::new() };
-                    about(*id).cloned().unwrap_or(none)
-                }
+            let seen = given.iter().find_map(|g| match g {
+                Guard::CommentIs { digest, .. } => Some(digest.clone()),
+                _ => None,
             });
+            let after = given.iter().filter(|g| matches!(g, Guard::After { .. })).cloned();
+            let own = match edit {
+                None => Guard::NoComment { on: *on, key: key.clone() },
+                Some(id) => Guard::CommentIs { on: *on, id: *id, key: key.clone(), digest: seen.unwrap_or_default() },
+            };
+            after.chain([own]).collect()
         }
         Action::Review { pull, head, comments } => {
-            guards.push(Guard::PullAt { pull: *pull, head: head.clone() });
             let keys = comments.iter().map(|c| c.key.clone()).collect();
-            guards.push(Guard::NoReviewComment { pull: *pull, keys });
+            vec![Guard::PullAt { pull: *pull, head: head.clone() }, Guard::NoReviewComment { pull: *pull, keys }]
         }
-        Action::CheckRun { .. } | Action::RecordRun { .. } => {}
+        Action::CheckRun { head, name, digest, .. } => {
+            vec![Guard::NoCheck { head: head.clone(), name: name.clone(), digest: digest.clone() }]
+        }
+        Action::RecordRun { .. } => Vec::new(),
     }
-    guards
 }
 
 fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
     match action {
         Action::RecordRun { .. } => Err("the history is not written from a plan file".to_owned()),
-        Action::OpenIssue { title, body, labels, assignees, .. } => {
+        Action::OpenIssue { key, title, body, labels, assignees } => {
             may_speak_of_issues(source, policy)?;
+            let state = marker::read::<IssueState>(marker::ISSUE, body).map(|s| s.key);
+            let roll_up = marker::read::<RollUpState>(marker::ROLL_UP, body).map(|_| ROLL_UP_KEY.to_owned());
+            if state.or(roll_up).as_deref() != Some(key.as_str()) {
+                return Err("its marker is not that of its key".to_owned());
+            }
             if let Some(label) = labels.iter().find(|l| !policy.issues.labels.contains(l)) {
                 return Err(format!("the label `{}` is not in `issues.labels`", cut(label)));
             }
@@ -223,7 +291,7 @@ fn sticky_of_run(body: &str, source: &Source) -> Result<(), String> {
         return Err("it is not the comment of the workflow that ran".to_owned());
     }
     for leg in body.lines().filter_map(|line| marker::read::<LegState>(marker::LEG, line)) {
-        if leg.head != source.head || source.run.is_none_or(|run| leg.run > run) {
+        if leg.head != source.head || source.run != Some(leg.run) || leg.attempt > source.attempt {
             return Err("a part of it is about another run".to_owned());
         }
     }
@@ -292,67 +360,6 @@ fn path(path: &str) -> Result<(), String> {
     }
     if path.starts_with(".github/workflows/") || path.starts_with(".github/actions/") {
         return Err(format!("`{}` is a workflow file", cut(path)));
-    }
-    Ok(())
-}
-
-/// Tags that our own messages use.
-const TAGS: [&str; 10] =
-    ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>", "<br>", "<br/>"];
-
-/// Whether a text holds only what our messages hold: no picture, no link away
-/// from the forge, no mention, no HTML but ours, no more than fits.
-fn text(body: &str, limit: usize, source: &Source) -> Result<(), String> {
-    if body.len() > limit {
-        return Err(format!("its text is {} bytes long; {limit} are allowed", body.len()));
-    }
-    if crate::model::secret::mask(body) != body {
-        return Err("its text holds what looks like a secret".to_owned());
-    }
-    let own = format!("{}/{}/", source.server, source.repository);
-    for event in Parser::new_ext(body, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
-        match event {
-            Event::Start(Tag::Image { .. }) => return Err("its text holds a picture".to_owned()),
-            Event::Start(Tag::Link { dest_url, .. }) if !dest_url.starts_with(&own) => {
-                return Err(format!("its text links to {}", cut(&dest_url)));
-            }
-            Event::Html(html) | Event::InlineHtml(html) => html_is_ours(&html)?,
-            Event::Text(text) => plain(&text)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn html_is_ours(html: &str) -> Result<(), String> {
-    for line in html.lines().map(str::trim).filter(|l| !l.is_empty()) {
-        if line.starts_with("<!-- testmedic:") && line.ends_with(" -->") && line.matches("-->").count() == 1 {
-            continue;
-        }
-        let mut rest = line.to_owned();
-        for tag in TAGS {
-            rest = rest.replace(tag, "");
-        }
-        if rest.contains('<') || rest.contains('>') {
-            return Err(format!("its text holds HTML: {}", cut(line)));
-        }
-        plain(&rest)?;
-    }
-    Ok(())
-}
-
-/// No `@name` and no bare link in running text.
-fn plain(text: &str) -> Result<(), String> {
-    let mention = text.match_indices('@').any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + 1..].chars().next();
-        !before.is_some_and(char::is_alphanumeric) && after.is_some_and(|c| c.is_ascii_alphanumeric())
-    });
-    if mention {
-        return Err("its text mentions somebody".to_owned());
-    }
-    if text.contains("://") || text.contains("www.") {
-        return Err("its text holds a bare link".to_owned());
     }
     Ok(())
 }

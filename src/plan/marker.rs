@@ -84,6 +84,10 @@ pub struct RollUpState {
     pub v: u32,
     /// Keys of the diagnoses in it.
     pub keys: Vec<String>,
+    /// Ids of their tests.
+    pub tests: Vec<String>,
+    /// When it was last brought up to date.
+    pub last: Instant,
     /// Digest of the part of the body that we keep up to date.
     pub digest: String,
 }

@@ -51,6 +51,8 @@ fn condition(guard: &Guard) -> String {
         Guard::NoComment { on, key } => format!("thread {on} has no comment `{}` yet", line(key, 80)),
         Guard::IssueIs { number, .. } => format!("issue {number} is as it was read"),
         Guard::CommentIs { id, .. } => format!("comment {id} is as it was read"),
+        Guard::NoCheck { name, .. } => format!("the check run {} does not say so already", line(name, 80)),
+        Guard::After { action } => format!("{} was done", line(action, 100)),
         Guard::NoReviewComment { pull, .. } => format!("pull request {pull} has no such review comment yet"),
     }
 }

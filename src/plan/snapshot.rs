@@ -58,6 +58,16 @@ impl OurIssue {
         marker::read(marker::ROLL_UP, &self.body)
     }
 
+    /// The tests whose recovery closes it, and when their failure was last seen.
+    #[must_use]
+    pub fn watched(&self) -> Option<(Vec<String>, Instant)> {
+        if let Some(state) = self.state() {
+            let last = state.seen.first().map_or(Instant::from_unix(0), |seen| seen.at);
+            return Some((state.tests, last));
+        }
+        self.roll_up().map(|state| (state.tests, state.last))
+    }
+
     /// The key it stands for: in its marker, else (where somebody's tool
     /// stripped the marker) on its visible key line.
     #[must_use]
@@ -71,7 +81,8 @@ impl OurIssue {
     /// Digest of what a guard compares.
     #[must_use]
     pub fn digest(&self) -> String {
-        digest(&format!("{} {} {}", self.open, self.locked, self.body))
+        let (reason, labels) = (self.reason.as_deref().unwrap_or_default(), self.labels.join(","));
+        digest(&format!("{} {reason} {} {labels} {}", self.open, self.locked, self.body))
     }
 }
 

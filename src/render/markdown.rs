@@ -65,6 +65,17 @@ pub fn prose(text: &str, limit: usize) -> String {
             c => out.push(c),
         }
     }
+    // `www.` becomes a link, `GH-1` a reference, in any case.
+    for (word, broken) in [
+        ("www.", "www<span>.</span>"),
+        ("WWW.", "WWW<span>.</span>"),
+        ("GH-", "GH<span>-</span>"),
+        ("gh-", "gh<span>-</span>"),
+    ] {
+        if out.contains(word) {
+            out = out.replace(word, broken);
+        }
+    }
     out
 }
 
@@ -89,8 +100,8 @@ mod tests {
 
     #[test]
     fn prose_means_nothing() {
-        let text = prose("@me #1 <b> [x](y) *z* http://h `c`", 200);
-        for bad in ["@me", "#1", "<b>", "[x]", "http:", " *z"] {
+        let text = prose("@me #1 <b> [x](y) *z* http://h `c` www.x.org GH-7", 200);
+        for bad in ["@me", "#1", "<b>", "[x]", "http:", " *z", "www.", "GH-7"] {
             assert!(!text.contains(bad), "{bad} in {text}");
         }
     }

@@ -6,7 +6,6 @@ pub mod terminal;
 
 use crate::diagnose::verdict::Verdict;
 use crate::error::exit;
-use crate::model::run::IssueLevel;
 use crate::plan::Receipt;
 use crate::run::Triage;
 
@@ -38,7 +37,7 @@ pub fn regressions(triage: &Triage) -> usize {
 #[must_use]
 pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
     let red = is_red(triage, fail_on);
-    let unusable = triage.found.runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
+    let unusable = triage.found.is_incomplete();
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
     match (red, unusable || failed || triage.hampered || triage.found.runs.is_empty() || triage.found.totals.tests == 0)
     {

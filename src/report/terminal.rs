@@ -161,7 +161,7 @@ impl Page {
             (Some(good), Some(bad))
                 if matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::Undecided) =>
             {
-                self.row("window", &format!("passed on {}, fails since {}", short(good), short(bad)));
+                self.row("window", &format!("passed on {}, first failed on {}", short(good), short(bad)));
             }
             _ => {}
         }

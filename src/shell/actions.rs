@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Problem;
 use crate::ingest::event;
-use crate::model::forge::{Event, Occasion, PullFacts, Scene, Slug, Trust};
+use crate::model::forge::{EndedRun, Event, Occasion, PullFacts, Scene, Slug, TRUSTED_EVENTS, Trust};
 use crate::model::secret::Secret;
 use crate::model::text::clean;
 use crate::plan::action::Annotation;
@@ -106,10 +106,15 @@ impl Around {
             Occasion::Pull(pull) => Some(pull.clone()),
             _ => None,
         };
+        let is_foreign = match (&self.event.occasion, &pull) {
+            (Occasion::WorkflowRun(ended), _) => !is_own(&repository, ended.head_repository.as_ref()),
+            (_, Some(pull)) => !is_own(&repository, pull.head_repository.as_ref()),
+            _ => false,
+        };
         let (head, branch, run, attempt, workflow) = match (&self.event.occasion, &pull) {
             (Occasion::WorkflowRun(ended), _) => (
                 ended.head_sha.clone(),
-                branch_of(&repository, ended.head_repository.as_ref(), &ended.head_branch),
+                branch_of_run(&repository, ended),
                 Some(ended.id),
                 ended.attempt,
                 ended.workflow_file.clone(),
@@ -142,6 +147,7 @@ impl Around {
             run,
             attempt,
             variant,
+            is_foreign,
         })
     }
 
@@ -153,11 +159,23 @@ impl Around {
         if variable("GITHUB_EVENT_NAME").as_deref() == Some("pull_request_target") {
             return Trust::Own;
         }
-        if !pull.head_repository.as_ref().is_some_and(|head| head.same(repository)) {
+        if !is_own(repository, pull.head_repository.as_ref()) {
             return Trust::Fork;
         }
         if self.actor == "dependabot[bot]" { Trust::Dependabot } else { Trust::Own }
     }
+}
+
+fn is_own(repository: &Slug, head: Option<&Slug>) -> bool {
+    head.is_some_and(|head| head.same(repository))
+}
+
+/// A run on `main` that a comment or another workflow woke may have run anybody's
+/// code: its branch is not called `main`.
+fn branch_of_run(repository: &Slug, ended: &EndedRun) -> String {
+    let branch = branch_of(repository, ended.head_repository.as_ref(), &ended.head_branch);
+    let is_plain = ended.event.starts_with("pull_request") || TRUSTED_EVENTS.contains(&ended.event.as_str());
+    if is_plain { branch } else { format!("{}:{branch}", ended.event) }
 }
 
 /// A branch of a fork is never called like one of ours.
@@ -282,6 +300,14 @@ pub fn annotate(annotations: &[Annotation]) -> Result<(), Problem> {
 /// Where standard output cannot be written.
 pub fn warn(text: &str) -> Result<(), Problem> {
     say(&format!("::warning title=testmedic::{}\n", message(text)))
+}
+
+/// An error of the workflow.
+///
+/// # Errors
+/// Where standard output cannot be written.
+pub fn error(text: &str) -> Result<(), Problem> {
+    say(&format!("::error title=testmedic::{}\n", message(text)))
 }
 
 /// Has the runner mask a value wherever it may appear in the log.

@@ -143,7 +143,7 @@ fn ten_jobs_at_once_open_one_issue() {
 
 #[test]
 fn ten_jobs_at_once_write_one_comment_and_one_review() {
-    for lag in [0, 6] {
+    for lag in [0, 6, 40] {
         let world = ten_at_once(broken_pull(), lag);
         let state = world.server.state();
         assert_eq!(state.comments.len(), 1, "lag {lag}: {:#?}", state.log);
@@ -152,12 +152,11 @@ fn ten_jobs_at_once_write_one_comment_and_one_review() {
     }
 }
 
-/// Ten legs of a matrix share the comment: each has its part in it.
-#[test]
-fn matrix_legs_share_the_comment() {
-    let world = World::new(broken_pull());
+/// Ten legs of a matrix at once, each a job of its own.
+fn ten_legs(story: Value) -> World {
+    let world = World::new(story);
     std::thread::scope(|scope| {
-        for job in 0..6 {
+        for job in 0..10 {
             let world = &world;
             scope.spawn(move || {
                 let mut arguments = world.arguments();
@@ -170,9 +169,26 @@ fn matrix_legs_share_the_comment() {
             });
         }
     });
+    world
+}
+
+#[test]
+fn matrix_legs_share_the_issue() {
+    let world = ten_legs(broken_main());
+    let state = world.server.state();
+    assert_eq!(state.issues.len(), 1);
+    for job in 0..10 {
+        assert!(state.issues[&1].body.contains(&format!("| `leg-{job}` |")), "leg {job}: {}", state.issues[&1].body);
+    }
+}
+
+/// Each leg has its part in the one comment.
+#[test]
+fn matrix_legs_share_the_comment() {
+    let world = ten_legs(broken_pull());
     let state = world.server.state();
     assert_eq!(state.comments.len(), 1);
-    for job in 0..6 {
+    for job in 0..10 {
         assert!(state.comments[0].body.contains(&format!("· `leg-{job}`")), "leg {job}: {}", state.comments[0].body);
     }
 }
@@ -299,14 +315,45 @@ fn the_plan_of_a_fork_is_applied_by_a_second_job() {
         let state = world.server.state();
         assert_eq!((state.comments.len(), state.review_comments.len(), state.checks.len()), (1, 1, 1), "{}", ran.out);
     }
-    let before = world.server.state().writes();
     let again = world.run();
-    // A check run carries no guard: it is the one write that repeats.
-    let more = world.server.state().log[..]
-        .iter()
-        .filter(|l| l.is_write() && !l.path.contains("labels") && !l.path.contains("check-runs"))
-        .count();
-    assert_eq!(more, 2, "{before} {}", again.out);
+    assert_eq!(again.code, 0, "{}{}", again.out, again.err);
+    let state = world.server.state();
+    assert_eq!((state.comments.len(), state.review_comments.len(), state.checks.len()), (1, 1, 1), "{}", again.out);
+    let written = state.log.iter().filter(|l| l.is_write() && !l.path.contains("/labels")).count();
+    assert_eq!(written, 3, "{:#?}", state.log);
+}
+
+/// Each leg of a fork's matrix leaves a plan; their parts come together.
+#[test]
+fn plans_of_legs_come_together() {
+    use crate::github::world::zip_of;
+    let (world, plan) = plan_of_a_fork();
+    for leg in ["linux", "macos"] {
+        let text = plan.to_string().replace("\\\"leg\\\":\\\"\\\"", &format!("\\\"leg\\\":\\\"{leg}\\\""));
+        assert_ne!(text, plan.to_string());
+        let mut state = world.server.state();
+        let bytes = zip_of(&[("plan.json", text.as_bytes())]);
+        let (id, at) = (state.id(), "2026-05-01T10:00:00Z".to_owned());
+        let name = format!("testmedic-plan-{leg}");
+        state.artifacts.push(crate::github::Artifact { id, name, run: 500, bytes, expired: false, at });
+    }
+    let broken = zip_of(&[("plan.json", b"{")]);
+    let at = "2026-05-01T10:00:00Z".to_owned();
+    let broken = crate::github::Artifact {
+        id: 997,
+        name: "testmedic-plan-x".into(),
+        run: 500,
+        bytes: broken,
+        expired: false,
+        at,
+    };
+    world.server.state().artifacts.push(broken);
+    let ran = world.run();
+    let state = world.server.state();
+    assert_eq!((state.comments.len(), state.review_comments.len()), (1, 1), "{}", ran.out);
+    for leg in ["linux", "macos"] {
+        assert!(state.comments[0].body.contains(&format!("\"leg\":\"{leg}\"")), "{}", state.comments[0].body);
+    }
 }
 
 /// Without a plan the reports of the run itself are fetched and judged.
@@ -383,6 +430,7 @@ fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
         (with(check, "conclusion", json!("success")), "cannot vouch for itself"),
         (with(comment, "body", json!(body.replace("ci.yml", "other.yml"))), "not the comment of the workflow that ran"),
         (with(comment, "body", json!(body.replace("\"run\":500", "\"run\":999999"))), "about another run"),
+        (with(comment, "body", json!(body.replace("\"attempt\":1", "\"attempt\":99"))), "about another run"),
         (issue, "only runs of the default branch"),
     ];
     for (tampered, reason) in table {
@@ -416,6 +464,154 @@ fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
         assert!(ran.code == 3 && ran.err.contains(reason), "{reason}: {}{}", ran.out, ran.err);
     }
     assert_eq!(world.server.state().writes(), 0);
+}
+
+/// A plan may name any comment and any check run to edit: it gets none but ours
+/// about this very thing.
+#[test]
+fn a_plan_cannot_edit_what_is_not_its_own() {
+    let (world, mut plan) = plan_of_a_fork();
+    {
+        let mut state = world.server.state();
+        let foreign =
+            |id, on| crate::github::Comment { id, on, body: "deployed".into(), author: BOT.into(), made: 0, at: None };
+        state.comments.push(foreign(77, 7));
+        state.comments.push(foreign(78, 3));
+        state.checks.push(crate::github::Check {
+            id: 42,
+            head: crate::github::world::sha("elsewhere"),
+            name: "build".into(),
+            external_id: "testmedic x".into(),
+            conclusion: "success".into(),
+            output: json!({}),
+        });
+    }
+    for action in plan["actions"].as_array_mut().unwrap() {
+        match action["action"]["kind"].as_str().unwrap() {
+            "comment" => {
+                action["action"]["edit"] = json!(78);
+                action["guards"] =
+                    json!([{"guard": "comment-is", "on": 3, "id": 78, "key": "x", "digest": "52ad5c02b7f02e17"}]);
+            }
+            "check-run" => action["action"]["edit"] = json!(42),
+            _ => {}
+        }
+    }
+    world.place.write("tampered.json", plan.to_string());
+    let ran = world.run_with(&["apply".to_owned(), "tampered.json".to_owned(), "--write-interval=0.02".to_owned()]);
+    let state = world.server.state();
+    assert!(state.comments.iter().filter(|c| c.id == 77 || c.id == 78).all(|c| c.body == "deployed"), "{}", ran.out);
+    assert!(state.checks.iter().any(|c| c.id == 42 && c.name == "build" && c.conclusion == "success"), "{}", ran.out);
+}
+
+/// A fork that leaves no plan but a green report: it is not made a success.
+#[test]
+fn a_fork_does_not_vouch_for_itself() {
+    use crate::github::world::zip_of;
+    let (world, _) = plan_of_a_fork();
+    {
+        let mut state = world.server.state();
+        let bytes = zip_of(&[("report.xml", crate::support::report(&[("test_order", None)]).as_bytes())]);
+        let at = "2026-05-01T10:00:00Z".to_owned();
+        state.artifacts.push(crate::github::Artifact {
+            id: 999,
+            name: "junit".into(),
+            run: 500,
+            bytes,
+            expired: false,
+            at,
+        });
+    }
+    let ran = world.run();
+    assert_eq!(world.server.state().checks[0].conclusion, "neutral", "{}", ran.out);
+    let mut story = broken_pull();
+    story["event"] = json!({"name": "pull_request_target", "payload": pull_event("mallory/shop")});
+    story["forge"]["pull"]["head_repository"] = json!("mallory/shop");
+    story["reports"] = json!({"report.xml": {"test_order": null}});
+    let world = World::new(story);
+    let ran = world.run();
+    assert_eq!(world.server.state().checks[0].conclusion, "neutral", "{}", ran.out);
+}
+
+#[test]
+fn a_report_that_is_missing_is_no_success() {
+    let mut story = broken_main();
+    story["reports"] = json!({});
+    story["args"] = json!(["--junit=nowhere/*.xml"]);
+    let world = World::new(story);
+    let ran = world.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("::warning title=testmedic::nowhere/*.xml: no file matches"), "{}", ran.out);
+    assert_eq!(world.server.state().checks[0].conclusion, "neutral");
+    assert_eq!(world.output("conclusion").as_deref(), Some("error"));
+}
+
+#[test]
+fn a_token_of_another_app_writes_nothing_twice() {
+    for story in [broken_main(), broken_pull()] {
+        let world = World::new(story);
+        world.server.state().login = "other-app[bot]".to_owned();
+        let _ = world.run();
+        let count = |world: &World| {
+            let state = world.server.state();
+            (state.issues.len(), state.comments.len(), state.review_comments.len())
+        };
+        let before = count(&world);
+        let again = world.run();
+        assert_eq!(count(&world), before, "{}", again.out);
+        assert!(again.out.contains("bot: other-app[bot]"), "{}", again.out);
+    }
+}
+
+#[test]
+fn lists_are_read_to_their_end() {
+    let world = World::new(broken_pull());
+    for n in 0..520 {
+        let mut state = world.server.state();
+        let comment =
+            crate::github::Comment { id: 10 + n, on: 7, body: "hello".into(), author: "ann".into(), made: 0, at: None };
+        state.comments.push(comment);
+    }
+    let _ = world.run();
+    let again = world.run();
+    let state = world.server.state();
+    assert_eq!(state.comments.iter().filter(|c| c.author == BOT).count(), 1, "{}", again.out);
+}
+
+#[test]
+fn earlier_attempts_of_this_run_are_learned() {
+    use crate::github::world::{sha, zip_of};
+    let mut story = broken_main();
+    story["past"] = json!({"test_order": "PPPPPPPP"});
+    story["env"] = json!({"GITHUB_RUN_ATTEMPT": "2"});
+    let world = World::new(story);
+    {
+        let mut state = world.server.state();
+        let text = crate::support::report(&[("test_order", None), ("test_steady_1", None)]);
+        let bytes = zip_of(&[("report.xml", text.as_bytes())]);
+        let run = crate::github::Run {
+            id: 500,
+            event: "push".into(),
+            branch: "main".into(),
+            sha: sha("now"),
+            repository: "acme/shop".into(),
+            attempt: 2,
+            at: "2026-05-01T09:30:00Z".into(),
+            workflow: "ci.yml".into(),
+        };
+        state.runs.push(run);
+        let at = "2026-05-01T09:00:00Z".to_owned();
+        state.artifacts.push(crate::github::Artifact {
+            id: 999,
+            name: "junit".into(),
+            run: 500,
+            bytes,
+            expired: false,
+            at,
+        });
+    }
+    let ran = world.run();
+    assert!(ran.out.contains("FLAKY") && ran.out.contains("passed in 1 other run"), "{}", ran.out);
 }
 
 #[test]

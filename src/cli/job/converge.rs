@@ -6,7 +6,7 @@ use crate::cli::TriageArgs;
 use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
 use crate::plan::planner::{self, Decided, Given};
 use crate::plan::snapshot::Snapshot;
-use crate::ports::Store;
+use crate::ports::{Forge, Store};
 use crate::report::is_red;
 use crate::run::{self, Triage};
 use crate::shell::git::Git;
@@ -14,7 +14,7 @@ use crate::shell::github::read_or_note;
 use crate::shell::store::sqlite::SqliteStore;
 
 /// How often a plan is made anew because something changed meanwhile.
-const ROUNDS: usize = 4;
+const ROUNDS: u32 = 12;
 
 impl Job {
     /// Snapshot, plan, apply; again where something changed meanwhile, until
@@ -53,6 +53,8 @@ impl Job {
             if !again {
                 break;
             }
+            // Others write to the same: not all at the same moment again.
+            forge.pause(round.min(3));
         }
         if let Some(why) = trust.filter(|_| args.apply && self.forbidden.is_none() && !settled.actions.is_empty()) {
             triage
@@ -63,6 +65,11 @@ impl Job {
         let is_shown = self.policy.check.enabled && !withheld && checks(&settled).all(is_written);
         triage.plan = settled;
         if is_shown { Vec::new() } else { annotations }
+    }
+
+    /// Notes on lines, where there is no forge to write anything else to.
+    pub(super) fn annotations(&mut self, triage: &Triage, args: &TriageArgs) -> Vec<Annotation> {
+        self.decide(triage, args, &Snapshot::default(), None).map(|decided| decided.annotations).unwrap_or_default()
     }
 
     fn decide(

@@ -2,7 +2,6 @@
 
 use super::{Given, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::model::forge::Trust;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
 use crate::plan::change;
 use crate::plan::marker::digest;
@@ -18,9 +17,12 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
         return plan;
     };
     // What a fork's run says of itself is not taken for a success.
+    let nothing = given.found.totals.tests == 0 || given.found.is_incomplete();
     let conclusion = match (given.found.bad() > 0, given.red) {
         (_, true) => "failure",
-        (false, false) if given.scene.trust == Trust::Own => "success",
+        // What could not be read has not passed.
+        (false, false) if nothing => "neutral",
+        (false, false) if !given.scene.is_foreign => "success",
         _ => "neutral",
     };
     let name = name(&given.policy.check.name, given.scene.variant.as_deref());

@@ -36,6 +36,10 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     let workflow = given.scene.workflow.clone().unwrap_or_else(|| "tests".to_owned());
     let key = sticky_key(&workflow);
     let existing = comments.iter().filter(|c| c.key().as_deref() == Some(key.as_str())).min_by_key(|c| c.id);
+    if given.found.totals.tests == 0 {
+        plan.withheld.push(withhold("no test result could be read"));
+        return plan;
+    }
     let bad = given.found.bad() > 0;
     if existing.is_none() && !bad {
         return plan;
@@ -58,7 +62,9 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     // A head that has moved is no reason to be silent: the part names its commit,
     // and the run of the new head replaces it.
     let guards = vec![match existing {
-        Some(OurComment { id, body, .. }) => Guard::CommentIs { on: pull.number, id: *id, digest: digest(body) },
+        Some(OurComment { id, body, .. }) => {
+            Guard::CommentIs { on: pull.number, id: *id, key: key.clone(), digest: digest(body) }
+        }
         None => Guard::NoComment { on: pull.number, key: key.clone() },
     }];
     plan.actions.push(planned(
@@ -99,6 +105,19 @@ fn parts(body: &str) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// One comment out of several of one workflow: all parts about `head`, of each
+/// leg the last one.
+#[must_use]
+pub(crate) fn unite(bodies: &[&str], head: &str) -> Option<String> {
+    let workflow = bodies.iter().find_map(|body| marker::read::<StickyState>(marker::STICKY, body))?.workflow;
+    let mut all: Vec<Part> = Vec::new();
+    for part in bodies.iter().flat_map(|body| parts(body)).filter(|part| part.state.head == head) {
+        all.retain(|known| known.state.leg != part.state.leg);
+        all.push(part);
+    }
+    Some(body(&workflow, all))
 }
 
 /// The whole comment. Where many legs have much to say, their details go, the

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Given, Recovery, ended_bad, issue_of, planned};
+use super::{Given, Recovery, ended_bad, issue_of, issues_of, planned};
 use crate::diagnose::timeline::Mark;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::time::Instant;
@@ -60,7 +60,9 @@ fn hands_off(given: &Given<'_>, issue: &OurIssue) -> Option<String> {
     if issue.locked {
         return Some(format!("issue {} is locked", issue.number));
     }
-    let label = issue.labels.iter().find(|l| given.policy.issues.hands_off_labels.contains(l))?;
+    // GitHub's labels are the same in any case.
+    let is_one = |l: &&String| given.policy.issues.hands_off_labels.iter().any(|off| off.eq_ignore_ascii_case(l));
+    let label = issue.labels.iter().find(is_one)?;
     Some(format!("issue {} carries the label `{label}`", issue.number))
 }
 
@@ -76,8 +78,7 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     if !given.policy.files(d.verdict) {
         return;
     }
-    if let Some(roll_up) = rolled_up(given).filter(|(_, state)| state.keys.contains(&d.id)) {
-        let reason = format!("it is listed in the roll-up, issue {}", roll_up.0.number);
+    if let Some(reason) = listed(given, d) {
         plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
         return;
     }
@@ -129,14 +130,17 @@ fn open(given: &Given<'_>, d: &Diagnosis, earlier: Option<&OurIssue>) -> Planned
     saw(given, d, &mut state);
     let inner = inner(given, d, &state);
     state.digest = digest(&inner);
-    let back =
-        earlier.map(|issue| format!("\nSeen before in #{}, which was closed.\n", issue.number)).unwrap_or_default();
+    let back = earlier
+        .map(|issue| format!("\nSeen before in [issue {}]({}), which was closed.\n", issue.number, issue.url))
+        .unwrap_or_default();
     let body = format!(
         "{}\n{BEGIN}\n{inner}{END}\n{back}\n<sub>testmedic keeps the text above up to date; what you write below it stays. Close as *not planned* to hear no more of it.</sub>\n\n{KEY_LINE}{}`\n",
         marker::write(marker::ISSUE, &state),
         d.id
     );
-    let guard = Guard::NoIssue { key: d.id.clone(), except: earlier.map(|i| i.number).into_iter().collect() };
+    // Closed ones that this one follows do not stand in its way.
+    let closed = issues_of(given.snapshot, d).into_iter().filter(|i| !i.open && earlier.is_some());
+    let guard = Guard::NoIssue { key: d.id.clone(), except: closed.map(|i| i.number).collect() };
     planned(
         Action::OpenIssue {
             key: d.id.clone(),
@@ -270,13 +274,7 @@ fn update(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     ));
     if changed && quiet {
         let text = note::changed(d, (&was.0, &was.1), given.scene);
-        plan.actions.push(comment(
-            given,
-            issue,
-            &format!("changed {}", stamp(given)),
-            &text,
-            "it reads differently now",
-        ));
+        push_comment(given, issue, "changed", &text, "it reads differently now", plan);
     } else if changed {
         let reason =
             format!("issue {} was commented on less than {} h ago", issue.number, given.policy.issues.comment_hours);
@@ -309,6 +307,17 @@ fn edit(
         format!("issue {} ({})", issue.number, d.id),
         vec![Guard::IssueIs { number: issue.number, digest: issue.digest() }],
     )
+}
+
+/// A comment on what the last action of the plan did to the issue, made only if
+/// that was done.
+fn push_comment(given: &Given<'_>, issue: &OurIssue, what: &str, text: &str, because: &str, plan: &mut Plan) {
+    let key = format!("{what} {}", stamp(given));
+    let mut comment = comment(given, issue, &key, text, because);
+    if let Some(last) = plan.actions.last() {
+        comment.guards.insert(0, Guard::After { action: last.id.clone() });
+    }
+    plan.actions.push(comment);
 }
 
 fn comment(given: &Given<'_>, issue: &OurIssue, key: &str, text: &str, because: &str) -> Planned {
@@ -361,7 +370,20 @@ fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     let body = rewritten(&issue.body, &mut state, &inner);
     plan.actions.push(edit(given, issue, |number| Action::ReopenIssue { number, body }, d, "the failure is back"));
     let text = note::reopened(d, given.scene);
-    plan.actions.push(comment(given, issue, &format!("reopened {}", stamp(given)), &text, "the failure is back"));
+    push_comment(given, issue, "reopened", &text, "the failure is back", plan);
+}
+
+/// Why a failure that stands in a roll-up gets no issue of its own.
+fn listed(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
+    let roll_ups = given.snapshot.issues.iter().flatten().filter_map(|i| Some((i, i.roll_up()?)));
+    roll_ups.filter(|(_, state)| state.keys.contains(&d.id)).find_map(|(issue, _)| {
+        let refused = matches!(issue.reason.as_deref(), Some("not_planned" | "duplicate"));
+        match (issue.open, refused) {
+            (true, _) => Some(format!("it is listed in the roll-up, issue {}", issue.number)),
+            (false, true) => Some(format!("it was listed in issue {}, which was closed as not planned", issue.number)),
+            (false, false) => None,
+        }
+    })
 }
 
 /// The open roll-up.
@@ -381,16 +403,22 @@ fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
         return;
     }
     let mut keys: Vec<String> = overflow.iter().map(|d| d.id.clone()).collect();
+    let members = overflow.iter().flat_map(|d| &d.members);
+    let mut tests: Vec<String> = members.map(|m| given.found.case(*m).id.to_string()).collect();
     let mut rows: Vec<String> = overflow.iter().map(|d| issue::row(d)).collect();
     if let Some((issue, state)) = &existing {
         // What was listed stays listed; its rows are known by their order only.
         let listed = marker::split(&issue.body).map(|(_, text, _)| text).unwrap_or_default();
         keys.extend(state.keys.iter().cloned());
+        tests.extend(state.tests.iter().cloned());
         rows.extend(listed.lines().filter_map(|l| l.trim_end().strip_prefix("- ")).map(str::to_owned));
     }
     let inner = issue::roll_up(&rows, given.scene, BODY_LIMIT - ROOM);
     keys.truncate(200);
-    let state = RollUpState { v: VERSION, keys, digest: digest(&inner) };
+    tests.sort();
+    tests.dedup();
+    tests.truncate(200);
+    let state = RollUpState { v: VERSION, keys, tests, last: given.found.at, digest: digest(&inner) };
     let marker = marker::write(marker::ROLL_UP, &state);
     let title = format!("{} failed at once", plural(overflow.len() as u64, "further group"));
     let because = format!("more than {} new failures in one run", given.policy.issues.max_new);
@@ -445,10 +473,11 @@ fn close(given: &Given<'_>, plan: &mut Plan) {
     let failing: Vec<u64> =
         given.found.diagnoses.iter().filter_map(|d| issue_of(given.snapshot, d)).map(|i| i.number).collect();
     for issue in given.snapshot.issues.iter().flatten().filter(|i| i.open && !failing.contains(&i.number)) {
-        let Some(mut state) = issue.state() else { continue };
         let Some(Recovery { tests, missing, passes }) = given.recoveries.get(&issue.number).copied() else { continue };
+        let state = issue.state();
         // How often the test fails is what the flaky ones tell; a regression failed every time.
-        let rate = if state.verdict == Verdict::Flaky.word() { state.rate } else { (0, 0) };
+        let is_flaky = |state: &&IssueState| state.verdict == Verdict::Flaky.word();
+        let rate = state.as_ref().filter(is_flaky).map_or((0, 0), |state| state.rate);
         let needed = needed_passes(rate, u64::from(given.policy.issues.close_after));
         let reason = match hands_off(given, issue) {
             Some(reason) => Some(reason),
@@ -458,8 +487,13 @@ fn close(given: &Given<'_>, plan: &mut Plan) {
             }
             None if passes < needed => Some(format!("issue {}: {passes} of {needed} clean runs so far", issue.number)),
             None => {
-                state.commented = Some(given.now);
-                let body = replace_marker(&issue.body, &marker::write(marker::ISSUE, &state));
+                let body = match state.clone() {
+                    Some(state) => {
+                        let state = IssueState { commented: Some(given.now), ..state };
+                        replace_marker(&issue.body, &marker::write(marker::ISSUE, &state))
+                    }
+                    None => issue.body.clone(),
+                };
                 let number = issue.number;
                 plan.actions.push(planned(
                     Action::CloseIssue { number, body },
@@ -469,19 +503,14 @@ fn close(given: &Given<'_>, plan: &mut Plan) {
                     format!("issue {number}"),
                     vec![Guard::IssueIs { number, digest: issue.digest() }],
                 ));
-                let text = note::recovered(tests, passes, needed, rate, given.scene);
-                plan.actions.push(comment(
-                    given,
-                    issue,
-                    &format!("recovered {}", stamp(given)),
-                    &text,
-                    "it has recovered",
-                ));
+                let days = given.policy.issues.reopen_days;
+                let text = note::recovered(tests, (passes, needed), rate, days, given.scene);
+                push_comment(given, issue, "recovered", &text, "it has recovered", plan);
                 None
             }
         };
         if let Some(reason) = reason {
-            plan.withheld.push(Withheld::new("close-issue", state.key.clone(), reason));
+            plan.withheld.push(Withheld::new("close-issue", issue.key().unwrap_or_default(), reason));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! same, and once it was carried out, nothing.
 
 mod check;
-mod comment;
+pub(crate) mod comment;
 mod issues;
 mod review;
 
@@ -75,16 +75,20 @@ pub fn decide(given: &Given<'_>) -> Decided {
     decided
 }
 
-/// The issue of ours about a diagnosis: an open one before closed ones, the
-/// newest before older ones.
-fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
+/// All issues of ours about a diagnosis.
+fn issues_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Vec<&'s OurIssue> {
     let print = d.fingerprint.to_string();
-    let issues = snapshot.issues.as_deref()?;
     let about = |issue: &&OurIssue| {
         let by_print = issue.state().is_some_and(|state| state.fingerprints.contains(&print));
         by_print || issue.key().as_deref() == Some(d.id.as_str())
     };
-    issues.iter().filter(about).max_by_key(|issue| (issue.open, issue.number))
+    snapshot.issues.iter().flatten().filter(about).collect()
+}
+
+/// The issue of ours about a diagnosis: an open one before closed ones, the
+/// newest before older ones.
+fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
+    issues_of(snapshot, d).into_iter().max_by_key(|issue| (issue.open, issue.number))
 }
 
 fn planned(action: Action, id: String, because: String, title: String, target: String, guards: Vec<Guard>) -> Planned {

@@ -11,9 +11,13 @@ use crate::render::words::{counts, plural};
 /// In one line.
 #[must_use]
 pub fn title(found: &Findings) -> String {
+    if found.totals.tests == 0 {
+        return "no test result could be read".to_owned();
+    }
+    let cut = if found.is_incomplete() { ", and a report that could not be read in full" } else { "" };
     match found.diagnoses.len() {
-        0 => counts(&found.totals),
-        n => format!("{} in {}", counts(&found.totals), plural(n as u64, "group")),
+        0 => format!("{}{cut}", counts(&found.totals)),
+        n => format!("{} in {}{cut}", counts(&found.totals), plural(n as u64, "group")),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::reproduce;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::forge::Scene;
-use crate::render::markdown::{code, prose};
+use crate::render::markdown::code;
 use crate::render::terminal::line;
 use crate::render::words::{plural, strip_squares};
 
@@ -94,7 +94,7 @@ fn occurrences(seen: &[Seen], times: u64, scene: &Scene) -> String {
     for one in seen {
         let run = one.run.as_ref().map(|url| format!("[run]({url})")).unwrap_or_default();
         let leg = one.leg.as_ref().map(|leg| code(leg, 60)).unwrap_or_default();
-        let _ = writeln!(out, "| {} | {} | {run} | {leg} |", prose(&one.at, 40), commit(&one.commit, Some(scene)));
+        let _ = writeln!(out, "| {} | {} | {run} | {leg} |", one.at, commit(&one.commit, Some(scene)));
     }
     if times > seen.len() as u64 {
         let _ = writeln!(out, "\nThe latest {} are shown.", seen.len());

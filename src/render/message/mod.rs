@@ -95,7 +95,7 @@ pub fn commit(sha: &str, scene: Option<&Scene>) -> String {
 #[must_use]
 pub fn window(d: &Diagnosis, scene: Option<&Scene>) -> Option<String> {
     let (good, bad) = (d.past.last_good.as_deref()?, d.past.first_bad.as_deref()?);
-    has_window(d).then(|| format!("Passed on {}, fails since {}.", commit(good, scene), commit(bad, scene)))
+    has_window(d).then(|| format!("Passed on {}, first failed on {}.", commit(good, scene), commit(bad, scene)))
 }
 
 /// The evidence as a table, the weightiest first.

@@ -37,19 +37,25 @@ pub fn changed(d: &Diagnosis, was: (&str, &str), scene: &Scene) -> String {
 
 /// It has recovered: `passes` clean runs of each test in a row, `needed` were asked.
 #[must_use]
-pub fn recovered(tests: usize, passes: u64, needed: u64, rate: (u64, u64), scene: &Scene) -> String {
-    let (failed, ran) = rate;
+pub fn recovered(
+    tests: usize,
+    (passes, needed): (u64, u64),
+    (failed, ran): (u64, u64),
+    days: u32,
+    scene: &Scene,
+) -> String {
     let how = if ran > 0 && failed < ran && failed > 0 {
         format!(" (it failed in {failed} of {} before, so fewer would prove little)", plural(ran, "run"))
     } else {
         String::new()
     };
     format!(
-        "Recovered: {} passed in {} in a row, the latest on {}{}; {needed} were needed{how}. Closing; if the failure returns, this issue is opened again.\n",
+        "Recovered: {} passed in {} in a row, the latest on {}{}; {needed} were needed{how}. Closing; if the failure returns within {}, this issue is opened again.\n",
         if tests == 1 { "the test".to_owned() } else { format!("each of the {tests} tests") },
         plural(passes, "clean run"),
         commit(&scene.head, Some(scene)),
         run(scene),
+        plural(u64::from(days), "day"),
     )
 }
 

@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// Reads all pages of a list, up to `most` pages. `rows` takes the rows out
-    /// of one page and tells whether to go on.
+    /// of one page and tells whether to go on. Tells whether there are more.
     ///
     /// # Errors
     /// [`Trouble`]
@@ -171,15 +171,34 @@ impl Client {
         path: &str,
         most: u32,
         mut rows: impl FnMut(&Answer) -> Result<bool, Trouble>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let mut next = Some(path.to_owned());
         for _ in 0..most {
             let Some(path) = next.take() else { break };
             let answer = self.get(&path)?;
             if !rows(&answer)? {
-                break;
+                return Ok(false);
             }
             next = next_page(&answer.headers).and_then(|url| self.relative(&url));
+        }
+        Ok(next.is_some())
+    }
+
+    /// Reads all pages of a list that is of no use in part.
+    ///
+    /// # Errors
+    /// [`Trouble`], also where there are more pages than `most`.
+    pub fn whole(
+        &self,
+        path: &str,
+        most: u32,
+        mut rows: impl FnMut(&Answer) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let more = self.pages(path, most, |answer| rows(answer).map(|()| true))?;
+        if more {
+            let what =
+                format!("GET {} has more than {most} pages; nothing is decided on a part of it", head(path, 200));
+            return Err(refused(what));
         }
         Ok(())
     }
@@ -297,9 +316,18 @@ impl Client {
                         }
                     }
                 },
-                Err(why) => last = refused(format!("GitHub cannot be reached: {why}")),
+                Err(why) => {
+                    last = Trouble::Refused {
+                        what: format!("GitHub cannot be reached at {}: {why}", line(&self.connection.api, 100)),
+                        hint: Some(
+                            "try again later; GITHUB_API_URL and the proxy variables say where it is".to_owned(),
+                        ),
+                    };
+                }
             }
         }
+        // Who did not answer four times in a row is not asked for everything else.
+        *self.rejected.borrow_mut() = Some(last.clone());
         Err(last)
     }
 
@@ -482,16 +510,12 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 }
 
 fn plainly(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        cause = inner.source();
+    // The innermost cause says what happened, those around it through which layers.
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
     }
-    parts.join(": ")
+    innermost.to_string()
 }
 
 fn random_byte() -> u8 {

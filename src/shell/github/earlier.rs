@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use super::GitHub;
 use super::objects::{Artifact, Artifacts, Run, Runs};
 use crate::ingest::archive;
-use crate::model::forge::{Scene, percent};
+use crate::model::forge::{Scene, TRUSTED_EVENTS, percent};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::head;
 use crate::model::time::Instant;
@@ -19,21 +19,32 @@ use crate::plan::policy::{HistoryPolicy, Leg};
 use crate::ports::Trouble;
 
 /// Pages of a hundred artifacts that are looked through.
-const ARTIFACT_PAGES: u32 = 10;
+const ARTIFACT_PAGES: u32 = 3;
+/// Runs that are asked for their artifacts one by one where the list is too long.
+const RUNS_ASKED: usize = 5;
 /// Runs of the pull request's own branch.
 const OWN_RUNS: usize = 20;
 /// Megabytes of all artifacts of one fetch.
 const ALL_MEGABYTES: u64 = 1024;
 
-/// One earlier run of one leg, read.
+/// One earlier run of one leg, downloaded. Its reports are read one run after
+/// the other, so that no more than one is in memory.
 #[derive(Debug)]
 pub struct Earlier {
     /// Number of its artifact, to be remembered.
     pub artifact: u64,
     /// The facts.
     pub facts: RunFacts,
+    name: String,
+    file: tempfile::NamedTempFile,
+}
+
+impl Earlier {
     /// The reports in it.
-    pub runs: Vec<TestRun>,
+    #[must_use]
+    pub fn read(&self) -> Vec<TestRun> {
+        archive::read(head(&self.name, 100), || self.file.reopen())
+    }
 }
 
 /// An artifact that is wanted.
@@ -56,7 +67,7 @@ impl GitHub {
                 return Vec::new();
             }
         };
-        if runs.is_empty() {
+        if runs.is_empty() && scene.attempt < 2 {
             return Vec::new();
         }
         let artifacts = match self.artifacts(&runs, policy) {
@@ -66,6 +77,14 @@ impl GitHub {
                 return Vec::new();
             }
         };
+        let (mut runs, mut artifacts) = (runs, artifacts);
+        match self.own_attempts(scene) {
+            Ok((run, of_run)) => {
+                runs.extend(run);
+                artifacts.extend(of_run);
+            }
+            Err(trouble) => self.miss("earlier attempts of this run were not read", &trouble),
+        }
         let wanted = self.choose(&runs, artifacts, scene, policy, known);
         self.fetch(wanted, policy)
     }
@@ -87,7 +106,15 @@ impl GitHub {
                 Some(Wanted { id: artifact.id, name: artifact.name, facts })
             })
             .collect();
-        Ok(self.fetch(wanted, policy).into_iter().flat_map(|earlier| earlier.runs).collect())
+        let fetched = self.fetch(wanted, policy);
+        let read = |earlier: &Earlier| {
+            let mut runs = earlier.read();
+            for run in &mut runs {
+                run.variant = run.variant.take().or_else(|| earlier.facts.variant.clone());
+            }
+            runs
+        };
+        Ok(fetched.iter().flat_map(read).collect())
     }
 
     /// The newest file `plan.json` in the artifacts of a run whose names begin
@@ -127,18 +154,19 @@ impl GitHub {
             Ok(self.client.get(&self.path(&route))?.read::<Runs>()?.workflow_runs)
         };
         let own = |run: &Run| {
-            run.head_repository.as_ref().is_none_or(|r| r.full_name.eq_ignore_ascii_case(scene.repository.as_str()))
+            run.head_repository.as_ref().is_some_and(|r| r.full_name.eq_ignore_ascii_case(scene.repository.as_str()))
         };
-        let before = |run: &Run| scene.run.is_none_or(|id| run.id != id || run.attempt.unwrap_or(1) < scene.attempt);
+        let before = |run: &Run| scene.run.is_none_or(|id| run.id != id);
         let per_page = policy.runs.clamp(1, 100);
         let mut runs = list(format!("branch={}&per_page={per_page}", percent(&scene.default_branch)))?;
         // A fork may call its branch `main` too, and anybody may have it tested.
-        runs.retain(|run| own(run) && !run.event.starts_with("pull_request"));
+        runs.retain(|run| own(run) && TRUSTED_EVENTS.contains(&run.event.as_str()));
         runs.truncate(policy.runs as usize);
         if let Some(pull) = &scene.pull {
             let theirs = pull.head_repository.as_ref().map(crate::model::forge::Slug::as_str);
             let mut own = list(format!("branch={}&event=pull_request&per_page={OWN_RUNS}", percent(&pull.head_ref)))?;
-            own.retain(|run| run.head_repository.as_ref().map(|r| r.full_name.as_str()) == theirs);
+            // Of deleted forks nobody knows which is which.
+            own.retain(|run| theirs.is_some() && run.head_repository.as_ref().map(|r| r.full_name.as_str()) == theirs);
             runs.extend(own);
         }
         runs.retain(before);
@@ -154,13 +182,51 @@ impl GitHub {
             _ => String::new(),
         };
         let mut all = Vec::new();
-        self.client.pages(&self.path(&format!("/actions/artifacts?per_page=100{only}")), ARTIFACT_PAGES, |answer| {
+        let route = self.path(&format!("/actions/artifacts?per_page=100{only}"));
+        let more = self.client.pages(&route, ARTIFACT_PAGES, |answer| {
             let page: Artifacts = answer.read()?;
             let past = page.artifacts.last().and_then(|a| a.created_at).is_some_and(|at| at < oldest);
             all.extend(page.artifacts);
             Ok(!past)
         })?;
+        if more {
+            self.ask_run_by_run(runs, &mut all)?;
+        }
         Ok(all)
+    }
+
+    /// In so busy a repository that its list of artifacts does not reach back far
+    /// enough: the latest runs that are not in it.
+    fn ask_run_by_run(&self, runs: &[Run], all: &mut Vec<Artifact>) -> Result<(), Trouble> {
+        let listed: HashSet<u64> = all.iter().filter_map(|a| a.workflow_run.as_ref()?.id).collect();
+        let unlisted: Vec<u64> = runs.iter().map(|run| run.id).filter(|id| !listed.contains(id)).collect();
+        for run in unlisted.iter().take(RUNS_ASKED) {
+            all.extend(self.artifacts_of(*run)?);
+        }
+        if unlisted.len() > RUNS_ASKED {
+            self.note(format!(
+                "the repository has so many artifacts that those of {} earlier runs were not looked for; with one plain name in `history.artifacts` only artifacts of that name are listed",
+                unlisted.len() - RUNS_ASKED
+            ));
+        }
+        Ok(())
+    }
+
+    fn artifacts_of(&self, run: u64) -> Result<Vec<Artifact>, Trouble> {
+        let found: Artifacts =
+            self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
+        Ok(found.artifacts)
+    }
+
+    /// What earlier attempts of this very run left behind: the run itself is not
+    /// listed among those that have ended.
+    fn own_attempts(&self, scene: &Scene) -> Result<(Vec<Run>, Vec<Artifact>), Trouble> {
+        let Some(id) = scene.run.filter(|_| scene.attempt > 1) else { return Ok((Vec::new(), Vec::new())) };
+        let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
+        let started = run.started_at.unwrap_or(run.created_at);
+        let mut artifacts = self.artifacts_of(id)?;
+        artifacts.retain(|artifact| artifact.created_at.is_some_and(|at| at < started));
+        Ok((vec![run], artifacts))
     }
 
     fn choose(
@@ -217,9 +283,7 @@ impl GitHub {
             });
             match checked {
                 Ok(file) => {
-                    let label = head(&name, 100).to_owned();
-                    let runs = archive::read(&label, || file.reopen());
-                    read.push(Earlier { artifact: wanted.id, facts: wanted.facts, runs });
+                    read.push(Earlier { artifact: wanted.id, facts: wanted.facts, name, file });
                 }
                 Err(trouble) => {
                     failed += 1;
@@ -261,8 +325,8 @@ fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &Sce
     let is_older = latest > 1 && made < started;
     let branch = run.head_branch.clone().unwrap_or_default();
     let repository = run.head_repository.as_ref().map_or("", |r| r.full_name.as_str());
-    let is_own = repository.is_empty() || repository.eq_ignore_ascii_case(scene.repository.as_str());
-    let owner = repository.split('/').next().unwrap_or_default();
+    let is_own = repository.eq_ignore_ascii_case(scene.repository.as_str());
+    let owner = repository.split('/').next().filter(|owner| !owner.is_empty()).unwrap_or("?");
     RunFacts {
         commit: Some(run.head_sha.clone()),
         branch: Some(if is_own { branch } else { format!("{owner}:{branch}") }),

@@ -25,8 +25,9 @@ use crate::ports::{Forge, Repository, Trouble};
 pub const ACTIONS_BOT: &str = "github-actions[bot]";
 /// Pages of a pull request's files: GitHub hands out 3,000 files at most.
 const FILE_PAGES: u32 = 30;
-/// Pages of issues and of comments.
-const PAGES: u32 = 5;
+/// Pages of a hundred issues or comments that are read; what is longer is not
+/// decided upon.
+const PAGES: u32 = 50;
 /// Commits of a window whose lines are read, one request each; with more of
 /// them a clone that has the history is the better source.
 const COMMITS: usize = 3;
@@ -142,6 +143,8 @@ impl GitHub {
         struct Content {
             #[serde(default)]
             content: String,
+            #[serde(default)]
+            encoding: String,
         }
         let path: Vec<String> = path.split('/').map(percent).collect();
         let route = self.path(&format!("/contents/{}?ref={}", path.join("/"), percent(revision)));
@@ -149,8 +152,13 @@ impl GitHub {
             Ok(answer) => {
                 let found: Content = answer.read()?;
                 let packed: String = found.content.split_whitespace().collect();
-                let bytes = base64::engine::general_purpose::STANDARD.decode(packed).unwrap_or_default();
-                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+                let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok();
+                // Beyond 1 MB, and for what is no file, GitHub hands out no content.
+                let text = bytes.filter(|_| found.encoding == "base64").and_then(|bytes| String::from_utf8(bytes).ok());
+                text.map(Some).ok_or_else(|| Trouble::Refused {
+                    what: "it is no text file of less than 1 MB".to_owned(),
+                    hint: None,
+                })
             }
             Err(Trouble::Missing(_)) => Ok(None),
             Err(trouble) => Err(trouble),

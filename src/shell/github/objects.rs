@@ -9,6 +9,14 @@ use crate::plan::snapshot::{OurCheck, OurComment, OurIssue};
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub login: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl User {
+    pub(super) fn is_bot(&self) -> bool {
+        self.kind.as_deref() == Some("Bot")
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,19 +18,39 @@ use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
 use crate::ports::{Claimed, Forge, Trouble};
 use crate::shell::surroundings;
 
-/// How long a claim counts.
-const CLAIM_SECONDS: i64 = 300;
+/// How long a claim counts: longer than the longest wait for a limit.
+const CLAIM_SECONDS: i64 = 900;
 
 impl GitHub {
     fn list_comments(&self, route: &str) -> Result<Vec<OurComment>, Trouble> {
         let mut ours = Vec::new();
-        self.client.pages(&self.path(route), PAGES, |answer| {
+        let mut other = None;
+        self.client.whole(&self.path(route), PAGES, |answer| {
             let page: Vec<Comment> = answer.read()?;
-            let by_us = |c: &Comment| is_ours(c.user.as_ref().map(|u| u.login.as_str()), &self.bot);
-            ours.extend(page.into_iter().filter(by_us).map(Comment::ours));
-            Ok(true)
+            for comment in page {
+                let user = comment.user.as_ref().map(|u| (u.login.clone(), u.is_bot()));
+                let comment = comment.ours();
+                match user {
+                    Some((login, _)) if is_ours(Some(&login), &self.bot) => ours.push(comment),
+                    Some((login, true)) if comment.key().is_some() => other = Some(login),
+                    _ => {}
+                }
+            }
+            Ok(())
         })?;
+        self.not_another(other.filter(|_| !ours.iter().any(|c| c.key().is_some())))?;
         Ok(ours)
+    }
+
+    /// Objects with our marker that another bot signed are most likely ours, written
+    /// with a token of another app than we think: to write more would be to write
+    /// everything twice.
+    fn not_another(&self, login: Option<String>) -> Result<(), Trouble> {
+        let Some(login) = login else { return Ok(()) };
+        Err(Trouble::Refused {
+            what: format!("what testmedic wrote here before is signed by `{login}`, not by `{}`", self.bot),
+            hint: Some(format!("pass `bot: {login}`")),
+        })
     }
 
     fn post(&self, method: Method, route: &str, body: &Value) -> Result<Option<String>, Trouble> {
@@ -59,11 +79,11 @@ impl Forge for GitHub {
         let route =
             format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
         let mut ours = Vec::new();
-        self.client.pages(&self.path(&route), PAGES, |answer| {
+        self.client.whole(&self.path(&route), PAGES, |answer| {
             let page: Vec<Issue> = answer.read()?;
             let by_us = |i: &Issue| is_ours(i.user.as_ref().map(|u| u.login.as_str()), &self.bot);
             ours.extend(page.into_iter().filter(|i| i.pull_request.is_none()).filter(by_us).map(Issue::ours));
-            Ok(true)
+            Ok(())
         })?;
         ours.retain(|issue| issue.key().is_some());
         Ok(ours)
@@ -100,6 +120,7 @@ impl Forge for GitHub {
         match action {
             Action::RecordRun { .. } => Ok(None),
             Action::OpenIssue { title, body, labels, assignees, .. } => {
+                self.signed_by_another(labels)?;
                 let mut issue = json!({"title": title, "body": body, "labels": labels});
                 if !assignees.is_empty() {
                     issue["assignees"] = json!(assignees);
@@ -156,13 +177,7 @@ impl Forge for GitHub {
 
     fn claim(&mut self, name: &str) -> Result<Claimed, Trouble> {
         let label = label(name);
-        let until = surroundings::now().unix() + CLAIM_SECONDS;
-        let body = json!({
-            "name": label,
-            "color": "ededed",
-            "description": format!("{} is writing; counts until {until} and goes when it is done", self.holder),
-        });
-        match self.client.send(Method::POST, &self.path("/labels"), Some(&body)) {
+        match self.client.send(Method::POST, &self.path("/labels"), Some(&self.claim_body(&label))) {
             Ok(_) => Ok(Claimed::Taken),
             // Whoever holds it now: we, if the answer was lost, or another one.
             Err(Trouble::Unclear(_)) => self.holder_of(&label),
@@ -192,12 +207,8 @@ impl Forge for GitHub {
 impl GitHub {
     /// Looks at a claim that is there: ours, somebody's, or too old to count.
     fn holder_of(&mut self, label: &str) -> Result<Claimed, Trouble> {
-        #[derive(serde::Deserialize)]
-        struct Found {
-            description: Option<String>,
-        }
         let route = self.path(&format!("/labels/{}", percent(label)));
-        let found: Found = match self.client.get(&route) {
+        let found: FoundLabel = match self.client.get(&route) {
             Ok(answer) => answer.read()?,
             Err(Trouble::Missing(_)) => return Ok(Claimed::Held),
             Err(trouble) => return Err(trouble),
@@ -207,11 +218,68 @@ impl GitHub {
             return Ok(Claimed::Taken);
         }
         let until = description.split("until ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
-        if until.is_none_or(|until| until < surroundings::now().unix()) {
-            let _ = self.client.send(Method::DELETE, &route, None);
+        let now = surroundings::now().unix();
+        // No honest claim counts longer than we would ask for ourselves.
+        if !until.is_some_and(|until| (now..=now + CLAIM_SECONDS).contains(&until)) {
+            self.take_over(label, &route)?;
+            return self.still_ours(&route);
         }
         Ok(Claimed::Held)
     }
+}
+
+impl GitHub {
+    /// Puts our claim in the place of one that counts no more.
+    fn take_over(&self, label: &str, route: &str) -> Result<(), Trouble> {
+        match self.client.send(Method::DELETE, route, None) {
+            Ok(_) | Err(Trouble::Missing(_) | Trouble::Unclear(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        match self.client.send(Method::POST, &self.path("/labels"), Some(&self.claim_body(label))) {
+            Err(Trouble::Refused { what, .. }) if what.contains("already_exists") => Ok(()),
+            Ok(_) | Err(Trouble::Unclear(_)) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Two who find the same dead claim may both take it over, and the second
+    /// removes the first one's: after a moment only one of them still stands.
+    fn still_ours(&self, route: &str) -> Result<Claimed, Trouble> {
+        self.client.pause(2);
+        let found: FoundLabel = match self.client.get(route) {
+            Ok(answer) => answer.read()?,
+            Err(Trouble::Missing(_)) => return Ok(Claimed::Held),
+            Err(trouble) => return Err(trouble),
+        };
+        let ours = found.description.unwrap_or_default().starts_with(&format!("{} is writing", self.holder));
+        Ok(if ours { Claimed::Taken } else { Claimed::Held })
+    }
+
+    fn claim_body(&self, label: &str) -> Value {
+        let until = surroundings::now().unix() + CLAIM_SECONDS;
+        json!({
+            "name": label,
+            "color": "ededed",
+            "description": format!("{} is writing; counts until {until} and goes when it is done", self.holder),
+        })
+    }
+
+    /// Looks for issues with our marker and label that another bot signed.
+    fn signed_by_another(&self, labels: &[String]) -> Result<(), Trouble> {
+        let Some(label) = labels.first() else { return Ok(()) };
+        let route = format!("/issues?state=all&labels={}&per_page=100", percent(label));
+        let page: Vec<Issue> = self.client.get(&self.path(&route))?.read()?;
+        let other = page.into_iter().find_map(|issue| {
+            let user = issue.user.as_ref().filter(|u| u.is_bot() && u.login != self.bot)?.login.clone();
+            issue.ours().key().map(|_| user)
+        });
+        self.not_another(other)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct FoundLabel {
+    description: Option<String>,
 }
 
 /// Name of the label that is the claim: at most 50 characters.

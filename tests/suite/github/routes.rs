@@ -205,11 +205,39 @@ fn repository(
             .get(*sha)
             .map_or_else(|| Reply::error(422, "No commit found for SHA"), |c| Reply::of(200, c.clone())),
         ("GET", ["compare", range]) => {
-            state.comparisons.get(*range).map_or_else(|| Reply::error(404, "Not Found"), |c| Reply::of(200, c.clone()))
+            let told = state.comparisons.get(*range).cloned().or_else(|| comparison(state, range));
+            told.map_or_else(|| Reply::error(404, "Not Found"), |c| Reply::of(200, c))
         }
         ("GET", ["actions", rest @ ..]) => actions(state, rest, query, store),
         _ => Reply::error(404, "Not Found"),
     }
+}
+
+/// What changed up to the head of a pull request, since whatever commit.
+fn comparison(state: &State, range: &str) -> Option<Value> {
+    let (_, head) = range.split_once("...")?;
+    let pull = state.pulls.values().find(|pull| pull.head_sha == head)?;
+    Some(json!({
+        "merge_base_commit": {"sha": pull.base_sha, "commit": {"message": "base"}},
+        "commits": [{"sha": head, "commit": {"message": "A change", "author": {"name": "Ann", "email": "a@x", "date": "2026-05-01T09:00:00Z"}}}],
+        "files": files_json(pull),
+    }))
+}
+
+fn files_json(pull: &Pull) -> Vec<Value> {
+    let file_json = |(path, previous, patch): &(String, Option<String>, Option<String>)| {
+        let mut file =
+            json!({"filename": path, "status": "modified", "sha": "bbcd538c8e72b8c175046e27cc8f907076331401"});
+        if let Some(previous) = previous {
+            file["status"] = json!("renamed");
+            file["previous_filename"] = json!(previous);
+        }
+        if let Some(patch) = patch {
+            file["patch"] = json!(patch);
+        }
+        file
+    };
+    pull.files.iter().map(file_json).collect()
 }
 
 fn parameter<'q>(query: &'q [(String, String)], name: &str) -> Option<&'q str> {
@@ -291,11 +319,13 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
         ("GET", []) => {
             let wanted = parameter(query, "state").unwrap_or("open");
             let creator = parameter(query, "creator");
+            let label = parameter(query, "labels");
             let mut rows: Vec<&Issue> = state
                 .issues
                 .values()
                 .filter(|i| wanted == "all" || i.open == (wanted == "open"))
                 .filter(|i| creator.is_none_or(|c| c == i.author) && listed(i.made))
+                .filter(|i| label.is_none_or(|l| i.labels.iter().any(|own| own == l)))
                 .collect();
             rows.reverse();
             Reply::list(rows.into_iter().map(|i| issue_json(i, &repository)).collect(), None)
@@ -445,23 +475,11 @@ fn pulls(state: &mut State, method: &str, path: &[&str], query: &[(String, Strin
     };
     match (method, &path[1..]) {
         ("GET", []) => Reply::of(200, pull_json(&pull, &state.issues[&pull.number], &repository)),
-        ("GET", ["files"]) => {
-            let rows = pull.files.iter().map(|(path, previous, patch)| {
-                let mut file =
-                    json!({"filename": path, "status": "modified", "sha": "bbcd538c8e72b8c175046e27cc8f907076331401"});
-                if let Some(previous) = previous {
-                    file["status"] = json!("renamed");
-                    file["previous_filename"] = json!(previous);
-                }
-                if let Some(patch) = patch {
-                    file["patch"] = json!(patch);
-                }
-                file
-            });
-            Reply::list(rows.collect(), None)
-        }
+        ("GET", ["files"]) => Reply::list(files_json(&pull), None),
         ("GET", ["comments"]) => {
-            let rows = state.review_comments.iter().filter(|c| c.on == pull.number);
+            let (count, lag) = (state.count, state.lag);
+            let listed = |made: u64| made + lag < count || made == 0;
+            let rows = state.review_comments.iter().filter(|c| c.on == pull.number && listed(c.made));
             Reply::list(rows.map(|c| comment_json(c, &repository)).collect(), None)
         }
         ("POST", ["reviews"]) => review(state, &pull, body),
@@ -589,6 +607,10 @@ fn check(state: &mut State, method: &str, path: &[&str], body: &Value) -> Reply 
             let id: u64 = id.parse().unwrap_or(0);
             match state.checks.iter_mut().find(|c| c.id == id) {
                 None => Reply::error(404, "Not Found"),
+                // What belongs to one commit and name is not made into something else.
+                Some(check) if !check.external_id.starts_with("testmedic ") => {
+                    Reply::error(403, "Resource not accessible by integration")
+                }
                 Some(check) => {
                     *check = Check { id, head: check.head.clone(), ..made };
                     Reply::of(200, check_json(check, &repository))
@@ -602,8 +624,7 @@ fn check(state: &mut State, method: &str, path: &[&str], body: &Value) -> Reply 
 fn actions(state: &State, path: &[&str], query: &[(String, String)], store: &str) -> Reply {
     let run_json = |run: &super::Run| {
         json!({
-            "id": run.id, "event": run.event, "head_branch": run.branch, "head_sha": run.sha, "run_attempt": run.attempt,
-            "created_at": run.at, "run_started_at": run.at, "status": "completed", "conclusion": "failure",
+            "id": run.id, "event": run.event, "head_branch": run.branch, "head_sha": run.sha, "run_attempt": run.attempt, "created_at": run.at, "run_started_at": run.at, "status": "completed", "conclusion": "failure",
             "head_repository": {"full_name": run.repository}, "path": format!(".github/workflows/{}", run.workflow),
             "run_number": run.id, "workflow_id": 1,
         })
@@ -631,6 +652,14 @@ fn actions(state: &State, path: &[&str], query: &[(String, String)], store: &str
                 state.artifacts.iter().filter(|a| name.is_none_or(|n| n == a.name)).collect();
             rows.sort_by_key(|row| std::cmp::Reverse(row.id));
             Reply::list(rows.into_iter().map(artifact_json).collect(), Some("artifacts"))
+        }
+        ["runs", run] => {
+            let run: u64 = run.parse().unwrap_or(0);
+            state
+                .runs
+                .iter()
+                .find(|r| r.id == run)
+                .map_or_else(|| Reply::error(404, "Not Found"), |r| Reply::of(200, run_json(r)))
         }
         ["runs", run, "artifacts"] => {
             let run: u64 = run.parse().unwrap_or(0);
