@@ -62,7 +62,7 @@ impl FileDiff {
             return;
         }
         match self.shown.last_mut() {
-            Some((_, last)) if *last + 1 == line => *last = line,
+            Some((_, last)) if last.checked_add(1) == Some(line) => *last = line,
             _ => self.shown.push((line, line)),
         }
     }

@@ -22,6 +22,8 @@ use crate::ports::Trouble;
 const ARTIFACT_PAGES: u32 = 3;
 /// Runs that are asked for their artifacts one by one where the list is too long.
 const RUNS_ASKED: usize = 5;
+/// Plans that are taken from one run.
+const PLANS: usize = 30;
 /// Runs of the pull request's own branch.
 const OWN_RUNS: usize = 20;
 /// Megabytes of all artifacts of one fetch.
@@ -130,6 +132,7 @@ impl GitHub {
             .into_iter()
             .filter(|artifact| !artifact.expired && artifact.name.starts_with(prefix))
             .map(|artifact| (artifact.id, artifact.name))
+            .take(PLANS)
             .collect();
         let mut plans = Vec::new();
         for (name, file) in self.download(&ids, limit) {
