@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
-use crate::cli::triage::Done;
+use crate::cli::job::Done;
 use crate::cli::{ActionArgs, ActionWords, apply, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;

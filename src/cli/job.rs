@@ -2,12 +2,14 @@
 //! and takes it down the line.
 
 mod converge;
+mod done;
+
+pub(super) use self::done::Done;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::triage::Done;
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::error::Problem;
 use crate::model::change::Commit;

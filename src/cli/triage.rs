@@ -1,20 +1,10 @@
-//! `testmedic triage`: the straight line, with the world at both ends.
-
-use std::path::Path;
+//! `testmedic triage`.
 
 use crate::cli::TriageArgs;
 use crate::cli::job::Job;
 use crate::error::Problem;
-use crate::model::forge::Scene;
-use crate::plan::action::Annotation;
-use crate::plan::saved::SavedPlan;
-use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
-use crate::report::{exit_code, summary, terminal};
-use crate::run::Triage;
+use crate::report::exit_code;
 use crate::shell::actions::Around;
-use crate::shell::surroundings::say;
-use crate::shell::{files, surroundings};
 
 /// Reads, judges, plans, writes if asked, reports.
 pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
@@ -22,43 +12,4 @@ pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {
     let done = Job::prepare(args, around.as_ref())?.run(args);
     done.show(args, colour)?;
     Ok(exit_code(&done.triage, args.fail_on))
-}
-
-/// A triage that is done.
-pub(super) struct Done {
-    pub triage: Triage,
-    pub scene: Option<Scene>,
-    /// Notes on lines that no check run shows.
-    pub annotations: Vec<Annotation>,
-    pub origin: Origin,
-    /// Requests that were sent to the forge.
-    pub calls: u32,
-}
-
-impl Done {
-    /// Prints the report and writes the files that were asked for.
-    pub(super) fn show(&self, args: &TriageArgs, colour: bool) -> Result<(), Problem> {
-        if args.json.as_deref() != Some(Path::new("-")) {
-            say(&terminal::render(&self.triage, Look { colour, width: surroundings::width() }))?;
-        }
-        if let Some(path) = &args.json {
-            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin))
-                .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
-            write_or_say(path, &(text + "\n"))?;
-        }
-        if let Some(path) = &args.summary {
-            write_or_say(path, &summary::render(&self.triage))?;
-        }
-        if let (Some(path), Some(scene)) = (&args.plan, &self.scene) {
-            let text = serde_json::to_string_pretty(&SavedPlan::of(&self.triage.plan, scene))
-                .map_err(|e| Problem::failed("cannot write the plan as JSON").because(e))?;
-            write_or_say(path, &(text + "\n"))?;
-        }
-        Ok(())
-    }
-}
-
-/// `-` is standard output.
-fn write_or_say(path: &Path, text: &str) -> Result<(), Problem> {
-    if path == Path::new("-") { say(text) } else { files::write(path, text) }
 }

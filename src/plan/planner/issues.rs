@@ -1,23 +1,25 @@
 //! Issues: opened, brought up to date, reopened, closed.
 
+mod body;
+mod close;
+mod roll_up;
+
 use std::collections::HashMap;
 
-use super::{Given, Recovery, ended_bad, issue_of, issues_of, planned};
+use self::body::{inner, rewritten, saw};
+pub use self::close::needed_passes;
+use self::roll_up::listed;
+use super::{Given, ended_bad, issue_of, issues_of, planned};
 use crate::diagnose::timeline::Mark;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::time::Instant;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
+use crate::plan::action::{Action, Guard, Plan, Planned, Withheld};
 use crate::plan::change;
-use crate::plan::marker::{self, BEGIN, END, IssueState, NoteState, Occurrence, RollUpState, VERSION, digest};
+use crate::plan::marker::{self, BEGIN, END, IssueState, NoteState, VERSION, digest};
 use crate::plan::owners;
-use crate::plan::snapshot::{KEY_LINE, OurIssue, ROLL_UP_KEY};
+use crate::plan::snapshot::{KEY_LINE, OurIssue};
 use crate::render::message::{issue, note};
 use crate::render::words::plural;
-
-/// Bytes kept free in a body for marker, key line, and what people write.
-const ROOM: usize = 9000;
-/// Clean runs asked for at most, however rarely a test fails.
-const MOST_PASSES: u64 = 300;
 
 /// Web pages of open issues about diagnoses of this run.
 pub(super) fn known(given: &Given<'_>) -> HashMap<String, String> {
@@ -50,8 +52,8 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
     for d in &given.found.diagnoses {
         one(given, d, &mut plan, &mut opened, &mut overflow);
     }
-    roll_up(given, &overflow, &mut plan);
-    close(given, &mut plan);
+    roll_up::roll_up(given, &overflow, &mut plan);
+    close::close(given, &mut plan);
     plan
 }
 
@@ -169,82 +171,6 @@ fn assignees(given: &Given<'_>, d: &Diagnosis) -> Vec<String> {
     let mut files = d.members.iter().filter_map(|m| given.found.case(*m).place.as_ref());
     let path = files.find_map(|place| change::resolve(given.files, place.file.raw()));
     path.map(|path| owners::people(owners, &path)).unwrap_or_default().into_iter().take(10).collect()
-}
-
-/// Notes that the failure was seen in the present run; tells whether that is new.
-fn saw(given: &Given<'_>, d: &Diagnosis, state: &mut IssueState) -> bool {
-    let found = given.found;
-    let now = Occurrence {
-        run: given.scene.run,
-        attempt: given.scene.attempt,
-        commit: given.scene.head.clone(),
-        at: found.at,
-        leg: given.scene.variant.clone(),
-    };
-    if state.seen.iter().any(|one| one.same(&now)) {
-        return false;
-    }
-    state.seen.insert(0, now);
-    state.seen.sort_by_key(|one| std::cmp::Reverse(one.at));
-    state.seen.truncate(marker::SEEN);
-    state.times += 1;
-    remember(&mut state.fingerprints, d.fingerprint.to_string(), marker::FINGERPRINTS);
-    for member in &d.members {
-        remember(&mut state.tests, found.case(*member).id.to_string(), marker::TESTS);
-    }
-    d.verdict.word().clone_into(&mut state.verdict);
-    d.severity.word().clone_into(&mut state.severity);
-    state.since.clone_from(&d.past.first_bad);
-    true
-}
-
-fn remember(list: &mut Vec<String>, item: String, most: usize) {
-    if !list.contains(&item) && list.len() < most {
-        list.push(item);
-    }
-}
-
-fn inner(given: &Given<'_>, d: &Diagnosis, state: &IssueState) -> String {
-    let seen: Vec<issue::Seen> = state
-        .seen
-        .iter()
-        .map(|one| issue::Seen {
-            at: one.at.minute(),
-            commit: one.commit.clone(),
-            run: one.run.map(|id| given.scene.url_of(id, one.attempt)),
-            leg: one.leg.clone(),
-        })
-        .collect();
-    issue::body(given.found, d, given.scene, &seen, state.times, BODY_LIMIT - ROOM)
-}
-
-/// The body with our part brought up to date and people's parts as they are.
-/// Where a person edited our part, only the hidden state changes.
-fn rewritten(body: &str, state: &mut IssueState, inner: &str) -> String {
-    let untouched = marker::split(body).is_some_and(|(_, old, _)| digest(old) == state.digest);
-    let text = match marker::split(body) {
-        Some((before, _, after)) if untouched && before.len() + inner.len() + after.len() < BODY_LIMIT => {
-            state.digest = digest(inner);
-            format!("{before}{BEGIN}\n{inner}{END}{after}")
-        }
-        _ => body.to_owned(),
-    };
-    replace_marker(&text, &marker::write(marker::ISSUE, state))
-}
-
-fn replace_marker(body: &str, new: &str) -> String {
-    let kind = new.split(' ').nth(1).unwrap_or_default();
-    let start = format!("<!-- {kind} ");
-    let mut done = false;
-    let lines: Vec<&str> = body
-        .split('\n')
-        .map(|line| {
-            let is_it = !done && line.starts_with(&start);
-            done |= is_it;
-            if is_it { new } else { line }
-        })
-        .collect();
-    lines.join("\n")
 }
 
 fn update(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
@@ -371,168 +297,4 @@ fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     plan.actions.push(edit(given, issue, |number| Action::ReopenIssue { number, body }, d, "the failure is back"));
     let text = note::reopened(d, given.scene);
     push_comment(given, issue, "reopened", &text, "the failure is back", plan);
-}
-
-/// Why a failure that stands in a roll-up gets no issue of its own.
-fn listed(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
-    let roll_ups = given.snapshot.issues.iter().flatten().filter_map(|i| Some((i, i.roll_up()?)));
-    roll_ups.filter(|(_, state)| state.keys.contains(&d.id)).find_map(|(issue, _)| {
-        let refused = matches!(issue.reason.as_deref(), Some("not_planned" | "duplicate"));
-        match (issue.open, refused) {
-            (true, _) => Some(format!("it is listed in the roll-up, issue {}", issue.number)),
-            (false, true) => Some(format!("it was listed in issue {}, which was closed as not planned", issue.number)),
-            (false, false) => None,
-        }
-    })
-}
-
-/// The open roll-up.
-fn rolled_up<'s>(given: &'s Given<'_>) -> Option<(&'s OurIssue, RollUpState)> {
-    let issues = given.snapshot.issues.as_deref()?;
-    issues.iter().filter(|i| i.open).find_map(|i| Some((i, i.roll_up()?)))
-}
-
-/// What more failed than issues are opened for in one run.
-fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
-    if overflow.is_empty() {
-        return;
-    }
-    let existing = rolled_up(given);
-    if let Some(reason) = existing.as_ref().and_then(|(issue, _)| hands_off(given, issue)) {
-        plan.withheld.push(Withheld::new("update-issue", ROLL_UP_KEY, reason));
-        return;
-    }
-    let mut keys: Vec<String> = overflow.iter().map(|d| d.id.clone()).collect();
-    let members = overflow.iter().flat_map(|d| &d.members);
-    let mut tests: Vec<String> = members.map(|m| given.found.case(*m).id.to_string()).collect();
-    let mut rows: Vec<String> = overflow.iter().map(|d| issue::row(d)).collect();
-    if let Some((issue, state)) = &existing {
-        // What was listed stays listed; its rows are known by their order only.
-        let listed = marker::split(&issue.body).map(|(_, text, _)| text).unwrap_or_default();
-        keys.extend(state.keys.iter().cloned());
-        tests.extend(state.tests.iter().cloned());
-        rows.extend(listed.lines().filter_map(|l| l.trim_end().strip_prefix("- ")).map(str::to_owned));
-    }
-    let inner = issue::roll_up(&rows, given.scene, BODY_LIMIT - ROOM);
-    keys.truncate(200);
-    tests.sort();
-    tests.dedup();
-    tests.truncate(200);
-    let state = RollUpState { v: VERSION, keys, tests, last: given.found.at, digest: digest(&inner) };
-    let marker = marker::write(marker::ROLL_UP, &state);
-    let title = format!("{} failed at once", plural(overflow.len() as u64, "further group"));
-    let because = format!("more than {} new failures in one run", given.policy.issues.max_new);
-    if let Some((issue, old)) = existing {
-        let untouched = marker::split(&issue.body).filter(|(_, text, _)| digest(text) == old.digest);
-        let body = match untouched {
-            Some((before, _, after)) => format!("{before}{BEGIN}\n{inner}{END}{after}"),
-            None => issue.body.clone(),
-        };
-        let body = replace_marker(&body, &marker);
-        plan.actions.push(edit(given, issue, |number| Action::UpdateIssue { number, body }, overflow[0], &because));
-        return;
-    }
-    let body = format!("{marker}\n{BEGIN}\n{inner}{END}\n\n{KEY_LINE}{ROLL_UP_KEY}`\n");
-    let issues = given.snapshot.issues.as_deref().unwrap_or_default();
-    let except = issues.iter().filter(|i| !i.open && i.roll_up().is_some()).map(|i| i.number).collect();
-    plan.actions.push(planned(
-        Action::OpenIssue {
-            key: ROLL_UP_KEY.to_owned(),
-            title: title.clone(),
-            body,
-            labels: given.policy.issues.labels.clone(),
-            assignees: Vec::new(),
-        },
-        format!("open-issue:{ROLL_UP_KEY}:{}", stamp(given)),
-        because,
-        title,
-        given.scene.repository.to_string(),
-        vec![Guard::NoIssue { key: ROLL_UP_KEY.to_owned(), except }],
-    ));
-}
-
-/// Clean runs in a row that prove a recovery: with a failure rate of `p`, as
-/// many as would hold a failure with 95 % probability, `ln 0.05 / ln(1 − p)`
-/// (the rule of three for an observed rate), but at least `least`.
-#[must_use]
-pub fn needed_passes(rate: (u64, u64), least: u64) -> u64 {
-    let (failed, ran) = rate;
-    if failed == 0 || failed >= ran {
-        return least;
-    }
-    let p = failed as f64 / ran as f64;
-    let needed = (0.05_f64.ln() / (1.0 - p).ln()).ceil();
-    // At most 300, so the cast is exact.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=300")]
-    let needed = needed.clamp(0.0, MOST_PASSES as f64) as u64;
-    needed.max(least)
-}
-
-/// Closes what has recovered.
-fn close(given: &Given<'_>, plan: &mut Plan) {
-    let failing: Vec<u64> =
-        given.found.diagnoses.iter().filter_map(|d| issue_of(given.snapshot, d)).map(|i| i.number).collect();
-    for issue in given.snapshot.issues.iter().flatten().filter(|i| i.open && !failing.contains(&i.number)) {
-        let Some(Recovery { tests, missing, passes }) = given.recoveries.get(&issue.number).copied() else { continue };
-        let state = issue.state();
-        // How often the test fails is what the flaky ones tell; a regression failed every time.
-        let is_flaky = |state: &&IssueState| state.verdict == Verdict::Flaky.word();
-        let rate = state.as_ref().filter(is_flaky).map_or((0, 0), |state| state.rate);
-        let needed = needed_passes(rate, u64::from(given.policy.issues.close_after));
-        let reason = match hands_off(given, issue) {
-            Some(reason) => Some(reason),
-            None if tests == 0 => None,
-            None if missing > 0 => {
-                Some(format!("{} of issue {} did not run", plural(missing as u64, "test"), issue.number))
-            }
-            None if passes < needed => Some(format!("issue {}: {passes} of {needed} clean runs so far", issue.number)),
-            None => {
-                let body = match state.clone() {
-                    Some(state) => {
-                        let state = IssueState { commented: Some(given.now), ..state };
-                        replace_marker(&issue.body, &marker::write(marker::ISSUE, &state))
-                    }
-                    None => issue.body.clone(),
-                };
-                let number = issue.number;
-                plan.actions.push(planned(
-                    Action::CloseIssue { number, body },
-                    format!("close-issue:{number}:{}", stamp(given)),
-                    format!("{passes} clean runs in a row"),
-                    crate::render::terminal::line(&issue.title, 120),
-                    format!("issue {number}"),
-                    vec![Guard::IssueIs { number, digest: issue.digest() }],
-                ));
-                let days = given.policy.issues.reopen_days;
-                let text = note::recovered(tests, (passes, needed), rate, days, given.scene);
-                push_comment(given, issue, "recovered", &text, "it has recovered", plan);
-                None
-            }
-        };
-        if let Some(reason) = reason {
-            plan.withheld.push(Withheld::new("close-issue", issue.key().unwrap_or_default(), reason));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_many_passes_prove_a_recovery() {
-        // 2 % → 149, 5 % → 59, 10 % → 29: ln 0.05 / ln(1 − p), rounded up.
-        for (rate, needed) in [((2, 100), 149), ((5, 100), 59), ((1, 10), 29), ((5, 10), 10), ((1, 10_000), 300)] {
-            assert_eq!(needed_passes(rate, 10), needed, "{rate:?}");
-        }
-        assert_eq!(needed_passes((0, 0), 10), 10);
-        assert_eq!(needed_passes((7, 7), 10), 10);
-    }
-
-    #[test]
-    fn only_the_marker_line_is_replaced() {
-        let body = "a\n<!-- testmedic:issue {\"x\":1} -->\nb\n<!-- testmedic:issue {\"x\":2} -->";
-        let new = "<!-- testmedic:issue {\"x\":3} -->";
-        assert_eq!(replace_marker(body, new), format!("a\n{new}\nb\n<!-- testmedic:issue {{\"x\":2}} -->"));
-    }
 }

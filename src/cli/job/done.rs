@@ -1,0 +1,54 @@
+//! A triage that is done, and how it is shown.
+
+use std::path::Path;
+
+use crate::cli::TriageArgs;
+use crate::error::Problem;
+use crate::model::forge::Scene;
+use crate::plan::action::Annotation;
+use crate::plan::saved::SavedPlan;
+use crate::report::json::{Origin, report};
+use crate::report::terminal::Look;
+use crate::report::{summary, terminal};
+use crate::run::Triage;
+use crate::shell::surroundings::say;
+use crate::shell::{files, surroundings};
+
+/// A triage that is done.
+pub(in crate::cli) struct Done {
+    pub triage: Triage,
+    pub scene: Option<Scene>,
+    /// Notes on lines that no check run shows.
+    pub annotations: Vec<Annotation>,
+    pub origin: Origin,
+    /// Requests that were sent to the forge.
+    pub calls: u32,
+}
+
+impl Done {
+    /// Prints the report and writes the files that were asked for.
+    pub(in crate::cli) fn show(&self, args: &TriageArgs, colour: bool) -> Result<(), Problem> {
+        if args.json.as_deref() != Some(Path::new("-")) {
+            say(&terminal::render(&self.triage, Look { colour, width: surroundings::width() }))?;
+        }
+        if let Some(path) = &args.json {
+            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin))
+                .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
+            write_or_say(path, &(text + "\n"))?;
+        }
+        if let Some(path) = &args.summary {
+            write_or_say(path, &summary::render(&self.triage))?;
+        }
+        if let (Some(path), Some(scene)) = (&args.plan, &self.scene) {
+            let text = serde_json::to_string_pretty(&SavedPlan::of(&self.triage.plan, scene))
+                .map_err(|e| Problem::failed("cannot write the plan as JSON").because(e))?;
+            write_or_say(path, &(text + "\n"))?;
+        }
+        Ok(())
+    }
+}
+
+/// `-` is standard output.
+fn write_or_say(path: &Path, text: &str) -> Result<(), Problem> {
+    if path == Path::new("-") { say(text) } else { files::write(path, text) }
+}
