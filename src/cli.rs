@@ -44,6 +44,11 @@ pub enum Command {
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),
     /// What action.yml calls: picks the command from the event and the inputs
+    #[command(
+        after_help = "Options are those of `triage`, with --apply, and besides them --strict (fail where testmedic \
+        could not do its own job) and --plan-artifact NAME (begin of the names of artifacts that hold plans). Inputs of \
+        the action come as INPUT_… variables; options on the command line win."
+    )]
     Action(ActionWords),
     /// Earlier runs: import, show, export, prune
     #[command(subcommand)]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::plan::action::{Action, Guard, Plan, Planned};
 use crate::render::terminal::line;
+use crate::render::words::plural;
 
 /// Lines of a body that are shown.
 const LINES: usize = 12;
@@ -69,7 +70,7 @@ fn body(action: &Action) -> Vec<String> {
             comments.iter().map(|c| format!("{}:{}\n{}", c.path, c.line, c.body)).collect::<Vec<_>>().join("\n")
         }
         Action::CheckRun { conclusion, summary, annotations, .. } => {
-            format!("{conclusion}, {} annotations\n{summary}", annotations.len())
+            format!("{conclusion}, {}\n{summary}", plural(annotations.len() as u64, "annotation"))
         }
     };
     let readable = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with("<!-- testmedic:"));

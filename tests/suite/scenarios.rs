@@ -65,6 +65,9 @@ fn step(out: &mut String, world: &World, number: usize) {
     for line in ran.out.lines().filter(|l| l.starts_with("::")) {
         let _ = writeln!(out, "{}", line.replace(&world.server.api, "API"));
     }
+    if world.story["show-output"] == Value::Bool(true) {
+        let _ = writeln!(out, "{}", ran.out.trim_end());
+    }
     for name in ["verdicts", "regressions", "flaky", "issues", "conclusion"] {
         if let Some(value) = world.output(name) {
             let _ = writeln!(out, "{name}: {value}");

@@ -342,7 +342,10 @@ fn add_pull(state: &mut State, pull: &Value) {
                 .as_object()
                 .into_iter()
                 .flatten()
-                .map(|(path, patch)| (path.clone(), None, patch.as_str().map(str::to_owned)))
+                .map(|(path, patch)| {
+                    let before = pull["renames"][path].as_str().map(str::to_owned);
+                    (path.clone(), before, patch.as_str().map(str::to_owned))
+                })
                 .collect(),
         },
     );
