@@ -19,7 +19,7 @@ const LOOKS: u32 = 6;
 /// Carries out all actions that have no receipt yet, in order. Recording the
 /// history is another matter ([`crate::run::apply_record`]).
 pub fn apply(plan: &mut Plan, forge: &mut dyn Forge) {
-    let mut hand = Hand { forge, held: None, done: HashSet::new() };
+    let mut hand = Hand { forge, held: None, refused: HashSet::new(), done: HashSet::new() };
     let open =
         |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
     for planned in plan.actions.iter_mut().filter(open) {
@@ -51,6 +51,8 @@ struct Shown {
 struct Hand<'f> {
     forge: &'f mut dyn Forge,
     held: Option<String>,
+    /// Claims that others did not give up: not waited for twice.
+    refused: HashSet<String>,
     /// Ids of the actions that were carried out.
     done: HashSet<String>,
 }
@@ -94,17 +96,19 @@ impl Hand<'_> {
         }
         self.let_go();
         let Some(name) = wanted else { return Ok(()) };
-        for round in 0..PATIENCE {
+        let patience = if self.refused.contains(&name) { 1 } else { PATIENCE };
+        for round in 0..patience {
             match self.forge.claim(&name) {
                 Ok(Claimed::Taken) => {
                     self.held = Some(name);
                     return Ok(());
                 }
-                Ok(Claimed::Held) => self.forge.pause(round.min(4)),
+                Ok(Claimed::Held) => self.forge.pause(round.min(2)),
                 // Who cannot claim cannot write either; the message says why.
                 Err(trouble) => return Err(Receipt::Failed(trouble.to_string())),
             }
         }
+        self.refused.insert(name);
         Err(Receipt::Failed(
             "another job is writing there and does not come to an end; the next run will see it".to_owned(),
         ))

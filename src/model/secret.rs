@@ -41,13 +41,13 @@ const SHAPES: &str = concat!(
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)",
     // OpenAI's and Anthropic's keys look like hyphenated words but for their digits.
     r"|(?P<worded>\bsk-[A-Za-z0-9_-]{20,})",
-    r"|(?P<key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
+    r"|(?P<key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?:\s|\\n|\\r)*[A-Za-z0-9+/=]{16,})*(?:(?:\s|\\n|\\r)*-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
     // `Authorization: Basic …`, `Bearer …`, `Cookie: …`.
-    r#"|(?P<header>(?i:\bauthorization["']?\s?[:=]\s?["']?(?:[a-z]+ )?|\b(?:set-)?cookie["']?\s?:\s?["']?|\bbearer ))(?P<credentials>[A-Za-z0-9+/=._~%;-]{12,})"#,
+    r#"|(?P<header>(?i:\bauthorization["']?[ \t]{0,20}[:=][ \t]{0,20}["']?(?:[a-z]+ +)?|\b(?:set-)?cookie["']?[ \t]{0,20}:[ \t]{0,20}["']?|\bbearer +))(?P<credentials>[A-Za-z0-9+/=._~%;-]{12,})"#,
     // `password=…`, `"password": "…"`, `AWS_SECRET_ACCESS_KEY=…`, and the same inside of a JSON string.
-    r#"|(?P<label>(?i:\b[a-z_-]{0,40}(?:password|passwd|passphrase|secret|secret[_-]?(?:access[_-]?)?key|api[_-]?key|account[_-]?key|access[_-]?key|signature|(?P<bare>token))\\?["']?\s?)(?P<sign>[=:])\s?(?P<quote>\\?["']?))(?P<value>[^\s"'&;<>\\]{6,})"#,
+    r#"|(?P<label>(?i:password|passwd|passphrase|secret|secret[_-]?(?:access[_-]?)?key|api[_-]?key|account[_-]?key|access[_-]?key|(?P<bare>token|signature))\\?["']?[ \t]{0,20}(?P<sign>[=:])[ \t]{0,20}(?P<quote>\\?["']?))(?P<value>[^\s"'&;<>\\`|)\]}=][^\s"'&;<>\\`|)\]}]{5,})"#,
     // `https://user:password@host`, also without a user, also with `@` in the password.
-    r"|(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{0,100}:)(?P<userinfo>[^\s/]{3,200})@",
+    r"|(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@?#]{0,100}:)(?P<userinfo>[^\s/?#]{3,200})@",
 );
 
 static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
@@ -63,7 +63,10 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     shape.replace_all(text, |found: &Captures<'_>| {
         let part = |name: &str| found.name(name).map_or("", |m| m.as_str());
         if !is_secret(&part) {
-            return part_of(found);
+            // What is no secret by its name may be one by its own shape.
+            let (whole, value) = (part_of(found), part("value"));
+            let kept = whole.len() - value.len();
+            return format!("{}{}", &whole[..kept], mask(value));
         }
         if found.name("userinfo").is_some() {
             return format!("{}{MASK}@", part("scheme"));
@@ -83,6 +86,9 @@ fn is_secret<'t>(part: &dyn Fn(&str) -> &'t str) -> bool {
     if !part("worded").is_empty() {
         return has_digit(part("worded"));
     }
+    if !part("credentials").is_empty() {
+        return has_digit(part("credentials"));
+    }
     let value = part("value");
     if value.is_empty() {
         return true;
@@ -91,6 +97,13 @@ fn is_secret<'t>(part: &dyn Fn(&str) -> &'t str) -> bool {
         return value.len() >= 16 && has_digit(value) || (part("sign") == "=" && has_digit(value));
     }
     part("sign") == "=" || !part("quote").is_empty() || has_digit(value)
+}
+
+/// Whether a text holds what an issuer's own prefix marks as a credential.
+#[must_use]
+pub fn has_token(text: &str) -> bool {
+    let Some(shape) = SHAPE.as_ref() else { return false };
+    shape.captures_iter(text).any(|found| found.name("token").is_some() || found.name("key").is_some())
 }
 
 /// Replaces the very value of `secret`, wherever it stands.
@@ -122,10 +135,13 @@ mod tests {
             ("redis://:hunter2222@host".to_owned(), "redis://:•••@host"),
             ("postgres://app:p@ssw0rdX@db/x".to_owned(), "postgres://app:•••@db/x"),
             (r#"{\"password\": \"hunter2222\"}"#.to_owned(), r#"{\"password\": \"•••\"}"#),
+            ("token: ghp_abcdefabcdefabcdefabcdefabcd".to_owned(), "token: •••"),
+            ("the secret: postgres://app:hunterx@db/x".to_owned(), "the secret: postgres://app:•••@db/x"),
+            ("password:   hunter2222".to_owned(), "password:   •••"),
             ("Cookie: session=abcdef0123456789".to_owned(), "Cookie: •••"),
             ("AccountKey=abcdef0123==;x".to_owned(), "AccountKey=•••;x"),
             ("sk-proj-abc123def456ghi789jkl".to_owned(), "•••"),
-            ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x".to_owned(), "••• x"),
+            ("-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdefghijklmnop\nqrstuvwxyzABCDEF==\n-----END RSA PRIVATE KEY----- x".to_owned(), "••• x"),
         ];
         for (text, expected) in table {
             assert_eq!(mask(&text), expected);
@@ -142,6 +158,11 @@ mod tests {
             "Invalid password: required field",
             "sk-estimator-doc-link-fitted-x",
             "the token: expired",
+            "password==expected_value",
+            "http://localhost:3000?email=joe@example.org",
+            "Authorization: Required-but-missing",
+            "tests/cookie: session_fixture_name",
+            "-----BEGIN CERTIFICATE----- expected but found words",
             "AssertionError: 1 != 2",
             "http://127.0.0.1:8080/a@b",
         ] {

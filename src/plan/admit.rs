@@ -12,6 +12,7 @@ use std::collections::HashMap;
 
 use self::text::text;
 use crate::model::forge::Slug;
+use crate::model::secret::has_token;
 use crate::plan::action::{
     ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
 };
@@ -109,8 +110,10 @@ fn admit_one(
 /// run to edit is looked up anew.
 fn own(action: &Action) -> Action {
     let mut action = action.clone();
-    if let Action::CheckRun { edit, .. } = &mut action {
+    if let Action::CheckRun { edit, annotations, .. } = &mut action {
         *edit = None;
+        // A note on a line that cannot be is no reason to lose the others.
+        annotations.retain(|annotation| path(&annotation.path).is_ok() && annotation.line > 0);
     }
     action
 }
@@ -258,7 +261,7 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
 }
 
 fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
-    let Action::CheckRun { head, conclusion, title, summary, annotations, name, .. } = action else {
+    let Action::CheckRun { head, conclusion, title, summary, annotations, name, digest, .. } = action else {
         return Err("it is no check run".to_owned());
     };
     if *head != source.head {
@@ -278,6 +281,12 @@ fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), St
     if !matches!(conclusion.as_str(), "success" | "failure" | "neutral") || title.contains('\n') || title.len() > 1000 {
         return Err("its conclusion or title is not one of ours".to_owned());
     }
+    let is_digest =
+        digest.strip_prefix("testmedic ").is_some_and(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()));
+    if !is_digest || cut(title) != *title {
+        return Err("its title or digest is not one of ours".to_owned());
+    }
+    text::plain(title)?;
     annotated(annotations)?;
     text(summary, SUMMARY_LIMIT, source)
 }
@@ -338,9 +347,11 @@ fn annotated(annotations: &[Annotation]) -> Result<(), String> {
         return Err(format!("it has more than {ANNOTATIONS} annotations"));
     }
     for annotation in annotations {
-        path(&annotation.path)?;
         if annotation.message.len() > 16_000 || annotation.title.len() > 1000 {
             return Err("an annotation is too long".to_owned());
+        }
+        if has_token(&annotation.message) || has_token(&annotation.title) {
+            return Err("an annotation holds what looks like a secret".to_owned());
         }
         if !matches!(annotation.level.as_str(), "failure" | "warning" | "notice") {
             return Err("an annotation's level is not one of ours".to_owned());

@@ -66,14 +66,12 @@ pub fn prose(text: &str, limit: usize) -> String {
         }
     }
     // `www.` becomes a link, `GH-1` a reference, in any case.
-    for (word, broken) in [
-        ("www.", "www<span>.</span>"),
-        ("WWW.", "WWW<span>.</span>"),
-        ("GH-", "GH<span>-</span>"),
-        ("gh-", "gh<span>-</span>"),
-    ] {
-        if out.contains(word) {
-            out = out.replace(word, broken);
+    for word in ["www.", "gh-"] {
+        let places: Vec<usize> = out.to_ascii_lowercase().match_indices(word).map(|(at, _)| at).collect();
+        for at in places.into_iter().rev() {
+            let last = at + word.len() - 1;
+            let broken = format!("<span>{}</span>", &out[last..=last]);
+            out.replace_range(last..=last, &broken);
         }
     }
     out

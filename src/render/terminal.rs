@@ -23,6 +23,8 @@ pub fn line(text: &str, width: usize) -> String {
             gap = space;
         }
     }
+    // With its spaces gone a name and its value may have come together.
+    let mut out = mask(&out).into_owned();
     // CI systems read commands from output: `::name::` at the start of a line,
     // `##[name]` anywhere.
     if out.starts_with("::") {

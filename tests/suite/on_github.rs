@@ -682,6 +682,31 @@ fn an_exhausted_limit_is_told_and_waited_for_no_longer_than_sensible() {
     assert!(ran.out.contains("API rate limit exceeded"), "{}", ran.out);
 }
 
+/// More failures than a roll-up lists: it stands for all of them.
+#[test]
+fn a_roll_up_that_is_full_stands_for_the_rest() {
+    let mut story = broken_main();
+    story["forge"] = json!({"files": {".github/testmedic.toml": "[issues]\nmin-failures = 1\n"}});
+    let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap());
+    let mut past = serde_json::Map::new();
+    for n in 0..260 {
+        let word: String = [letter(n), letter(n / 26), letter(n * 7 + 3)].iter().collect();
+        let text = format!("{word}Error: {word}{word} of the {word}x and its {word}y went {word}z");
+        story["reports"]["report.xml"][format!("test_{word}{n}")] = json!(text);
+        past.insert(format!("test_{word}{n}"), json!("PPPPPPPP"));
+    }
+    for n in 0..80 {
+        story["reports"]["report.xml"][format!("test_fine_{n}")] = Value::Null;
+    }
+    story["past"] = Value::Object(past);
+    let world = World::new(story);
+    let first = world.run();
+    assert_eq!(world.server.state().issues.len(), 6, "{}", first.out);
+    let before = world.server.state().writes();
+    let again = world.run();
+    assert_eq!(world.server.state().writes(), before, "{}", again.out);
+}
+
 #[test]
 fn github_is_down() {
     let world = World::new(broken_main());

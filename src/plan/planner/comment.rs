@@ -12,6 +12,8 @@ use crate::render::message::sticky;
 
 /// End of a leg's part.
 const LEG_END: &str = "<!-- testmedic:leg-end -->";
+/// Bytes kept of a part of which only the heading has room.
+const HEADING: usize = 500;
 /// Bytes of a part where legs share the comment.
 const SHARED: usize = 9000;
 
@@ -108,14 +110,19 @@ fn parts(body: &str) -> Vec<Part> {
 }
 
 /// One comment out of several of one workflow: all parts about `head`, of each
-/// leg the last one.
+/// leg the latest one.
 #[must_use]
 pub(crate) fn unite(bodies: &[&str], head: &str) -> Option<String> {
     let workflow = bodies.iter().find_map(|body| marker::read::<StickyState>(marker::STICKY, body))?.workflow;
     let mut all: Vec<Part> = Vec::new();
     for part in bodies.iter().flat_map(|body| parts(body)).filter(|part| part.state.head == head) {
-        all.retain(|known| known.state.leg != part.state.leg);
-        all.push(part);
+        // Of two about one leg the later run's stays, whichever comes first.
+        let age = |part: &Part| (part.state.run, part.state.attempt);
+        match all.iter_mut().find(|known| known.state.leg == part.state.leg) {
+            Some(known) if age(known) > age(&part) => {}
+            Some(known) => *known = part,
+            None => all.push(part),
+        }
     }
     Some(body(&workflow, all))
 }
@@ -126,9 +133,16 @@ fn body(workflow: &str, mut parts: Vec<Part>) -> String {
     parts.sort_by(|a, b| a.state.leg.cmp(&b.state.leg));
     let total = |parts: &[Part]| parts.iter().map(|p| p.text.len() + 400).sum::<usize>();
     while total(&parts) > BODY_LIMIT - 1000 {
-        let Some(longest) = parts.iter_mut().max_by_key(|p| p.text.len()).filter(|p| p.text.len() > 600) else { break };
+        let Some(longest) = parts.iter_mut().max_by_key(|p| p.text.len()).filter(|p| p.text.len() > HEADING * 2) else {
+            break;
+        };
         let heading = longest.text.lines().take(3).collect::<Vec<_>>().join("\n");
+        let heading = crate::model::text::head(&heading, HEADING);
         longest.text = format!("{heading}\n\n_Details left out: the comment would be longer than GitHub takes._\n");
+    }
+    // More legs than have room with their headings alone.
+    while total(&parts) > BODY_LIMIT - 1000 {
+        parts.pop();
     }
     let sticky = marker::write(marker::STICKY, &StickyState { v: VERSION, workflow: workflow.to_owned() });
     let mut out = format!("{sticky}\n");
@@ -163,5 +177,30 @@ mod tests {
         let body = body("ci.yml", legs);
         assert!(body.len() < BODY_LIMIT && body.contains("Details left out"), "{}", body.len());
         assert_eq!(parts(&body).len(), 30);
+    }
+
+    #[test]
+    fn one_endless_line_ends() {
+        let long = |leg: &str| part(leg, &format!("### {}\n", "x".repeat(40_000)));
+        let written = body("ci.yml", vec![long("a"), long("b")]);
+        assert!(written.len() < BODY_LIMIT, "{}", written.len());
+        let legs = (0..500).map(|n| part(&format!("leg-{n:03}"), &format!("{}\n", "y".repeat(300)))).collect();
+        let written = body("ci.yml", legs);
+        assert!(written.len() < BODY_LIMIT && parts(&written).len() > 50, "{}", written.len());
+    }
+
+    #[test]
+    fn the_later_run_speaks_for_a_leg() {
+        let of_run = |run: u64, text: &str| {
+            let mut part = part("linux", text);
+            part.state.run = run;
+            body("ci.yml", vec![part])
+        };
+        let (old, new) = (of_run(55, "### old\n"), of_run(99, "### new\n"));
+        for bodies in [[old.as_str(), &new], [new.as_str(), &old]] {
+            let united = unite(&bodies, "h").unwrap();
+            assert!(united.contains("### new") && !united.contains("### old"));
+        }
+        assert_eq!(parts(&unite(&[&old], "other head").unwrap()), []);
     }
 }

@@ -31,7 +31,7 @@ const READS: u32 = 4;
 /// How often a write is sent again after a limit.
 const LIMITED: u32 = 4;
 /// The longest that is waited for a limit, in one run and in all.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_secs(240);
 /// Redirects followed.
 const HOPS: u32 = 4;
 /// How long one request may take.

@@ -18,8 +18,9 @@ use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
 use crate::ports::{Claimed, Forge, Trouble};
 use crate::shell::surroundings;
 
-/// How long a claim counts: longer than the longest wait for a limit.
-const CLAIM_SECONDS: i64 = 900;
+/// How long a claim counts: longer than the longest wait for a limit, and no
+/// longer than a thread may stay closed after a job was cancelled.
+const CLAIM_SECONDS: i64 = 300;
 
 impl GitHub {
     fn list_comments(&self, route: &str) -> Result<Vec<OurComment>, Trouble> {

@@ -10,10 +10,17 @@ use crate::plan::snapshot::{KEY_LINE, OurIssue, ROLL_UP_KEY};
 use crate::render::message::issue;
 use crate::render::words::plural;
 
+/// Failures that a roll-up lists.
+const KEYS: usize = 200;
+
 /// Why a failure that stands in a roll-up gets no issue of its own.
 pub(super) fn listed(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
     let roll_ups = given.snapshot.issues.iter().flatten().filter_map(|i| Some((i, i.roll_up()?)));
-    roll_ups.filter(|(_, state)| state.keys.contains(&d.id)).find_map(|(issue, _)| {
+    // A full one stands for whatever else fails while it is open.
+    let stands = |(issue, state): &(&OurIssue, RollUpState)| {
+        state.keys.contains(&d.id) || (issue.open && state.keys.len() >= KEYS)
+    };
+    roll_ups.filter(stands).find_map(|(issue, _)| {
         let refused = matches!(issue.reason.as_deref(), Some("not_planned" | "duplicate"));
         match (issue.open, refused) {
             (true, _) => Some(format!("it is listed in the roll-up, issue {}", issue.number)),
@@ -51,7 +58,7 @@ pub(super) fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Pla
         rows.extend(listed.lines().filter_map(|l| l.trim_end().strip_prefix("- ")).map(str::to_owned));
     }
     let inner = issue::roll_up(&rows, given.scene, BODY_LIMIT - ROOM);
-    keys.truncate(200);
+    keys.truncate(KEYS);
     tests.sort();
     tests.dedup();
     tests.truncate(200);
