@@ -766,3 +766,31 @@ fn official_payloads_are_understood() {
     }
     assert!(seen >= 7);
 }
+
+/// What real runners print is never taken for something that is not ours: the
+/// plan of a fork's run is admitted whole, whatever its reports say.
+#[test]
+fn honest_plans_are_admitted() {
+    let mut story = broken_pull();
+    story["event"]["payload"] = pull_event("mallory/shop");
+    story["forge"]["pull"]["head_repository"] = json!("mallory/shop");
+    story["reports"] = json!({});
+    story["past"] = json!({});
+    let mut seen = 0;
+    let second = plan_of_a_fork().0;
+    for entry in std::fs::read_dir(crate::support::fixtures().join("junit")).unwrap().flatten() {
+        if !entry.path().is_dir() {
+            continue;
+        }
+        story["args"] = json!([format!("--junit={}", entry.path().display())]);
+        let fork = World::new(story.clone());
+        let ran = fork.run();
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        second.place.write("plan.json", fork.plan().to_string());
+        let applied = second.run_with(&["apply".to_owned(), "plan.json".to_owned(), "--dry-run".to_owned()]);
+        assert_eq!(applied.code, 0, "{}: {}{}", entry.path().display(), applied.out, applied.err);
+        assert!(applied.out.contains("check-run"), "{}", applied.out);
+        seen += 1;
+    }
+    assert!(seen >= 20);
+}
