@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn paths_of_reports() {
         let diff = [FileDiff::parse("src/a.py", None, ""), FileDiff::parse("lib/a.py", None, "")];
-        assert_eq!(find(&diff, "/home/runner/work/x/src/a.py").map(|f| f.path.as_str()), Some("src/a.py"));
+        assert_eq!(find(&diff, "/builds/shop/src/a.py").map(|f| f.path.as_str()), Some("src/a.py"));
         assert_eq!(find(&diff, "./lib/a.py").map(|f| f.path.as_str()), Some("lib/a.py"));
         assert_eq!(find(&diff, "a.py"), None, "two could be meant");
         assert_eq!(find(&diff, "xsrc/a.py"), None);

@@ -264,6 +264,13 @@ fn forks_named_like_main_teach_nothing() {
     assert!(ran.out.contains("no history"), "{}", ran.out);
 }
 
+/// What the run 500 left behind: an artifact with one file in it.
+fn leave(state: &mut crate::github::State, name: &str, (file, text): (&str, &str), at: &str) {
+    let bytes = crate::github::world::zip_of(&[(file, text.as_bytes())]);
+    let (id, name, at) = (state.id(), name.to_owned(), at.to_owned());
+    state.artifacts.push(crate::github::Artifact { id, name, run: 500, bytes, expired: false, at });
+}
+
 /// The plan of a fork's run, carried out by a job that may write.
 fn plan_of_a_fork() -> (World, Value) {
     let mut story = broken_pull();
@@ -294,20 +301,10 @@ fn plan_of_a_fork() -> (World, Value) {
 
 #[test]
 fn the_plan_of_a_fork_is_applied_by_a_second_job() {
-    use crate::github::world::zip_of;
     let (world, plan) = plan_of_a_fork();
     {
         let mut state = world.server.state();
-        let bytes = zip_of(&[("plan.json", plan.to_string().as_bytes())]);
-        let at = "2026-05-01T10:00:00Z".to_owned();
-        state.artifacts.push(crate::github::Artifact {
-            id: 999,
-            name: "testmedic-plan".into(),
-            run: 500,
-            bytes,
-            expired: false,
-            at,
-        });
+        leave(&mut state, "testmedic-plan", ("plan.json", &plan.to_string()), "2026-05-01T10:00:00Z");
     }
     let ran = world.run();
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
@@ -359,21 +356,11 @@ fn plans_of_legs_come_together() {
 /// Without a plan the reports of the run itself are fetched and judged.
 #[test]
 fn the_reports_of_a_run_that_ended_are_judged() {
-    use crate::github::world::zip_of;
     let (world, _) = plan_of_a_fork();
     {
         let mut state = world.server.state();
         let text = crate::support::report(&[("test_order", Some(BROKEN)), ("test_steady_1", None)]);
-        let bytes = zip_of(&[("report.xml", text.as_bytes())]);
-        let at = "2026-05-01T10:00:00Z".to_owned();
-        state.artifacts.push(crate::github::Artifact {
-            id: 999,
-            name: "junit".into(),
-            run: 500,
-            bytes,
-            expired: false,
-            at,
-        });
+        leave(&mut state, "junit", ("report.xml", &text), "2026-05-01T10:00:00Z");
     }
     let ran = world.run();
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
@@ -507,20 +494,15 @@ fn a_plan_cannot_edit_what_is_not_its_own() {
 /// A fork that leaves no plan but a green report: it is not made a success.
 #[test]
 fn a_fork_does_not_vouch_for_itself() {
-    use crate::github::world::zip_of;
     let (world, _) = plan_of_a_fork();
     {
         let mut state = world.server.state();
-        let bytes = zip_of(&[("report.xml", crate::support::report(&[("test_order", None)]).as_bytes())]);
-        let at = "2026-05-01T10:00:00Z".to_owned();
-        state.artifacts.push(crate::github::Artifact {
-            id: 999,
-            name: "junit".into(),
-            run: 500,
-            bytes,
-            expired: false,
-            at,
-        });
+        leave(
+            &mut state,
+            "junit",
+            ("report.xml", &crate::support::report(&[("test_order", None)])),
+            "2026-05-01T10:00:00Z",
+        );
     }
     let ran = world.run();
     assert_eq!(world.server.state().checks[0].conclusion, "neutral", "{}", ran.out);
@@ -580,7 +562,7 @@ fn lists_are_read_to_their_end() {
 
 #[test]
 fn earlier_attempts_of_this_run_are_learned() {
-    use crate::github::world::{sha, zip_of};
+    use crate::github::world::sha;
     let mut story = broken_main();
     story["past"] = json!({"test_order": "PPPPPPPP"});
     story["env"] = json!({"GITHUB_RUN_ATTEMPT": "2"});
@@ -588,7 +570,6 @@ fn earlier_attempts_of_this_run_are_learned() {
     {
         let mut state = world.server.state();
         let text = crate::support::report(&[("test_order", None), ("test_steady_1", None)]);
-        let bytes = zip_of(&[("report.xml", text.as_bytes())]);
         let run = crate::github::Run {
             id: 500,
             event: "push".into(),
@@ -600,15 +581,7 @@ fn earlier_attempts_of_this_run_are_learned() {
             workflow: "ci.yml".into(),
         };
         state.runs.push(run);
-        let at = "2026-05-01T09:00:00Z".to_owned();
-        state.artifacts.push(crate::github::Artifact {
-            id: 999,
-            name: "junit".into(),
-            run: 500,
-            bytes,
-            expired: false,
-            at,
-        });
+        leave(&mut state, "junit", ("report.xml", &text), "2026-05-01T09:00:00Z");
     }
     let ran = world.run();
     assert!(ran.out.contains("FLAKY") && ran.out.contains("passed in 1 other run"), "{}", ran.out);
