@@ -218,13 +218,6 @@ impl Scene {
     pub fn commit_url(&self, sha: &str) -> String {
         format!("{}/{}/commit/{sha}", self.server, self.repository)
     }
-
-    /// Web page of a line of a file at the head.
-    #[must_use]
-    pub fn line_url(&self, path: &str, line: u32) -> String {
-        let path: Vec<String> = path.split('/').map(percent).collect();
-        format!("{}/{}/blob/{}/{}#L{line}", self.server, self.repository, self.head, path.join("/"))
-    }
 }
 
 /// Percent-encodes all that is not plainly part of a path segment (RFC 3986 §2.3).

@@ -7,7 +7,6 @@ mod roll_up;
 use std::collections::HashMap;
 
 use self::body::{inner, rewritten, saw};
-pub use self::close::needed_passes;
 use self::roll_up::listed;
 use super::{Given, ended_bad, issue_of, issues_of, planned};
 use crate::diagnose::timeline::Mark;

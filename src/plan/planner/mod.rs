@@ -17,7 +17,6 @@ use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
 pub use check::name as check_name;
-pub use issues::needed_passes;
 
 /// All that a plan is decided on.
 pub struct Given<'a> {

@@ -119,8 +119,8 @@ impl GitHub {
         Ok(fetched.iter().flat_map(read).collect())
     }
 
-    /// The newest file `plan.json` in the artifacts of a run whose names begin
-    /// with `prefix`.
+    /// The files `plan.json` in the artifacts of a run whose names begin with
+    /// `prefix`: one for each leg of a matrix.
     ///
     /// # Errors
     /// [`Trouble`]
