@@ -2,11 +2,12 @@
 
 mod action;
 mod apply;
+mod guard;
 mod history;
 mod job;
 mod triage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -14,6 +15,7 @@ use crate::error::Problem;
 use crate::model::forge::Scene;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
+use crate::plan::policy::{self, Policy};
 use crate::shell::git::Git;
 use crate::shell::surroundings;
 
@@ -53,6 +55,9 @@ pub enum Command {
     /// Earlier runs: import, show, export, prune
     #[command(subcommand)]
     History(HistoryCommand),
+    /// Check a patch against the guards that no healed or generated test may break
+    #[command(after_help = "Exits with 1 where a guard rejects the patch, and says why.")]
+    Guard(GuardArgs),
     /// The whole loop on a bundled example; needs nothing but this machine
     Demo(DemoArgs),
 }
@@ -335,12 +340,39 @@ pub struct PruneArgs {
     pub now: Option<Instant>,
 }
 
+/// Options of `guard`.
+#[derive(Clone, Debug, Args)]
+pub struct GuardArgs {
+    /// The patch: a unified diff, plain or as git writes it; `-` is standard input
+    pub file: PathBuf,
+    /// The repository that it changes
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub repo: PathBuf,
+    /// The policy, from this file instead of .github/testmedic.toml in the repository
+    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write what was found as JSON; `-` prints it instead of the text for people
+    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
     /// Where to build the example [default: a new temporary folder, which is kept]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+}
+
+/// The policy where there is no forge: from the file that was named, else from
+/// the repository on disk.
+fn local_policy(root: &Path, named: Option<&Path>) -> Result<Policy, Problem> {
+    let path = named.map_or_else(|| root.join(policy::PATH), Path::to_owned);
+    if named.is_none() && !path.is_file() {
+        return Ok(Policy::default());
+    }
+    let text = crate::shell::files::read_text(&path)?;
+    Policy::parse(&text).map_err(|e| Problem::usage(format!("the policy {}: {e}", path.display())))
 }
 
 impl Cli {
@@ -362,6 +394,7 @@ impl Cli {
             Command::History(HistoryCommand::Show(args)) => history::show(&args, colour),
             Command::History(HistoryCommand::Export(args)) => history::export(&args),
             Command::History(HistoryCommand::Prune(args)) => history::prune(&args),
+            Command::Guard(args) => guard::guard(&args),
             Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
         }
     }

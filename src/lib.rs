@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod code;
 pub mod diagnose;
 pub mod error;
 pub mod history;

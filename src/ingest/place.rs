@@ -142,7 +142,21 @@ pub fn is_test_path(path: &str) -> bool {
     let file = lower.rsplit('/').next().unwrap_or(&lower);
     let stem = file.split('.').next().unwrap_or(file);
     lower.split('/').rev().skip(1).any(|part| {
-        matches!(part, "test" | "tests" | "spec" | "specs" | "__tests__" | "testing" | "e2e" | "testdata" | "fixtures")
+        matches!(
+            part,
+            "test"
+                | "tests"
+                | "spec"
+                | "specs"
+                | "__tests__"
+                | "testing"
+                | "e2e"
+                | "testdata"
+                | "fixtures"
+                | "__snapshots__"
+                | "__fixtures__"
+                | "cassettes"
+        )
     }) || stem.starts_with("test_")
         || stem.ends_with("_test")
         || stem.ends_with("_spec")

@@ -103,7 +103,11 @@ fn is_secret<'t>(part: &dyn Fn(&str) -> &'t str) -> bool {
 #[must_use]
 pub fn has_token(text: &str) -> bool {
     let Some(shape) = SHAPE.as_ref() else { return false };
-    shape.captures_iter(text).any(|found| found.name("token").is_some() || found.name("key").is_some())
+    shape.captures_iter(text).any(|found| {
+        let inner = |name: &str| found.name(name).is_some_and(|m| m.len() < text.len() && has_token(m.as_str()));
+        // What is called a token may be one by its own shape.
+        found.name("token").is_some() || found.name("key").is_some() || inner("value") || inner("credentials")
+    })
 }
 
 /// Replaces the very value of `secret`, wherever it stands.

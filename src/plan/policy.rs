@@ -11,9 +11,11 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::code::guards::Bounds;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::model::heal::{EditKind, HealMode};
 
 /// Where the policy stands in a repository.
 pub const PATH: &str = ".github/testmedic.toml";
@@ -33,6 +35,10 @@ pub struct Policy {
     pub check: Check,
     /// Earlier runs to judge against.
     pub history: HistoryPolicy,
+    /// Repairing outdated tests. `heal = "branch"` alone is short for the key `mode`.
+    pub heal: Heal,
+    /// Running tests, for the proof of a repair.
+    pub run: RunPolicy,
     /// Severity of what fails under a path, over what the rules say: globs of
     /// test or product files to `critical`, `high`, `medium` or `low`.
     pub severity: BTreeMap<String, Severity>,
@@ -191,6 +197,126 @@ impl HistoryPolicy {
     }
 }
 
+/// See [`Policy::heal`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Heal {
+    /// How far testmedic goes by itself on pull requests: `off`, `on-command`,
+    /// `suggest`, `branch`. On the default branch it changes nothing.
+    pub mode: HealMode,
+    /// Kinds of edits that are allowed.
+    pub kinds: Vec<EditKind>,
+    /// Paths that hold tests besides those that are recognised (globs).
+    pub tests: Vec<String>,
+    /// Paths that are never written to (globs), besides the files that steer how
+    /// tests run.
+    pub protected: Vec<String>,
+    /// Words in the name of a field whose changed value is left to a person.
+    pub sensitive: Vec<String>,
+    /// Files that one repair may change.
+    #[schemars(range(min = 1, max = 100))]
+    pub max_files: u32,
+    /// Lines that one repair may change, removed and added.
+    #[schemars(range(min = 2, max = 5000))]
+    pub max_lines: u32,
+    /// How often the repaired test must pass.
+    #[schemars(range(min = 1, max = 100))]
+    pub repeat: u32,
+    /// Author of its commits, `Name <address>`.
+    pub author: String,
+}
+
+impl Default for Heal {
+    fn default() -> Self {
+        let bounds = Bounds::default();
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+        Self {
+            mode: HealMode::default(),
+            kinds: EditKind::ALL.to_vec(),
+            tests: bounds.tests,
+            protected: bounds.protected,
+            // algorithms of drift and defect agree on these: money, rights, identity.
+            sensitive: words(&[
+                "token",
+                "password",
+                "secret",
+                "permission",
+                "role",
+                "admin",
+                "auth",
+                "price",
+                "amount",
+                "total",
+                "balance",
+                "scope",
+                "acl",
+            ]),
+            max_files: u32::try_from(bounds.files).unwrap_or(10),
+            max_lines: u32::try_from(bounds.lines).unwrap_or(200),
+            repeat: 3,
+            author: "testmedic <testmedic@users.noreply.github.com>".to_owned(),
+        }
+    }
+}
+
+impl Heal {
+    /// The bounds for the guards.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            files: self.max_files as usize,
+            lines: self.max_lines as usize,
+            tests: self.tests.clone(),
+            protected: self.protected.clone(),
+        }
+    }
+}
+
+/// See [`Policy::run`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RunPolicy {
+    /// Command that runs tests, with `{tests}` and `{junit}`; recognised from the
+    /// repository where it is empty.
+    pub command: String,
+    /// Command that prepares a checkout (installs dependencies), run once for
+    /// each state of the lock files.
+    pub setup: String,
+    /// Folder in the repository in which tests are run.
+    pub folder: String,
+    /// Names of environment variables that tests may see besides the usual ones.
+    pub env: Vec<String>,
+    /// Whether tests may use the network beyond this machine.
+    pub network: bool,
+    /// Seconds for one execution.
+    #[schemars(range(min = 1, max = 21600))]
+    pub timeout_seconds: u32,
+    /// Megabytes of address space for one process; 0 sets no bound.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub memory_mb: u32,
+    /// Megabytes for one file that a test writes.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub file_mb: u32,
+    /// Image in which tests are run, where there is a Docker socket.
+    pub image: String,
+}
+
+impl Default for RunPolicy {
+    fn default() -> Self {
+        Self {
+            command: String::new(),
+            setup: String::new(),
+            folder: String::new(),
+            env: Vec::new(),
+            network: true,
+            timeout_seconds: 600,
+            memory_mb: 0,
+            file_mb: 1024,
+            image: String::new(),
+        }
+    }
+}
+
 /// What is wrong with a policy file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPolicy {
@@ -228,10 +354,18 @@ impl Policy {
     /// # Errors
     /// [`BadPolicy`] with the first thing that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, BadPolicy> {
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| BadPolicy::Syntax(e.to_string()))?;
+        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| BadPolicy::Syntax(e.to_string()))?;
+        let short = table.get("heal").and_then(toml::Value::as_str).map(str::to_owned);
+        if let Some(mode) = &short {
+            let long = toml::Table::from_iter([("mode".to_owned(), toml::Value::String(mode.clone()))]);
+            table.insert("heal".to_owned(), toml::Value::Table(long));
+        }
         check_table(&table, schema().as_value(), "")?;
-        let policy: Self = toml::from_str(text).map_err(|e| BadPolicy::Syntax(e.to_string()))?;
-        for glob in policy.severity.keys().chain(&policy.history.artifacts) {
+        // The text tells the line of a mistake, the table does not.
+        let read = if short.is_some() { table.try_into() } else { toml::from_str(text) };
+        let policy: Self = read.map_err(|e| BadPolicy::Syntax(e.to_string()))?;
+        let heal = policy.heal.tests.iter().chain(&policy.heal.protected);
+        for glob in policy.severity.keys().chain(&policy.history.artifacts).chain(heal) {
             Glob::new(glob).map_err(|_| BadPolicy::NotAGlob(glob.clone()))?;
         }
         Ok(policy)
@@ -334,6 +468,10 @@ mod tests {
         let policy = Policy::parse("[issues]\nmax-new = 2\n[severity]\n\"src/pay/**\" = \"critical\"").unwrap();
         assert_eq!((policy.issues.max_new, policy.issues.close_after), (2, 10));
         assert_eq!(policy.severity["src/pay/**"], Severity::Critical);
+        for text in ["heal = \"branch\"", "[heal]\nmode = \"branch\""] {
+            assert_eq!(Policy::parse(text).unwrap().heal.mode, HealMode::Branch);
+        }
+        assert!(Policy::parse("heal = \"sometimes\"").unwrap_err().to_string().contains("on-command"));
     }
 
     #[test]
@@ -356,6 +494,8 @@ mod tests {
             ("[check]\nzzz = 3", "`check.zzz` is no key of the policy"),
             ("[issues]\nmax-new = 5000", "`issues.max-new` is 5000; it must be from 0 to 50"),
             ("[severity]\n\"a[\" = \"low\"", "`a[` is not a glob"),
+            ("[heal]\nprotected = [\"a[\"]", "`a[` is not a glob"),
+            ("[heal]\nmax-line = 3", "`heal.max-line` is no key of the policy: did you mean `max-lines`?"),
         ];
         for (text, expected) in table {
             assert_eq!(Policy::parse(text).unwrap_err().to_string(), expected);

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::GlobBuilder;
 use rayon::prelude::*;
 
+use crate::code::patch::Held;
 use crate::error::Problem;
 use crate::ingest::archive;
 use crate::ingest::junit;
@@ -204,6 +205,41 @@ pub fn total_size(base: &Path, patterns: &[String]) -> u64 {
 /// Where it cannot be read.
 pub fn read_text(path: &Path) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|e| Problem::usage(format!("cannot read {}", path.display())).because(e))
+}
+
+/// Bytes of a file of the repository that is read.
+const SOURCE_LIMIT: u64 = 8 << 20;
+
+/// What the repository at `root` holds at `path`. Nothing outside of it is
+/// read, whatever the path says and whatever links there are.
+#[must_use]
+pub fn held(root: &Path, path: &str) -> Held {
+    let relative = Path::new(path);
+    let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    if !inside || path.is_empty() {
+        return Held::Odd("a path that leads out of the repository".to_owned());
+    }
+    let mut at = root.to_owned();
+    for part in relative.components() {
+        at.push(part);
+        match at.symlink_metadata() {
+            Err(_) => return Held::Nothing,
+            Ok(found) if found.is_symlink() => return Held::Odd("a symbolic link".to_owned()),
+            Ok(_) => {}
+        }
+    }
+    match at.metadata() {
+        Ok(found) if found.is_file() && found.len() <= SOURCE_LIMIT => {
+            match std::fs::read(&at).map(String::from_utf8) {
+                Ok(Ok(text)) => Held::Text(text),
+                Ok(Err(_)) => Held::Odd("a binary file".to_owned()),
+                Err(error) => Held::Odd(format!("a file that cannot be read ({error})")),
+            }
+        }
+        Ok(found) if found.is_file() => Held::Odd("a very large file".to_owned()),
+        Ok(_) => Held::Odd("no file".to_owned()),
+        Err(_) => Held::Nothing,
+    }
 }
 
 /// Writes a file whole: to a temporary name first, so that no one sees half of it.

@@ -34,7 +34,7 @@ fn room(path: &Path) -> String {
 /// What each room may import, as ARCHITECTURE.md says.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let everything = vec![
-        "model", "ingest", "history", "diagnose", "plan", "render", "report", "ports", "apply", "run", "error",
+        "model", "ingest", "history", "code", "diagnose", "plan", "render", "report", "ports", "apply", "run", "error",
         "shell", "cli",
     ];
     let but = |without: &[&str]| everything.iter().copied().filter(|r| !without.contains(r)).collect();
@@ -43,12 +43,13 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("error", vec![]),
         ("ingest", vec!["model"]),
         ("history", vec!["model", "ingest"]),
-        ("diagnose", vec!["model", "ingest", "history"]),
+        ("code", vec!["model", "ingest"]),
+        ("diagnose", vec!["model", "ingest", "history", "code"]),
         ("render", vec!["model", "ingest", "history", "diagnose"]),
-        ("plan", vec!["model", "ingest", "history", "diagnose", "render"]),
+        ("plan", vec!["model", "ingest", "history", "code", "diagnose", "render"]),
         ("ports", vec!["model", "history", "plan", "error"]),
         ("apply", vec!["model", "history", "plan", "ports"]),
-        ("run", vec!["model", "ingest", "history", "diagnose", "plan", "ports", "error"]),
+        ("run", vec!["model", "ingest", "history", "code", "diagnose", "plan", "ports", "error"]),
         ("report", but(&["shell", "cli"])),
         ("shell", but(&["cli"])),
         ("cli", everything.clone()),

@@ -17,6 +17,7 @@ mod bad_input;
 mod differences;
 mod fixtures;
 mod github;
+mod guards;
 mod history;
 mod house;
 mod on_github;

@@ -1,0 +1,172 @@
+//! The corpus of patches: cheats, each of which its guard must reject, and
+//! honest ones, to which no guard may object.
+
+use serde::Deserialize;
+use testmedic::code::edit::diff;
+use testmedic::code::guards::{self, Bounds, FilePatch, Guard};
+
+use crate::support::Workplace;
+
+#[derive(Deserialize)]
+struct Corpus {
+    path: String,
+    text: String,
+    #[serde(default)]
+    cheat: Vec<Patch>,
+    #[serde(default)]
+    honest: Vec<Patch>,
+}
+
+#[derive(Deserialize)]
+struct Patch {
+    name: String,
+    #[serde(default)]
+    guard: String,
+    replace: Vec<(String, String)>,
+}
+
+impl Patch {
+    fn of(&self, corpus: &Corpus) -> FilePatch {
+        let mut new = corpus.text.clone();
+        let mut changed = false;
+        for (from, to) in &self.replace {
+            changed |= new.contains(from.as_str());
+            new = new.replacen(from.as_str(), to, 1);
+        }
+        assert!(changed && new != corpus.text, "{}: {} changes nothing", corpus.path, self.name);
+        FilePatch { path: corpus.path.clone(), old: Some(corpus.text.clone()), new: Some(new), ..FilePatch::default() }
+    }
+}
+
+fn corpora() -> Vec<Corpus> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guards");
+    let mut found = Vec::new();
+    for entry in folder.read_dir().unwrap().flatten().filter(|e| e.path().extension().is_some_and(|e| e == "toml")) {
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        found.push(toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", entry.path().display())));
+    }
+    assert!(found.len() >= 9, "one corpus a language");
+    found
+}
+
+#[test]
+fn every_guard_rejects_its_cheats() {
+    let mut wrong = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for corpus in corpora() {
+        for cheat in &corpus.cheat {
+            let found = guards::check(&[cheat.of(&corpus)], &Bounds::default());
+            let names: Vec<&str> = found.iter().map(|f| f.guard.name()).collect();
+            seen.insert(cheat.guard.clone());
+            if !names.contains(&cheat.guard.as_str()) {
+                wrong.push(format!("{}: {} wants {}, got {names:?}", corpus.path, cheat.name, cheat.guard));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // The guards of paths and size have their own test below.
+    let all: Vec<&str> = Guard::ALL.iter().map(|g| g.name()).filter(|n| !matches!(*n, "paths" | "size")).collect();
+    assert!(all.iter().all(|name| seen.contains(*name)), "a guard has no corpus: {all:?} {seen:?}");
+}
+
+#[test]
+fn no_guard_objects_to_honest_patches() {
+    let mut wrong = Vec::new();
+    for corpus in corpora() {
+        for honest in &corpus.honest {
+            for finding in guards::check(&[honest.of(&corpus)], &Bounds::default()) {
+                wrong.push(format!("{}: {}: {finding:?}", corpus.path, honest.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn paths_and_sizes() {
+    let at = |path: &str| FilePatch {
+        path: path.to_owned(),
+        old: Some("a\n".to_owned()),
+        new: Some("b\n".to_owned()),
+        ..FilePatch::default()
+    };
+    let guards_of = |files: &[FilePatch]| -> Vec<&str> {
+        guards::check(files, &Bounds::default()).iter().map(|f| f.guard.name()).collect()
+    };
+    for path in [
+        "src/app.py",
+        "tests/conftest.py",
+        "pyproject.toml",
+        ".github/workflows/ci.yml",
+        "tests/.hidden/test_a.py",
+        "../tests/test_a.py",
+        "/tests/test_a.py",
+        "package.json",
+        "jest.config.js",
+        "CODEOWNERS",
+        "tests/AGENTS.md",
+        "spec/spec_helper.rb",
+        "tests/requirements.txt",
+        "go.sum",
+        "src/lib.rs",
+    ] {
+        assert_eq!(guards_of(&[at(path)]), ["paths"], "{path}");
+    }
+    for path in ["tests/test_a.py", "tests/data/users.json.txt", "a_test.txt", "src/__snapshots__/a.snap"] {
+        assert!(guards_of(&[at(path)]).is_empty(), "{path}");
+    }
+    let odd = FilePatch { oddity: Some("a symbolic link".into()), ..at("tests/test_a.py") };
+    assert_eq!(guards_of(&[odd]), ["paths"]);
+    let many: Vec<FilePatch> = (0..11).map(|n| at(&format!("tests/test_{n}.txt"))).collect();
+    assert_eq!(guards_of(&many), ["size"]);
+    let long = FilePatch { new: Some("line\n".repeat(300)), ..at("tests/long.txt") };
+    assert_eq!(guards_of(&[long]), ["size"]);
+    let gone = FilePatch { new: None, ..at("tests/test_a.py") };
+    assert!(guards_of(&[gone]).contains(&"tests-kept"));
+}
+
+/// Unit tests inside of a Rust product file may change, the product around them may not.
+#[test]
+fn inline_tests_of_rust() {
+    let text = "pub fn f() -> u8 { 1 }\n\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn f() { assert_eq!(super::f(), 1); }\n}\n";
+    let patch = |from: &str, to: &str| FilePatch {
+        path: "src/lib.rs".to_owned(),
+        old: Some(text.to_owned()),
+        new: Some(text.replace(from, to)),
+        ..FilePatch::default()
+    };
+    assert!(guards::check(&[patch("super::f(), 1", "super::f(), 2")], &Bounds::default()).is_empty());
+    let product = guards::check(&[patch("{ 1 }", "{ 2 }")], &Bounds::default());
+    assert_eq!(product[0].guard, Guard::Paths);
+}
+
+#[test]
+fn the_command_says_why() {
+    let place = Workplace::new();
+    let corpus = corpora().into_iter().find(|c| c.path.ends_with(".py")).unwrap();
+    place.write(&format!("repo/{}", corpus.path), &corpus.text);
+    let write = |patch: &Patch, name: &str| {
+        let file = patch.of(&corpus);
+        place.write(name, diff(&file.path, file.old.as_deref().unwrap(), file.new.as_deref().unwrap()));
+    };
+    let skip = corpus.cheat.iter().find(|c| c.name == "skip").unwrap();
+    write(skip, "cheat.patch");
+    let ran = place.run(&["guard", "cheat.patch", "--repo", "repo"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("tests-run") && ran.out.contains("pytest.mark.skip"), "{}", ran.out);
+    let ran = place.run(&["guard", "cheat.patch", "--repo", "repo", "--json", "-"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((json["admitted"].as_bool(), json["findings"][0]["guard"].as_str()), (Some(false), Some("tests-run")));
+    write(&corpus.honest[0], "honest.patch");
+    let ran = place.run(&["guard", "honest.patch", "--repo", "repo"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "no guard objects to this patch of 1 file\n"), "{}", ran.err);
+    place.write("none.patch", "hello\n");
+    let ran = place.run(&["guard", "none.patch", "--repo", "repo"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    place.write(
+        "other.patch",
+        "--- a/tests/test_users.py\n+++ b/tests/test_users.py\n@@ -1,1 +1,1 @@\n-not there\n+new\n",
+    );
+    let ran = place.run(&["guard", "other.patch", "--repo", "repo"]);
+    assert!(ran.code == 2 && ran.err.contains("does not fit"), "{}", ran.err);
+}
