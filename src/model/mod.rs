@@ -13,6 +13,7 @@ pub mod change;
 pub mod failure;
 pub mod forge;
 pub mod heal;
+pub mod ran;
 pub mod run;
 pub mod secret;
 pub mod test;

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use crate::error::Problem;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
+use crate::shell::shield;
 
 /// The present moment.
 #[must_use]
@@ -15,7 +16,7 @@ pub fn now() -> Instant {
 /// A variable of the environment; empty counts as unset.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    std::env::var(name).ok().or_else(|| shield::kept(name)).filter(|value| !value.is_empty())
 }
 
 /// Facts about the run that a CI system puts into the environment (GitHub Actions' names).

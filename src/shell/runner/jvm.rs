@@ -1,0 +1,76 @@
+//! Maven and Gradle.
+
+use super::commands::{inside, own, words};
+use super::recognise::nearest;
+use super::{Extent, Ready, Results, Site, Target};
+
+/// The class with its package; nested classes behind `$`.
+pub(super) fn class(target: &Target) -> String {
+    let classes = &target.path[..target.path.len().saturating_sub(1)];
+    let class = classes.join("$");
+    if target.package.is_empty() { class } else { format!("{}.{class}", target.package) }
+}
+
+pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+    let folder = nearest(&target.file, site.files, &["pom.xml"]).ok_or("there is no pom.xml above the test")?;
+    let program = own(site, &folder, "mvnw").unwrap_or_else(|| "mvn".to_owned());
+    let mut argv = vec![program];
+    argv.extend(words(&["-B", "-q", "test", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false", "-DtrimStackTrace=false"]));
+    // Results of an earlier execution must not be taken for those of this one.
+    argv.push(format!("-Dsurefire.reportsDirectory={}", site.out.join("surefire").display()));
+    let method = target.path.last().filter(|_| extent == Extent::Alone).map_or(String::new(), |m| format!("#{m}"));
+    argv.push(format!("-Dtest={}{method}", class(target)));
+    if let Some(home) = site.real_home {
+        argv.push(format!("-Dmaven.repo.local={}", home.join(".m2/repository").display()));
+        let settings = home.join(".m2/settings.xml");
+        // Mirrors are wanted, credentials are not.
+        let harmless = std::fs::read_to_string(&settings).is_ok_and(|t| !["<password", "<privateKey", "<passphrase"].iter().any(|w| t.contains(w)));
+        if harmless {
+            argv.extend(["-s".to_owned(), settings.display().to_string()]);
+        }
+    }
+    if !site.network {
+        argv.push("-o".to_owned());
+    }
+    // A module is built with what it needs of the others, from the root.
+    let root = outermost(&folder, site.files);
+    if root != folder {
+        argv.extend(["-pl".to_owned(), inside(&folder, &root), "-am".to_owned()]);
+    }
+    let reports = site.out.join("surefire").join("TEST-*.xml").display().to_string();
+    Ok(Ready { argv, env: Vec::new(), folder: site.root.join(root), results: Results::Junit(vec![reports]) })
+}
+
+/// The outermost folder above with a pom of its own.
+fn outermost(folder: &str, files: &[String]) -> String {
+    let mut best = folder.to_owned();
+    let mut at = folder.to_owned();
+    while !at.is_empty() {
+        at = at.rsplit_once('/').map_or(String::new(), |(p, _)| p.to_owned());
+        let pom = if at.is_empty() { "pom.xml".to_owned() } else { format!("{at}/pom.xml") };
+        if files.contains(&pom) {
+            best.clone_from(&at);
+        }
+    }
+    best
+}
+
+pub(super) fn gradle(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+    let folder = nearest(&target.file, site.files, &["build.gradle", "build.gradle.kts"]).ok_or("there is no build.gradle above the test")?;
+    let root = nearest(&target.file, site.files, &["settings.gradle", "settings.gradle.kts", "gradlew"]).unwrap_or_else(|| folder.clone());
+    let program = own(site, &root, "gradlew").unwrap_or_else(|| "gradle".to_owned());
+    let module = inside(&folder, &root);
+    let task = |name: &str| if folder == root { name.to_owned() } else { format!(":{}:{name}", module.replace('/', ":")) };
+    let mut name = class(target);
+    if let Some(method) = target.path.last().filter(|_| extent == Extent::Alone) {
+        name.push_str(&format!(".{method}"));
+    }
+    let mut argv = vec![program];
+    argv.extend([task("cleanTest"), task("test"), "--tests".to_owned(), name]);
+    argv.extend(words(&["--continue", "--console=plain", "--no-daemon"]));
+    if !site.network {
+        argv.push("--offline".to_owned());
+    }
+    let reports = if module.is_empty() || folder == root { "build/test-results/test/*.xml".to_owned() } else { format!("{module}/build/test-results/test/*.xml") };
+    Ok(Ready { argv, env: Vec::new(), folder: site.root.join(root), results: Results::Junit(vec![reports]) })
+}

@@ -1,0 +1,261 @@
+//! Test runners: which one a file belongs to, how it selects single tests, and
+//! what came of them.
+//!
+//! A new runner is a variant of [`Runner`] with its row in `recognise`, in
+//! `command` and in `locks`.
+
+mod commands;
+mod jvm;
+mod recognise;
+mod results;
+mod script;
+mod surroundings;
+
+use std::path::{Path, PathBuf};
+
+pub use recognise::{recognise, recognise_by_name};
+
+use crate::model::ran::Ran;
+use crate::model::test::Outcome;
+
+/// A test runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Runner {
+    /// pytest.
+    Pytest,
+    /// Python's unittest.
+    Unittest,
+    /// Jest.
+    Jest,
+    /// Vitest.
+    Vitest,
+    /// Mocha.
+    Mocha,
+    /// Node's own runner.
+    NodeTest,
+    /// Playwright test.
+    Playwright,
+    /// Maven with Surefire.
+    Maven,
+    /// Gradle.
+    Gradle,
+    /// go test.
+    Go,
+    /// cargo-nextest.
+    Nextest,
+    /// cargo test.
+    CargoTest,
+    /// RSpec.
+    Rspec,
+    /// PHPUnit.
+    Phpunit,
+}
+
+impl Runner {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Pytest,
+        Self::Unittest,
+        Self::Jest,
+        Self::Vitest,
+        Self::Mocha,
+        Self::NodeTest,
+        Self::Playwright,
+        Self::Maven,
+        Self::Gradle,
+        Self::Go,
+        Self::Nextest,
+        Self::CargoTest,
+        Self::Rspec,
+        Self::Phpunit,
+    ];
+
+    /// Its name, as `--runner` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pytest => "pytest",
+            Self::Unittest => "unittest",
+            Self::Jest => "jest",
+            Self::Vitest => "vitest",
+            Self::Mocha => "mocha",
+            Self::NodeTest => "node-test",
+            Self::Playwright => "playwright",
+            Self::Maven => "maven",
+            Self::Gradle => "gradle",
+            Self::Go => "go",
+            Self::Nextest => "nextest",
+            Self::CargoTest => "cargo-test",
+            Self::Rspec => "rspec",
+            Self::Phpunit => "phpunit",
+        }
+    }
+
+    /// Files that say which dependencies it needs.
+    #[must_use]
+    pub fn locks(self) -> &'static [&'static str] {
+        match self {
+            Self::Pytest | Self::Unittest => &[
+                "requirements.txt", "requirements-dev.txt", "requirements-test.txt", "poetry.lock", "uv.lock", "Pipfile.lock",
+                "pyproject.toml", "setup.cfg", "setup.py",
+            ],
+            Self::Jest | Self::Vitest | Self::Mocha | Self::NodeTest | Self::Playwright => {
+                &["package-lock.json", "yarn.lock", "pnpm-lock.yaml", "npm-shrinkwrap.json", "package.json"]
+            }
+            Self::Rspec => &["Gemfile.lock", "Gemfile"],
+            Self::Phpunit => &["composer.lock", "composer.json"],
+            // These fetch what they need when they run.
+            Self::Maven | Self::Gradle | Self::Go | Self::Nextest | Self::CargoTest => &[],
+        }
+    }
+}
+
+/// A test to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Its file, relative to the repository.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Names from the outermost class or group to the test, as in the source.
+    pub path: Vec<String>,
+    /// The package that the file declares (Java, Kotlin).
+    pub package: String,
+    /// Class and name as the report has them.
+    pub class: String,
+    /// See `class`.
+    pub name: String,
+}
+
+/// What of a file is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// One test.
+    Alone,
+    /// All tests of its file.
+    File,
+}
+
+/// Where tests are run.
+#[derive(Clone, Debug)]
+pub struct Site<'a> {
+    /// The checkout.
+    pub root: &'a Path,
+    /// A folder for reports, outside of it.
+    pub out: &'a Path,
+    /// Files of the checkout.
+    pub files: &'a [String],
+    /// The home of whoever called us, for caches of dependencies.
+    pub real_home: Option<&'a Path>,
+    /// Whether the network may be used.
+    pub network: bool,
+}
+
+/// A command that is ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ready {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Variables besides the usual ones.
+    pub env: Vec<(String, String)>,
+    /// Where it is run.
+    pub folder: PathBuf,
+    /// Where the results are.
+    pub results: Results,
+}
+
+/// Where and how a runner writes its results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Results {
+    /// JUnit XML: files, or globs relative to the folder.
+    Junit(Vec<String>),
+    /// Jest's or Vitest's JSON.
+    Jest(PathBuf),
+    /// Mocha's JSON.
+    Mocha(PathBuf),
+    /// RSpec's JSON.
+    Rspec(PathBuf),
+    /// `go test -json` on standard output.
+    Go,
+    /// What Rust's harness prints.
+    Libtest,
+}
+
+/// What an execution of tests tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Execution {
+    /// The cases that ran.
+    pub ran: Vec<Ran>,
+    /// Why it cannot be trusted, where that is so: it was ended, it could not
+    /// start, it ran nothing.
+    pub trouble: Option<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// The end of what it printed, for people.
+    pub output: String,
+}
+
+impl Execution {
+    /// Whether it ran something, and all of that passed. Nothing run is no pass.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.trouble.is_none()
+            && self.ran.iter().any(|r| r.outcome == Outcome::Passed)
+            && !self.ran.iter().any(|r| r.outcome.is_bad())
+    }
+
+    /// Whether a test ran and failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.trouble.is_none() && self.ran.iter().any(|r| r.outcome.is_bad())
+    }
+
+    /// In one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match (self.passed(), self.failed()) {
+            (true, _) => "passed",
+            (_, true) => "failed",
+            _ => "not-run",
+        }
+    }
+}
+
+/// The command that runs `target` (or all of its file).
+///
+/// # Errors
+/// What is missing, for people.
+pub fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+    commands::command(runner, target, extent, site)
+}
+
+/// The command of a template with `{tests}` and `{junit}`, for a shell.
+#[must_use]
+pub fn from_template(template: &str, runner: Option<Runner>, target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+    commands::from_template(template, runner, target, extent, site)
+}
+
+/// The names of the tests of an execution that failed.
+#[must_use]
+pub fn bad_names(execution: &Execution) -> Vec<String> {
+    let bad = execution.ran.iter().filter(|r| r.outcome.is_bad());
+    bad.map(|r| format!("{} {}", r.name.classname.raw(), r.name.name.raw()).trim().to_owned()).collect()
+}
+
+/// Reads the results of a command that has run.
+#[must_use]
+pub fn read_results(results: &Results, folder: &Path, stdout: &str) -> Vec<Ran> {
+    results::read(results, folder, stdout)
+}
+
+/// The variables for foreign code.
+#[must_use]
+pub fn variables(home: &Path, extra: &[String]) -> Vec<(String, String)> {
+    surroundings::variables(home, extra)
+}
+
+/// The home of whoever called us.
+#[must_use]
+pub fn real_home() -> Option<PathBuf> {
+    surroundings::real_home()
+}

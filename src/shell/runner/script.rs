@@ -1,0 +1,118 @@
+//! Runners of JavaScript and TypeScript.
+
+use super::commands::{inside, own, words};
+use super::recognise::nearest;
+use super::{Extent, Ready, Results, Runner, Site, Target};
+
+pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+    let folder = nearest(&target.file, site.files, &["package.json"]).unwrap_or_default();
+    let file = inside(&target.file, &folder);
+    let name = pattern(target, if runner == Runner::Playwright { ".*" } else { " " });
+    let program = |name: &str| {
+        own(site, &folder, &format!("node_modules/.bin/{name}"))
+            .ok_or_else(|| format!("{name} is not installed there: node_modules/.bin/{name} is missing (`npm ci` installs it)"))
+    };
+    let json = site.out.join(format!("{}.json", runner.name()));
+    let xml = site.out.join(format!("{}.xml", runner.name()));
+    let alone = extent == Extent::Alone;
+    let mut env = vec![("FORCE_COLOR".to_owned(), "0".to_owned()), ("NO_COLOR".to_owned(), "1".to_owned())];
+    let (mut argv, results) = match runner {
+        Runner::Jest => {
+            let mut argv = vec![program("jest")?];
+            argv.extend(words(&["--json", "--testLocationInResults", "--expand", "--ci", "--runInBand", "--coverage=false", "--watchman=false"]));
+            argv.extend([format!("--outputFile={}", json.display()), "--runTestsByPath".to_owned(), file]);
+            (argv, Results::Jest(json))
+        }
+        Runner::Vitest => {
+            let mut argv = vec![program("vitest")?];
+            argv.extend(words(&["run", "--reporter=json", "--coverage.enabled=false"]));
+            argv.extend([format!("--outputFile={}", json.display()), file]);
+            (argv, Results::Jest(json))
+        }
+        Runner::Mocha => {
+            let mut argv = vec![program("mocha")?];
+            argv.extend(words(&["--reporter", "json", "--no-color", "--retries", "0"]));
+            argv.extend(["--reporter-option".to_owned(), format!("output={}", json.display()), file]);
+            (argv, Results::Mocha(json))
+        }
+        Runner::Playwright => {
+            env.push(("PLAYWRIGHT_JUNIT_OUTPUT_FILE".to_owned(), xml.display().to_string()));
+            env.push(("PLAYWRIGHT_JUNIT_OUTPUT_NAME".to_owned(), xml.display().to_string()));
+            let mut argv = vec![program("playwright")?];
+            argv.extend(words(&["test", "--reporter=junit", "--retries=0"]));
+            argv.push(file);
+            (argv, Results::Junit(vec![xml.display().to_string()]))
+        }
+        _ => {
+            let mut argv = words(&["node", "--test", "--test-reporter=junit"]);
+            argv.push(format!("--test-reporter-destination={}", xml.display()));
+            if alone {
+                argv.push(format!("--test-name-pattern={}", regex_of(target.path.last().map_or("", String::as_str))));
+            }
+            argv.push(file);
+            (argv, Results::Junit(vec![xml.display().to_string()]))
+        }
+    };
+    if alone {
+        match runner {
+            Runner::Jest | Runner::Vitest => argv.extend(["-t".to_owned(), name]),
+            Runner::Mocha | Runner::Playwright => argv.extend(["-g".to_owned(), name]),
+            _ => {}
+        }
+    }
+    Ok(Ready { argv, env, folder: site.root.join(&folder), results })
+}
+
+/// A pattern for the whole name of a test; titles of `each` have holes.
+fn pattern(target: &Target, between: &str) -> String {
+    let parts: Vec<String> = target.path.iter().map(|p| regex_of(p)).collect();
+    let anchor = if between == " " { "^" } else { "" };
+    format!("{anchor}{}$", parts.join(between))
+}
+
+fn regex_of(title: &str) -> String {
+    let mut out = String::new();
+    let mut chars = title.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('%', Some('s' | 'd' | 'i' | 'f' | 'j' | 'o' | 'p' | '#')) => {
+                chars.next();
+                out.push_str(".*");
+            }
+            ('$', Some('{')) => {
+                for hole in chars.by_ref() {
+                    if hole == '}' {
+                        break;
+                    }
+                }
+                out.push_str(".*");
+            }
+            ('$', Some(next)) if next.is_alphabetic() => {
+                while chars.peek().is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '_')) {
+                    chars.next();
+                }
+                out.push_str(".*");
+            }
+            (c, _) if "\\^$.|?*+()[]{}/".contains(c) => {
+                out.push('\\');
+                out.push(c);
+            }
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        assert_eq!(regex_of("adds (1 + 2)"), "adds \\(1 \\+ 2\\)");
+        assert_eq!(regex_of("%s is %i"), ".* is .*");
+        assert_eq!(regex_of("user $name.first, ${id}!"), "user .*, .*!");
+        let target = Target { path: vec!["cart".into(), "adds".into()], ..Target::default() };
+        assert_eq!(pattern(&target, " "), "^cart adds$");
+    }
+}

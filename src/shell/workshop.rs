@@ -1,0 +1,334 @@
+//! A place where tests are run at commits: checkouts beside the repository, which
+//! stays as it is, whatever happens.
+//!
+//! A checkout borrows the repository's objects (`objects/info/alternates`) and
+//! has its own index, configuration and references. A worktree of git's own would
+//! leave entries in the repository after `kill -9`, and a `git` that a test calls
+//! would change the repository.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::error::Problem;
+use crate::plan::policy::RunPolicy;
+use crate::shell::process::{self, Ended, Limits, Task};
+use crate::shell::runner::{self, Execution, Extent, Ready, Runner, Site, Target};
+
+/// Bytes of output kept for people.
+const SHOWN: usize = 4000;
+/// Folders of installed dependencies, which no repository holds.
+const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
+/// Checkouts whose size is looked at for dependencies this deep.
+const DEPTH: usize = 4;
+
+/// A checkout.
+#[derive(Debug)]
+pub struct Tree {
+    /// Where it is.
+    pub root: PathBuf,
+    /// Its files.
+    pub files: Vec<String>,
+    /// Whether what it needs could be installed; the reason where not.
+    pub unprepared: Option<String>,
+}
+
+/// The place.
+#[derive(Debug)]
+pub struct Workshop {
+    /// This program, for the supervisor.
+    program: PathBuf,
+    scratch: TempDir,
+    repository: PathBuf,
+    policy: RunPolicy,
+    env: Vec<(String, String)>,
+    trees: HashMap<String, Tree>,
+    prepared: HashMap<String, PathBuf>,
+    runs: usize,
+    /// Seconds spent on checkouts and preparation.
+    pub setup_seconds: f64,
+}
+
+impl Workshop {
+    /// Opens one for the repository at `repository`.
+    ///
+    /// # Errors
+    /// Where there is no room for it.
+    pub fn open(repository: &Path, policy: &RunPolicy) -> Result<Self, Problem> {
+        let failed = |e: std::io::Error| Problem::failed("there is no room to run tests in").because(e);
+        let scratch = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
+        let home = scratch.path().join("home");
+        std::fs::create_dir_all(home.join("tmp")).map_err(failed)?;
+        let env = runner::variables(&home, &policy.env);
+        Ok(Self {
+            program: std::env::current_exe().map_err(failed)?,
+            repository: repository.canonicalize().map_err(failed)?,
+            scratch,
+            policy: policy.clone(),
+            env,
+            trees: HashMap::new(),
+            prepared: HashMap::new(),
+            runs: 0,
+            setup_seconds: 0.0,
+        })
+    }
+
+    /// The checkout of a commit, made when it is first asked for.
+    ///
+    /// # Errors
+    /// Where the commit is not there.
+    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&Tree, Problem> {
+        if !self.trees.contains_key(commit) {
+            let begun = std::time::Instant::now();
+            let root = self.scratch.path().join(format!("tree-{}", self.trees.len()));
+            self.check_out(commit, &root)?;
+            let files = self.git(&root, &["ls-files", "-z"])?;
+            let files = files.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect();
+            let unprepared = self.prepare(&root, runner);
+            self.trees.insert(commit.to_owned(), Tree { root, files, unprepared });
+            self.setup_seconds += begun.elapsed().as_secs_f64();
+        }
+        self.trees.get(commit).ok_or_else(|| Problem::failed("the checkout is gone"))
+    }
+
+    fn check_out(&self, commit: &str, root: &Path) -> Result<(), Problem> {
+        let failed = |e: std::io::Error| Problem::failed("a commit cannot be checked out").because(e);
+        let shown = root.display().to_string();
+        self.git(&self.repository, &["init", "--quiet", "--initial-branch=testmedic", &shown])?;
+        let own = root.join(".git");
+        let objects = self.git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        std::fs::create_dir_all(own.join("objects/info")).map_err(failed)?;
+        std::fs::write(own.join("objects/info/alternates"), objects).map_err(failed)?;
+        let shallow = self.git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+        if Path::new(shallow.trim()).is_file() {
+            std::fs::copy(shallow.trim(), own.join("shallow")).map_err(failed)?;
+        }
+        self.git(root, &["checkout", "--quiet", "--detach", commit, "--"]).map(|_| ())
+    }
+
+    /// git, with nothing of the user's configuration, and no filter, hook or
+    /// prompt of the repository's.
+    fn git(&self, folder: &Path, arguments: &[&str]) -> Result<String, Problem> {
+        let problem = |why: String| Problem::failed(format!("git {} failed", arguments.first().unwrap_or(&""))).because(why);
+        let done = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"])
+            .args(["-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false", "-c", "advice.detachedHead=false"])
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C")
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .env_remove("GIT_INDEX_FILE")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| problem(e.to_string()))?;
+        if !done.status.success() {
+            return Err(problem(String::from_utf8_lossy(&done.stderr).trim().to_owned()));
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
+    /// Puts dependencies into a checkout: copies of what is installed in the
+    /// repository, or what the set-up command installs, once for each state of
+    /// the lock files.
+    fn prepare(&mut self, root: &Path, runner: Runner) -> Option<String> {
+        let locks = locks_of(root, runner);
+        let same_as_here = locks == locks_of(&self.repository, runner);
+        if let Some(done) = self.prepared.get(&locks).cloned() {
+            return copy_dependencies(&done, root).err();
+        }
+        self.prepared.insert(locks, root.to_owned());
+        let installed = dependencies(&self.repository);
+        if same_as_here || self.policy.setup.is_empty() {
+            let copied = copy_dependencies(&self.repository, root).err();
+            if copied.is_some() || !installed.is_empty() || self.policy.setup.is_empty() {
+                let differs = !same_as_here && !installed.is_empty();
+                return copied.or_else(|| differs.then(|| "its lock files differ from those of the dependencies that are installed".to_owned()));
+            }
+        }
+        let argv = ["sh", "-c", self.policy.setup.as_str()].map(str::to_owned).to_vec();
+        let ended = self.execute(argv, root, &[]);
+        match ended {
+            Ok(ended) if ended.end == process::End::Exited(0) => None,
+            Ok(ended) => Some(format!("its set-up command failed: {}", tail(&ended.output(), 500))),
+            Err(problem) => Some(problem.headline),
+        }
+    }
+
+    fn execute(&self, argv: Vec<String>, folder: &Path, extra: &[(String, String)]) -> Result<Ended, Problem> {
+        let mut env = self.env.clone();
+        for (name, value) in extra {
+            env.retain(|(n, _)| n != name);
+            env.push((name.clone(), value.clone()));
+        }
+        let limits = Limits {
+            seconds: self.policy.timeout_seconds,
+            memory: u64::from(self.policy.memory_mb) << 20,
+            file: u64::from(self.policy.file_mb) << 20,
+            ..Limits::default()
+        };
+        let argv = if self.policy.network { argv } else { without_network(argv) };
+        let scratch = Some(self.scratch.path().to_owned());
+        process::run(&self.program, &Task { argv, folder: folder.to_owned(), env, bounds: limits, scratch })
+    }
+
+    /// Runs a test, or all of its file, in a checkout in which `overlay` (path and
+    /// text) stands in the place of what was checked out. Afterwards the checkout
+    /// is as it was.
+    ///
+    /// # Errors
+    /// Where the overlay cannot be written, or the runner lacks something.
+    pub fn run(
+        &mut self,
+        commit: &str,
+        runner: Runner,
+        target: &Target,
+        extent: Extent,
+        overlay: &[(String, String)],
+    ) -> Result<Execution, Problem> {
+        let (root, files) = {
+            let tree = self.tree(commit, runner)?;
+            (tree.root.clone(), tree.files.clone())
+        };
+        let failed = |e: std::io::Error| Problem::failed("a test file cannot be put into the checkout").because(e);
+        let mut before: Vec<(PathBuf, Option<Vec<u8>>)> = Vec::new();
+        for (path, text) in overlay {
+            let place = root.join(path);
+            before.push((place.clone(), std::fs::read(&place).ok()));
+            if let Some(folder) = place.parent() {
+                std::fs::create_dir_all(folder).map_err(failed)?;
+            }
+            std::fs::write(&place, text).map_err(failed)?;
+        }
+        self.runs += 1;
+        let out = self.scratch.path().join(format!("run-{}", self.runs));
+        std::fs::create_dir_all(&out).map_err(failed)?;
+        let home = runner::real_home();
+        let site = Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network: self.policy.network };
+        let ready = if self.policy.command.is_empty() {
+            runner::command(runner, target, extent, &site).map_err(Problem::failed)
+        } else {
+            Ok(runner::from_template(&self.policy.command, Some(runner), target, extent, &site))
+        };
+        let result = ready.and_then(|ready| self.execute_tests(&ready));
+        for (place, content) in before {
+            let _ = match content {
+                Some(content) => std::fs::write(&place, content),
+                None => std::fs::remove_file(&place),
+            };
+        }
+        let _ = std::fs::remove_dir_all(&out);
+        result
+    }
+
+    fn execute_tests(&self, ready: &Ready) -> Result<Execution, Problem> {
+        let ended = self.execute(ready.argv.clone(), &ready.folder, &ready.env)?;
+        let ran = runner::read_results(&ready.results, &ready.folder, &ended.stdout);
+        let bounds = Limits { seconds: self.policy.timeout_seconds, ..Limits::default() };
+        let nothing = ran.iter().all(|r| r.outcome == crate::model::test::Outcome::Skipped);
+        let trouble = ended.end.trouble(&bounds).or_else(|| nothing.then(|| "no test was run".to_owned()));
+        // Where the command fails and no test does, something else is wrong.
+        let trouble = trouble.or_else(|| {
+            let odd = ended.end != process::End::Exited(0) && !ran.iter().any(|r| r.outcome.is_bad());
+            odd.then(|| "the command failed although no test did".to_owned())
+        });
+        Ok(Execution { ran, trouble, seconds: ended.seconds, output: tail(&ended.output(), SHOWN) })
+    }
+
+    /// Where it keeps things, for tests of this.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+}
+
+fn tail(text: &str, limit: usize) -> String {
+    let mut from = text.len().saturating_sub(limit);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text[from..].trim().to_owned()
+}
+
+/// One hash over the lock files of a checkout.
+fn locks_of(root: &Path, runner: Runner) -> String {
+    let mut hash = Sha256::new();
+    for name in runner.locks() {
+        if let Ok(text) = std::fs::read(root.join(name)) {
+            hash.update(name.as_bytes());
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(&text);
+        }
+    }
+    hash.finalize().iter().take(16).fold(String::new(), |t, b| t + &format!("{b:02x}"))
+}
+
+/// Folders of installed dependencies, relative to the root.
+fn dependencies(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![(PathBuf::new(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(root.join(&folder)) else { continue };
+        for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let path = folder.join(name.as_ref());
+            if DEPENDENCIES.contains(&name.as_ref()) {
+                found.push(path);
+            } else if depth < DEPTH && !name.starts_with('.') && name != "target" && name != "build" {
+                open.push((path, depth + 1));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Copies what is installed in one checkout into another that lacks it; where
+/// the file system can, without using space.
+fn copy_dependencies(from: &Path, to: &Path) -> Result<(), String> {
+    for folder in dependencies(from) {
+        let target = to.join(&folder);
+        let home = target.parent().is_some_and(Path::is_dir);
+        if target.exists() || !home {
+            continue;
+        }
+        let done = Command::new("cp")
+            .args(["-a", "--reflink=auto", "--"])
+            .arg(from.join(&folder))
+            .arg(&target)
+            .stdin(Stdio::null())
+            .output();
+        if !done.is_ok_and(|d| d.status.success()) {
+            return Err(format!("{} cannot be copied into the checkout", folder.display()));
+        }
+    }
+    Ok(())
+}
+
+/// The command in a network of its own that has nothing but itself. Where the
+/// system does not allow that, it fails, and nothing runs.
+fn without_network(argv: Vec<String>) -> Vec<String> {
+    let mut wrapped: Vec<String> = [
+        "unshare",
+        "--user",
+        "--map-current-user",
+        "--net",
+        "--",
+        "sh",
+        "-c",
+        "(command -v ip >/dev/null && ip link set lo up 2>/dev/null); exec \"$@\"",
+        "sh",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    wrapped.extend(argv);
+    wrapped
+}
