@@ -3,6 +3,7 @@
 mod action;
 mod apply;
 mod guard;
+mod heal;
 mod history;
 mod job;
 mod triage;
@@ -43,6 +44,9 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 tests failed in the sense of -
 pub enum Command {
     /// Read results, judge them against earlier runs, and say why tests failed
     Triage(Box<TriageArgs>),
+    /// Repair outdated tests, with proof; refuse to touch tests that found a bug
+    #[command(after_help = "Nothing is changed but what --patch names: the repository stays as it is.")]
+    Heal(Box<HealArgs>),
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),
     /// What action.yml calls: picks the command from the event and the inputs
@@ -58,6 +62,9 @@ pub enum Command {
     /// Check a patch against the guards that no healed or generated test may break
     #[command(after_help = "Exits with 1 where a guard rejects the patch, and says why.")]
     Guard(GuardArgs),
+    /// Runs one program within bounds; testmedic starts itself that way
+    #[command(hide = true)]
+    Supervise,
     /// The whole loop on a bundled example; needs nothing but this machine
     Demo(DemoArgs),
 }
@@ -186,6 +193,50 @@ pub struct TriageArgs {
     /// When to exit with 1
     #[arg(long, env = "TESTMEDIC_FAIL_ON", value_enum, default_value_t, value_name = "WHEN", hide_env_values = true)]
     pub fail_on: crate::report::FailOn,
+    /// The moment that counts as now
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<Instant>,
+}
+
+/// Options of `heal`.
+#[derive(Clone, Debug, Args)]
+pub struct HealArgs {
+    /// Reports with the failures: files, folders, globs, .xml, .xml.gz, .zip, or `-` (repeatable)
+    #[arg(long, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
+    pub junit: Vec<String>,
+    /// Only tests whose name holds this; without --junit, the test to repair (repeatable)
+    #[arg(long, value_name = "TEST")]
+    pub only: Vec<String>,
+    /// Facts about the run.
+    #[command(flatten)]
+    pub facts: FactArgs,
+    /// The repository
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub repo: PathBuf,
+    /// The last good revision [default: as the history tells, else where the branch left its base]
+    #[arg(long, env = "TESTMEDIC_BASE", value_name = "REV")]
+    pub base: Option<String>,
+    /// Which history.
+    #[command(flatten)]
+    pub history: HistoryArg,
+    /// The policy, from this file instead of .github/testmedic.toml in the repository
+    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The test runner [default: recognised from the repository and the report]
+    #[arg(long, env = "TESTMEDIC_RUNNER", value_name = "NAME")]
+    pub runner: Option<String>,
+    /// A command that runs tests; `{tests}` and `{junit}` are filled in
+    #[arg(long, env = "TESTMEDIC_TEST_COMMAND", value_name = "CMD")]
+    pub test_command: Option<String>,
+    /// How often a repaired test must pass [default: `heal.repeat` of the policy, 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeat: Option<u32>,
+    /// Write the repairs that are proven as a unified diff; `-` prints it
+    #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
+    pub patch: Option<PathBuf>,
+    /// Write the report as JSON; `-` prints it instead of the report for people
+    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<Instant>,
@@ -394,6 +445,8 @@ impl Cli {
             Command::History(HistoryCommand::Show(args)) => history::show(&args, colour),
             Command::History(HistoryCommand::Export(args)) => history::export(&args),
             Command::History(HistoryCommand::Prune(args)) => history::prune(&args),
+            Command::Heal(args) => heal::heal(&args, colour),
+            Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),
             Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
         }

@@ -4,6 +4,7 @@
 //! The programme is one line, [`run::triage`]: ingest → history → diagnose →
 //! plan → report. What judges is pure; what touches the world is in [`shell`].
 
+pub mod agent;
 pub mod apply;
 pub mod cli;
 pub mod code;
@@ -11,6 +12,7 @@ pub mod diagnose;
 pub mod error;
 pub mod history;
 pub mod ingest;
+pub mod investigate;
 pub mod model;
 pub mod plan;
 pub mod ports;

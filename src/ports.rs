@@ -4,6 +4,7 @@ use crate::error::Problem;
 use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
+use crate::model::ran::{Execution, Extent, Target};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
@@ -140,4 +141,26 @@ pub trait Forge {
 
     /// Waits a little, longer with each `round`.
     fn pause(&self, round: u32);
+}
+
+/// Which code a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Before the change.
+    Old,
+    /// After it.
+    New,
+}
+
+/// A place where tests are run, as the healer needs it.
+pub trait Workbench {
+    /// Whether the code before the change is known.
+    fn has_old(&self) -> bool;
+
+    /// Runs a test (or all of its file) on one of the two codes, with `overlay`
+    /// (path and text) in the place of what is checked out.
+    ///
+    /// # Errors
+    /// Where nothing could be run.
+    fn run(&mut self, code: Code, target: &Target, extent: Extent, overlay: &[(String, String)]) -> Result<Execution, Problem>;
 }

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use crate::code::difference::Change;
 use crate::code::expr::{Expr, Kind};
+use crate::code::language::Language;
 use crate::code::source::Source;
+use crate::code::value::Value;
 use crate::code::writing::Manner;
 
 /// Bytes that are replaced.
@@ -66,6 +68,9 @@ pub fn of_change(source: &Source, change: &Change) -> Option<Edit> {
     }
     match change {
         Change::Replace { old, new, .. } => {
+            if let Some(edit) = inside_of_quotes(source, old, new) {
+                return Some(edit);
+            }
             let text = manner(source, Some(old)).write(new)?;
             Some(Edit::new(old.range.clone(), text))
         }
@@ -107,6 +112,22 @@ pub fn of_change(source: &Source, change: &Change) -> Option<Edit> {
             Some(Edit::new(first.range.start..last.range.end, text))
         }
     }
+}
+
+/// A text that replaces a text: only what stands between the quotes changes, so
+/// that prefixes and quotes stay.
+fn inside_of_quotes(source: &Source, old: &Expr, new: &Value) -> Option<Edit> {
+    let (Kind::Text { inside, .. }, Value::Text(text)) = (&old.kind, new) else { return None };
+    let before = source.text.get(old.range.start..inside.start)?;
+    let raw = before.to_ascii_lowercase().starts_with(['r', '`']) && source.language != Language::JavaScript;
+    let quote = before.chars().last()?;
+    if raw {
+        let fits = !text.contains(quote) && !text.contains('\n');
+        return fits.then(|| Edit::new(inside.clone(), text.clone()));
+    }
+    let written = Manner { language: source.language, text: &source.text, like: Some(old) }.write(new)?;
+    let same_quotes = written.starts_with(quote) && written.ends_with(quote) && before.len() == quote.len_utf8();
+    same_quotes.then(|| Edit::new(inside.clone(), written[1..written.len() - 1].to_owned()))
 }
 
 /// Puts a new entry behind the last one of a map, as its neighbour is written.

@@ -171,6 +171,32 @@ impl Expr {
         found
     }
 
+    /// The same in a text that begins `bytes` earlier.
+    #[must_use]
+    pub fn shifted_back(mut self, bytes: usize) -> Self {
+        let back = |r: &Range<usize>| r.start.saturating_sub(bytes)..r.end.saturating_sub(bytes);
+        self.range = back(&self.range);
+        match &mut self.kind {
+            Kind::Text { inside, .. } => *inside = back(inside),
+            Kind::List(items) => {
+                *items = std::mem::take(items).into_iter().map(|i| i.shifted_back(bytes)).collect();
+            }
+            Kind::Map { entries, .. } => {
+                *entries = std::mem::take(entries)
+                    .into_iter()
+                    .map(|e| Entry {
+                        range: back(&e.range),
+                        key_range: back(&e.key_range),
+                        key: e.key,
+                        value: e.value.shifted_back(bytes),
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+        self
+    }
+
     fn parts(&self) -> Vec<&Expr> {
         match &self.kind {
             Kind::List(items) => items.iter().collect(),

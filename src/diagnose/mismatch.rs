@@ -2,6 +2,8 @@
 //!
 //! One row of [`STYLES`] an assertion style; the first that matches wins.
 
+pub mod whole;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -62,7 +64,7 @@ const STYLES: &[(&str, &str)] = &[
     ("pytest", r"(?m)^(?:E\s+)?(?P<a>[^\n=!]+?) == (?P<e>[^\n]+)$"),
 ];
 
-static COMPILED: LazyLock<Vec<(&'static str, Regex)>> =
+pub(crate) static COMPILED: LazyLock<Vec<(&'static str, Regex)>> =
     LazyLock::new(|| STYLES.iter().filter_map(|(name, p)| Regex::new(p).ok().map(|re| (*name, re))).collect());
 
 /// The mismatch in a failure; searched in its message, then in its text.

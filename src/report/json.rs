@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::investigate::Outcome;
 use crate::model::run::{IssueLevel, TestRun, Totals};
+use crate::model::secret::mask;
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
+use crate::report::heal::{self, Healed};
 use crate::run::Triage;
 
 /// The value of the field `schema`.
@@ -21,7 +24,7 @@ pub struct Report {
     sources: Vec<SourceRow>,
     totals: TotalsRow,
     diagnoses: Vec<DiagnosisRow>,
-    proposals: Vec<Proposal>,
+    proposals: Vec<ProposalRow>,
     plan: PlanRow,
 }
 
@@ -128,9 +131,56 @@ struct SuspectRow {
     because: String,
 }
 
-/// Agents make proposals; there are none yet.
+/// What a role proposes.
 #[derive(Debug, Serialize)]
-enum Proposal {}
+struct ProposalRow {
+    diagnosis: Option<String>,
+    role: &'static str,
+    remedy: &'static str,
+    patch: Option<String>,
+    proof: Vec<ProofRow>,
+    rationale: String,
+}
+
+/// One cell of a proof: `old` or `new` test on `old` or `new` code.
+#[derive(Debug, Serialize)]
+struct ProofRow {
+    test: &'static str,
+    code: &'static str,
+    outcome: &'static str,
+    times: u32,
+}
+
+fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
+    healings
+        .iter()
+        .map(|h| {
+            let is_healed = matches!(h.healing.outcome, Outcome::Healed | Outcome::Suggested);
+            let diff = h.healing.diff();
+            let remedy = match h.healing.outcome {
+                Outcome::Healed | Outcome::Suggested => "heal",
+                Outcome::Defect => "file",
+                Outcome::Ask | Outcome::GaveUp(_) => "explain",
+            };
+            ProposalRow {
+                diagnosis: h.diagnosis.clone(),
+                role: "healer",
+                remedy,
+                patch: (is_healed && !diff.is_empty()).then_some(diff),
+                proof: h
+                    .healing
+                    .proof
+                    .iter()
+                    .map(|cell| {
+                        let (test, code) = cell.corner.words();
+                        ProofRow { test, code, outcome: cell.outcome, times: cell.times }
+                    })
+                    .collect(),
+                rationale: mask(&heal::rationale(&h.healing)).into_owned(),
+            }
+        })
+        .collect()
+}
 
 #[derive(Debug, Serialize)]
 struct PlanRow {
@@ -169,7 +219,7 @@ pub struct Origin {
 
 /// The report of a triage.
 #[must_use]
-pub fn report(triage: &Triage, origin: &Origin) -> Report {
+pub fn report(triage: &Triage, origin: &Origin, healings: &[Healed]) -> Report {
     Report {
         schema: SCHEMA,
         run: Run {
@@ -184,7 +234,7 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         sources: sources(&triage.found.runs),
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
-        proposals: Vec::new(),
+        proposals: proposals(healings),
         plan: plan(triage),
     }
 }

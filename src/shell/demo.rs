@@ -71,7 +71,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         record_to: Some(history.display().to_string()),
     });
     say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
-    let json = serde_json::to_string_pretty(&report(&found, &Origin::default()))
+    let json = serde_json::to_string_pretty(&report(&found, &Origin::default(), &[]))
         .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
     files::write(&folder.join("report.json"), &(json + "\n"))?;
     files::write(&folder.join("summary.md"), &summary::render(&found))?;

@@ -80,6 +80,57 @@ impl Git {
         listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The folder at the top of the checkout.
+    #[must_use]
+    pub fn top(&self) -> Option<PathBuf> {
+        self.run(&["rev-parse", "--show-toplevel"]).map(|s| PathBuf::from(s.trim_end_matches('\n')))
+    }
+
+    /// What is different between two commits, as one change.
+    #[must_use]
+    pub fn change(&self, old: &str, new: &str) -> Option<Vec<FileChange>> {
+        if !self.knows(old) || !self.knows(new) {
+            return None;
+        }
+        let options = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "-U0", old, new, "--"];
+        self.run(&options).map(|patch| parse_patch(&patch))
+    }
+
+    /// A commit of what is checked out, changes that were not committed included;
+    /// nothing of the repository but its objects is touched. `None` where nothing
+    /// was changed.
+    #[must_use]
+    pub fn with_changes(&self) -> Option<String> {
+        let made = self.run(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost", "stash", "create"])?;
+        Some(made.trim().to_owned()).filter(|s| is_hash(s))
+    }
+
+    /// A text of a commit.
+    #[must_use]
+    pub fn text_at(&self, commit: &str, path: &str) -> Option<String> {
+        let safe = is_hash(commit) && !path.is_empty() && !path.contains('\n');
+        safe.then(|| self.run(&["cat-file", "blob", &format!("{commit}:{path}")])).flatten()
+    }
+
+    /// The files of a commit.
+    #[must_use]
+    pub fn files_at(&self, commit: &str) -> Vec<String> {
+        if !self.knows(commit) {
+            return Vec::new();
+        }
+        let listed = self.run(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]).unwrap_or_default();
+        listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Where this branch left the one that it will go into: the usual names are tried.
+    #[must_use]
+    pub fn default_base(&self, head: &str) -> Option<String> {
+        let names = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
+        let base = names.iter().find_map(|name| self.merge_base(name, head));
+        // On that branch itself the commit before is the one to compare with.
+        base.filter(|b| b != head).or_else(|| self.resolve(&format!("{head}~1")))
+    }
+
     fn run(&self, arguments: &[&str]) -> Option<String> {
         let mut child = Command::new("git")
             .arg("-C")

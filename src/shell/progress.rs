@@ -27,3 +27,10 @@ pub fn bar(total: u64, what: &'static str, bytes: bool) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+/// A clock that begins now and counts seconds.
+#[must_use]
+pub fn clock() -> impl Fn() -> f64 {
+    let begun = std::time::Instant::now();
+    move || begun.elapsed().as_secs_f64()
+}

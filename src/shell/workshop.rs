@@ -14,9 +14,11 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::error::Problem;
+use crate::model::ran::{Execution, Extent, Target};
 use crate::plan::policy::RunPolicy;
+use crate::ports::{Code, Workbench};
 use crate::shell::process::{self, Ended, Limits, Task};
-use crate::shell::runner::{self, Execution, Extent, Ready, Runner, Site, Target};
+use crate::shell::runner::{self, Ready, Runner, Site};
 
 /// Bytes of output kept for people.
 const SHOWN: usize = 4000;
@@ -331,4 +333,47 @@ fn without_network(argv: Vec<String>) -> Vec<String> {
     .to_vec();
     wrapped.extend(argv);
     wrapped
+}
+
+/// The workshop with its two commits, as the healer asks for it.
+pub struct Bench<'a> {
+    workshop: &'a mut Workshop,
+    old: Option<String>,
+    new: String,
+    runner: &'a dyn Fn(&Target) -> Option<Runner>,
+}
+
+impl<'a> Bench<'a> {
+    /// Puts two commits on the bench. `runner` tells the runner of a test.
+    pub fn new(
+        workshop: &'a mut Workshop,
+        old: Option<String>,
+        new: String,
+        runner: &'a dyn Fn(&Target) -> Option<Runner>,
+    ) -> Self {
+        Self { workshop, old, new, runner }
+    }
+}
+
+impl Workbench for Bench<'_> {
+    fn has_old(&self) -> bool {
+        self.old.is_some()
+    }
+
+    fn run(&mut self, code: Code, target: &Target, extent: Extent, overlay: &[(String, String)]) -> Result<Execution, Problem> {
+        let commit = match code {
+            Code::New => self.new.clone(),
+            Code::Old => self.old.clone().ok_or_else(|| Problem::failed("the code before the change is not known"))?,
+        };
+        let runner = (self.runner)(target).ok_or_else(|| {
+            Problem::failed(format!("no test runner is known for {}", target.file))
+                .hint("name one with --runner, or a command with --test-command")
+        })?;
+        let unprepared = self.workshop.tree(&commit, runner)?.unprepared.clone();
+        let mut execution = self.workshop.run(&commit, runner, target, extent, overlay)?;
+        if let (Some(why), Some(trouble)) = (unprepared, &mut execution.trouble) {
+            trouble.push_str(&format!(" ({why})"));
+        }
+        Ok(execution)
+    }
 }

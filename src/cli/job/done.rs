@@ -32,7 +32,7 @@ impl Done {
             say(&terminal::render(&self.triage, Look { colour, width: surroundings::width() }))?;
         }
         if let Some(path) = &args.json {
-            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin))
+            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin, &[]))
                 .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
             write_or_say(path, &(text + "\n"))?;
         }

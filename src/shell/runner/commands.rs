@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::recognise::nearest;
-use super::{Extent, Ready, Results, Runner, Site, Target, jvm, script};
+use super::{Ready, Results, Runner, Site, jvm, script};
+use crate::model::ran::{Extent, Target};
 
 /// Our own files that runners load.
 const PROBE: &str = include_str!("probe.py");

@@ -2,7 +2,8 @@
 
 use super::commands::{inside, own, words};
 use super::recognise::nearest;
-use super::{Extent, Ready, Results, Site, Target};
+use super::{Ready, Results, Site};
+use crate::model::ran::{Extent, Target};
 
 /// The class with its package; nested classes behind `$`.
 pub(super) fn class(target: &Target) -> String {

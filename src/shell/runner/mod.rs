@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use recognise::{recognise, recognise_by_name};
 
-use crate::model::ran::Ran;
-use crate::model::test::Outcome;
+use crate::model::ran::{Extent, Ran, Target};
 
 /// A test runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,32 +109,6 @@ impl Runner {
     }
 }
 
-/// A test to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
-    /// Its file, relative to the repository.
-    pub file: String,
-    /// Its line, from 1.
-    pub line: u32,
-    /// Names from the outermost class or group to the test, as in the source.
-    pub path: Vec<String>,
-    /// The package that the file declares (Java, Kotlin).
-    pub package: String,
-    /// Class and name as the report has them.
-    pub class: String,
-    /// See `class`.
-    pub name: String,
-}
-
-/// What of a file is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// One test.
-    Alone,
-    /// All tests of its file.
-    File,
-}
-
 /// Where tests are run.
 #[derive(Clone, Debug)]
 pub struct Site<'a> {
@@ -181,46 +154,6 @@ pub enum Results {
     Libtest,
 }
 
-/// What an execution of tests tells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Execution {
-    /// The cases that ran.
-    pub ran: Vec<Ran>,
-    /// Why it cannot be trusted, where that is so: it was ended, it could not
-    /// start, it ran nothing.
-    pub trouble: Option<String>,
-    /// Seconds it took.
-    pub seconds: f64,
-    /// The end of what it printed, for people.
-    pub output: String,
-}
-
-impl Execution {
-    /// Whether it ran something, and all of that passed. Nothing run is no pass.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.trouble.is_none()
-            && self.ran.iter().any(|r| r.outcome == Outcome::Passed)
-            && !self.ran.iter().any(|r| r.outcome.is_bad())
-    }
-
-    /// Whether a test ran and failed.
-    #[must_use]
-    pub fn failed(&self) -> bool {
-        self.trouble.is_none() && self.ran.iter().any(|r| r.outcome.is_bad())
-    }
-
-    /// In one word.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match (self.passed(), self.failed()) {
-            (true, _) => "passed",
-            (_, true) => "failed",
-            _ => "not-run",
-        }
-    }
-}
-
 /// The command that runs `target` (or all of its file).
 ///
 /// # Errors
@@ -233,13 +166,6 @@ pub fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>)
 #[must_use]
 pub fn from_template(template: &str, runner: Option<Runner>, target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
     commands::from_template(template, runner, target, extent, site)
-}
-
-/// The names of the tests of an execution that failed.
-#[must_use]
-pub fn bad_names(execution: &Execution) -> Vec<String> {
-    let bad = execution.ran.iter().filter(|r| r.outcome.is_bad());
-    bad.map(|r| format!("{} {}", r.name.classname.raw(), r.name.name.raw()).trim().to_owned()).collect()
 }
 
 /// Reads the results of a command that has run.

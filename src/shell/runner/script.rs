@@ -2,7 +2,8 @@
 
 use super::commands::{inside, own, words};
 use super::recognise::nearest;
-use super::{Extent, Ready, Results, Runner, Site, Target};
+use super::{Ready, Results, Runner, Site};
+use crate::model::ran::{Extent, Target};
 
 pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["package.json"]).unwrap_or_default();

@@ -1,0 +1,171 @@
+//! What a failing test expected and what it got.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::code::expr::Expr;
+use crate::code::printed;
+use crate::code::value::{self, Value};
+use crate::diagnose::mismatch::whole;
+use crate::ingest::place::{is_foreign, places};
+use crate::model::ran::Ran;
+
+/// A failure, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clash {
+    /// What it is.
+    pub what: What,
+    /// File and line of its frames in the project's own code, innermost first.
+    pub places: Vec<(String, u32)>,
+    /// All that was written about it.
+    pub text: String,
+}
+
+/// What a failure is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Two values are not the same. `first` is the one that is expected by the
+    /// convention of the style, which authors do not always keep.
+    Compared {
+        /// Expected by convention.
+        first: Value,
+        /// Actual by convention.
+        second: Value,
+        /// Whether texts are printed in quotes.
+        quotes_shown: bool,
+    },
+    /// A message is not the expected one.
+    Message {
+        /// The pattern or text that was wanted.
+        wanted: String,
+        /// The message that came.
+        came: String,
+    },
+    /// Something was looked up by a name that is not there.
+    Missing {
+        /// The name.
+        name: String,
+    },
+    /// Another exception.
+    Raised {
+        /// Its first line.
+        message: String,
+    },
+}
+
+/// Reads a test that ran and failed.
+#[must_use]
+pub fn read(ran: &Ran) -> Option<Clash> {
+    let failure = ran.failure.as_ref()?;
+    let text = format!("{}\n{}", failure.message.raw(), failure.detail.raw());
+    let what = compared(ran).or_else(|| message(&text)).or_else(|| missing(&text)).or_else(|| printed_values(&text));
+    let what = what.unwrap_or_else(|| What::Raised { message: text.lines().next().unwrap_or("").trim().to_owned() });
+    Some(Clash { what, places: own_places(&text), text })
+}
+
+fn compared(ran: &Ran) -> Option<What> {
+    let seen = ran.compared.as_ref()?;
+    // What was compared last need not be what failed in the end.
+    let raised = ran.failure.as_ref().is_some_and(|f| {
+        let kind = f.kind.as_ref().map_or("", |k| k.raw());
+        let text = f.message.raw();
+        !(kind.is_empty() || kind.contains("Assert")) || (missing(text).is_some() && !text.contains("assert"))
+    });
+    if raised || !matches!(seen.op.as_str(), "==" | "is") {
+        return None;
+    }
+    // pytest and Mocha see the actual value on the left.
+    Some(What::Compared { first: printed::read(&seen.right), second: printed::read(&seen.left), quotes_shown: true })
+}
+
+fn message(text: &str) -> Option<What> {
+    let found = whole::both(text).filter(|b| matches!(b.style, "pytest-raises" | "unittest-raises" | "jest-throw"))?;
+    let bare = |t: &str| t.trim().trim_matches('"').to_owned();
+    let wanted = if found.style == "jest-throw" { bare(&found.expected) } else { found.expected.clone() };
+    let came = if found.style == "jest-throw" { bare(&found.actual) } else { found.actual };
+    Some(What::Message { wanted, came })
+}
+
+fn printed_values(text: &str) -> Option<What> {
+    let found = whole::both(text)?;
+    if printed::is_cut(&found.actual) {
+        return None;
+    }
+    let quotes_shown = found.quotes_shown();
+    let (first, second) = (printed::read(&found.expected), printed::read(&found.actual));
+    Some(What::Compared { first, second, quotes_shown })
+}
+
+/// Ways in which languages say that a name is not there.
+const MISSING: &[&str] = &[
+    r#"KeyError: ['"](?P<n>[^'"\n]+)['"]"#,
+    r#"AttributeError: .*has no attribute ['"](?P<n>\w+)['"]"#,
+    r#"TypeError: .*unexpected keyword argument ['"](?P<n>\w+)['"]"#,
+    r"TypeError: \S*?\.(?P<n>\w+) is not a function",
+    r"TypeError: Cannot read propert(?:y|ies) '?(?P<n>\w+)'? of undefined",
+    r#"NoMethodError:? undefined method [`'](?P<n>\w+)'"#,
+    r#"undefined method [`'](?P<n>\w+)' for"#,
+    r#"KeyError:? key not found: ["':]+(?P<n>\w+)"#,
+    r#"Undefined (?:array key|index|property):? "?\$?(?P<n>\w+)"?"#,
+    r"ImportError: cannot import name '(?P<n>\w+)'",
+    r#"No results for path: \$(?:\['?|\.)(?P<n>\w+)"#,
+    r#"No value at JSON path "\$\.?(?P<n>[\w.]+)""#,
+];
+
+static NAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| MISSING.iter().filter_map(|p| Regex::new(p).ok()).collect());
+
+fn missing(text: &str) -> Option<What> {
+    NAMES.iter().find_map(|re| Some(What::Missing { name: re.captures(text)?["n"].to_owned() }))
+}
+
+/// Frames in the project's own code, innermost first.
+fn own_places(text: &str) -> Vec<(String, u32)> {
+    let mut found: Vec<(String, u32)> = places(text, 80).into_iter().filter(|(file, _)| !is_foreign(file)).collect();
+    if found.iter().any(|(file, _)| file.ends_with(".py")) {
+        found.reverse();
+    }
+    found.dedup();
+    found
+}
+
+impl Clash {
+    /// The value that came, against the literal that was expected: the side that
+    /// is not the literal.
+    #[must_use]
+    pub fn actual(&self, literal: &Expr) -> Option<(&Value, bool)> {
+        let What::Compared { first, second, quotes_shown } = &self.what else { return None };
+        let is = |v: &Value| {
+            value::of(literal).is_some_and(|l| l.same(&value::as_kind_of(v, literal, *quotes_shown)))
+        };
+        Some((if !is(first) && is(second) { first } else { second }, *quotes_shown))
+    }
+
+    /// Both values, expected first by convention.
+    #[must_use]
+    pub fn pair(&self) -> Option<(&Value, &Value)> {
+        match &self.what {
+            What::Compared { first, second, .. } => Some((first, second)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_not_there() {
+        let table = [
+            ("KeyError: 'email'", "email"),
+            ("AttributeError: 'User' object has no attribute 'name'", "name"),
+            ("TypeError: cart.total is not a function", "total"),
+            ("NoMethodError: undefined method `name' for nil", "name"),
+        ];
+        for (text, name) in table {
+            assert_eq!(missing(text), Some(What::Missing { name: name.to_owned() }), "{text}");
+        }
+        assert_eq!(NAMES.len(), MISSING.len());
+    }
+}

@@ -1,0 +1,427 @@
+//! Outdated test or product bug? Signals with weights, and vetoes.
+//!
+//! The sum starts at [`PRIOR`]: a failing test is taken for a bug until
+//! something says otherwise. From [`HEAL`] on the test is repaired, up to
+//! [`DEFECT`] it found a bug, in between a person is asked.
+
+use crate::agent::healer::{Candidate, Part};
+use crate::code::value::Value;
+use crate::diagnose::mismatch::is_error_value;
+use crate::ingest::place::is_test_path;
+use crate::model::change::{Commit, FileChange};
+use crate::model::heal::EditKind;
+
+/// Where the sum starts: most failing tests are right.
+pub const PRIOR: f64 = -1.0;
+/// From here on a test is outdated.
+pub const HEAL: f64 = 2.0;
+/// Up to here the product is broken.
+pub const DEFECT: f64 = -1.0;
+
+/// A specification, an API description or a changelog of the change says the new value.
+const SPECIFIED: f64 = 3.0;
+/// Product code: the old value out, the new one in.
+const REPLACED: f64 = 2.0;
+/// Product code: only the new value, or the field by name.
+const NAMED: f64 = 1.5;
+/// Product code converts the field to the new type.
+const CONVERTED: f64 = 2.0;
+/// Product code declares an order.
+const ORDERED: f64 = 2.0;
+/// Only tests, CI and documents changed: no product can have moved.
+const ONLY_TESTS: f64 = -3.0;
+/// The test passed before the change and fails after it.
+const TURNED: f64 = 0.5;
+/// It failed the same way each time.
+const STABLE: f64 = 0.5;
+/// Other tests moved from the same old to the same new value; each, up to three.
+const TOGETHER: f64 = 0.5;
+/// The change itself updated sister tests that way.
+const SISTERS: f64 = 2.0;
+/// Other tests still assert the old value there and pass; each.
+const CONTRADICTED: f64 = -2.0;
+/// A member more breaks no client.
+const COMPATIBLE: f64 = 0.5;
+/// Another type may break clients.
+const TYPE_CHANGED: f64 = -1.0;
+/// A member less breaks clients.
+const MEMBER_LOST: f64 = -2.0;
+/// The refusal names the field that the change requires.
+const REFUSAL_NAMES: f64 = 1.5;
+/// A commit message announces it; anybody can write one.
+const ANNOUNCED: f64 = 0.5;
+/// Only dependencies changed, and a message is worded differently.
+const BUMPED: f64 = 1.0;
+/// Nothing in the change has to do with it.
+const UNRELATED: f64 = -1.0;
+
+/// One reason.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// Name of the signal.
+    pub kind: &'static str,
+    /// Its weight; positive for an outdated test.
+    pub weight: f64,
+    /// In words.
+    pub text: String,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// The test is outdated: repair it.
+    Heal,
+    /// It could be either: ask a person.
+    Ask,
+    /// The test found a bug.
+    Defect,
+}
+
+/// What is weighed.
+pub struct Case<'a> {
+    /// The edit that would repair the test.
+    pub candidate: &'a Candidate,
+    /// What changed between the last good and the tested commit.
+    pub change: &'a [FileChange],
+    /// Its commits, newest first.
+    pub commits: &'a [Commit],
+    /// The failure's text.
+    pub text: &'a str,
+    /// Whether the test passed on the code before the change; `None` where that
+    /// could not be seen.
+    pub passed_before: Option<bool>,
+    /// How often it failed the same way.
+    pub repeated: u32,
+    /// Other failing tests with the same old and new value.
+    pub together: usize,
+    /// Places of passing tests that assert the old value of the same field.
+    pub contradicting: &'a [String],
+    /// Words of fields that are left to a person.
+    pub sensitive: &'a [String],
+}
+
+/// The verdict, with all its reasons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// What is to be done.
+    pub band: Band,
+    /// The sum.
+    pub score: f64,
+    /// What it is made of.
+    pub reasons: Vec<Reason>,
+    /// Why it is not healed, whatever the sum.
+    pub veto: Option<String>,
+}
+
+/// Weighs a case.
+#[must_use]
+pub fn weigh(case: &Case<'_>) -> Weighed {
+    let mut reasons = Vec::new();
+    let mut add = |kind, weight: f64, text: String, source: &str| {
+        reasons.push(Reason { kind, weight, text, source: source.to_owned() });
+    };
+    let product: Vec<&FileChange> = case.change.iter().filter(|f| is_product(&f.path)).collect();
+    if !case.change.is_empty() && product.is_empty() && !case.change.iter().any(|f| is_lock(&f.path)) {
+        add("only-tests", ONLY_TESTS, "only tests, CI or documents changed: the product cannot have moved".into(), "change");
+    }
+    match case.passed_before {
+        Some(true) => add("turned", TURNED, "the test passes on the code before the change and fails after it".into(), "proof"),
+        Some(false) => add("failed-before", -8.0, "the test fails on the code before the change as well".into(), "proof"),
+        None => {}
+    }
+    if case.repeated > 1 {
+        add("stable", STABLE, format!("it failed the same way {} times", case.repeated), "proof");
+    }
+    if case.together > 0 {
+        let weight = TOGETHER * case.together.min(3) as f64;
+        add("together", weight, format!("{} more failing tests moved the same way", case.together), "report");
+    }
+    for place in case.contradicting.iter().take(3) {
+        add("contradicted", CONTRADICTED, format!("{place} still asserts the old value and passes"), "tests");
+    }
+    for part in &case.candidate.parts {
+        of_part(part, case, &product, &mut add);
+    }
+    let score = PRIOR + reasons.iter().map(|r| r.weight).sum::<f64>();
+    let veto = veto(case);
+    let band = match score {
+        _ if veto.is_some() => Band::Defect,
+        s if s >= HEAL => Band::Heal,
+        s if s <= DEFECT => Band::Defect,
+        _ => Band::Ask,
+    };
+    // A value that is a person's to judge is neither healed nor called a bug.
+    let personal = case.candidate.parts.iter().find_map(|p| sensitive(p, case.sensitive));
+    match personal.filter(|_| band == Band::Heal) {
+        Some(why) => Weighed { band: Band::Ask, score, reasons, veto: Some(why) },
+        None => Weighed { band, score, reasons, veto },
+    }
+}
+
+type Add<'x> = dyn FnMut(&'static str, f64, String, &str) + 'x;
+
+fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) {
+    // Several parts share one question: each may add, but the weights are per edit.
+    let share = 1.0 / case.candidate.parts.len() as f64;
+    let mut add = |kind, weight: f64, text: String, source: &str| add(kind, weight * share, text, source);
+    let (old, new) = (part.old.as_str(), part.new.as_str());
+    let specified = case.change.iter().find(|f| is_specification(&f.path) && says(f, part));
+    if let Some(file) = specified {
+        add("specified", SPECIFIED, format!("{} says {}", file.path, subject(part)), &file.path);
+    }
+    let replaced = product.iter().find(|f| telling(old) && telling(new) && gone(f, old, part) && come(f, new, part));
+    let came = product.iter().find(|f| telling(new) && come(f, new, part) && !f.removed.iter().any(|l| has(l, new)));
+    let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
+    let mut related = specified.is_some();
+    match part.kind {
+        EditKind::Payload => {
+            if let Some(file) = came {
+                add("requires", NAMED, format!("{} mentions `{new}` newly", file.path), &file.path);
+                related = true;
+            }
+            if case.text.contains(new) {
+                add("refusal-names", REFUSAL_NAMES, format!("the refusal names `{new}`"), "failure");
+            }
+        }
+        EditKind::Path => {
+            add("route-moved", REPLACED, format!("a route moved: `{old}` is `{new}` now"), "change");
+            related = true;
+        }
+        EditKind::Order => {
+            const WORDS: &[&str] = &["sort", "order_by", "orderBy", "ORDER BY", "OrderBy", "reverse", "Comparator", "sorted"];
+            if let Some(file) = product.iter().find(|f| f.added.iter().any(|l| WORDS.iter().any(|w| l.contains(w)))) {
+                add("ordered", ORDERED, format!("{} declares an order", file.path), &file.path);
+                related = true;
+            }
+        }
+        EditKind::RemovedMember => {
+            let lost = product.iter().find(|f| telling(old) && f.removed.iter().any(|l| has(l, old)) && !f.added.iter().any(|l| has(l, old)));
+            if let Some(file) = lost {
+                add("taken-out", REPLACED, format!("{} takes `{old}` out", file.path), &file.path);
+                related = true;
+            }
+            add("member-lost", MEMBER_LOST, "a member less breaks clients that read it".into(), "rule");
+        }
+        _ => {
+            if let Some(file) = replaced {
+                add("replaced", REPLACED, format!("{} replaces `{old}` by `{new}`", file.path), &file.path);
+                related = true;
+            } else if let Some(file) = came {
+                let strong = matches!(part.kind, EditKind::Status | EditKind::AddedMember);
+                let weight = if strong { REPLACED } else { NAMED };
+                add("new-value", weight, format!("{} brings `{new}` in", file.path), &file.path);
+                related = true;
+            } else if let Some(file) = named {
+                add("named", NAMED, format!("{} changes lines about `{}`", file.path, part.field), &file.path);
+                related = true;
+            }
+        }
+    }
+    if part.kind == EditKind::AddedMember {
+        add("compatible", COMPATIBLE, "a member more breaks no client".into(), "rule");
+    }
+    if part.kind == EditKind::Type {
+        add("type-changed", TYPE_CHANGED, "another type may break clients".into(), "rule");
+        if let Some(file) = product.iter().find(|f| converts(f, &part.field, part.came.as_ref())) {
+            add("converted", CONVERTED, format!("{} converts `{}`", file.path, part.field), &file.path);
+            related = true;
+        }
+    }
+    let sister = case.change.iter().find(|f| is_test_path(&f.path) && telling(new) && come(f, new, part) && (old.is_empty() || gone(f, old, part)));
+    if let Some(file) = sister {
+        add("sisters-updated", SISTERS, format!("{} was updated the same way", file.path), &file.path);
+        related = true;
+    }
+    let bumped = product.is_empty() && case.change.iter().any(|f| is_lock(&f.path));
+    if bumped && part.kind == EditKind::Message {
+        add("bumped", BUMPED, "only dependencies changed, and a message is worded differently".into(), "change");
+        related = true;
+    }
+    let announced = case.commits.iter().find(|c| announces(c.subject.raw(), part));
+    if let Some(commit) = announced {
+        add("announced", ANNOUNCED, format!("commit {} announces it", crate::history::short(&commit.sha)), "commits");
+    }
+    if !related && !case.change.is_empty() {
+        add("unrelated", UNRELATED, format!("nothing in the change has to do with {}", subject(part)), "change");
+    }
+}
+
+fn subject(part: &Part) -> String {
+    match part.kind {
+        EditKind::RemovedMember => format!("`{}`", part.old),
+        _ if part.new.is_empty() => format!("`{}`", part.field),
+        _ => format!("`{}`", part.new),
+    }
+}
+
+/// Why a repair is out of the question.
+fn veto(case: &Case<'_>) -> Option<String> {
+    for part in &case.candidate.parts {
+        if matches!(part.kind, EditKind::RenamedKey | EditKind::Payload | EditKind::Path | EditKind::Order) {
+            continue;
+        }
+        if part.kind == EditKind::Status {
+            if let Some(why) = status_veto(&part.old, &part.new) {
+                return Some(why);
+            }
+            continue;
+        }
+        let nothing = part.came.as_ref().is_some_and(Value::is_nothing) && part.kind != EditKind::AddedMember;
+        if nothing {
+            return Some(format!("`{}` is nothing now where a value was: no product changes to that on purpose", part.field));
+        }
+        let error = part.came.as_ref().and_then(Value::shown).is_some_and(|s| is_error_value(&s)) && part.kind != EditKind::AddedMember;
+        if error {
+            return Some(format!("`{}` is an error: no product changes to that on purpose", part.new));
+        }
+    }
+    None
+}
+
+/// Statuses change within their class, and never to a server error or about rights.
+fn status_veto(old: &str, new: &str) -> Option<String> {
+    let class = |s: &str| s.chars().next().unwrap_or('0');
+    if class(new) == '5' {
+        return Some(format!("{new} is a server error"));
+    }
+    if [old, new].iter().any(|s| matches!(*s, "401" | "403" | "407")) {
+        return Some(format!("{old} and {new} are about who may do what"));
+    }
+    (class(old) != class(new)).then(|| format!("the status goes from {old} to {new}: from one class to another"))
+}
+
+fn sensitive(part: &Part, words: &[String]) -> Option<String> {
+    let field = part.field.to_ascii_lowercase();
+    let found = words.iter().find(|w| field.split(|c: char| !c.is_alphanumeric()).any(|p| p == w.as_str() || p.trim_end_matches('s') == w.as_str()))?;
+    let value = !matches!(part.kind, EditKind::RenamedKey | EditKind::Path | EditKind::Payload);
+    value.then(|| format!("`{}` is about {found}: such values are left to a person (`heal.sensitive`)", part.field))
+}
+
+/// A value that proves something by standing in a diff.
+fn telling(value: &str) -> bool {
+    let bare = value.trim();
+    let common = ["true", "false", "none", "null", "nil", "undefined", "a text", "a list", "an object", "a number", "name", "id"];
+    let number = bare.parse::<f64>().is_ok();
+    (bare.len() >= 3 || (number && bare.len() >= 2)) && bare.len() <= 400 && !common[..10].contains(&bare.to_ascii_lowercase().as_str())
+        || matches!(bare, "id" | "ok")
+}
+
+fn has(line: &str, value: &str) -> bool {
+    crate::diagnose::suspects::contains(std::slice::from_ref(&line.to_owned()), value)
+}
+
+/// Whether a changed file loses a value.
+fn gone(file: &FileChange, old: &str, part: &Part) -> bool {
+    file.removed.iter().any(|l| has(l, old) || (part.kind == EditKind::Message && words_of(l, old)))
+}
+
+/// Whether a changed file gains a value.
+fn come(file: &FileChange, new: &str, part: &Part) -> bool {
+    file.added.iter().any(|l| has(l, new) || (part.kind == EditKind::Message && words_of(l, new)))
+}
+
+/// Whether a line has most of the words of a message in their order: a template
+/// of which only the inserted values differ.
+fn words_of(line: &str, message: &str) -> bool {
+    let words: Vec<&str> = message.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() > 1).collect();
+    let mut rest = line;
+    let mut found = 0;
+    for word in &words {
+        if let Some(at) = rest.find(word) {
+            rest = &rest[at + word.len()..];
+            found += 1;
+        }
+    }
+    words.len() >= 2 && found * 10 >= words.len() * 7
+}
+
+/// Whether changed lines of a file name a field.
+fn touches(file: &FileChange, field: &str) -> bool {
+    file.removed.iter().chain(&file.added).any(|l| has(l, field))
+}
+
+/// Words with which code makes a value of another type.
+const CONVERSIONS: &[&str] = &[
+    "str(", "String(", "toString", "to_s", "strconv.", "Sprint", "int(", "Number(", "parseInt", "parseFloat", "float(", "Decimal",
+    "isoformat", "toISOString", "format(", "toFixed", "valueOf", "to_i", "to_f", "f\"", "f'", "bool(", "Boolean(", "list(", "[",
+    "as_str", "to_string", "round(", "String.valueOf", "Integer", "Long", "BigDecimal", "+ \"", "`${",
+];
+
+fn converts(file: &FileChange, field: &str, came: Option<&Value>) -> bool {
+    let names = |l: &&String| has(l, field);
+    let was_named = file.removed.iter().any(|l| names(&l));
+    let now = file.added.iter().filter(names).any(|l| CONVERSIONS.iter().any(|c| l.contains(c)));
+    // A declared type that changes is a conversion too.
+    let declared = file.added.iter().filter(names).any(|l| match came {
+        Some(Value::Text(_)) => ["str", "string", "String"].iter().any(|t| has(l, t)) || l.contains('"') || l.contains('\''),
+        Some(Value::Number(_)) => ["int", "integer", "number", "float", "Integer", "long", "int64"].iter().any(|t| has(l, t)),
+        _ => false,
+    });
+    was_named && (now || declared)
+}
+
+/// Whether a specification says what a part says: the new value or name, near
+/// the field or in the place of the old one.
+fn says(file: &FileChange, part: &Part) -> bool {
+    let new = if part.kind == EditKind::RemovedMember { part.old.as_str() } else { part.new.as_str() };
+    if !telling(new) {
+        return part.kind == EditKind::Type && type_said(file, part);
+    }
+    match part.kind {
+        EditKind::RemovedMember => {
+            file.removed.iter().any(|l| has(l, new)) && !file.added.iter().any(|l| has(l, new))
+                || file.added.iter().any(|l| has(l, new) && ["remov", "gone", "no longer", "drop"].iter().any(|w| l.to_ascii_lowercase().contains(w)))
+        }
+        EditKind::Type => type_said(file, part) || come(file, new, part),
+        EditKind::Literal | EditKind::Message => {
+            come(file, new, part) && (gone(file, &part.old, part) || touches(file, &part.field) || file.added.iter().any(|l| has(l, &part.old)))
+        }
+        _ => come(file, new, part),
+    }
+}
+
+/// Whether a specification changes the type of the field.
+fn type_said(file: &FileChange, part: &Part) -> bool {
+    let word = match part.came.as_ref() {
+        Some(Value::Text(_)) => "string",
+        Some(Value::Number(_)) => "number",
+        Some(Value::Bool(_)) => "boolean",
+        Some(Value::List(_)) => "array",
+        _ => return false,
+    };
+    let typed = |l: &String| has(l, word) || (word == "number" && has(l, "integer")) || (word == "array" && has(l, "list"));
+    telling(&part.field) && file.added.iter().any(|l| has(l, &part.field) && typed(l))
+        || file.added.iter().any(|l| l.contains("type") && typed(l)) && file.removed.iter().any(|l| l.contains("type"))
+}
+
+fn announces(subject: &str, part: &Part) -> bool {
+    let lower = subject.to_ascii_lowercase();
+    let names = |v: &str| telling(v) && lower.contains(&v.to_ascii_lowercase());
+    names(&part.field) || names(&part.new) || lower.contains("breaking") || subject.contains("!:")
+}
+
+fn is_product(path: &str) -> bool {
+    !is_test_path(path) && !is_prose(path) && !is_lock(path) && !path.starts_with(".github/") && !is_description(path)
+}
+
+fn is_prose(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    [".md", ".rst", ".txt", ".adoc"].iter().any(|e| lower.ends_with(e))
+}
+
+fn is_description(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    ["openapi", "swagger", ".proto", ".graphql", "schema.json", "asyncapi"].iter().any(|w| lower.contains(w))
+}
+
+fn is_specification(path: &str) -> bool {
+    !is_test_path(path) && (is_prose(path) || is_description(path))
+}
+
+fn is_lock(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    name.ends_with(".lock")
+        || matches!(name.as_str(), "package-lock.json" | "pnpm-lock.yaml" | "go.sum" | "go.mod" | "requirements.txt" | "package.json" | "cargo.toml" | "pom.xml" | "build.gradle")
+}

@@ -1,0 +1,4 @@
+//! The roles: what each concludes from what it was shown. Nothing here touches
+//! the world; running tests and reading files is asked for.
+
+pub mod healer;

@@ -1,0 +1,505 @@
+//! Drives the healer: runs what it asks for, shows it what came of it, and ends
+//! with what it proposes and why.
+
+use std::collections::BTreeMap;
+
+use crate::agent::healer::clash::{self, Clash};
+use crate::agent::healer::propose;
+use crate::agent::healer::weigh::{self, Band, Weighed};
+use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters};
+use crate::code::edit;
+use crate::code::guards::{self, Bounds, FilePatch, Finding};
+use crate::error::Problem;
+use crate::model::change::{Commit, FileChange};
+use crate::model::heal::{Corner, EditKind};
+use crate::model::ran::{Execution, Extent, Ran, Target};
+use crate::ports::{Code, Workbench};
+use crate::run::chain;
+
+/// Edits that one test may need, one after the other.
+const ROUNDS: usize = 8;
+/// Candidates that are tried for one failure.
+const TRIED: usize = 4;
+/// How often the old test is run to see whether it always fails alike.
+const REPRODUCED: u32 = 2;
+
+/// What the healer is given besides the test.
+pub struct Given<'a> {
+    /// Files of the tested commit.
+    pub files: &'a [String],
+    /// Reads one of them.
+    pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// What changed between the last good and the tested commit.
+    pub change: &'a [FileChange],
+    /// Its commits.
+    pub commits: &'a [Commit],
+    /// Bounds for patches.
+    pub bounds: Bounds,
+    /// Kinds of edits that are allowed.
+    pub kinds: &'a [EditKind],
+    /// Words of fields that are left to a person.
+    pub sensitive: &'a [String],
+    /// How often the healed test must pass.
+    pub repeat: u32,
+    /// Other failing tests with the same old and new value.
+    pub together: usize,
+    /// Whether a test (file, names) is among the failing ones.
+    pub fails: &'a dyn Fn(&str, &[String]) -> bool,
+    /// Seconds since some moment, to tell how long the phases took.
+    pub clock: &'a dyn Fn() -> f64,
+}
+
+/// One cell of the proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Which test on which code.
+    pub corner: Corner,
+    /// Alone, or with the other tests of its file.
+    pub extent: Extent,
+    /// `passed`, `failed` or `not-run`.
+    pub outcome: &'static str,
+    /// How often it came out like that.
+    pub times: u32,
+    /// Whether it came out as it must.
+    pub holds: bool,
+    /// What else is to say.
+    pub note: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Repaired, with all four corners.
+    Healed,
+    /// Repaired, but a corner is missing: a suggestion and no more.
+    Suggested,
+    /// It could be either: a person is asked, both readings are shown.
+    Ask,
+    /// The test found a bug: it is not touched.
+    Defect,
+    /// Nothing was done, and why.
+    GaveUp(String),
+}
+
+impl Outcome {
+    /// In a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::Suggested => "suggested",
+            Self::Ask => "ask",
+            Self::Defect => "defect",
+            Self::GaveUp(_) => "gave-up",
+        }
+    }
+}
+
+/// Seconds by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Seeing it fail.
+    pub reproduce: f64,
+    /// Finding the edit.
+    pub edit: f64,
+    /// Running the proof.
+    pub proof: f64,
+}
+
+/// What came of one test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Healing {
+    /// The test.
+    pub target: Target,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the edit changes.
+    pub parts: Vec<Part>,
+    /// The files before and after.
+    pub patch: Vec<FilePatch>,
+    /// Outdated test or bug, with reasons.
+    pub weighed: Option<Weighed>,
+    /// The test executions that justify the patch.
+    pub proof: Vec<Cell>,
+    /// What guards object to.
+    pub findings: Vec<Finding>,
+    /// Seconds by phase.
+    pub phases: Phases,
+}
+
+impl Healing {
+    fn new(target: &Target, outcome: Outcome) -> Self {
+        Self {
+            target: target.clone(),
+            outcome,
+            parts: Vec::new(),
+            patch: Vec::new(),
+            weighed: None,
+            proof: Vec::new(),
+            findings: Vec::new(),
+            phases: Phases::default(),
+        }
+    }
+
+    /// The patch as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let of = |f: &FilePatch| edit::diff(&f.path, f.old.as_deref().unwrap_or(""), f.new.as_deref().unwrap_or(""));
+        self.patch.iter().map(of).collect()
+    }
+
+    /// The upper bound of the failure rate that so many passes leave open, at 95 %
+    /// (the rule of three: 1 − 0.05^(1/n)).
+    #[must_use]
+    pub fn bound(&self) -> Option<f64> {
+        let passes: u32 = self.proof.iter().filter(|c| c.corner == Corner::NewOnNew && c.holds).map(|c| c.times).sum();
+        (passes > 0).then(|| 1.0 - 0.05_f64.powf(1.0 / f64::from(passes)))
+    }
+}
+
+/// Tries to repair one test. `state` holds files that were repaired before; what
+/// is repaired here is added to it.
+pub fn heal(target: &Target, given: &Given<'_>, bench: &mut dyn Workbench, state: &mut BTreeMap<String, String>) -> Healing {
+    let mut session = Session { target, given, bench, proof: Vec::new(), phases: Phases::default() };
+    match session.run(state) {
+        Ok(mut done) => {
+            done.phases = session.phases;
+            if matches!(done.outcome, Outcome::Healed | Outcome::Suggested) {
+                for file in &done.patch {
+                    state.insert(file.path.clone(), file.new.clone().unwrap_or_default());
+                }
+            }
+            done
+        }
+        Err(problem) => {
+            let mut done = Healing::new(target, Outcome::GaveUp(chain(&problem)));
+            done.proof = session.proof;
+            done.phases = session.phases;
+            done
+        }
+    }
+}
+
+struct Session<'a> {
+    target: &'a Target,
+    given: &'a Given<'a>,
+    bench: &'a mut dyn Workbench,
+    proof: Vec<Cell>,
+    phases: Phases,
+}
+
+/// Texts of files that differ from what is checked out.
+type Overlay = BTreeMap<String, String>;
+
+impl Session<'_> {
+    fn run(&mut self, state: &BTreeMap<String, String>) -> Result<Healing, Problem> {
+        let begun = (self.given.clock)();
+        let (failure, repeated) = match self.reproduce(state)? {
+            Ok(found) => found,
+            Err(done) => return Ok(*done),
+        };
+        let passed_before = self.before()?;
+        self.phases.reproduce = (self.given.clock)() - begun;
+        let begun = (self.given.clock)();
+        let tried = self.search(&failure, state, passed_before, repeated)?;
+        self.phases.edit = (self.given.clock)() - begun;
+        let begun = (self.given.clock)();
+        let done = self.conclude(tried);
+        self.phases.proof = (self.given.clock)() - begun;
+        done
+    }
+
+    fn execute(&mut self, code: Code, extent: Extent, overlay: &Overlay) -> Result<Execution, Problem> {
+        let files: Vec<(String, String)> = overlay.iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+        self.bench.run(code, self.target, extent, &files)
+    }
+
+    fn note(&mut self, corner: Corner, extent: Extent, execution: &Execution, times: u32) -> bool {
+        let holds = if corner.must_pass() { execution.passed() } else { execution.failed() };
+        let note = execution.trouble.clone();
+        self.proof.push(Cell { corner, extent, outcome: execution.word(), times, holds, note });
+        holds
+    }
+
+    /// Sees the test fail, twice alike.
+    fn reproduce(&mut self, state: &Overlay) -> Result<Result<(Ran, u32), Box<Healing>>, Problem> {
+        let first = self.execute(Code::New, Extent::Alone, state)?;
+        let gave_up = |why: String, proof: &[Cell]| {
+            let mut done = Healing::new(self.target, Outcome::GaveUp(why));
+            done.proof = proof.to_vec();
+            Ok(Err(Box::new(done)))
+        };
+        if first.passed() {
+            return gave_up("the test passes on this commit: there is nothing to repair".to_owned(), &[]);
+        }
+        let Some(ran) = self.failing(&first) else {
+            let why = first.trouble.unwrap_or_else(|| "it did not run".to_owned());
+            return gave_up(format!("the test cannot be run: {why}\n{}", first.output), &[]);
+        };
+        let second = self.execute(Code::New, Extent::Alone, state)?;
+        let same = self.failing(&second).is_some_and(|again| same_failure(&ran, &again));
+        if !same {
+            return gave_up("the test does not fail the same way each time: it is unstable, not outdated".to_owned(), &[]);
+        }
+        self.note(Corner::OldOnNew, Extent::Alone, &first, REPRODUCED);
+        Ok(Ok((ran, REPRODUCED)))
+    }
+
+    /// The case of an execution that stands for the failure.
+    fn failing(&self, execution: &Execution) -> Option<Ran> {
+        let bad = || execution.ran.iter().filter(|r| r.outcome.is_bad());
+        let named = bad().find(|r| r.name.name.raw() == self.target.name);
+        named.or_else(|| bad().max_by_key(|r| r.name.name.raw().matches('/').count())).cloned()
+    }
+
+    /// Whether the test passes on the code before the change.
+    fn before(&mut self) -> Result<Option<bool>, Problem> {
+        if !self.bench.has_old() {
+            return Ok(None);
+        }
+        let Some(text) = (self.given.read)(&self.target.file) else { return Ok(None) };
+        let overlay = Overlay::from([(self.target.file.clone(), text)]);
+        let execution = self.execute(Code::Old, Extent::Alone, &overlay)?;
+        self.note(Corner::OldOnOld, Extent::Alone, &execution, 1);
+        Ok(match (execution.passed(), execution.failed()) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        })
+    }
+
+    /// Looks for edits until the test passes.
+    fn search(&mut self, failure: &Ran, state: &Overlay, passed_before: Option<bool>, repeated: u32) -> Result<Tried, Problem> {
+        let first_clash = clash::read(failure);
+        let mut tried = Tried { overlay: state.clone(), ..Tried::default() };
+        let mut ran = failure.clone();
+        for round in 0..ROUNDS {
+            let Some(clash) = clash::read(&ran) else { break };
+            let candidates = self.candidates(&clash, &tried.overlay);
+            let judged: Vec<(Candidate, Weighed)> = candidates
+                .into_iter()
+                .map(|c| {
+                    let weighed = self.weigh(&c.parts, &c, &clash, passed_before, repeated, &tried.overlay);
+                    (c, weighed)
+                })
+                .collect();
+            let mut sorted: Vec<&(Candidate, Weighed)> = judged.iter().collect();
+            sorted.sort_by(|a, b| (b.1.veto.is_none(), b.1.score).partial_cmp(&(a.1.veto.is_none(), a.1.score)).unwrap_or(std::cmp::Ordering::Equal));
+            if round == 0 {
+                tried.best = sorted.first().map(|(c, w)| (c.parts.clone(), w.clone()));
+            }
+            let mut next = None;
+            for (candidate, weighed) in sorted.into_iter().take(TRIED) {
+                if weighed.band == Band::Defect || !self.is_allowed(candidate) {
+                    tried.refused.push((candidate.parts.clone(), weighed.clone()));
+                    continue;
+                }
+                let Some(overlay) = self.applied(candidate, &tried.overlay) else { continue };
+                let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+                let moved = self.failing(&execution).is_some_and(|again| !same_failure(&ran, &again));
+                if execution.passed() || moved {
+                    tried.parts.extend(candidate.parts.iter().cloned());
+                    tried.path.clone_from(&candidate.path);
+                    tried.overlay = overlay;
+                    tried.passes = execution.passed();
+                    next = self.failing(&execution);
+                    break;
+                }
+            }
+            match next {
+                _ if tried.passes => break,
+                Some(again) => ran = again,
+                None => break,
+            }
+        }
+        if let (true, Some(clash)) = (tried.passes, &first_clash) {
+            let whole = Candidate { path: tried.path.clone(), line: 1, edits: Vec::new(), parts: tried.parts.clone() };
+            tried.weighed = Some(self.weigh(&tried.parts, &whole, clash, passed_before, repeated, state));
+        }
+        tried.state.clone_from(state);
+        Ok(tried)
+    }
+
+    fn is_allowed(&self, candidate: &Candidate) -> bool {
+        candidate.parts.iter().all(|p| self.given.kinds.contains(&p.kind))
+    }
+
+    fn applied(&self, candidate: &Candidate, overlay: &Overlay) -> Option<Overlay> {
+        let text = overlay.get(&candidate.path).cloned().or_else(|| (self.given.read)(&candidate.path))?;
+        let mut next = overlay.clone();
+        next.insert(candidate.path.clone(), candidate.applied(&text)?);
+        Some(next)
+    }
+
+    fn candidates(&self, clash: &Clash, overlay: &Overlay) -> Vec<Candidate> {
+        let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
+        let sources = Sources::new(self.given.files, &read);
+        let test = Test {
+            sources: &sources,
+            file: &self.target.file,
+            path: &self.target.path,
+            name: &self.target.name,
+            clash,
+            change: self.given.change,
+        };
+        let mut found = renamed::candidates(&test);
+        found.extend(request::paths(&test));
+        found.extend(propose::candidates(&test));
+        found.extend(request::payloads(&test));
+        found
+    }
+
+    fn weigh(&self, parts: &[Part], candidate: &Candidate, clash: &Clash, passed_before: Option<bool>, repeated: u32, overlay: &Overlay) -> Weighed {
+        let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
+        let sources = Sources::new(self.given.files, &read);
+        let contradicting: Vec<String> =
+            parts.iter().flat_map(|p| sisters::contradicting(&sources, self.target, p, self.given.fails)).collect();
+        weigh::weigh(&weigh::Case {
+            candidate,
+            change: self.given.change,
+            commits: self.given.commits,
+            text: &clash.text,
+            passed_before,
+            repeated,
+            together: self.given.together,
+            contradicting: &contradicting,
+            sensitive: self.given.sensitive,
+        })
+    }
+
+    /// Decides what is to be done, and proves it.
+    fn conclude(&mut self, tried: Tried) -> Result<Healing, Problem> {
+        let mut done = Healing::new(self.target, Outcome::Defect);
+        if !tried.passes {
+            if let Some((parts, weighed)) = tried.best {
+                done.outcome = match weighed.band {
+                    Band::Defect => Outcome::Defect,
+                    _ => Outcome::GaveUp("no edit that was tried makes the test pass".to_owned()),
+                };
+                done.parts = parts;
+                done.weighed = Some(weighed);
+            } else {
+                done.outcome = Outcome::GaveUp("no rule knows an edit for this failure".to_owned());
+            }
+            done.proof = std::mem::take(&mut self.proof);
+            return Ok(done);
+        }
+        done.parts = tried.parts;
+        done.patch = patch(&tried.overlay, &tried.state, self.given.read);
+        done.findings = guards::check(&done.patch, &self.given.bounds);
+        let weighed = tried.weighed;
+        let band = weighed.as_ref().map_or(Band::Ask, |w| w.band);
+        done.weighed = weighed;
+        if !done.findings.is_empty() {
+            done.outcome = Outcome::GaveUp("the guards object to the edit".to_owned());
+        } else if band == Band::Defect {
+            done.outcome = Outcome::Defect;
+        } else {
+            let all = self.prove(&tried.overlay, &tried.state)?;
+            done.outcome = match band {
+                Band::Heal if all => Outcome::Healed,
+                Band::Heal => Outcome::Suggested,
+                _ => Outcome::Ask,
+            };
+            let unstable = self.proof.iter().any(|c| c.corner == Corner::NewOnNew && !c.holds);
+            if unstable {
+                done.outcome = Outcome::GaveUp("the edited test does not pass each time".to_owned());
+            }
+        }
+        done.proof = std::mem::take(&mut self.proof);
+        Ok(done)
+    }
+
+    /// The corners that are still open. Whether all four hold.
+    fn prove(&mut self, overlay: &Overlay, state: &Overlay) -> Result<bool, Problem> {
+        let alone = self.execute(Code::New, Extent::Alone, overlay)?;
+        self.note(Corner::NewOnNew, Extent::Alone, &alone, 1);
+        self.with_neighbours(overlay, state)?;
+        if self.bench.has_old() {
+            let execution = self.execute(Code::Old, Extent::Alone, overlay)?;
+            self.note(Corner::NewOnOld, Extent::Alone, &execution, 1);
+        }
+        let holds = |corner: Corner| {
+            let mut cells = self.proof.iter().filter(|c| c.corner == corner).peekable();
+            cells.peek().is_some() && cells.all(|c| c.holds)
+        };
+        Ok([Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew].into_iter().all(holds))
+    }
+
+    /// The healed test passes, each time, with the other tests of its file; what
+    /// failed there before the edit is not its doing.
+    fn with_neighbours(&mut self, overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
+        let mut failed_before: Option<Vec<String>> = None;
+        for time in 0..self.given.repeat.max(1) {
+            let whole = self.execute(Code::New, Extent::File, overlay)?;
+            let bad = names_of_bad(&whole);
+            let mut note = whole.trouble.clone();
+            let mut holds = whole.passed();
+            if !bad.is_empty() {
+                if failed_before.is_none() {
+                    failed_before = Some(names_of_bad(&self.execute(Code::New, Extent::File, state)?));
+                }
+                let known = failed_before.as_deref().unwrap_or_default();
+                let new: Vec<&String> = bad.iter().filter(|b| !known.contains(b)).collect();
+                let is_target = bad.iter().any(|b| self.target.path.last().is_some_and(|n| b.ends_with(n.as_str())) && self.target.path.iter().all(|p| b.contains(p.as_str())));
+                holds = new.is_empty() && !is_target && whole.trouble.is_none();
+                note = Some(if new.is_empty() {
+                    format!("{} other tests of the file fail with and without the edit", bad.len())
+                } else {
+                    format!("with the edit {} fails", new[0])
+                });
+            }
+            match self.proof.last_mut().filter(|c| c.corner == Corner::NewOnNew && c.extent == Extent::File && c.holds == holds && time > 0) {
+                Some(cell) => cell.times += 1,
+                None => self.proof.push(Cell {
+                    corner: Corner::NewOnNew,
+                    extent: Extent::File,
+                    outcome: if holds { "passed" } else { whole.word() },
+                    times: 1,
+                    holds,
+                    note,
+                }),
+            }
+            if !holds {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the search found.
+#[derive(Default)]
+struct Tried {
+    overlay: Overlay,
+    state: Overlay,
+    path: String,
+    parts: Vec<Part>,
+    passes: bool,
+    weighed: Option<Weighed>,
+    best: Option<(Vec<Part>, Weighed)>,
+    refused: Vec<(Vec<Part>, Weighed)>,
+}
+
+fn names_of_bad(execution: &Execution) -> Vec<String> {
+    let bad = execution.ran.iter().filter(|r| r.outcome.is_bad());
+    bad.map(|r| format!("{} {}", r.name.classname.raw(), r.name.name.raw()).trim().to_owned()).collect()
+}
+
+/// Whether two failures are the same: masked message and place.
+fn same_failure(a: &Ran, b: &Ran) -> bool {
+    let (Some(a), Some(b)) = (clash::read(a), clash::read(b)) else { return false };
+    a.what == b.what && a.places.first() == b.places.first()
+}
+
+/// What the overlay changes against what was there before.
+fn patch(overlay: &Overlay, state: &Overlay, read: &dyn Fn(&str) -> Option<String>) -> Vec<FilePatch> {
+    overlay
+        .iter()
+        .filter(|(path, text)| state.get(*path) != Some(text))
+        .filter_map(|(path, text)| {
+            let old = state.get(path).cloned().or_else(|| read(path));
+            (old.as_deref() != Some(text)).then(|| FilePatch { path: path.clone(), old, new: Some(text.clone()), ..FilePatch::default() })
+        })
+        .collect()
+}
