@@ -29,6 +29,8 @@ pub struct Given<'a> {
     pub files: &'a [String],
     /// Reads one of them.
     pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file of the code before the change.
+    pub read_old: &'a dyn Fn(&str) -> Option<String>,
     /// What changed between the last good and the tested commit.
     pub change: &'a [FileChange],
     /// Its commits.
@@ -354,7 +356,9 @@ impl Session<'_> {
         let sources = Sources::new(self.given.files, &read);
         let contradicting: Vec<String> =
             parts.iter().flat_map(|p| sisters::contradicting(&sources, self.target, p, self.given.fails)).collect();
+        let promise = sisters::promise(&sources, self.target, self.given.read_old);
         weigh::weigh(&weigh::Case {
+            promise: promise.as_ref(),
             candidate,
             change: self.given.change,
             commits: self.given.commits,

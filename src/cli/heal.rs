@@ -35,7 +35,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     let done = work.run(args)?;
     done.show(args, colour)?;
     let in_vain = done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_))) && !done.all.is_empty();
-    let unreadable = done.triage.as_ref().is_some_and(|t| t.found.is_incomplete());
+    let unreadable = done.reported && done.triage.as_ref().is_some_and(|t| t.found.is_incomplete());
     Ok(if in_vain || unreadable { exit::COULD_NOT } else { exit::DONE })
 }
 
@@ -47,6 +47,8 @@ struct Work {
     head: String,
     files: Vec<String>,
     triage: Option<Triage>,
+    /// Whether there are reports.
+    reported: bool,
     notes: Vec<String>,
 }
 
@@ -63,6 +65,7 @@ struct Wish {
 struct Done {
     all: Vec<Healed>,
     triage: Option<Triage>,
+    reported: bool,
     notes: Vec<String>,
     origin: Origin,
 }
@@ -87,7 +90,7 @@ impl Work {
         }
         let head = changed.unwrap_or(head);
         let files = git.files_at(&head);
-        let mut work = Self { git, top, policy, head, files, triage: None, notes };
+        let mut work = Self { git, top, policy, head, files, triage: None, reported: false, notes };
         work.judge(args)?;
         Ok(work)
     }
@@ -95,13 +98,11 @@ impl Work {
     /// Judges the reports, where there are some.
     fn judge(&mut self, args: &HealArgs) -> Result<(), Problem> {
         let patterns: Vec<String> = args.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
-        if patterns.is_empty() {
-            if args.only.is_empty() {
-                return Err(Problem::usage("there is nothing to heal")
-                    .hint("pass the reports of the failed run with --junit, or name a test with --only"));
-            }
-            return Ok(());
+        if patterns.is_empty() && args.only.is_empty() {
+            return Err(Problem::usage("there is nothing to heal")
+                .hint("pass the reports of the failed run with --junit, or name a test with --only"));
         }
+        self.reported = !patterns.is_empty();
         let runs = files::read_reports(Path::new("."), &patterns, &|_| {})?;
         let store = args.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
         let store = store.unwrap_or_else(|problem| {
@@ -142,7 +143,7 @@ impl Work {
         let sources = Sources::new(&self.files, &read);
         let mut notes = Vec::new();
         let mut wishes = Vec::new();
-        match &self.triage {
+        match self.triage.as_ref().filter(|_| self.reported) {
             Some(triage) => {
                 for diagnosis in triage.found.diagnoses.iter().filter(|d| is_for_healer(d)) {
                     let last_good = diagnosis.past.last_good.as_deref().and_then(|g| self.git.resolve(g));
@@ -198,11 +199,13 @@ impl Work {
         for wish in &wishes {
             let (change, commits) = changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
             let read = |path: &str| self.read(path);
+            let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
             let runner = |t: &Target| forced.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
             let mut bench = Bench::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
             let given = Given {
                 files: &self.files,
                 read: &read,
+                read_old: &read_old,
                 change,
                 commits,
                 bounds: self.policy.heal.bounds(),
@@ -219,7 +222,7 @@ impl Work {
             all.push(Healed { diagnosis: wish.diagnosis.clone(), healing });
         }
         let base = wishes.first().and_then(|w| w.base.clone());
-        Ok(Done { all, triage: self.triage, notes: self.notes, origin: Origin { repository: None, base, pull: None } })
+        Ok(Done { all, triage: self.triage, reported: self.reported, notes: self.notes, origin: Origin { repository: None, base, pull: None } })
     }
 
     fn change(&self, base: Option<&str>) -> (Vec<FileChange>, Vec<Commit>) {

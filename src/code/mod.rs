@@ -13,5 +13,6 @@ pub mod marks;
 pub mod patch;
 pub mod printed;
 pub mod source;
+pub mod spec;
 pub mod value;
 pub mod writing;

@@ -278,12 +278,16 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
     let mut open = vec![(PathBuf::new(), 0)];
     while let Some((folder, depth)) = open.pop() {
         let Ok(entries) = std::fs::read_dir(root.join(&folder)) else { continue };
-        for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+        for entry in entries.flatten().filter(|e| e.path().is_dir()) {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let path = folder.join(name.as_ref());
+            // A link to a folder is taken over as a link, and not looked into.
+            let linked = entry.file_type().is_ok_and(|t| t.is_symlink());
             if DEPENDENCIES.contains(&name.as_ref()) {
                 found.push(path);
+            } else if linked {
+                continue;
             } else if depth < DEPTH && !name.starts_with('.') && name != "target" && name != "build" {
                 open.push((path, depth + 1));
             }

@@ -18,6 +18,7 @@ mod differences;
 mod fixtures;
 mod github;
 mod guards;
+mod healing;
 mod history;
 mod house;
 mod on_github;

@@ -166,13 +166,41 @@ fn is_about_status(text: &str) -> bool {
     ["status", "code", "expect", "isok"].iter().any(|w| text.contains(w))
 }
 
-/// The last name in a subject: `email` in `response.json()["user"]["email"]`.
+/// Functions that only look at a value in another form.
+const WRAPPERS: &[&str] = &["len", "str", "int", "list", "sorted", "set", "dict", "float", "round", "String", "Number", "bool", "tuple"];
+
+/// The last name in a subject: `email` in `response.json()["user"]["email"]`,
+/// `total` in `total(items)`.
 #[must_use]
 pub fn field_of(subject: &str) -> String {
-    let trimmed = subject.trim_end_matches([')', '(', ']', '"', '\'', ' ', ';', '?', '!']);
-    let end = trimmed.len();
+    let mut text = subject.trim();
+    while let Some(before) = text.strip_suffix(')') {
+        // What is called is looked at, not what it is called with.
+        let mut depth = 1;
+        let open = before.char_indices().rev().find(|(_, c)| {
+            depth += i32::from(*c == ')') - i32::from(*c == '(');
+            depth == 0
+        });
+        let Some((at, _)) = open else { break };
+        let name = last_name(&before[..at]);
+        if WRAPPERS.contains(&name.as_str()) && before.len() > at + 1 {
+            text = before[at + 1..].trim();
+            continue;
+        }
+        // `body "size()"` names a path; `(x)` is what it holds.
+        if name.is_empty() {
+            text = before[at + 1..].trim();
+            continue;
+        }
+        return name;
+    }
+    last_name(text)
+}
+
+fn last_name(text: &str) -> String {
+    let trimmed = text.trim_end_matches([')', '(', ']', '"', '\'', ' ', ';', '?', '!', ':']);
     let start = trimmed.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '-' | '$')).last();
-    start.map_or(String::new(), |(at, _)| trimmed[at..end].to_owned())
+    start.map_or(String::new(), |(at, _)| trimmed[at..].to_owned())
 }
 
 /// Names of statuses in the libraries of many languages.
@@ -299,6 +327,8 @@ mod tests {
             ("res.body.name", "name"),
             ("user.getName()", "getName"),
             ("status", "status"),
+            ("total(items)", "total"),
+            ("len(response.json[\"users\"])", "users"),
             ("body \"size()\"", "size"),
             ("", ""),
         ];

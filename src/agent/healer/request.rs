@@ -285,13 +285,13 @@ fn is_description(path: &str) -> bool {
 /// Edits of a path that the change moved.
 #[must_use]
 pub fn paths(test: &Test<'_>) -> Vec<Candidate> {
-    if !statuses(test).is_some_and(|(a, b)| matches!(a.max(b), 404 | 405)) {
+    let moved = moved_routes(test.change);
+    if moved.is_empty() {
         return Vec::new();
     }
     let Some((source, at)) = place(test) else { return Vec::new() };
     let all = cases::find(&source);
     let Some(case) = all.iter().find(|c| c.node.byte_range().contains(&at)) else { return Vec::new() };
-    let moved = moved_routes(test.change);
     let mut found = Vec::new();
     walk(case.node, |node| {
         if let Kind::Text { value, inside } = lower(&source, node).kind {

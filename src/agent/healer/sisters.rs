@@ -6,7 +6,9 @@ use crate::code::assertion::{self, Op};
 use crate::code::cases::{self, Case};
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
+use crate::agent::healer::weigh::Promise;
 use crate::code::source::{Source, walk};
+use crate::code::spec::{self, Operation};
 use crate::code::value;
 use crate::ingest::place::is_test_path;
 use crate::model::heal::EditKind;
@@ -52,7 +54,8 @@ pub fn contradicting(sources: &Sources<'_>, target: &Target, part: &Part, fails:
 }
 
 /// What a test requests: method and path, ids left out.
-fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
+#[must_use]
+pub fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(case.node, |node| {
         if let Kind::Call(call) = lower(source, node).kind {
@@ -66,4 +69,26 @@ fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
         true
     });
     found
+}
+
+/// What the descriptions of the repository promise of the first endpoint that a
+/// test requests and that one of them knows.
+#[must_use]
+pub fn promise(sources: &Sources<'_>, target: &Target, before: &dyn Fn(&str) -> Option<String>) -> Option<Promise> {
+    let source = sources.source(&target.file)?;
+    let case = cases::find(&source).into_iter().find(|c| c.path == target.path)?;
+    let requests = endpoints(&source, &case);
+    for path in sources.files.iter().filter(|f| spec::is_description(f)) {
+        let now = sources.text(path).map(|t| spec::read(&t)).unwrap_or_default();
+        let old = before(path).map(|t| spec::read(&t)).unwrap_or_default();
+        // The last request is the one whose answer is looked at.
+        for (method, request) in requests.iter().rev() {
+            let found = |all: &[Operation]| spec::find(all, method, request).cloned();
+            let (now, before) = (found(&now), found(&old));
+            if now.is_some() || before.is_some() {
+                return Some(Promise { file: path.clone(), before, now });
+            }
+        }
+    }
+    None
 }

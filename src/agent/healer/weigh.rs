@@ -5,6 +5,7 @@
 //! [`DEFECT`] it found a bug, in between a person is asked.
 
 use crate::agent::healer::{Candidate, Part};
+use crate::code::spec::Operation;
 use crate::code::value::Value;
 use crate::diagnose::mismatch::is_error_value;
 use crate::ingest::place::is_test_path;
@@ -79,6 +80,17 @@ pub enum Band {
     Defect,
 }
 
+/// What API descriptions say of the endpoint that the test requests.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Promise {
+    /// The description's file.
+    pub file: String,
+    /// Before the change.
+    pub before: Option<Operation>,
+    /// After it.
+    pub now: Option<Operation>,
+}
+
 /// What is weighed.
 pub struct Case<'a> {
     /// The edit that would repair the test.
@@ -98,6 +110,8 @@ pub struct Case<'a> {
     pub together: usize,
     /// Places of passing tests that assert the old value of the same field.
     pub contradicting: &'a [String],
+    /// What API descriptions promise.
+    pub promise: Option<&'a Promise>,
     /// Words of fields that are left to a person.
     pub sensitive: &'a [String],
 }
@@ -167,14 +181,28 @@ fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<
     let share = 1.0 / case.candidate.parts.len() as f64;
     let mut add = |kind, weight: f64, text: String, source: &str| add(kind, weight * share, text, source);
     let (old, new) = (part.old.as_str(), part.new.as_str());
-    let specified = case.change.iter().find(|f| is_specification(&f.path) && says(f, part));
-    if let Some(file) = specified {
-        add("specified", SPECIFIED, format!("{} says {}", file.path, subject(part)), &file.path);
+    let described = case.promise.map(|p| promised(p, part)).filter(|d| *d != Described::Silent);
+    let specified = case.change.iter().find(|f| {
+        is_specification(&f.path) && !(described.is_some() && is_description(&f.path)) && says(f, part)
+    });
+    let file = case.promise.map_or("", |p| p.file.as_str());
+    match (described, specified) {
+        (Some(Described::New), _) => {
+            add("specified", SPECIFIED, format!("{file} promises {} newly", subject(part)), file);
+        }
+        (_, Some(changed)) => {
+            add("specified", SPECIFIED, format!("{} says {}", changed.path, subject(part)), &changed.path);
+        }
+        (Some(Described::Allowed), _) => add("allowed", COMPATIBLE, format!("{file} allows {}", subject(part)), file),
+        (Some(Described::Unknown), _) => {
+            add("not-described", UNRELATED, format!("{file} does not know {}", subject(part)), file);
+        }
+        _ => {}
     }
     let replaced = product.iter().find(|f| telling(old) && telling(new) && gone(f, old, part) && come(f, new, part));
     let came = product.iter().find(|f| telling(new) && come(f, new, part) && !f.removed.iter().any(|l| has(l, new)));
     let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
-    let mut related = specified.is_some();
+    let mut related = specified.is_some() || described == Some(Described::New);
     match part.kind {
         EditKind::Payload => {
             if let Some(file) = came {
@@ -222,6 +250,9 @@ fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<
     if part.kind == EditKind::AddedMember {
         add("compatible", COMPATIBLE, "a member more breaks no client".into(), "rule");
     }
+    if part.kind == EditKind::AddedMember && part.came.as_ref().is_some_and(Value::is_nothing) {
+        add("nothing-in-it", TYPE_CHANGED, format!("`{new}` holds nothing"), "failure");
+    }
     if part.kind == EditKind::Type {
         add("type-changed", TYPE_CHANGED, "another type may break clients".into(), "rule");
         if let Some(file) = product.iter().find(|f| converts(f, &part.field, part.came.as_ref())) {
@@ -256,9 +287,86 @@ fn subject(part: &Part) -> String {
     }
 }
 
+/// What a description says about a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Described {
+    /// It promises the new, and did not before.
+    New,
+    /// It promises the new, as before.
+    Allowed,
+    /// It knows the endpoint and not the new.
+    Unknown,
+    /// It promises the old and not the new.
+    Against,
+    /// It has nothing to say.
+    Silent,
+}
+
+fn promised(promise: &Promise, part: &Part) -> Described {
+    let Some(now) = &promise.now else { return Described::Silent };
+    let empty = Operation::default();
+    let before = promise.before.as_ref().unwrap_or(&empty);
+    let judge = |new: bool, was_new: bool, old: bool| match (new, was_new, old) {
+        (true, false, _) => Described::New,
+        (true, true, _) => Described::Allowed,
+        (false, _, true) => Described::Against,
+        _ => Described::Unknown,
+    };
+    let (old, new) = (part.old.as_str(), part.new.as_str());
+    match part.kind {
+        EditKind::Status => judge(lists(now, new), lists(before, new), lists(now, old)),
+        EditKind::RenamedKey => {
+            judge(now.response.contains_key(new), before.response.contains_key(new), now.response.contains_key(old))
+        }
+        EditKind::AddedMember if !now.response.is_empty() => {
+            judge(now.response.contains_key(new), before.response.contains_key(new), false)
+        }
+        EditKind::RemovedMember if !now.response.is_empty() || !before.response.is_empty() => {
+            let (is, was) = (now.response.get(old), before.response.contains_key(old));
+            match is {
+                Some(_) => Described::Against,
+                None if was => Described::New,
+                None => Described::Silent,
+            }
+        }
+        EditKind::Type => match (now.response.get(&part.field), before.response.get(&part.field)) {
+            (Some(now), before) if !now.kind.is_empty() => {
+                let is = fits_type(&now.kind, part.came.as_ref());
+                judge(is, before.is_some_and(|b| fits_type(&b.kind, part.came.as_ref())), !is)
+            }
+            _ => Described::Silent,
+        },
+        EditKind::Payload => {
+            let is = now.request.get(new).is_some_and(|f| f.required);
+            judge(is, before.request.get(new).is_some_and(|f| f.required), false)
+        }
+        _ => Described::Silent,
+    }
+}
+
+fn lists(operation: &Operation, status: &str) -> bool {
+    let class = format!("{}XX", &status[..1.min(status.len())]);
+    operation.statuses.iter().any(|s| s == status || s.eq_ignore_ascii_case(&class))
+}
+
+fn fits_type(kind: &str, came: Option<&Value>) -> bool {
+    match came {
+        Some(Value::Text(_) | Value::Bare(_)) => kind == "string",
+        Some(Value::Number(n)) => kind == "number" || (kind == "integer" && !n.contains('.')),
+        Some(Value::Bool(_)) => kind == "boolean",
+        Some(Value::List(_)) => kind == "array",
+        Some(Value::Map(_)) => kind == "object",
+        _ => false,
+    }
+}
+
 /// Why a repair is out of the question.
 fn veto(case: &Case<'_>) -> Option<String> {
     for part in &case.candidate.parts {
+        if let Some(promise) = case.promise.filter(|p| promised(p, part) == Described::Against) {
+            let old = if part.old.is_empty() { &part.field } else { &part.old };
+            return Some(format!("{} still promises `{old}` and not {}", promise.file, subject(part)));
+        }
         if matches!(part.kind, EditKind::RenamedKey | EditKind::Payload | EditKind::Path | EditKind::Order) {
             continue;
         }
@@ -276,8 +384,20 @@ fn veto(case: &Case<'_>) -> Option<String> {
         if error {
             return Some(format!("`{}` is an error: no product changes to that on purpose", part.new));
         }
+        if part.kind == EditKind::Message {
+            if let Some(word) = unfilled(&part.old, &part.new) {
+                return Some(format!("the message says `{word}`: something was not filled in"));
+            }
+        }
     }
     None
+}
+
+/// A word that a message has where nothing was filled in, and the old one had not.
+fn unfilled(old: &str, new: &str) -> Option<&'static str> {
+    const WORDS: &[&str] = &["None", "null", "undefined", "NaN", "[object Object]", "nil", "%s", "%d", "%v", "<nil>", "{}", "{0}"];
+    let stands = |text: &str, word: &str| has(text, word) || (!word.chars().all(char::is_alphanumeric) && text.contains(word));
+    WORDS.iter().find(|w| stands(new, w) && !stands(old, w)).copied()
 }
 
 /// Statuses change within their class, and never to a server error or about rights.
@@ -314,27 +434,29 @@ fn has(line: &str, value: &str) -> bool {
 
 /// Whether a changed file loses a value.
 fn gone(file: &FileChange, old: &str, part: &Part) -> bool {
-    file.removed.iter().any(|l| has(l, old) || (part.kind == EditKind::Message && words_of(l, old)))
+    file.removed.iter().any(|l| has(l, old) || (part.kind == EditKind::Message && words_of(l, old, &part.new)))
 }
 
 /// Whether a changed file gains a value.
 fn come(file: &FileChange, new: &str, part: &Part) -> bool {
-    file.added.iter().any(|l| has(l, new) || (part.kind == EditKind::Message && words_of(l, new)))
+    file.added.iter().any(|l| has(l, new) || (part.kind == EditKind::Message && words_of(l, new, &part.old)))
 }
 
-/// Whether a line has most of the words of a message in their order: a template
-/// of which only the inserted values differ.
-fn words_of(line: &str, message: &str) -> bool {
-    let words: Vec<&str> = message.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() > 1).collect();
-    let mut rest = line;
-    let mut found = 0;
-    for word in &words {
-        if let Some(at) = rest.find(word) {
-            rest = &rest[at + word.len()..];
-            found += 1;
-        }
-    }
-    words.len() >= 2 && found * 10 >= words.len() * 7
+/// Whether a line holds all words that a message has and the other one has not:
+/// the words that were changed must stand in the change, what is inserted into
+/// both need not.
+fn words_of(line: &str, message: &str, other: &str) -> bool {
+    let split = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+    };
+    let (own, others, line) = (split(message), split(other), split(line));
+    let changed: Vec<&String> = own.iter().filter(|w| !others.contains(w)).collect();
+    let kept = own.iter().filter(|w| line.contains(w)).count();
+    let odd = ["none", "null", "undefined", "nan", "object"];
+    let fine = !changed.is_empty() && changed.iter().all(|w| line.contains(w) && !odd.contains(&w.as_str()));
+    // A message that only lost words has none of its own.
+    let shortened = changed.is_empty() && own.len() >= 2 && kept == own.len();
+    (fine || shortened) && kept * 2 >= own.len()
 }
 
 /// Whether changed lines of a file name a field.
@@ -342,24 +464,34 @@ fn touches(file: &FileChange, field: &str) -> bool {
     file.removed.iter().chain(&file.added).any(|l| has(l, field))
 }
 
-/// Words with which code makes a value of another type.
-const CONVERSIONS: &[&str] = &[
-    "str(", "String(", "toString", "to_s", "strconv.", "Sprint", "int(", "Number(", "parseInt", "parseFloat", "float(", "Decimal",
-    "isoformat", "toISOString", "format(", "toFixed", "valueOf", "to_i", "to_f", "f\"", "f'", "bool(", "Boolean(", "list(", "[",
-    "as_str", "to_string", "round(", "String.valueOf", "Integer", "Long", "BigDecimal", "+ \"", "`${",
+/// Words with which code makes a text, a number, a truth value.
+const TO_TEXT: &[&str] = &[
+    "str(", "String(", "toString", "to_s", "strconv.Itoa", "Sprint", "isoformat", "toISOString", "toFixed", "String.valueOf",
+    "to_string", "format!(", "format(", "f\"", "f'", "`${", "FormatInt", "+ \"\"",
 ];
+const TO_NUMBER: &[&str] = &[
+    "int(", "Number(", "parseInt", "parseFloat", "float(", "Decimal(", "to_i", "to_f", "round(", "Integer.", "Atoi", "parse()",
+    "Math.round", "intval", "ParseInt", "Long.",
+];
+const TO_TRUTH: &[&str] = &["bool(", "Boolean(", "!!", "is True", "== "];
 
+/// Whether a change converts a field to the type that came, where it did not before.
 fn converts(file: &FileChange, field: &str, came: Option<&Value>) -> bool {
-    let names = |l: &&String| has(l, field);
-    let was_named = file.removed.iter().any(|l| names(&l));
-    let now = file.added.iter().filter(names).any(|l| CONVERSIONS.iter().any(|c| l.contains(c)));
-    // A declared type that changes is a conversion too.
-    let declared = file.added.iter().filter(names).any(|l| match came {
-        Some(Value::Text(_)) => ["str", "string", "String"].iter().any(|t| has(l, t)) || l.contains('"') || l.contains('\''),
-        Some(Value::Number(_)) => ["int", "integer", "number", "float", "Integer", "long", "int64"].iter().any(|t| has(l, t)),
-        _ => false,
-    });
-    was_named && (now || declared)
+    let (words, types): (&[&str], &[&str]) = match came {
+        Some(Value::Text(_) | Value::Bare(_)) => (TO_TEXT, &["str", "string", "String", "text"]),
+        Some(Value::Number(_)) => (TO_NUMBER, &["int", "integer", "number", "float", "Integer", "long", "int64", "Decimal"]),
+        Some(Value::Bool(_)) => (TO_TRUTH, &["bool", "boolean", "Boolean"]),
+        Some(Value::List(_)) => (&["[", "list("], &["list", "List", "array", "Vec"]),
+        _ => return false,
+    };
+    let about = |lines: &[String]| lines.iter().filter(|l| has(l, field)).cloned().collect::<Vec<_>>();
+    let (before, now) = (about(&file.removed), about(&file.added));
+    let count = |lines: &[String], words: &[&str]| lines.iter().map(|l| words.iter().map(|w| l.matches(w).count()).sum::<usize>()).sum::<usize>();
+    let typed = |lines: &[String]| lines.iter().any(|l| types.iter().any(|t| has(l, t)));
+    // A literal in the place of another is a conversion as well.
+    let quoted = |lines: &[String]| count(lines, &["\"", "'"]);
+    let literal = matches!(came, Some(Value::Text(text)) if telling(text) && now.iter().any(|l| has(l, text))) && quoted(&now) > quoted(&before);
+    !before.is_empty() && (count(&now, words) > count(&before, words) || (typed(&now) && !typed(&before)) || literal)
 }
 
 /// Whether a specification says what a part says: the new value or name, near
@@ -376,7 +508,9 @@ fn says(file: &FileChange, part: &Part) -> bool {
         }
         EditKind::Type => type_said(file, part) || come(file, new, part),
         EditKind::Literal | EditKind::Message => {
-            come(file, new, part) && (gone(file, &part.old, part) || touches(file, &part.field) || file.added.iter().any(|l| has(l, &part.old)))
+            let old_is_there = gone(file, &part.old, part) || file.added.iter().any(|l| has(l, &part.old));
+            // A value of four signs stands nowhere by chance.
+            come(file, new, part) && (new.trim().len() >= 4 || old_is_there || touches(file, &part.field))
         }
         _ => come(file, new, part),
     }
@@ -384,14 +518,15 @@ fn says(file: &FileChange, part: &Part) -> bool {
 
 /// Whether a specification changes the type of the field.
 fn type_said(file: &FileChange, part: &Part) -> bool {
-    let word = match part.came.as_ref() {
-        Some(Value::Text(_)) => "string",
-        Some(Value::Number(_)) => "number",
-        Some(Value::Bool(_)) => "boolean",
-        Some(Value::List(_)) => "array",
+    let words: &[&str] = match part.came.as_ref() {
+        Some(Value::Text(_) | Value::Bare(_)) => &["string", "text", "str"],
+        Some(Value::Number(_)) => &["number", "integer", "int", "float", "decimal"],
+        Some(Value::Bool(_)) => &["boolean", "bool"],
+        Some(Value::List(_)) => &["array", "list"],
+        Some(Value::Map(_)) => &["object"],
         _ => return false,
     };
-    let typed = |l: &String| has(l, word) || (word == "number" && has(l, "integer")) || (word == "array" && has(l, "list"));
+    let typed = |l: &String| words.iter().any(|w| has(&l.to_ascii_lowercase(), w));
     telling(&part.field) && file.added.iter().any(|l| has(l, &part.field) && typed(l))
         || file.added.iter().any(|l| l.contains("type") && typed(l)) && file.removed.iter().any(|l| l.contains("type"))
 }

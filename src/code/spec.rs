@@ -1,0 +1,199 @@
+//! API descriptions (OpenAPI 3, Swagger 2; YAML or JSON): what they promise of
+//! an endpoint. Read as plain data, so that a description with mistakes still
+//! tells what it can.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Bytes of a description that is read.
+const LIMIT: usize = 8 << 20;
+/// How far references and nested schemas are followed.
+const DEPTH: usize = 24;
+
+/// One method of one path.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Operation {
+    /// Lower case.
+    pub method: String,
+    /// With `{holes}`, base path of the servers left out.
+    pub path: String,
+    /// Statuses that are described (`200`, `4XX`, `default`).
+    pub statuses: BTreeSet<String>,
+    /// Names of fields anywhere in its responses, with their types and whether one is required.
+    pub response: BTreeMap<String, Field>,
+    /// Names of the fields of its request.
+    pub request: BTreeMap<String, Field>,
+}
+
+/// A field as described.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Field {
+    /// `string`, `integer` …; empty where none is given.
+    pub kind: String,
+    /// Whether it must be there.
+    pub required: bool,
+    /// An example, a default, or the first of its values.
+    pub example: Option<Value>,
+}
+
+/// Whether a path in a repository looks like an API description.
+#[must_use]
+pub fn is_description(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    let ending = [".yaml", ".yml", ".json"].iter().any(|e| name.ends_with(e));
+    ending && ["openapi", "swagger", "api-spec", "apispec"].iter().any(|w| name.contains(w))
+}
+
+/// The operations of a description; empty where it is none.
+#[must_use]
+pub fn read(text: &str) -> Vec<Operation> {
+    if text.len() > LIMIT {
+        return Vec::new();
+    }
+    let whole: Option<Value> = serde_json::from_str(text).ok().or_else(|| serde_yaml_ng::from_str(text).ok());
+    let Some(whole) = whole else { return Vec::new() };
+    let mut found = Vec::new();
+    for (path, item) in whole["paths"].as_object().into_iter().flatten() {
+        for (method, described) in item.as_object().into_iter().flatten() {
+            if matches!(method.as_str(), "get" | "put" | "post" | "delete" | "patch" | "head" | "options") {
+                found.push(operation(&whole, method, path, described));
+            }
+        }
+    }
+    found
+}
+
+fn operation(whole: &Value, method: &str, path: &str, described: &Value) -> Operation {
+    let mut made = Operation { method: method.to_owned(), path: path.to_owned(), ..Operation::default() };
+    for (status, response) in described["responses"].as_object().into_iter().flatten() {
+        made.statuses.insert(status.clone());
+        let response = resolved(whole, response);
+        for media in response["content"].as_object().into_iter().flat_map(|c| c.values()) {
+            fields(whole, &media["schema"], &mut made.response, DEPTH);
+        }
+        fields(whole, &response["schema"], &mut made.response, DEPTH);
+    }
+    let body = resolved(whole, &described["requestBody"]);
+    for media in body["content"].as_object().into_iter().flat_map(|c| c.values()) {
+        fields(whole, &media["schema"], &mut made.request, DEPTH);
+    }
+    for parameter in described["parameters"].as_array().into_iter().flatten() {
+        fields(whole, &resolved(whole, parameter)["schema"], &mut made.request, DEPTH);
+    }
+    made
+}
+
+/// What a reference within the document points to.
+fn resolved<'v>(whole: &'v Value, value: &'v Value) -> &'v Value {
+    let mut at = value;
+    for _ in 0..DEPTH {
+        let Some(reference) = at["$ref"].as_str().and_then(|r| r.strip_prefix('#')) else { return at };
+        at = whole.pointer(reference).unwrap_or(&Value::Null);
+    }
+    at
+}
+
+fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>, depth: usize) {
+    if depth == 0 {
+        return;
+    }
+    let schema = resolved(whole, schema);
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let inner = resolved(whole, property);
+        let kind = inner["type"].as_str().or_else(|| inner["type"][0].as_str()).unwrap_or("").to_owned();
+        let example = ["example", "default"].iter().find_map(|k| inner.get(k)).or_else(|| inner["enum"].get(0)).or_else(|| inner["examples"].get(0));
+        let field = out.entry(name.clone()).or_default();
+        field.required |= required.contains(&name.as_str());
+        if field.kind.is_empty() {
+            field.kind = kind;
+        }
+        if field.example.is_none() {
+            field.example = example.cloned();
+        }
+        fields(whole, inner, out, depth - 1);
+    }
+    fields_of_parts(whole, schema, out, depth);
+}
+
+fn fields_of_parts(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>, depth: usize) {
+    if schema["items"].is_object() {
+        fields(whole, &schema["items"], out, depth - 1);
+    }
+    for word in ["allOf", "oneOf", "anyOf"] {
+        for part in schema[word].as_array().into_iter().flatten() {
+            fields(whole, part, out, depth - 1);
+        }
+    }
+}
+
+/// The operation that a request of a test belongs to: the method, where it is
+/// known, and a path whose last segments fit (the base path may be left out).
+#[must_use]
+pub fn find<'o>(operations: &'o [Operation], method: &str, path: &str) -> Option<&'o Operation> {
+    let bare = path.split(['?', '#']).next().unwrap_or(path);
+    let parts: Vec<&str> = bare.split('/').filter(|p| !p.is_empty()).collect();
+    let fits = |o: &&Operation| {
+        let wanted: Vec<&str> = o.path.split('/').filter(|p| !p.is_empty()).collect();
+        let same_method = method.is_empty() || o.method == method || !METHODS.contains(&method);
+        same_method
+            && !wanted.is_empty()
+            && parts.len() >= wanted.len()
+            && parts[parts.len() - wanted.len()..].iter().zip(&wanted).all(|(p, w)| w.starts_with('{') || p == w)
+    };
+    // A path without holes is meant before one with them.
+    operations.iter().filter(fits).min_by_key(|o| o.path.matches('{').count())
+}
+
+const METHODS: &[&str] = &["get", "put", "post", "delete", "patch", "head", "options"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r##"
+openapi: 3.0.0
+paths:
+  /users/{id}:
+    get:
+      responses:
+        "200":
+          content:
+            application/json:
+              schema: {$ref: "#/components/schemas/User"}
+  /orders:
+    post:
+      requestBody:
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [currency]
+              properties:
+                currency: {type: string, enum: [EUR, USD]}
+      responses:
+        "201": {description: made}
+components:
+  schemas:
+    User:
+      type: object
+      required: [email]
+      properties:
+        email: {type: string}
+        tags: {type: array, items: {type: object, properties: {label: {type: string}}}}
+"##;
+
+    #[test]
+    fn a_description() {
+        let all = read(TEXT);
+        let user = find(&all, "get", "/api/users/7?x=1").unwrap();
+        assert!(user.response["email"].required && user.response.contains_key("label"));
+        assert!(user.statuses.contains("200"));
+        let order = find(&all, "post", "/orders").unwrap();
+        assert_eq!(order.request["currency"].example, Some(Value::from("EUR")));
+        assert!(find(&all, "get", "/orders").is_none() && find(&all, "", "/nowhere").is_none());
+        assert!(read("not: [a, description").is_empty() && read("[]").is_empty());
+    }
+}
