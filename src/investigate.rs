@@ -9,6 +9,7 @@ use crate::agent::healer::weigh::{self, Band, Weighed};
 use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters};
 use crate::code::edit;
 use crate::code::guards::{self, Bounds, FilePatch, Finding};
+use crate::code::inline;
 use crate::error::Problem;
 use crate::model::change::{Commit, FileChange};
 use crate::model::heal::{Corner, EditKind};
@@ -196,7 +197,9 @@ type Overlay = BTreeMap<String, String>;
 impl Session<'_> {
     fn run(&mut self, state: &BTreeMap<String, String>) -> Result<Healing, Problem> {
         let begun = (self.given.clock)();
-        let (failure, repeated) = match self.reproduce(state)? {
+        let reproduced = self.reproduce(state);
+        self.phases.reproduce = (self.given.clock)() - begun;
+        let (failure, repeated) = match reproduced? {
             Ok(found) => found,
             Err(done) => return Ok(*done),
         };
@@ -212,8 +215,15 @@ impl Session<'_> {
     }
 
     fn execute(&mut self, code: Code, extent: Extent, overlay: &Overlay) -> Result<Execution, Problem> {
-        let files: Vec<(String, String)> = overlay.iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+        let files: Vec<(String, String)> = overlay.iter().map(|(p, t)| (p.clone(), self.laid(code, p, t))).collect();
         self.bench.run(code, self.target, extent, &files)
+    }
+
+    /// A text as it is laid over one of the two codes: of a product file with tests
+    /// in it only the tests.
+    fn laid(&self, code: Code, path: &str, text: &str) -> String {
+        let old = (code == Code::Old).then(|| (self.given.read_old)(path)).flatten();
+        old.and_then(|old| inline::transplanted(path, &old, text)).unwrap_or_else(|| text.to_owned())
     }
 
     fn note(&mut self, corner: Corner, extent: Extent, execution: &Execution, times: u32) -> bool {
@@ -493,7 +503,7 @@ fn names_of_bad(execution: &Execution) -> Vec<String> {
 /// Whether two failures are the same: masked message and place.
 fn same_failure(a: &Ran, b: &Ran) -> bool {
     let (Some(a), Some(b)) = (clash::read(a), clash::read(b)) else { return false };
-    a.what == b.what && a.places.first() == b.places.first()
+    a.what.same(&b.what) && a.places.first() == b.places.first()
 }
 
 /// What the overlay changes against what was there before.

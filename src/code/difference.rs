@@ -175,7 +175,12 @@ fn maps(
     }
     for (key, value) in added {
         path.push(key.clone());
-        out.push(Change::Add { path: path.clone(), map: map.clone(), key: key.clone(), value: value.clone() });
+        // Where no quotes are printed a word can only be a text.
+        let value = match value {
+            Value::Bare(text) if !terms.quotes_shown => Value::Text(text.clone()),
+            other => other.clone(),
+        };
+        out.push(Change::Add { path: path.clone(), map: map.clone(), key: key.clone(), value });
         path.pop();
     }
 }
@@ -208,7 +213,9 @@ fn lists(list: &Expr, items: &[Expr], came: &[Value], terms: Terms, path: &mut V
         match step {
             Step::Removed(index) => out.push(Change::RemoveItem { path: path.clone(), list: list.clone(), index }),
             Step::Added(at, index) => {
-                out.push(Change::AddItem { path: path.clone(), list: list.clone(), at, value: came[index].clone() });
+                let like = items.first().map(|i| as_kind_of(&came[index], i, terms.quotes_shown));
+                let value = like.unwrap_or_else(|| came[index].clone());
+                out.push(Change::AddItem { path: path.clone(), list: list.clone(), at, value });
             }
         }
     }

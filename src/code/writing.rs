@@ -74,7 +74,12 @@ impl Manner<'_> {
 
     /// With the suffix of the number that stood there.
     fn number(&self, number: &str) -> String {
-        let Some(Kind::Number(old)) = self.like.map(|l| &l.kind) else { return number.to_owned() };
+        let Some(Kind::Number(old)) = self.like.map(|l| &l.kind) else {
+            // A number in an interface must be a float to equal one from JSON; as a
+            // constant it is an integer as well.
+            let integral = self.language == Language::Go && !number.contains(['.', 'e', 'x']);
+            return if integral { format!("{number}.0") } else { number.to_owned() };
+        };
         let suffix = &old[crate::code::value::bare_number(old).len()..];
         let fractional = number.contains(['.', 'e']);
         let integral = suffix.starts_with(['u', 'i', 'L', 'l', 'n']);

@@ -154,6 +154,12 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, P
     Ok(found)
 }
 
+/// The files that `patterns` name now.
+#[must_use]
+pub fn matching(base: &Path, patterns: &[String]) -> Vec<PathBuf> {
+    patterns.iter().filter_map(|pattern| expand(base, pattern).ok()).flatten().collect()
+}
+
 /// Whether `path` is something that is neither a file nor a folder.
 fn is_stream(path: &Path) -> bool {
     path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir())

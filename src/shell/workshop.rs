@@ -18,7 +18,8 @@ use crate::model::ran::{Execution, Extent, Target};
 use crate::plan::policy::RunPolicy;
 use crate::ports::{Code, Workbench};
 use crate::shell::process::{self, Ended, Limits, Task};
-use crate::shell::runner::{self, Ready, Runner, Site};
+use crate::shell::files;
+use crate::shell::runner::{self, Ready, Results, Runner, Site};
 
 /// Bytes of output kept for people.
 const SHOWN: usize = 4000;
@@ -231,6 +232,12 @@ impl Workshop {
     }
 
     fn execute_tests(&self, ready: &Ready) -> Result<Execution, Problem> {
+        // Results of an earlier execution must not be taken for those of this one.
+        if let Results::Junit(patterns) = &ready.results {
+            for old in files::matching(&ready.folder, patterns) {
+                let _ = std::fs::remove_file(old);
+            }
+        }
         let ended = self.execute(ready.argv.clone(), &ready.folder, &ready.env)?;
         let ran = runner::read_results(&ready.results, &ready.folder, &ended.stdout);
         let bounds = Limits { seconds: self.policy.timeout_seconds, ..Limits::default() };

@@ -54,6 +54,19 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Whether two failures are about the same; maps may print in any order.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Compared { first: a, second: b, .. }, Self::Compared { first: c, second: d, .. }) => {
+                a.same(c) && b.same(d)
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
 /// Reads a test that ran and failed.
 #[must_use]
 pub fn read(ran: &Ran) -> Option<Clash> {

@@ -6,6 +6,7 @@
 //! edit, [`weigh`] tells an outdated test from a defect.
 
 pub mod clash;
+pub mod format;
 pub mod propose;
 pub mod renamed;
 pub mod request;

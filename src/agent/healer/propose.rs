@@ -2,16 +2,18 @@
 
 use std::rc::Rc;
 
-use super::clash::What;
+use super::clash::{Clash, What};
 use super::trace::{self, Around};
 use super::{Candidate, Part, Test};
-use crate::code::assertion::{self, Assertion, Op};
+use crate::code::assertion::{self, Assertion, Op, plain};
 use crate::code::cases::{self, Case};
 use crate::code::difference::{self, Change, Terms};
 use crate::code::edit::{self, Edit};
 use crate::code::expr::{Expr, Kind};
 use crate::code::language::Language;
-use crate::code::source::Source;
+use crate::code::lower::lower;
+use crate::code::printed;
+use crate::code::source::{Source, walk};
 use crate::code::value::{self, Value};
 use crate::ingest::place::is_test_path;
 use crate::model::heal::EditKind;
@@ -30,7 +32,7 @@ pub fn located(test: &Test<'_>) -> Vec<Located> {
     let mut found: Vec<Located> = Vec::new();
     for (file, line) in &test.clash.places {
         let Some(path) = resolve(test, file) else { continue };
-        let Some(source) = test.sources.source(&path).filter(|_| is_test_path(&path)) else { continue };
+        let Some(source) = test.sources.source(&path).filter(|_| is_test_path(&path) || path == test.file) else { continue };
         let mut here: Vec<Assertion> = assertion::find(&source, source.root())
             .into_iter()
             .filter(|a| (a.line(&source)..=source.line_of(a.range.end.saturating_sub(1))).contains(line))
@@ -77,7 +79,12 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
     let all = cases::find(source);
     let case = all.iter().find(|c| c.node.byte_range().contains(&assertion.range.start));
     let expected = assertion.expected.as_ref()?;
-    match (&test.clash.what, assertion.op) {
+    // What the test prints in its own words is read by its own format.
+    let clash = formatted(source, assertion, &test.clash.text)
+        .map(|what| Clash { what, ..test.clash.clone() })
+        .unwrap_or_else(|| test.clash.clone());
+    let test = &Test { clash: &clash, ..*test };
+    match (&clash.what, assertion.op) {
         (What::Message { wanted, came }, Op::Raises | Op::Matches) => message(source, assertion, expected, wanted, came),
         (What::Compared { first, second, .. }, Op::Equal | Op::Subset | Op::Approx | Op::Length) => {
             if let Some(found) = named_status(source, assertion, expected, (first, second)) {
@@ -89,8 +96,79 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
     }
 }
 
+/// What a Go test prints by `t.Errorf` where its condition does not hold.
+#[must_use]
+pub fn formatted(source: &Source, assertion: &Assertion, text: &str) -> Option<What> {
+    if source.language != Language::Go {
+        return None;
+    }
+    let node = source.root().descendant_for_byte_range(assertion.range.start, assertion.range.end)?;
+    let mut found = None;
+    walk(node, |node| {
+        let expr = lower(source, node);
+        let call = expr.call().filter(|c| matches!(c.name.as_str(), "Errorf" | "Fatalf" | "Logf"));
+        if let (Some(call), None) = (call, &found) {
+            found = call.arg(0).and_then(Expr::text).and_then(|f| super::format::values(f, text)).map(|values| {
+                let args: Vec<String> = call.positional().skip(1).map(|a| plain(source.slice(&a.range))).collect();
+                (args, values)
+            });
+        }
+        found.is_none()
+    });
+    let (args, values) = found.filter(|(args, values)| args.len() == values.len())?;
+    let expected = assertion.expected.as_ref().map(|e| plain(source.slice(&e.range)));
+    let at = |wanted: &str| args.iter().position(|a| a == wanted);
+    let actual = at(&assertion.subject).or_else(|| at("got")).or((args.len() == 1).then_some(0))?;
+    let wanted = expected.as_deref().and_then(at).or_else(|| (0..args.len()).find(|n| *n != actual));
+    let first = wanted.and_then(|n| values.get(n).cloned()).unwrap_or(Value::Bare(String::new()));
+    let second = values[actual].clone();
+    // `%#v` and `%q` print quotes, `%v` does not.
+    let quotes_shown = [&first, &second].into_iter().any(has_text);
+    Some(What::Compared { first, second, quotes_shown })
+}
+
+fn has_text(value: &Value) -> bool {
+    match value {
+        Value::Text(_) => true,
+        Value::List(items) => items.iter().any(has_text),
+        Value::Map(entries) => entries.iter().any(|(_, v)| has_text(v)),
+        _ => false,
+    }
+}
+
+/// What stands in `Some(…)`, `Ok(…)`, `Err(…)` on both sides.
+fn unwrapped(expected: &Expr, clash: &Clash) -> Option<(Expr, Clash)> {
+    let call = expected.call().filter(|c| matches!(c.name.as_str(), "Some" | "Ok" | "Err"))?;
+    let What::Compared { first, second, quotes_shown } = &clash.what else { return None };
+    let inner = |v: &Value| match v {
+        Value::Bare(text) => {
+            let inside = text.strip_prefix(&format!("{}(", call.name))?.strip_suffix(')')?;
+            Some(printed::read(inside))
+        }
+        _ => None,
+    };
+    let what = What::Compared { first: inner(first)?, second: inner(second)?, quotes_shown: *quotes_shown };
+    Some((call.arg(0)?.clone(), Clash { what, ..clash.clone() }))
+}
+
+/// Names that say nothing about what they hold.
+const VAGUE: &[&str] = &["got", "actual", "result", "res", "value", "out", "x", "r", "v", "received", "found", "a", "output"];
+
+/// What an assertion looks at: for a name that says nothing, what it was given.
+#[must_use]
+pub fn subject_of(source: &Source, case: Option<&Case<'_>>, assertion: &Assertion) -> String {
+    let subject = assertion.subject.trim();
+    let given = case.filter(|_| VAGUE.contains(&subject)).and_then(|c| {
+        trace::last_assigned(source, c.node, subject, assertion.range.end).map(|n| plain(source.of(n)))
+    });
+    given.unwrap_or_else(|| subject.to_owned())
+}
+
 fn compared(test: &Test<'_>, located: &Located, case: Option<&Case<'_>>, expected: &Expr) -> Option<Candidate> {
     let Located { source, assertion } = located;
+    if let Some((inner, clash)) = unwrapped(expected, test.clash) {
+        return compared(&Test { clash: &clash, ..*test }, located, case, &inner);
+    }
     let (first, second) = test.clash.pair()?;
     let around = Around {
         sources: test.sources,
@@ -108,7 +186,7 @@ fn compared(test: &Test<'_>, located: &Located, case: Option<&Case<'_>>, expecte
         return None;
     }
     let edits = changes.iter().map(|c| edit::of_change(&found.source, c)).collect::<Option<Vec<_>>>()?;
-    let subject = field_of(&assertion.subject);
+    let subject = field_of(&subject_of(source, case, assertion));
     let parts = changes.iter().map(|c| part(&found.source, c, assertion, &subject)).collect();
     Some(Candidate { path: found.source.path.clone(), line: found.source.line_of(edits.first()?.range.start), edits, parts })
 }
@@ -169,6 +247,10 @@ fn is_about_status(text: &str) -> bool {
 /// Functions that only look at a value in another form.
 const WRAPPERS: &[&str] = &["len", "str", "int", "list", "sorted", "set", "dict", "float", "round", "String", "Number", "bool", "tuple"];
 
+/// Methods that look a name up.
+const ACCESSORS: &[&str] =
+    &["get", "getString", "getInt", "getLong", "getBoolean", "path", "at", "opt", "optString", "fetch", "dig", "jsonPath", "read", "header"];
+
 /// The last name in a subject: `email` in `response.json()["user"]["email"]`,
 /// `total` in `total(items)`.
 #[must_use]
@@ -186,6 +268,10 @@ pub fn field_of(subject: &str) -> String {
         if WRAPPERS.contains(&name.as_str()) && before.len() > at + 1 {
             text = before[at + 1..].trim();
             continue;
+        }
+        let inner = before[at + 1..].trim();
+        if ACCESSORS.contains(&name.as_str()) && inner.starts_with(['"', '\'', ':']) && !inner.contains(',') {
+            return last_name(inner);
         }
         // `body "size()"` names a path; `(x)` is what it holds.
         if name.is_empty() {
@@ -328,6 +414,7 @@ mod tests {
             ("user.getName()", "getName"),
             ("status", "status"),
             ("total(items)", "total"),
+            ("api.user(1).get(\"email\")", "email"),
             ("len(response.json[\"users\"])", "users"),
             ("body \"size()\"", "size"),
             ("", ""),

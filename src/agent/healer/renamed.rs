@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::clash::What;
-use super::propose::{field_of, located, resolve};
-use super::{Candidate, Part, Test};
+use super::propose::{Located, field_of, formatted, located, resolve, subject_of};
+use super::{Candidate, Part, Test, trace};
+use crate::code::cases::{self, Case};
 use crate::code::edit::Edit;
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
@@ -16,21 +17,48 @@ use crate::model::heal::EditKind;
 /// Edits that use the new name where the failing lines use the old one.
 #[must_use]
 pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
-    let names: Vec<String> = match &test.clash.what {
-        What::Missing { name } => vec![name.clone()],
-        // A name that is gone gives nothing in languages that do not complain.
-        What::Compared { second, first, .. } if second.is_nothing() || first.is_nothing() => {
-            located(test).iter().map(|l| field_of(&l.assertion.subject)).filter(|n| !n.is_empty()).collect()
-        }
-        _ => return Vec::new(),
-    };
     let mut found = Vec::new();
-    for name in names {
-        for new in new_names(test.change, &name) {
-            found.extend(at_places(test, &name, &new));
+    if let What::Missing { name } = &test.clash.what {
+        for new in new_names(test.change, name) {
+            found.extend(at_places(test, name, &new));
+        }
+        return found;
+    }
+    // A name that is gone gives nothing in languages that do not complain.
+    for place in located(test) {
+        let what = formatted(&place.source, &place.assertion, &test.clash.text);
+        let what = what.as_ref().unwrap_or(&test.clash.what);
+        let is_nothing = matches!(what, What::Compared { first, second, .. } if first.is_nothing() || second.is_nothing());
+        if !is_nothing {
+            continue;
+        }
+        let all = cases::find(&place.source);
+        let case = all.iter().find(|c| c.node.byte_range().contains(&place.assertion.range.start));
+        let old = field_of(&subject_of(&place.source, case, &place.assertion));
+        for new in new_names(test.change, &old) {
+            found.extend(at_places(test, &old, &new).or_else(|| in_assertion(&place, case, &old, &new)));
         }
     }
     found
+}
+
+/// The edits of the assertion itself, and of the line that gave its subject.
+fn in_assertion(place: &Located, case: Option<&Case<'_>>, old: &str, new: &str) -> Option<Candidate> {
+    let Located { source, assertion } = place;
+    let node = source.root().descendant_for_byte_range(assertion.range.start, assertion.range.end)?;
+    let mut edits = below(source, node, old, new);
+    if edits.is_empty() {
+        let given = trace::last_assigned(source, case?.node, assertion.subject.trim(), assertion.range.start)?;
+        edits = below(source, given, old, new);
+    }
+    let line = source.line_of(edits.first()?.range.start);
+    Some(candidate(source.path.clone(), line, edits, old, new))
+}
+
+fn candidate(path: String, line: u32, edits: Vec<Edit>, old: &str, new: &str) -> Candidate {
+    let part =
+        Part { kind: EditKind::RenamedKey, field: old.to_owned(), old: old.to_owned(), new: new.to_owned(), came: None };
+    Candidate { path, line, edits, parts: vec![part] }
 }
 
 /// New names for `name`, by how many changed lines of product code differ in
@@ -97,20 +125,13 @@ fn only_difference<'a>(removed: &str, added: &'a str, name: &str) -> Option<&'a 
 
 fn at_places(test: &Test<'_>, old: &str, new: &str) -> Option<Candidate> {
     for (file, line) in &test.clash.places {
-        let Some(path) = resolve(test, file).filter(|p| is_test_path(p)) else { continue };
+        let Some(path) = resolve(test, file).filter(|p| is_test_path(p) || p == test.file) else { continue };
         let Some(source) = test.sources.source(&path) else { continue };
         let edits = occurrences(&source, *line, old, new);
         if edits.is_empty() {
             continue;
         }
-        let part = Part {
-            kind: EditKind::RenamedKey,
-            field: old.to_owned(),
-            old: old.to_owned(),
-            new: new.to_owned(),
-            came: None,
-        };
-        return Some(Candidate { path, line: *line, edits, parts: vec![part] });
+        return Some(candidate(path, *line, edits, old, new));
     }
     None
 }
@@ -130,6 +151,11 @@ fn occurrences(source: &Source, line: u32, old: &str, new: &str) -> Vec<Edit> {
         statement = node.parent();
     }
     let Some(node) = statement.filter(|n| n.parent().is_some()) else { return Vec::new() };
+    below(source, node, old, new)
+}
+
+/// The edits of a node and all below it.
+fn below(source: &Source, node: tree_sitter::Node<'_>, old: &str, new: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     walk(node, |node| {
         match lower(source, node).kind {

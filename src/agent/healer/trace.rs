@@ -156,7 +156,8 @@ fn assigned<'t>(source: &Source, node: Node<'t>, name: &str) -> Option<Node<'t>>
 }
 
 /// The last value that `name` is given in the test before byte `at`.
-fn last_assigned<'t>(source: &Source, test: Node<'t>, name: &str, at: usize) -> Option<Node<'t>> {
+#[must_use]
+pub fn last_assigned<'t>(source: &Source, test: Node<'t>, name: &str, at: usize) -> Option<Node<'t>> {
     let mut found = None;
     walk(test, |node| {
         if node.end_byte() <= at {

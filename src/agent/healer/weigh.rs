@@ -415,7 +415,7 @@ fn status_veto(old: &str, new: &str) -> Option<String> {
 fn sensitive(part: &Part, words: &[String]) -> Option<String> {
     let field = part.field.to_ascii_lowercase();
     let found = words.iter().find(|w| field.split(|c: char| !c.is_alphanumeric()).any(|p| p == w.as_str() || p.trim_end_matches('s') == w.as_str()))?;
-    let value = !matches!(part.kind, EditKind::RenamedKey | EditKind::Path | EditKind::Payload);
+    let value = !matches!(part.kind, EditKind::RenamedKey | EditKind::Path | EditKind::Payload | EditKind::Message);
     value.then(|| format!("`{}` is about {found}: such values are left to a person (`heal.sensitive`)", part.field))
 }
 

@@ -3,8 +3,7 @@
 use globset::Glob;
 
 use super::{Bounds, FilePatch, Finding, Guard};
-use crate::code::language::Language;
-use crate::code::source::{Source, field, walk};
+use crate::code::inline;
 use crate::ingest::place::is_test_path;
 
 /// Files that steer how tests are found and run, by name.
@@ -129,28 +128,8 @@ fn outside(path: &str) -> Option<String> {
 
 /// Whether only unit tests inside of a Rust product file change.
 fn only_inline_tests(file: &FilePatch) -> bool {
-    let (Some(old), Some(new)) = (&file.old, &file.new) else { return false };
-    if Language::of_path(&file.path) != Some(Language::Rust) || file.renamed_from.is_some() {
-        return false;
-    }
-    let without = |text: &str| {
-        let source = Source::parse(&file.path, text)?;
-        let mut product = String::new();
-        let mut at = 0;
-        walk(source.root(), |node| {
-            let is_tests = node.kind() == "mod_item"
-                && field(node, "body").is_some()
-                && crate::code::cases::attributes(&source, node).iter().any(|a| a.replace(' ', "") == "cfg(test)");
-            if is_tests && node.start_byte() >= at {
-                product.push_str(&text[at..node.start_byte()]);
-                at = node.end_byte();
-            }
-            !is_tests
-        });
-        product.push_str(&text[at..]);
-        (at > 0).then_some(product)
-    };
-    match (without(old), without(new)) {
+    let (Some(old), Some(new), None) = (&file.old, &file.new, &file.renamed_from) else { return false };
+    match (inline::product(&file.path, old), inline::product(&file.path, new)) {
         (Some(old), Some(new)) => old == new,
         _ => false,
     }

@@ -17,8 +17,6 @@ pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<
     let program = own(site, &folder, "mvnw").unwrap_or_else(|| "mvn".to_owned());
     let mut argv = vec![program];
     argv.extend(words(&["-B", "-q", "test", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false", "-DtrimStackTrace=false"]));
-    // Results of an earlier execution must not be taken for those of this one.
-    argv.push(format!("-Dsurefire.reportsDirectory={}", site.out.join("surefire").display()));
     let method = target.path.last().filter(|_| extent == Extent::Alone).map_or(String::new(), |m| format!("#{m}"));
     argv.push(format!("-Dtest={}{method}", class(target)));
     if let Some(home) = site.real_home {
@@ -38,7 +36,7 @@ pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<
     if root != folder {
         argv.extend(["-pl".to_owned(), inside(&folder, &root), "-am".to_owned()]);
     }
-    let reports = site.out.join("surefire").join("TEST-*.xml").display().to_string();
+    let reports = "**/target/surefire-reports/TEST-*.xml".to_owned();
     Ok(Ready { argv, env: Vec::new(), folder: site.root.join(root), results: Results::Junit(vec![reports]) })
 }
 
