@@ -162,7 +162,12 @@ impl Healing {
 
 /// Tries to repair one test. `state` holds files that were repaired before; what
 /// is repaired here is added to it.
-pub fn heal(target: &Target, given: &Given<'_>, bench: &mut dyn Workbench, state: &mut BTreeMap<String, String>) -> Healing {
+pub fn heal(
+    target: &Target,
+    given: &Given<'_>,
+    bench: &mut dyn Workbench,
+    state: &mut BTreeMap<String, String>,
+) -> Healing {
     let mut session = Session { target, given, bench, proof: Vec::new(), phases: Phases::default() };
     match session.run(state) {
         Ok(mut done) => {
@@ -251,7 +256,10 @@ impl Session<'_> {
         let second = self.execute(Code::New, Extent::Alone, state)?;
         let same = self.failing(&second).is_some_and(|again| same_failure(&ran, &again));
         if !same {
-            return gave_up("the test does not fail the same way each time: it is unstable, not outdated".to_owned(), &[]);
+            return gave_up(
+                "the test does not fail the same way each time: it is unstable, not outdated".to_owned(),
+                &[],
+            );
         }
         self.note(Corner::OldOnNew, Extent::Alone, &first, REPRODUCED);
         Ok(Ok((ran, REPRODUCED)))
@@ -281,7 +289,13 @@ impl Session<'_> {
     }
 
     /// Looks for edits until the test passes.
-    fn search(&mut self, failure: &Ran, state: &Overlay, passed_before: Option<bool>, repeated: u32) -> Result<Tried, Problem> {
+    fn search(
+        &mut self,
+        failure: &Ran,
+        state: &Overlay,
+        passed_before: Option<bool>,
+        repeated: u32,
+    ) -> Result<Tried, Problem> {
         let first_clash = clash::read(failure);
         let mut tried = Tried { overlay: state.clone(), ..Tried::default() };
         let mut ran = failure.clone();
@@ -296,7 +310,11 @@ impl Session<'_> {
                 })
                 .collect();
             let mut sorted: Vec<&(Candidate, Weighed)> = judged.iter().collect();
-            sorted.sort_by(|a, b| (b.1.veto.is_none(), b.1.score).partial_cmp(&(a.1.veto.is_none(), a.1.score)).unwrap_or(std::cmp::Ordering::Equal));
+            sorted.sort_by(|a, b| {
+                (b.1.veto.is_none(), b.1.score)
+                    .partial_cmp(&(a.1.veto.is_none(), a.1.score))
+                    .unwrap_or(std::cmp::Ordering::Equal)
+            });
             if round == 0 {
                 tried.best = sorted.first().map(|(c, w)| (c.parts.clone(), w.clone()));
             }
@@ -361,7 +379,15 @@ impl Session<'_> {
         found
     }
 
-    fn weigh(&self, parts: &[Part], candidate: &Candidate, clash: &Clash, passed_before: Option<bool>, repeated: u32, overlay: &Overlay) -> Weighed {
+    fn weigh(
+        &self,
+        parts: &[Part],
+        candidate: &Candidate,
+        clash: &Clash,
+        passed_before: Option<bool>,
+        repeated: u32,
+        overlay: &Overlay,
+    ) -> Weighed {
         let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
         let sources = Sources::new(self.given.files, &read);
         let contradicting: Vec<String> =
@@ -455,7 +481,10 @@ impl Session<'_> {
                 }
                 let known = failed_before.as_deref().unwrap_or_default();
                 let new: Vec<&String> = bad.iter().filter(|b| !known.contains(b)).collect();
-                let is_target = bad.iter().any(|b| self.target.path.last().is_some_and(|n| b.ends_with(n.as_str())) && self.target.path.iter().all(|p| b.contains(p.as_str())));
+                let is_target = bad.iter().any(|b| {
+                    self.target.path.last().is_some_and(|n| b.ends_with(n.as_str()))
+                        && self.target.path.iter().all(|p| b.contains(p.as_str()))
+                });
                 holds = new.is_empty() && !is_target && whole.trouble.is_none();
                 note = Some(if new.is_empty() {
                     format!("{} other tests of the file fail with and without the edit", bad.len())
@@ -463,7 +492,11 @@ impl Session<'_> {
                     format!("with the edit {} fails", new[0])
                 });
             }
-            match self.proof.last_mut().filter(|c| c.corner == Corner::NewOnNew && c.extent == Extent::File && c.holds == holds && time > 0) {
+            match self
+                .proof
+                .last_mut()
+                .filter(|c| c.corner == Corner::NewOnNew && c.extent == Extent::File && c.holds == holds && time > 0)
+            {
                 Some(cell) => cell.times += 1,
                 None => self.proof.push(Cell {
                     corner: Corner::NewOnNew,
@@ -513,7 +546,12 @@ fn patch(overlay: &Overlay, state: &Overlay, read: &dyn Fn(&str) -> Option<Strin
         .filter(|(path, text)| state.get(*path) != Some(text))
         .filter_map(|(path, text)| {
             let old = state.get(path).cloned().or_else(|| read(path));
-            (old.as_deref() != Some(text)).then(|| FilePatch { path: path.clone(), old, new: Some(text.clone()), ..FilePatch::default() })
+            (old.as_deref() != Some(text)).then(|| FilePatch {
+                path: path.clone(),
+                old,
+                new: Some(text.clone()),
+                ..FilePatch::default()
+            })
         })
         .collect()
 }

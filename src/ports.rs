@@ -162,5 +162,11 @@ pub trait Workbench {
     ///
     /// # Errors
     /// Where nothing could be run.
-    fn run(&mut self, code: Code, target: &Target, extent: Extent, overlay: &[(String, String)]) -> Result<Execution, Problem>;
+    fn run(
+        &mut self,
+        code: Code,
+        target: &Target,
+        extent: Extent,
+        overlay: &[(String, String)],
+    ) -> Result<Execution, Problem>;
 }

@@ -81,7 +81,9 @@ impl Work {
         let policy = with_options(policy, args);
         let mut notes = Vec::new();
         let head = match &args.facts.head {
-            Some(rev) => git.resolve(rev).ok_or_else(|| Problem::usage(format!("--head {rev} is no commit of the repository")))?,
+            Some(rev) => git
+                .resolve(rev)
+                .ok_or_else(|| Problem::usage(format!("--head {rev} is no commit of the repository")))?,
             None => git.head().ok_or_else(|| Problem::usage("the repository has no commit"))?,
         };
         let changed = if args.facts.head.is_none() { git.with_changes() } else { None };
@@ -160,7 +162,13 @@ impl Work {
                         };
                         let dialect = triage.found.runs.get(member.run).map(|r| r.dialect);
                         let together = together(&triage.found, *member);
-                        wishes.push(Wish { diagnosis: Some(diagnosis.id.clone()), dialect, target: found, base: base.clone(), together });
+                        wishes.push(Wish {
+                            diagnosis: Some(diagnosis.id.clone()),
+                            dialect,
+                            target: found,
+                            base: base.clone(),
+                            together,
+                        });
                     }
                 }
             }
@@ -168,12 +176,21 @@ impl Work {
                 for name in &args.only {
                     let found = by_name(&sources, name)
                         .ok_or_else(|| Problem::usage(format!("no test of the repository is called `{name}`")))?;
-                    wishes.push(Wish { diagnosis: None, dialect: None, target: found, base: base.clone(), together: 0 });
+                    wishes.push(Wish {
+                        diagnosis: None,
+                        dialect: None,
+                        target: found,
+                        base: base.clone(),
+                        together: 0,
+                    });
                 }
             }
         }
         if wishes.len() > MOST {
-            notes.push(format!("only the first {MOST} of {} failing tests are looked at; --only names others", wishes.len()));
+            notes.push(format!(
+                "only the first {MOST} of {} failing tests are looked at; --only names others",
+                wishes.len()
+            ));
             wishes.truncate(MOST);
         }
         self.notes.extend(notes);
@@ -189,7 +206,8 @@ impl Work {
             None => None,
         };
         let wishes = self.wishes(args)?;
-        let failing: Vec<(String, Vec<String>)> = wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
+        let failing: Vec<(String, Vec<String>)> =
+            wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
         let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
         let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
         let mut changes: BTreeMap<Option<String>, (Vec<FileChange>, Vec<Commit>)> = BTreeMap::new();
@@ -197,7 +215,8 @@ impl Work {
         let mut all = Vec::new();
         let clock = progress::clock();
         for wish in &wishes {
-            let (change, commits) = changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
+            let (change, commits) =
+                changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
             let read = |path: &str| self.read(path);
             let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
             let runner = |t: &Target| forced.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
@@ -222,7 +241,13 @@ impl Work {
             all.push(Healed { diagnosis: wish.diagnosis.clone(), healing });
         }
         let base = wishes.first().and_then(|w| w.base.clone());
-        Ok(Done { all, triage: self.triage, reported: self.reported, notes: self.notes, origin: Origin { repository: None, base, pull: None } })
+        Ok(Done {
+            all,
+            triage: self.triage,
+            reported: self.reported,
+            notes: self.notes,
+            origin: Origin { repository: None, base, pull: None },
+        })
     }
 
     fn change(&self, base: Option<&str>) -> (Vec<FileChange>, Vec<Commit>) {

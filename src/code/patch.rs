@@ -58,8 +58,9 @@ fn one(file: &diffy::patch_set::FilePatch<'_, str>, held: &dyn Fn(&str) -> Held)
         FileOperation::Delete(old) => (Some(old.into_owned()), None),
         FileOperation::Create(new) => (None, Some(new.into_owned())),
         FileOperation::Modify { original, modified } => (Some(original.into_owned()), Some(modified.into_owned())),
-        FileOperation::Rename { from, to } => (Some(from.into_owned()), Some(to.into_owned())),
-        FileOperation::Copy { from, to } => (Some(from.into_owned()), Some(to.into_owned())),
+        FileOperation::Rename { from, to } | FileOperation::Copy { from, to } => {
+            (Some(from.into_owned()), Some(to.into_owned()))
+        }
     };
     let path = after.clone().or_else(|| before.clone()).unwrap_or_default();
     let mut made = FilePatch {

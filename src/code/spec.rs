@@ -104,7 +104,11 @@ fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>, dept
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let inner = resolved(whole, property);
         let kind = inner["type"].as_str().or_else(|| inner["type"][0].as_str()).unwrap_or("").to_owned();
-        let example = ["example", "default"].iter().find_map(|k| inner.get(k)).or_else(|| inner["enum"].get(0)).or_else(|| inner["examples"].get(0));
+        let example = ["example", "default"]
+            .iter()
+            .find_map(|k| inner.get(k))
+            .or_else(|| inner["enum"].get(0))
+            .or_else(|| inner["examples"].get(0));
         let field = out.entry(name.clone()).or_default();
         field.required |= required.contains(&name.as_str());
         if field.kind.is_empty() {

@@ -79,7 +79,7 @@ impl Value {
 fn same_number(a: &str, b: &str) -> bool {
     let read = |text: &str| -> Option<f64> { bare_number(text).replace('_', "").parse().ok() };
     match (read(a), read(b)) {
-        (Some(a), Some(b)) => a == b || (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs()),
+        (Some(a), Some(b)) => (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs()),
         _ => a == b,
     }
 }
@@ -128,6 +128,8 @@ pub fn as_kind_of(value: &Value, like: &Expr, quotes_shown: bool) -> Value {
         (Kind::Number(_), Value::Bare(text) | Value::Text(text), _) if !quotes_shown && text.parse::<f64>().is_ok() => {
             Value::Number(text.clone())
         }
+        // A word where a number or a truth value was is a text that is printed without quotes.
+        (Kind::Number(_) | Kind::Bool(_), Value::Bare(text), _) if !quotes_shown => Value::Text(text.clone()),
         _ => value.clone(),
     }
 }

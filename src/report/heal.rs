@@ -112,7 +112,11 @@ impl Page {
         let target = &healing.target;
         let name = if target.name.is_empty() { target.path.join(" › ") } else { target.name.clone() };
         let head = self.paint(Style::new().bold().fg_color(Some(colour.into())), word);
-        self.text.push_str(&format!("\n{head}  {}  {}\n", line(&name, 120), line(&format!("{}:{}", target.file, target.line), 160)));
+        self.text.push_str(&format!(
+            "\n{head}  {}  {}\n",
+            line(&name, 120),
+            line(&format!("{}:{}", target.file, target.line), 160)
+        ));
         match &healing.outcome {
             Outcome::GaveUp(why) => self.row("why", &line(why, 600)),
             Outcome::Suggested => self.row("missing", &missing(healing)),
@@ -132,7 +136,10 @@ impl Page {
             self.patch(&healing.diff());
         }
         let p = healing.phases;
-        self.row("time", &format!("{:.1} s to reproduce, {:.1} s to edit, {:.1} s to prove", p.reproduce, p.edit, p.proof));
+        self.row(
+            "time",
+            &format!("{:.1} s to reproduce, {:.1} s to edit, {:.1} s to prove", p.reproduce, p.edit, p.proof),
+        );
     }
 
     fn weighed(&mut self, weighed: &Weighed) {
@@ -141,7 +148,10 @@ impl Page {
             Band::Ask => "either the test is outdated or the product is broken",
             Band::Defect => "the product is broken",
         };
-        let sum = format!("{reading}: {:+.1} (from {HEAL:+.1} outdated, to {DEFECT:+.1} broken, begun at {PRIOR:+.1})", weighed.score);
+        let sum = format!(
+            "{reading}: {:+.1} (from {HEAL:+.1} outdated, to {DEFECT:+.1} broken, begun at {PRIOR:+.1})",
+            weighed.score
+        );
         self.row("reading", &sum);
         if let Some(veto) = &weighed.veto {
             self.row("veto", &line(veto, 300));
@@ -165,7 +175,8 @@ impl Page {
             self.row("proof", &line(&text, 300));
         }
         if let Some(bound) = healing.bound().filter(|_| healing.outcome == Outcome::Healed) {
-            let text = format!("so many passes leave open a failure rate of up to {:.0} % (95 % confidence)", bound * 100.0);
+            let text =
+                format!("so many passes leave open a failure rate of up to {:.0} % (95 % confidence)", bound * 100.0);
             self.row("", &text);
         }
     }
@@ -188,7 +199,8 @@ impl Page {
                 Some(sign @ ('+' | '-')) => format!("{sign}{inner}{}", line(text[1..].trim_start(), 200)),
                 _ => format!("{lead}{}", line(text, 200)),
             };
-            let shown = if self.look.colour { self.paint(Style::new().fg_color(Some(colour.into())), &shown) } else { shown };
+            let shown =
+                if self.look.colour { self.paint(Style::new().fg_color(Some(colour.into())), &shown) } else { shown };
             self.row("", &shown);
         }
     }

@@ -101,7 +101,8 @@ impl Git {
     /// was changed.
     #[must_use]
     pub fn with_changes(&self) -> Option<String> {
-        let made = self.run(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost", "stash", "create"])?;
+        let made =
+            self.run(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost", "stash", "create"])?;
         Some(made.trim().to_owned()).filter(|s| is_hash(s))
     }
 

@@ -29,7 +29,6 @@ pub fn bar(total: u64, what: &'static str, bytes: bool) -> ProgressBar {
 }
 
 /// A clock that begins now and counts seconds.
-#[must_use]
 pub fn clock() -> impl Fn() -> f64 {
     let begun = std::time::Instant::now();
     move || begun.elapsed().as_secs_f64()

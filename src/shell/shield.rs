@@ -35,8 +35,23 @@ pub fn all() -> Vec<(String, String)> {
 pub fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = [
-        "TOKEN", "SECRET", "PASSW", "PASSPHRASE", "PRIVATE", "CREDENTIAL", "APIKEY", "API_KEY", "ACCESS_KEY", "AUTH",
-        "ACTIONS_RUNTIME", "ACTIONS_CACHE", "ACTIONS_RESULTS", "COOKIE", "SESSION_KEY", "SIGNING", "_DSN",
+        "TOKEN",
+        "SECRET",
+        "PASSW",
+        "PASSPHRASE",
+        "PRIVATE",
+        "CREDENTIAL",
+        "APIKEY",
+        "API_KEY",
+        "ACCESS_KEY",
+        "AUTH",
+        "ACTIONS_RUNTIME",
+        "ACTIONS_CACHE",
+        "ACTIONS_RESULTS",
+        "COOKIE",
+        "SESSION_KEY",
+        "SIGNING",
+        "_DSN",
     ];
     words.iter().any(|word| name.contains(word))
         || name.ends_with("_KEY")
@@ -55,7 +70,8 @@ pub fn raise() -> Result<(), Problem> {
     use std::os::fd::AsRawFd;
     use std::os::unix::process::CommandExt;
 
-    let problem = |why: std::io::Error| Problem::failed("the secrets of the environment cannot be shielded").because(why);
+    let problem =
+        |why: std::io::Error| Problem::failed("the secrets of the environment cannot be shielded").because(why);
     if let Some(number) = std::env::var(HANDLE).ok().and_then(|n| n.parse::<i32>().ok()) {
         let path = format!("/proc/self/fd/{number}");
         let mut text = String::new();
@@ -69,7 +85,8 @@ pub fn raise() -> Result<(), Problem> {
             .filter(|(name, value)| is_secret(name, value))
             .collect();
         if !secrets.is_empty() {
-            let file = rustix::fs::memfd_create("testmedic", rustix::fs::MemfdFlags::empty()).map_err(|e| problem(e.into()))?;
+            let file = rustix::fs::memfd_create("testmedic", rustix::fs::MemfdFlags::empty())
+                .map_err(|e| problem(e.into()))?;
             let mut file = std::fs::File::from(file);
             serde_json::to_writer(&mut file, &secrets).map_err(|e| problem(e.into()))?;
             file.flush().and_then(|()| file.rewind()).map_err(problem)?;

@@ -17,8 +17,8 @@ use crate::error::Problem;
 use crate::model::ran::{Execution, Extent, Target};
 use crate::plan::policy::RunPolicy;
 use crate::ports::{Code, Workbench};
-use crate::shell::process::{self, Ended, Limits, Task};
 use crate::shell::files;
+use crate::shell::process::{self, Ended, Limits, Task};
 use crate::shell::runner::{self, Ready, Results, Runner, Site};
 
 /// Bytes of output kept for people.
@@ -88,7 +88,7 @@ impl Workshop {
             let begun = std::time::Instant::now();
             let root = self.scratch.path().join(format!("tree-{}", self.trees.len()));
             self.check_out(commit, &root)?;
-            let files = self.git(&root, &["ls-files", "-z"])?;
+            let files = Self::git(&root, &["ls-files", "-z"])?;
             let files = files.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect();
             let unprepared = self.prepare(&root, runner);
             self.trees.insert(commit.to_owned(), Tree { root, files, unprepared });
@@ -100,22 +100,23 @@ impl Workshop {
     fn check_out(&self, commit: &str, root: &Path) -> Result<(), Problem> {
         let failed = |e: std::io::Error| Problem::failed("a commit cannot be checked out").because(e);
         let shown = root.display().to_string();
-        self.git(&self.repository, &["init", "--quiet", "--initial-branch=testmedic", &shown])?;
+        Self::git(&self.repository, &["init", "--quiet", "--initial-branch=testmedic", &shown])?;
         let own = root.join(".git");
-        let objects = self.git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        let objects = Self::git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
         std::fs::create_dir_all(own.join("objects/info")).map_err(failed)?;
         std::fs::write(own.join("objects/info/alternates"), objects).map_err(failed)?;
-        let shallow = self.git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+        let shallow = Self::git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         if Path::new(shallow.trim()).is_file() {
             std::fs::copy(shallow.trim(), own.join("shallow")).map_err(failed)?;
         }
-        self.git(root, &["checkout", "--quiet", "--detach", commit, "--"]).map(|_| ())
+        Self::git(root, &["checkout", "--quiet", "--detach", commit, "--"]).map(|_| ())
     }
 
     /// git, with nothing of the user's configuration, and no filter, hook or
     /// prompt of the repository's.
-    fn git(&self, folder: &Path, arguments: &[&str]) -> Result<String, Problem> {
-        let problem = |why: String| Problem::failed(format!("git {} failed", arguments.first().unwrap_or(&""))).because(why);
+    fn git(folder: &Path, arguments: &[&str]) -> Result<String, Problem> {
+        let problem =
+            |why: String| Problem::failed(format!("git {} failed", arguments.first().unwrap_or(&""))).because(why);
         let done = Command::new("git")
             .arg("-C")
             .arg(folder)
@@ -153,7 +154,10 @@ impl Workshop {
             let copied = copy_dependencies(&self.repository, root).err();
             if copied.is_some() || !installed.is_empty() || self.policy.setup.is_empty() {
                 let differs = !same_as_here && !installed.is_empty();
-                return copied.or_else(|| differs.then(|| "its lock files differ from those of the dependencies that are installed".to_owned()));
+                return copied.or_else(|| {
+                    differs
+                        .then(|| "its lock files differ from those of the dependencies that are installed".to_owned())
+                });
             }
         }
         let argv = ["sh", "-c", self.policy.setup.as_str()].map(str::to_owned).to_vec();
@@ -214,7 +218,8 @@ impl Workshop {
         let out = self.scratch.path().join(format!("run-{}", self.runs));
         std::fs::create_dir_all(&out).map_err(failed)?;
         let home = runner::real_home();
-        let site = Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network: self.policy.network };
+        let site =
+            Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network: self.policy.network };
         let ready = if self.policy.command.is_empty() {
             runner::command(runner, target, extent, &site).map_err(Problem::failed)
         } else {
@@ -293,9 +298,7 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
             let linked = entry.file_type().is_ok_and(|t| t.is_symlink());
             if DEPENDENCIES.contains(&name.as_ref()) {
                 found.push(path);
-            } else if linked {
-                continue;
-            } else if depth < DEPTH && !name.starts_with('.') && name != "target" && name != "build" {
+            } else if !linked && depth < DEPTH && !name.starts_with('.') && name != "target" && name != "build" {
                 open.push((path, depth + 1));
             }
         }
@@ -371,7 +374,13 @@ impl Workbench for Bench<'_> {
         self.old.is_some()
     }
 
-    fn run(&mut self, code: Code, target: &Target, extent: Extent, overlay: &[(String, String)]) -> Result<Execution, Problem> {
+    fn run(
+        &mut self,
+        code: Code,
+        target: &Target,
+        extent: Extent,
+        overlay: &[(String, String)],
+    ) -> Result<Execution, Problem> {
         let commit = match code {
             Code::New => self.new.clone(),
             Code::Old => self.old.clone().ok_or_else(|| Problem::failed("the code before the change is not known"))?,

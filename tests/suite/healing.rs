@@ -105,7 +105,8 @@ fn run_case(place: &Path, world_name: &str, world: &World, case: &Case) -> Seen 
     }
     let repo = work.path().join("repo");
     let git = |arguments: &[&str]| {
-        let done = Command::new("git").arg("-C").arg(&repo).args(arguments).envs(IDENTITY.iter().copied()).output().unwrap();
+        let done =
+            Command::new("git").arg("-C").arg(&repo).args(arguments).envs(IDENTITY.iter().copied()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     };
     git(&["init", "-q", "-b", "main", "."]);
@@ -120,10 +121,25 @@ fn run_case(place: &Path, world_name: &str, world: &World, case: &Case) -> Seen 
     git(&["commit", "-qm", "A change"]);
     let path = format!("{}:{}", place.join("venv/bin").display(), std::env::var("PATH").unwrap());
     let ran = work.run_with(
-        &["heal", "--repo", "repo", "--only", &case.test, "--json", "-", "--history", "none", "--base", "HEAD~1", "--repeat", &world.repeat.to_string()],
+        &[
+            "heal",
+            "--repo",
+            "repo",
+            "--only",
+            &case.test,
+            "--json",
+            "-",
+            "--history",
+            "none",
+            "--base",
+            "HEAD~1",
+            "--repeat",
+            &world.repeat.to_string(),
+        ],
         &[("PATH", &path), ("HOME", &std::env::var("HOME").unwrap())],
     );
-    let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{world_name}/{}: {e}\n{}{}", case.name, ran.out, ran.err));
+    let report: Value = serde_json::from_str(&ran.out)
+        .unwrap_or_else(|e| panic!("{world_name}/{}: {e}\n{}{}", case.name, ran.out, ran.err));
     judge(world_name, case, &report["proposals"][0], &ran.err)
 }
 
@@ -146,7 +162,11 @@ fn judge(world: &str, case: &Case, proposal: &Value, err: &str) -> Seen {
     let wrong = match case.truth.as_str() {
         "bug" if remedy == "heal" => Some(format!("a bug was healed: {rationale}\n{patch}")),
         "outdated" if !healed => Some(format!("{remedy}, {corners} corners: {rationale} {err}")),
-        "outdated" => case.wants.iter().find(|w| !lines.iter().any(|l| l.contains(w.as_str()))).map(|w| format!("`{w}` is not in\n{patch}")),
+        "outdated" => case
+            .wants
+            .iter()
+            .find(|w| !lines.iter().any(|l| l.contains(w.as_str())))
+            .map(|w| format!("`{w}` is not in\n{patch}")),
         _ => None,
     };
     Seen {
@@ -163,7 +183,8 @@ fn judge(world: &str, case: &Case, proposal: &Value, err: &str) -> Seen {
 
 /// How many of the four corners came out as they must.
 fn corners(proposal: &Value) -> usize {
-    let wanted = [("old", "old", "passed"), ("old", "new", "failed"), ("new", "old", "failed"), ("new", "new", "passed")];
+    let wanted =
+        [("old", "old", "passed"), ("old", "new", "failed"), ("new", "old", "failed"), ("new", "new", "passed")];
     let cells = proposal["proof"].as_array().unwrap();
     let holds = |(test, code, outcome): &(&str, &str, &str)| {
         let mut own = cells.iter().filter(|c| c["test"] == *test && c["code"] == *code).peekable();
@@ -202,7 +223,8 @@ fn outdated_tests_are_healed_and_bugs_are_not() {
     for one in seen.iter().filter(|s| s.wrong.is_some()) {
         println!("{}/{}: {}", one.world, one.name, one.wrong.as_deref().unwrap());
     }
-    let bugs: Vec<String> = seen.iter().filter(|s| s.truth == "bug" && s.word == "heal" || s.truth == "bug" && s.healed).map(|s| s.name.clone()).collect();
+    let bugs: Vec<String> =
+        seen.iter().filter(|s| s.truth == "bug" && (s.word == "heal" || s.healed)).map(|s| s.name.clone()).collect();
     assert!(bugs.is_empty(), "bugs were healed: {bugs:?}");
     let outdated: Vec<&Seen> = seen.iter().filter(|s| s.truth == "outdated").collect();
     let right = outdated.iter().filter(|s| s.wrong.is_none()).count();
@@ -225,11 +247,15 @@ fn table(seen: &[Seen]) -> String {
         let healed = part.iter().filter(|s| s.truth == "outdated" && s.wrong.is_none()).count();
         let bugs = part.iter().filter(|s| s.truth == "bug").count();
         let bent = part.iter().filter(|s| s.truth == "bug" && s.healed).count();
-        out.push_str(&format!("\n{what}: {healed} of {outdated} outdated tests healed, {bent} of {bugs} bugs healed\n"));
+        out.push_str(&format!(
+            "\n{what}: {healed} of {outdated} outdated tests healed, {bent} of {bugs} bugs healed\n"
+        ));
     }
     out
 }
 
 fn page(table: &str) -> String {
-    format!("# Which tests are healed\n\nMade by `UPDATE=1 cargo test healing`. Each case is a real repository, a change, and a test that fails after it. \"heal\" without four corners is a suggestion; \"file\" calls it a defect, \"explain\" asks a person or gives up.\n\n{table}")
+    format!(
+        "# Which tests are healed\n\nMade by `UPDATE=1 cargo test healing`. Each case is a real repository, a change, and a test that fails after it. \"heal\" without four corners is a suggestion; \"file\" calls it a defect, \"explain\" asks a person or gives up.\n\n{table}"
+    )
 }

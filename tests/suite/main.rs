@@ -7,6 +7,7 @@
     clippy::pedantic,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::allow_attributes,
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -117,12 +117,12 @@ const MISSING: &[&str] = &[
     r#"TypeError: .*unexpected keyword argument ['"](?P<n>\w+)['"]"#,
     r"TypeError: \S*?\.(?P<n>\w+) is not a function",
     r"TypeError: Cannot read propert(?:y|ies) '?(?P<n>\w+)'? of undefined",
-    r#"NoMethodError:? undefined method [`'](?P<n>\w+)'"#,
-    r#"undefined method [`'](?P<n>\w+)' for"#,
+    r"NoMethodError:? undefined method [`'](?P<n>\w+)'",
+    r"undefined method [`'](?P<n>\w+)' for",
     r#"KeyError:? key not found: ["':]+(?P<n>\w+)"#,
     r#"Undefined (?:array key|index|property):? "?\$?(?P<n>\w+)"?"#,
     r"ImportError: cannot import name '(?P<n>\w+)'",
-    r#"No results for path: \$(?:\['?|\.)(?P<n>\w+)"#,
+    r"No results for path: \$(?:\['?|\.)(?P<n>\w+)",
     r#"No value at JSON path "\$\.?(?P<n>[\w.]+)""#,
 ];
 
@@ -148,9 +148,7 @@ impl Clash {
     #[must_use]
     pub fn actual(&self, literal: &Expr) -> Option<(&Value, bool)> {
         let What::Compared { first, second, quotes_shown } = &self.what else { return None };
-        let is = |v: &Value| {
-            value::of(literal).is_some_and(|l| l.same(&value::as_kind_of(v, literal, *quotes_shown)))
-        };
+        let is = |v: &Value| value::of(literal).is_some_and(|l| l.same(&value::as_kind_of(v, literal, *quotes_shown)));
         Some((if !is(first) && is(second) { first } else { second }, *quotes_shown))
     }
 

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn holes() {
-        let found = values("got %#v, want %v", "    a_test.go:3: got map[string]interface {}{\"a\":1}, want map[a:2]").unwrap();
+        let found =
+            values("got %#v, want %v", "    a_test.go:3: got map[string]interface {}{\"a\":1}, want map[a:2]").unwrap();
         assert_eq!(found.len(), 2);
         assert!(matches!(&found[0], Value::Map(m) if m.len() == 1));
         assert_eq!(values("status %d", "x: status 201\n").unwrap(), [Value::Number("201".into())]);

@@ -32,7 +32,9 @@ pub fn located(test: &Test<'_>) -> Vec<Located> {
     let mut found: Vec<Located> = Vec::new();
     for (file, line) in &test.clash.places {
         let Some(path) = resolve(test, file) else { continue };
-        let Some(source) = test.sources.source(&path).filter(|_| is_test_path(&path) || path == test.file) else { continue };
+        let Some(source) = test.sources.source(&path).filter(|_| is_test_path(&path) || path == test.file) else {
+            continue;
+        };
         let mut here: Vec<Assertion> = assertion::find(&source, source.root())
             .into_iter()
             .filter(|a| (a.line(&source)..=source.line_of(a.range.end.saturating_sub(1))).contains(line))
@@ -81,11 +83,12 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
     let expected = assertion.expected.as_ref()?;
     // What the test prints in its own words is read by its own format.
     let clash = formatted(source, assertion, &test.clash.text)
-        .map(|what| Clash { what, ..test.clash.clone() })
-        .unwrap_or_else(|| test.clash.clone());
+        .map_or_else(|| test.clash.clone(), |what| Clash { what, ..test.clash.clone() });
     let test = &Test { clash: &clash, ..*test };
     match (&clash.what, assertion.op) {
-        (What::Message { wanted, came }, Op::Raises | Op::Matches) => message(source, assertion, expected, wanted, came),
+        (What::Message { wanted, came }, Op::Raises | Op::Matches) => {
+            message(source, assertion, expected, wanted, came)
+        }
         (What::Compared { first, second, .. }, Op::Equal | Op::Subset | Op::Approx | Op::Length) => {
             if let Some(found) = named_status(source, assertion, expected, (first, second)) {
                 return Some(found);
@@ -152,15 +155,16 @@ fn unwrapped(expected: &Expr, clash: &Clash) -> Option<(Expr, Clash)> {
 }
 
 /// Names that say nothing about what they hold.
-const VAGUE: &[&str] = &["got", "actual", "result", "res", "value", "out", "x", "r", "v", "received", "found", "a", "output"];
+const VAGUE: &[&str] =
+    &["got", "actual", "result", "res", "value", "out", "x", "r", "v", "received", "found", "a", "output"];
 
 /// What an assertion looks at: for a name that says nothing, what it was given.
 #[must_use]
 pub fn subject_of(source: &Source, case: Option<&Case<'_>>, assertion: &Assertion) -> String {
     let subject = assertion.subject.trim();
-    let given = case.filter(|_| VAGUE.contains(&subject)).and_then(|c| {
-        trace::last_assigned(source, c.node, subject, assertion.range.end).map(|n| plain(source.of(n)))
-    });
+    let given = case
+        .filter(|_| VAGUE.contains(&subject))
+        .and_then(|c| trace::last_assigned(source, c.node, subject, assertion.range.end).map(|n| plain(source.of(n))));
     given.unwrap_or_else(|| subject.to_owned())
 }
 
@@ -188,7 +192,12 @@ fn compared(test: &Test<'_>, located: &Located, case: Option<&Case<'_>>, expecte
     let edits = changes.iter().map(|c| edit::of_change(&found.source, c)).collect::<Option<Vec<_>>>()?;
     let subject = field_of(&subject_of(source, case, assertion));
     let parts = changes.iter().map(|c| part(&found.source, c, assertion, &subject)).collect();
-    Some(Candidate { path: found.source.path.clone(), line: found.source.line_of(edits.first()?.range.start), edits, parts })
+    Some(Candidate {
+        path: found.source.path.clone(),
+        line: found.source.line_of(edits.first()?.range.start),
+        edits,
+        parts,
+    })
 }
 
 /// What a change is, for judging it.
@@ -213,7 +222,9 @@ fn part(source: &Source, change: &Change, assertion: &Assertion, subject: &str) 
         }
         Change::RemoveItem { list, index, .. } => {
             let item = match &list.kind {
-                Kind::List(items) => items.get(*index).map(|i| source.slice(&i.range).trim_matches(['"', '\'']).to_owned()),
+                Kind::List(items) => {
+                    items.get(*index).map(|i| source.slice(&i.range).trim_matches(['"', '\'']).to_owned())
+                }
                 _ => None,
             };
             made(EditKind::RemovedMember, item.unwrap_or_default(), String::new(), None)
@@ -225,9 +236,12 @@ fn part(source: &Source, change: &Change, assertion: &Assertion, subject: &str) 
 fn kind_of(old: Option<&Value>, new: &Value, field: &str, assertion: &Assertion) -> EditKind {
     let lower = format!("{field} {} {}", assertion.subject, assertion.form).to_ascii_lowercase();
     match (old, new) {
-        (Some(Value::Number(a)), Value::Number(b)) if is_status(a) && is_status(b) && is_about_status(&lower) => EditKind::Status,
+        (Some(Value::Number(a)), Value::Number(b)) if is_status(a) && is_status(b) && is_about_status(&lower) => {
+            EditKind::Status
+        }
         (Some(Value::Text(a)), Value::Text(b)) => {
-            let speaks = ["message", "error", "detail", "reason", "title", "msg", "throw"].iter().any(|w| lower.contains(w));
+            let speaks =
+                ["message", "error", "detail", "reason", "title", "msg", "throw"].iter().any(|w| lower.contains(w));
             let sentence = a.trim().contains(' ') && b.trim().contains(' ');
             if speaks || sentence { EditKind::Message } else { EditKind::Literal }
         }
@@ -245,11 +259,26 @@ fn is_about_status(text: &str) -> bool {
 }
 
 /// Functions that only look at a value in another form.
-const WRAPPERS: &[&str] = &["len", "str", "int", "list", "sorted", "set", "dict", "float", "round", "String", "Number", "bool", "tuple"];
+const WRAPPERS: &[&str] =
+    &["len", "str", "int", "list", "sorted", "set", "dict", "float", "round", "String", "Number", "bool", "tuple"];
 
 /// Methods that look a name up.
-const ACCESSORS: &[&str] =
-    &["get", "getString", "getInt", "getLong", "getBoolean", "path", "at", "opt", "optString", "fetch", "dig", "jsonPath", "read", "header"];
+const ACCESSORS: &[&str] = &[
+    "get",
+    "getString",
+    "getInt",
+    "getLong",
+    "getBoolean",
+    "path",
+    "at",
+    "opt",
+    "optString",
+    "fetch",
+    "dig",
+    "jsonPath",
+    "read",
+    "header",
+];
 
 /// The last name in a subject: `email` in `response.json()["user"]["email"]`,
 /// `total` in `total(items)`.
@@ -285,7 +314,8 @@ pub fn field_of(subject: &str) -> String {
 
 fn last_name(text: &str) -> String {
     let trimmed = text.trim_end_matches([')', '(', ']', '"', '\'', ' ', ';', '?', '!', ':']);
-    let start = trimmed.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '-' | '$')).last();
+    let start =
+        trimmed.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '-' | '$')).last();
     start.map_or(String::new(), |(at, _)| trimmed[at..].to_owned())
 }
 
@@ -334,7 +364,8 @@ fn named_status(source: &Source, assertion: &Assertion, expected: &Expr, pair: (
     let code = |v: &Value| v.shown().and_then(|s| s.split(' ').next()?.parse::<u16>().ok());
     let came = [pair.0, pair.1].into_iter().filter_map(code).find(|c| c != old)?;
     let (_, name) = STATUSES.iter().find(|(code, _)| *code == came)?;
-    let style = STATUSES.iter().find(|(c, _)| c == old).and_then(|(c, n)| spellings(*c, n).iter().position(|s| *s == word))?;
+    let style =
+        STATUSES.iter().find(|(c, _)| c == old).and_then(|(c, n)| spellings(*c, n).iter().position(|s| *s == word))?;
     let new = spellings(came, name).get(style)?.clone();
     let range = expected.range.end - word.len()..expected.range.end;
     let part = Part {

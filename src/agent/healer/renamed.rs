@@ -28,7 +28,8 @@ pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
     for place in located(test) {
         let what = formatted(&place.source, &place.assertion, &test.clash.text);
         let what = what.as_ref().unwrap_or(&test.clash.what);
-        let is_nothing = matches!(what, What::Compared { first, second, .. } if first.is_nothing() || second.is_nothing());
+        let is_nothing =
+            matches!(what, What::Compared { first, second, .. } if first.is_nothing() || second.is_nothing());
         if !is_nothing {
             continue;
         }
@@ -56,8 +57,13 @@ fn in_assertion(place: &Located, case: Option<&Case<'_>>, old: &str, new: &str) 
 }
 
 fn candidate(path: String, line: u32, edits: Vec<Edit>, old: &str, new: &str) -> Candidate {
-    let part =
-        Part { kind: EditKind::RenamedKey, field: old.to_owned(), old: old.to_owned(), new: new.to_owned(), came: None };
+    let part = Part {
+        kind: EditKind::RenamedKey,
+        field: old.to_owned(),
+        old: old.to_owned(),
+        new: new.to_owned(),
+        came: None,
+    };
     Candidate { path, line, edits, parts: vec![part] }
 }
 
@@ -144,7 +150,8 @@ fn occurrences(source: &Source, line: u32, old: &str, new: &str) -> Vec<Edit> {
     // The statement may have more than one line.
     let mut statement = source.root().descendant_for_byte_range(start, start);
     while let Some(node) = statement {
-        let is_statement = node.kind().ends_with("statement") || node.kind().ends_with("declaration") || node.kind() == "assignment";
+        let is_statement =
+            node.kind().ends_with("statement") || node.kind().ends_with("declaration") || node.kind() == "assignment";
         if is_statement || node.parent().is_none() {
             break;
         }
@@ -205,7 +212,9 @@ mod tests {
 
     #[test]
     fn where_the_name_stands() {
-        let source = Source::parse("test_a.py", "def test_a():\n    assert user.name == body[\"name\"]\n    x = name\n").unwrap();
+        let source =
+            Source::parse("test_a.py", "def test_a():\n    assert user.name == body[\"name\"]\n    x = name\n")
+                .unwrap();
         let edits = occurrences(&source, 2, "name", "full_name");
         assert_eq!(edits.len(), 2);
         let text = crate::code::edit::apply(&source.text, &edits).unwrap();

@@ -50,13 +50,14 @@ pub fn payloads(test: &Test<'_>) -> Vec<Candidate> {
         let Kind::Map { entries, .. } = &map.kind else { continue };
         let keys: Vec<&str> = entries.iter().map(|e| e.key.as_str()).collect();
         for (field, kind) in required_fields(test, &keys) {
-            let Some((value, like)) = value_for(test, &map_source, &field, kind) else { continue };
+            let (value, like) = value_for(test, &map_source, &field, kind);
             let write = |beside: Option<&Expr>| match &like {
                 Some(written) => Some(written.clone()),
                 None => Manner { language: map_source.language, text: &map_source.text, like: beside }.write(&value),
             };
             let Some(edit) = edit::add_entry(&map_source, &map, &field, &write) else { continue };
-            let part = Part { kind: EditKind::Payload, field: field.clone(), old: String::new(), new: field, came: None };
+            let part =
+                Part { kind: EditKind::Payload, field: field.clone(), old: String::new(), new: field, came: None };
             found.push(Candidate {
                 path: map_source.path.clone(),
                 line: map_source.line_of(map.range.start),
@@ -90,15 +91,20 @@ fn sent(test: &Test<'_>, source: &Rc<Source>, case: &Case<'_>, at: usize) -> Vec
     walk(case.node, |node| {
         let expr = lower(source, node);
         let Some(call) = expr.call().filter(|_| node.start_byte() <= at) else { return true };
-        let is_assertion = asserted.iter().any(|a| a.range == expr.range || a.range.start == expr.range.start && a.form.contains("assert"));
+        let is_assertion = asserted
+            .iter()
+            .any(|a| a.range == expr.range || a.range.start == expr.range.start && a.form.contains("assert"));
         if is_assertion || matches!(call.name.as_str(), "expect" | "assertThat" | "parametrize" | "each") {
             return true;
         }
         for arg in &call.args {
-            let around = Around { sources: test.sources, source, case: Some(case), at, name: test.name, printed: Vec::new() };
+            let around =
+                Around { sources: test.sources, source, case: Some(case), at, name: test.name, printed: Vec::new() };
             let inner = arg.value.call().filter(|c| c.name == "stringify" || c.name == "dumps").and_then(|c| c.arg(0));
             let literal = trace::literal(inner.unwrap_or(&arg.value), &around);
-            if let Some(l) = literal.filter(|l| matches!(&l.literal.kind, Kind::Map { entries, .. } if !entries.is_empty())) {
+            if let Some(l) =
+                literal.filter(|l| matches!(&l.literal.kind, Kind::Map { entries, .. } if !entries.is_empty()))
+            {
                 found.push((node.end_byte(), l.source, l.literal));
             }
         }
@@ -165,14 +171,16 @@ fn fields_in(line: &str) -> Vec<(String, FieldType, i32)> {
     }
     // `currency: str`, `String currency`, `Currency string`, `body.currency`.
     let trimmed = line.trim().trim_start_matches("- ");
-    if let Some((name, rest)) = trimmed.split_once(':') {
-        if is_name(name) && !rest.trim().is_empty() {
-            found.push((name.to_owned(), type_in(rest), 2));
-        }
+    if let Some((name, rest)) = trimmed.split_once(':')
+        && is_name(name)
+        && !rest.trim().is_empty()
+    {
+        found.push((name.to_owned(), type_in(rest), 2));
     }
     for lead in ["body.", "payload.", "data.", "request.", "req.body."] {
         for (at, _) in line.match_indices(lead) {
-            let name: String = line[at + lead.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String =
+                line[at + lead.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if is_name(&name) && !matches!(name.as_str(), "get" | "json" | "body") {
                 found.push((name, type_in(line), if required { 3 } else { 1 }));
             }
@@ -207,23 +215,21 @@ fn type_in(text: &str) -> FieldType {
 
 /// A value for a field: as sister tests write it, else by what a description
 /// gives as an example, else a plain one of its type.
-fn value_for(test: &Test<'_>, source: &Source, field: &str, kind: FieldType) -> Option<(Value, Option<String>)> {
+fn value_for(test: &Test<'_>, source: &Source, field: &str, kind: FieldType) -> (Value, Option<String>) {
     if let Some(written) = in_sisters(test, source, field) {
-        return Some((Value::Null, Some(written)));
+        return (Value::Null, Some(written));
     }
     if let Some(example) = in_descriptions(test.change, field) {
-        return Some((example, None));
+        return (example, None);
     }
-    Some((
-        match kind {
-            FieldType::Integer => Value::Number("1".to_owned()),
-            FieldType::Number => Value::Number("1.5".to_owned()),
-            FieldType::Truth => Value::Bool(true),
-            FieldType::List => Value::List(Vec::new()),
-            FieldType::Text | FieldType::Unknown => Value::Text("test".to_owned()),
-        },
-        None,
-    ))
+    let plain = match kind {
+        FieldType::Integer => Value::Number("1".to_owned()),
+        FieldType::Number => Value::Number("1.5".to_owned()),
+        FieldType::Truth => Value::Bool(true),
+        FieldType::List => Value::List(Vec::new()),
+        FieldType::Text | FieldType::Unknown => Value::Text("test".to_owned()),
+    };
+    (plain, None)
 }
 
 /// Test files that are searched for sisters.
@@ -241,7 +247,9 @@ fn in_sisters(test: &Test<'_>, source: &Source, field: &str) -> Option<String> {
         let mut found = None;
         walk(sister.root(), |node| {
             if let Kind::Map { entries, .. } = lower(&sister, node).kind {
-                let entry = entries.iter().find(|e| e.key == field && e.value.is_literal() && value::of(&e.value).is_some_and(|v| !v.is_nothing()));
+                let entry = entries.iter().find(|e| {
+                    e.key == field && e.value.is_literal() && value::of(&e.value).is_some_and(|v| !v.is_nothing())
+                });
                 found = found.take().or_else(|| entry.map(|e| sister.slice(&e.value.range).to_owned()));
             }
             found.is_none()
@@ -297,7 +305,8 @@ pub fn paths(test: &Test<'_>) -> Vec<Candidate> {
         if let Kind::Text { value, inside } = lower(&source, node).kind {
             let new = moved.iter().find_map(|(old, new)| rewritten(&value, old, new));
             if let Some(new) = new.filter(|_| value.starts_with('/')) {
-                let part = Part { kind: EditKind::Path, field: "path".to_owned(), old: value, new: new.clone(), came: None };
+                let part =
+                    Part { kind: EditKind::Path, field: "path".to_owned(), old: value, new: new.clone(), came: None };
                 found.push(Candidate {
                     path: source.path.clone(),
                     line: source.line_of(inside.start),
@@ -322,7 +331,12 @@ pub fn paths(test: &Test<'_>) -> Vec<Candidate> {
 #[must_use]
 pub fn moved_routes(change: &[FileChange]) -> Vec<(String, String)> {
     let routes = |line: &str| -> Vec<String> {
-        line.split(['"', '\'', '`']).skip(1).step_by(2).filter(|t| t.starts_with('/') && t.len() > 1).map(str::to_owned).collect()
+        line.split(['"', '\'', '`'])
+            .skip(1)
+            .step_by(2)
+            .filter(|t| t.starts_with('/') && t.len() > 1)
+            .map(str::to_owned)
+            .collect()
     };
     let mut found = Vec::new();
     for file in change.iter().filter(|f| !is_test_path(&f.path)) {
@@ -373,7 +387,10 @@ mod tests {
 
     #[test]
     fn routes() {
-        assert_eq!(rewritten("/users/7/x?a=1", "/users/{id}", "/v2/people/{id}").as_deref(), Some("/v2/people/7/x?a=1"));
+        assert_eq!(
+            rewritten("/users/7/x?a=1", "/users/{id}", "/v2/people/{id}").as_deref(),
+            Some("/v2/people/7/x?a=1")
+        );
         assert_eq!(rewritten("/orders/7", "/users/{id}", "/v2/users/{id}"), None);
         let change = [FileChange {
             path: "app.py".into(),

@@ -2,11 +2,11 @@
 
 use super::propose::field_of;
 use super::{Part, Sources};
+use crate::agent::healer::weigh::Promise;
 use crate::code::assertion::{self, Op};
 use crate::code::cases::{self, Case};
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
-use crate::agent::healer::weigh::Promise;
 use crate::code::source::{Source, walk};
 use crate::code::spec::{self, Operation};
 use crate::code::value;
@@ -20,7 +20,12 @@ const FILES: usize = 500;
 /// Places of tests that assert the old value of the same field of the same
 /// endpoint. `fails` says whether a test (file, names) is among the failing ones.
 #[must_use]
-pub fn contradicting(sources: &Sources<'_>, target: &Target, part: &Part, fails: &dyn Fn(&str, &[String]) -> bool) -> Vec<String> {
+pub fn contradicting(
+    sources: &Sources<'_>,
+    target: &Target,
+    part: &Part,
+    fails: &dyn Fn(&str, &[String]) -> bool,
+) -> Vec<String> {
     if part.old.is_empty() || matches!(part.kind, EditKind::Payload | EditKind::Order | EditKind::Path) {
         return Vec::new();
     }
@@ -42,7 +47,8 @@ pub fn contradicting(sources: &Sources<'_>, target: &Target, part: &Part, fails:
             }
             for assertion in assertion::find(&source, case.node) {
                 let wants = assertion.expected.as_ref().and_then(value::of).and_then(|v| v.shown());
-                let is_status = part.kind == EditKind::Status && assertion.subject.to_ascii_lowercase().contains("status");
+                let is_status =
+                    part.kind == EditKind::Status && assertion.subject.to_ascii_lowercase().contains("status");
                 let about = is_status || field_of(&assertion.subject) == part.field;
                 if assertion.op == Op::Equal && about && wants.as_deref() == Some(part.old.as_str()) {
                     found.push(format!("{path}:{}", assertion.line(&source)));
@@ -58,13 +64,13 @@ pub fn contradicting(sources: &Sources<'_>, target: &Target, part: &Part, fails:
 pub fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(case.node, |node| {
-        if let Kind::Call(call) = lower(source, node).kind {
-            if let Some(path) = call.arg(0).and_then(|a| a.text()).filter(|t| t.starts_with('/')) {
-                let bare = path.split('?').next().unwrap_or(path);
-                let shape: Vec<&str> =
-                    bare.split('/').map(|p| if p.bytes().any(|b| b.is_ascii_digit()) { "{}" } else { p }).collect();
-                found.push((call.name.to_ascii_lowercase(), shape.join("/")));
-            }
+        if let Kind::Call(call) = lower(source, node).kind
+            && let Some(path) = call.arg(0).and_then(|a| a.text()).filter(|t| t.starts_with('/'))
+        {
+            let bare = path.split('?').next().unwrap_or(path);
+            let shape: Vec<&str> =
+                bare.split('/').map(|p| if p.bytes().any(|b| b.is_ascii_digit()) { "{}" } else { p }).collect();
+            found.push((call.name.to_ascii_lowercase(), shape.join("/")));
         }
         true
     });

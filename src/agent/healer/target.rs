@@ -62,7 +62,8 @@ fn likely_files(sources: &Sources<'_>, case: &TestCase) -> Vec<String> {
     for name in named {
         let name = name.replace('\\', "/");
         let name = name.trim_start_matches("./");
-        let ends = |long: &str, short: &str| !short.is_empty() && (long == short || long.ends_with(&format!("/{short}")));
+        let ends =
+            |long: &str, short: &str| !short.is_empty() && (long == short || long.ends_with(&format!("/{short}")));
         let mut fitting: Vec<&String> = sources.files.iter().filter(|f| ends(f, name) || ends(name, f)).collect();
         fitting.sort_by_key(|f| std::cmp::Reverse(f.len()));
         if let Some(path) = fitting.first().filter(|p| !found.contains(p)) {
@@ -78,7 +79,9 @@ pub fn in_file(sources: &Sources<'_>, path: &str, class: &str, name: &str) -> Op
     let source = sources.source(path)?;
     let all = cases::find(&source);
     let mut fitting: Vec<&Case<'_>> = all.iter().filter(|c| is_it(c, class, name)).collect();
-    fitting.sort_by_key(|c| std::cmp::Reverse(c.path.iter().filter(|p| class.contains(p.as_str()) || name.contains(p.as_str())).count()));
+    fitting.sort_by_key(|c| {
+        std::cmp::Reverse(c.path.iter().filter(|p| class.contains(p.as_str()) || name.contains(p.as_str())).count())
+    });
     let case = fitting.first()?;
     Some(Target {
         file: path.to_owned(),
@@ -115,7 +118,11 @@ fn is_it(case: &Case<'_>, class: &str, name: &str) -> bool {
 /// The name without parameters: `test_a[1]`, `adds(int)[2]`, `TestA/b`.
 #[must_use]
 pub fn base_name(name: &str) -> &str {
-    let cut = if name.contains(' ') && !name.contains('[') { name } else { name.split(['[', '(', '{']).next().unwrap_or(name) };
+    let cut = if name.contains(' ') && !name.contains('[') {
+        name
+    } else {
+        name.split(['[', '(', '{']).next().unwrap_or(name)
+    };
     let cut = cut.split(" with data set").next().unwrap_or(cut);
     if cut.starts_with("Test") { cut.split('/').next().unwrap_or(cut) } else { cut }.trim()
 }
@@ -126,7 +133,9 @@ fn fits(title: &str, name: &str) -> bool {
         return title == name;
     }
     let mut rest = name;
-    for piece in title.split(['%', '$']).map(|p| p.trim_start_matches(|c: char| c.is_alphanumeric() || "#{}._".contains(c))) {
+    for piece in
+        title.split(['%', '$']).map(|p| p.trim_start_matches(|c: char| c.is_alphanumeric() || "#{}._".contains(c)))
+    {
         match rest.find(piece) {
             Some(at) => rest = &rest[at + piece.len()..],
             None => return false,

@@ -65,7 +65,17 @@ fn follow(expr: &Expr, around: &Around<'_>, steps: usize) -> Option<Found> {
         Kind::Call(call) => json_file(call, around).or_else(|| {
             let wraps = matches!(
                 call.name.as_str(),
-                "Decimal" | "approx" | "equalTo" | "is" | "BigDecimal" | "deepcopy" | "dict" | "Some" | "Ok" | "eq" | "freeze"
+                "Decimal"
+                    | "approx"
+                    | "equalTo"
+                    | "is"
+                    | "BigDecimal"
+                    | "deepcopy"
+                    | "dict"
+                    | "Some"
+                    | "Ok"
+                    | "eq"
+                    | "freeze"
             );
             let only = call.arg(0).filter(|_| wraps && call.positional().count() == 1)?;
             follow(only, around, steps - 1)
@@ -160,10 +170,10 @@ fn assigned<'t>(source: &Source, node: Node<'t>, name: &str) -> Option<Node<'t>>
 pub fn last_assigned<'t>(source: &Source, test: Node<'t>, name: &str, at: usize) -> Option<Node<'t>> {
     let mut found = None;
     walk(test, |node| {
-        if node.end_byte() <= at {
-            if let Some(value) = assigned(source, node, name) {
-                found = Some(value);
-            }
+        if node.end_byte() <= at
+            && let Some(value) = assigned(source, node, name)
+        {
+            found = Some(value);
         }
         true
     });
@@ -217,7 +227,11 @@ fn fixture(name: &str, around: &Around<'_>, steps: usize) -> Option<Found> {
         !is_it
     });
     let value = found?;
-    follow(&lower(around.source, value), &Around { at: value.start_byte(), case: None, printed: Vec::new(), ..*around }, steps)
+    follow(
+        &lower(around.source, value),
+        &Around { at: value.start_byte(), case: None, printed: Vec::new(), ..*around },
+        steps,
+    )
 }
 
 /// The value in the row of parameters with which the test failed.
@@ -304,9 +318,11 @@ fn script_rows(source: &Source, test: Node<'_>, name: &str, member: Option<&str>
     let table = call.receiver.as_ref().and_then(Expr::call).filter(|c| c.name == "each");
     let table = table.or_else(|| Some(call).filter(|c| c.name == "each"));
     let Some(Kind::List(rows)) = table.and_then(|t| t.arg(0)).map(|a| &a.kind) else { return Vec::new() };
-    let function = field(test, "arguments").map(children).and_then(|a| a.into_iter().find(|n| n.kind().contains("function")));
+    let function =
+        field(test, "arguments").map(children).and_then(|a| a.into_iter().find(|n| n.kind().contains("function")));
     let parameters = function.and_then(|f| field(f, "parameters")).map(children).unwrap_or_default();
-    let names: Vec<String> = parameters.iter().map(|p| source.of(*p).split(':').next().unwrap_or("").trim().to_owned()).collect();
+    let names: Vec<String> =
+        parameters.iter().map(|p| source.of(*p).split(':').next().unwrap_or("").trim().to_owned()).collect();
     let at = names.iter().position(|n| n == name);
     rows.iter()
         .filter_map(|row| {

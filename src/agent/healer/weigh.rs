@@ -138,11 +138,20 @@ pub fn weigh(case: &Case<'_>) -> Weighed {
     };
     let product: Vec<&FileChange> = case.change.iter().filter(|f| is_product(&f.path)).collect();
     if !case.change.is_empty() && product.is_empty() && !case.change.iter().any(|f| is_lock(&f.path)) {
-        add("only-tests", ONLY_TESTS, "only tests, CI or documents changed: the product cannot have moved".into(), "change");
+        add(
+            "only-tests",
+            ONLY_TESTS,
+            "only tests, CI or documents changed: the product cannot have moved".into(),
+            "change",
+        );
     }
     match case.passed_before {
-        Some(true) => add("turned", TURNED, "the test passes on the code before the change and fails after it".into(), "proof"),
-        Some(false) => add("failed-before", -8.0, "the test fails on the code before the change as well".into(), "proof"),
+        Some(true) => {
+            add("turned", TURNED, "the test passes on the code before the change and fails after it".into(), "proof");
+        }
+        Some(false) => {
+            add("failed-before", -8.0, "the test fails on the code before the change as well".into(), "proof");
+        }
         None => {}
     }
     if case.repeated > 1 {
@@ -180,11 +189,35 @@ fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<
     // Several parts share one question: each may add, but the weights are per edit.
     let share = 1.0 / case.candidate.parts.len() as f64;
     let mut add = |kind, weight: f64, text: String, source: &str| add(kind, weight * share, text, source);
-    let (old, new) = (part.old.as_str(), part.new.as_str());
+    let mut related = by_specification(part, case, &mut add);
+    related |= match part.kind {
+        EditKind::Payload => by_refusal(part, case, product, &mut add),
+        EditKind::Path => {
+            add("route-moved", REPLACED, format!("a route moved: `{}` is `{}` now", part.old, part.new), "change");
+            true
+        }
+        EditKind::Order => by_order(product, &mut add),
+        EditKind::RemovedMember => by_loss(part, product, &mut add),
+        _ => by_values(part, product, &mut add),
+    };
+    related |= by_type(part, product, &mut add);
+    related |= by_the_rest_of_the_change(part, case, product, &mut add);
+    if let Some(commit) = case.commits.iter().find(|c| announces(c.subject.raw(), part)) {
+        add("announced", ANNOUNCED, format!("commit {} announces it", crate::history::short(&commit.sha)), "commits");
+    }
+    if !related && !case.change.is_empty() {
+        add("unrelated", UNRELATED, format!("nothing in the change has to do with {}", subject(part)), "change");
+    }
+}
+
+/// What descriptions, changelogs and documents of the change say. Like the
+/// functions below it tells whether anything in the change has to do with the part.
+fn by_specification(part: &Part, case: &Case<'_>, add: &mut Add<'_>) -> bool {
     let described = case.promise.map(|p| promised(p, part)).filter(|d| *d != Described::Silent);
-    let specified = case.change.iter().find(|f| {
-        is_specification(&f.path) && !(described.is_some() && is_description(&f.path)) && says(f, part)
-    });
+    let specified = case
+        .change
+        .iter()
+        .find(|f| is_specification(&f.path) && !(described.is_some() && is_description(&f.path)) && says(f, part));
     let file = case.promise.map_or("", |p| p.file.as_str());
     match (described, specified) {
         (Some(Described::New), _) => {
@@ -199,84 +232,103 @@ fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<
         }
         _ => {}
     }
-    let replaced = product.iter().find(|f| telling(old) && telling(new) && gone(f, old, part) && come(f, new, part));
-    let came = product.iter().find(|f| telling(new) && come(f, new, part) && !f.removed.iter().any(|l| has(l, new)));
-    let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
-    let mut related = specified.is_some() || described == Some(Described::New);
-    match part.kind {
-        EditKind::Payload => {
-            if let Some(file) = came {
-                add("requires", NAMED, format!("{} mentions `{new}` newly", file.path), &file.path);
-                related = true;
-            }
-            if case.text.contains(new) {
-                add("refusal-names", REFUSAL_NAMES, format!("the refusal names `{new}`"), "failure");
-            }
-        }
-        EditKind::Path => {
-            add("route-moved", REPLACED, format!("a route moved: `{old}` is `{new}` now"), "change");
-            related = true;
-        }
-        EditKind::Order => {
-            const WORDS: &[&str] = &["sort", "order_by", "orderBy", "ORDER BY", "OrderBy", "reverse", "Comparator", "sorted"];
-            if let Some(file) = product.iter().find(|f| f.added.iter().any(|l| WORDS.iter().any(|w| l.contains(w)))) {
-                add("ordered", ORDERED, format!("{} declares an order", file.path), &file.path);
-                related = true;
-            }
-        }
-        EditKind::RemovedMember => {
-            let lost = product.iter().find(|f| telling(old) && f.removed.iter().any(|l| has(l, old)) && !f.added.iter().any(|l| has(l, old)));
-            if let Some(file) = lost {
-                add("taken-out", REPLACED, format!("{} takes `{old}` out", file.path), &file.path);
-                related = true;
-            }
-            add("member-lost", MEMBER_LOST, "a member less breaks clients that read it".into(), "rule");
-        }
-        _ => {
-            if let Some(file) = replaced {
-                add("replaced", REPLACED, format!("{} replaces `{old}` by `{new}`", file.path), &file.path);
-                related = true;
-            } else if let Some(file) = came {
-                let strong = matches!(part.kind, EditKind::Status | EditKind::AddedMember);
-                let weight = if strong { REPLACED } else { NAMED };
-                add("new-value", weight, format!("{} brings `{new}` in", file.path), &file.path);
-                related = true;
-            } else if let Some(file) = named {
-                add("named", NAMED, format!("{} changes lines about `{}`", file.path, part.field), &file.path);
-                related = true;
-            }
-        }
+    specified.is_some() || described == Some(Described::New)
+}
+
+/// A field that is required now: the change brings it, the refusal names it.
+fn by_refusal(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+    let new = part.new.as_str();
+    let brought = product.iter().find(|f| brings(f, part));
+    if let Some(file) = brought {
+        add("requires", NAMED, format!("{} mentions `{new}` newly", file.path), &file.path);
     }
+    if case.text.contains(new) {
+        add("refusal-names", REFUSAL_NAMES, format!("the refusal names `{new}`"), "failure");
+    }
+    brought.is_some()
+}
+
+fn by_order(product: &[&FileChange], add: &mut Add<'_>) -> bool {
+    const WORDS: &[&str] = &["sort", "order_by", "orderBy", "ORDER BY", "OrderBy", "reverse", "Comparator", "sorted"];
+    let declares = |f: &&&FileChange| f.added.iter().any(|l| WORDS.iter().any(|w| l.contains(w)));
+    let found = product.iter().find(declares);
+    if let Some(file) = found {
+        add("ordered", ORDERED, format!("{} declares an order", file.path), &file.path);
+    }
+    found.is_some()
+}
+
+fn by_loss(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+    let old = part.old.as_str();
+    let lost = product
+        .iter()
+        .find(|f| telling(old) && f.removed.iter().any(|l| has(l, old)) && !f.added.iter().any(|l| has(l, old)));
+    if let Some(file) = lost {
+        add("taken-out", REPLACED, format!("{} takes `{old}` out", file.path), &file.path);
+    }
+    add("member-lost", MEMBER_LOST, "a member less breaks clients that read it".into(), "rule");
+    lost.is_some()
+}
+
+/// The old value out of product code and the new one in, or one of the two, or
+/// lines about the field.
+fn by_values(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+    let (old, new) = (part.old.as_str(), part.new.as_str());
+    let replaced = product.iter().find(|f| telling(old) && telling(new) && gone(f, old, part) && come(f, new, part));
+    let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
+    if let Some(file) = replaced {
+        add("replaced", REPLACED, format!("{} replaces `{old}` by `{new}`", file.path), &file.path);
+    } else if let Some(file) = product.iter().find(|f| brings(f, part)) {
+        let strong = matches!(part.kind, EditKind::Status | EditKind::AddedMember);
+        let weight = if strong { REPLACED } else { NAMED };
+        add("new-value", weight, format!("{} brings `{new}` in", file.path), &file.path);
+    } else if let Some(file) = named {
+        add("named", NAMED, format!("{} changes lines about `{}`", file.path, part.field), &file.path);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Whether a changed file has the new value, and had it nowhere before.
+fn brings(file: &FileChange, part: &Part) -> bool {
+    telling(&part.new) && come(file, &part.new, part) && !file.removed.iter().any(|l| has(l, &part.new))
+}
+
+/// What the kind of the value says: more members, another type.
+fn by_type(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     if part.kind == EditKind::AddedMember {
         add("compatible", COMPATIBLE, "a member more breaks no client".into(), "rule");
-    }
-    if part.kind == EditKind::AddedMember && part.came.as_ref().is_some_and(Value::is_nothing) {
-        add("nothing-in-it", TYPE_CHANGED, format!("`{new}` holds nothing"), "failure");
-    }
-    if part.kind == EditKind::Type {
-        add("type-changed", TYPE_CHANGED, "another type may break clients".into(), "rule");
-        if let Some(file) = product.iter().find(|f| converts(f, &part.field, part.came.as_ref())) {
-            add("converted", CONVERTED, format!("{} converts `{}`", file.path, part.field), &file.path);
-            related = true;
+        if part.came.as_ref().is_some_and(Value::is_nothing) {
+            add("nothing-in-it", TYPE_CHANGED, format!("`{}` holds nothing", part.new), "failure");
         }
     }
-    let sister = case.change.iter().find(|f| is_test_path(&f.path) && telling(new) && come(f, new, part) && (old.is_empty() || gone(f, old, part)));
+    if part.kind != EditKind::Type {
+        return false;
+    }
+    add("type-changed", TYPE_CHANGED, "another type may break clients".into(), "rule");
+    let converting = product.iter().find(|f| converts(f, &part.field, part.came.as_ref()));
+    if let Some(file) = converting {
+        add("converted", CONVERTED, format!("{} converts `{}`", file.path, part.field), &file.path);
+    }
+    converting.is_some()
+}
+
+/// Sister tests that the change updated, and dependencies that it moved.
+fn by_the_rest_of_the_change(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+    let (old, new) = (part.old.as_str(), part.new.as_str());
+    let updated = |f: &&FileChange| {
+        is_test_path(&f.path) && telling(new) && come(f, new, part) && (old.is_empty() || gone(f, old, part))
+    };
+    let sister = case.change.iter().find(updated);
     if let Some(file) = sister {
         add("sisters-updated", SISTERS, format!("{} was updated the same way", file.path), &file.path);
-        related = true;
     }
-    let bumped = product.is_empty() && case.change.iter().any(|f| is_lock(&f.path));
-    if bumped && part.kind == EditKind::Message {
+    let bumped = product.is_empty() && case.change.iter().any(|f| is_lock(&f.path)) && part.kind == EditKind::Message;
+    if bumped {
         add("bumped", BUMPED, "only dependencies changed, and a message is worded differently".into(), "change");
-        related = true;
     }
-    let announced = case.commits.iter().find(|c| announces(c.subject.raw(), part));
-    if let Some(commit) = announced {
-        add("announced", ANNOUNCED, format!("commit {} announces it", crate::history::short(&commit.sha)), "commits");
-    }
-    if !related && !case.change.is_empty() {
-        add("unrelated", UNRELATED, format!("nothing in the change has to do with {}", subject(part)), "change");
-    }
+    sister.is_some() || bumped
 }
 
 fn subject(part: &Part) -> String {
@@ -378,16 +430,20 @@ fn veto(case: &Case<'_>) -> Option<String> {
         }
         let nothing = part.came.as_ref().is_some_and(Value::is_nothing) && part.kind != EditKind::AddedMember;
         if nothing {
-            return Some(format!("`{}` is nothing now where a value was: no product changes to that on purpose", part.field));
+            return Some(format!(
+                "`{}` is nothing now where a value was: no product changes to that on purpose",
+                part.field
+            ));
         }
-        let error = part.came.as_ref().and_then(Value::shown).is_some_and(|s| is_error_value(&s)) && part.kind != EditKind::AddedMember;
+        let error = part.came.as_ref().and_then(Value::shown).is_some_and(|s| is_error_value(&s))
+            && part.kind != EditKind::AddedMember;
         if error {
             return Some(format!("`{}` is an error: no product changes to that on purpose", part.new));
         }
-        if part.kind == EditKind::Message {
-            if let Some(word) = unfilled(&part.old, &part.new) {
-                return Some(format!("the message says `{word}`: something was not filled in"));
-            }
+        if part.kind == EditKind::Message
+            && let Some(word) = unfilled(&part.old, &part.new)
+        {
+            return Some(format!("the message says `{word}`: something was not filled in"));
         }
     }
     None
@@ -395,8 +451,10 @@ fn veto(case: &Case<'_>) -> Option<String> {
 
 /// A word that a message has where nothing was filled in, and the old one had not.
 fn unfilled(old: &str, new: &str) -> Option<&'static str> {
-    const WORDS: &[&str] = &["None", "null", "undefined", "NaN", "[object Object]", "nil", "%s", "%d", "%v", "<nil>", "{}", "{0}"];
-    let stands = |text: &str, word: &str| has(text, word) || (!word.chars().all(char::is_alphanumeric) && text.contains(word));
+    const WORDS: &[&str] =
+        &["None", "null", "undefined", "NaN", "[object Object]", "nil", "%s", "%d", "%v", "<nil>", "{}", "{0}"];
+    let stands =
+        |text: &str, word: &str| has(text, word) || (!word.chars().all(char::is_alphanumeric) && text.contains(word));
     WORDS.iter().find(|w| stands(new, w) && !stands(old, w)).copied()
 }
 
@@ -414,7 +472,9 @@ fn status_veto(old: &str, new: &str) -> Option<String> {
 
 fn sensitive(part: &Part, words: &[String]) -> Option<String> {
     let field = part.field.to_ascii_lowercase();
-    let found = words.iter().find(|w| field.split(|c: char| !c.is_alphanumeric()).any(|p| p == w.as_str() || p.trim_end_matches('s') == w.as_str()))?;
+    let found = words.iter().find(|w| {
+        field.split(|c: char| !c.is_alphanumeric()).any(|p| p == w.as_str() || p.trim_end_matches('s') == w.as_str())
+    })?;
     let value = !matches!(part.kind, EditKind::RenamedKey | EditKind::Path | EditKind::Payload | EditKind::Message);
     value.then(|| format!("`{}` is about {found}: such values are left to a person (`heal.sensitive`)", part.field))
 }
@@ -422,9 +482,24 @@ fn sensitive(part: &Part, words: &[String]) -> Option<String> {
 /// A value that proves something by standing in a diff.
 fn telling(value: &str) -> bool {
     let bare = value.trim();
-    let common = ["true", "false", "none", "null", "nil", "undefined", "a text", "a list", "an object", "a number", "name", "id"];
+    let common = [
+        "true",
+        "false",
+        "none",
+        "null",
+        "nil",
+        "undefined",
+        "a text",
+        "a list",
+        "an object",
+        "a number",
+        "name",
+        "id",
+    ];
     let number = bare.parse::<f64>().is_ok();
-    (bare.len() >= 3 || (number && bare.len() >= 2)) && bare.len() <= 400 && !common[..10].contains(&bare.to_ascii_lowercase().as_str())
+    (bare.len() >= 3 || (number && bare.len() >= 2))
+        && bare.len() <= 400
+        && !common[..10].contains(&bare.to_ascii_lowercase().as_str())
         || matches!(bare, "id" | "ok")
 }
 
@@ -466,12 +541,42 @@ fn touches(file: &FileChange, field: &str) -> bool {
 
 /// Words with which code makes a text, a number, a truth value.
 const TO_TEXT: &[&str] = &[
-    "str(", "String(", "toString", "to_s", "strconv.Itoa", "Sprint", "isoformat", "toISOString", "toFixed", "String.valueOf",
-    "to_string", "format!(", "format(", "f\"", "f'", "`${", "FormatInt", "+ \"\"",
+    "str(",
+    "String(",
+    "toString",
+    "to_s",
+    "strconv.Itoa",
+    "Sprint",
+    "isoformat",
+    "toISOString",
+    "toFixed",
+    "String.valueOf",
+    "to_string",
+    "format!(",
+    "format(",
+    "f\"",
+    "f'",
+    "`${",
+    "FormatInt",
+    "+ \"\"",
 ];
 const TO_NUMBER: &[&str] = &[
-    "int(", "Number(", "parseInt", "parseFloat", "float(", "Decimal(", "to_i", "to_f", "round(", "Integer.", "Atoi", "parse()",
-    "Math.round", "intval", "ParseInt", "Long.",
+    "int(",
+    "Number(",
+    "parseInt",
+    "parseFloat",
+    "float(",
+    "Decimal(",
+    "to_i",
+    "to_f",
+    "round(",
+    "Integer.",
+    "Atoi",
+    "parse()",
+    "Math.round",
+    "intval",
+    "ParseInt",
+    "Long.",
 ];
 const TO_TRUTH: &[&str] = &["bool(", "Boolean(", "!!", "is True", "== "];
 
@@ -479,18 +584,23 @@ const TO_TRUTH: &[&str] = &["bool(", "Boolean(", "!!", "is True", "== "];
 fn converts(file: &FileChange, field: &str, came: Option<&Value>) -> bool {
     let (words, types): (&[&str], &[&str]) = match came {
         Some(Value::Text(_) | Value::Bare(_)) => (TO_TEXT, &["str", "string", "String", "text"]),
-        Some(Value::Number(_)) => (TO_NUMBER, &["int", "integer", "number", "float", "Integer", "long", "int64", "Decimal"]),
+        Some(Value::Number(_)) => {
+            (TO_NUMBER, &["int", "integer", "number", "float", "Integer", "long", "int64", "Decimal"])
+        }
         Some(Value::Bool(_)) => (TO_TRUTH, &["bool", "boolean", "Boolean"]),
         Some(Value::List(_)) => (&["[", "list("], &["list", "List", "array", "Vec"]),
         _ => return false,
     };
     let about = |lines: &[String]| lines.iter().filter(|l| has(l, field)).cloned().collect::<Vec<_>>();
     let (before, now) = (about(&file.removed), about(&file.added));
-    let count = |lines: &[String], words: &[&str]| lines.iter().map(|l| words.iter().map(|w| l.matches(w).count()).sum::<usize>()).sum::<usize>();
+    let count = |lines: &[String], words: &[&str]| {
+        lines.iter().map(|l| words.iter().map(|w| l.matches(w).count()).sum::<usize>()).sum::<usize>()
+    };
     let typed = |lines: &[String]| lines.iter().any(|l| types.iter().any(|t| has(l, t)));
     // A literal in the place of another is a conversion as well.
     let quoted = |lines: &[String]| count(lines, &["\"", "'"]);
-    let literal = matches!(came, Some(Value::Text(text)) if telling(text) && now.iter().any(|l| has(l, text))) && quoted(&now) > quoted(&before);
+    let literal = matches!(came, Some(Value::Text(text)) if telling(text) && now.iter().any(|l| has(l, text)))
+        && quoted(&now) > quoted(&before);
     !before.is_empty() && (count(&now, words) > count(&before, words) || (typed(&now) && !typed(&before)) || literal)
 }
 
@@ -504,7 +614,10 @@ fn says(file: &FileChange, part: &Part) -> bool {
     match part.kind {
         EditKind::RemovedMember => {
             file.removed.iter().any(|l| has(l, new)) && !file.added.iter().any(|l| has(l, new))
-                || file.added.iter().any(|l| has(l, new) && ["remov", "gone", "no longer", "drop"].iter().any(|w| l.to_ascii_lowercase().contains(w)))
+                || file.added.iter().any(|l| {
+                    has(l, new)
+                        && ["remov", "gone", "no longer", "drop"].iter().any(|w| l.to_ascii_lowercase().contains(w))
+                })
         }
         EditKind::Type => type_said(file, part) || come(file, new, part),
         EditKind::Literal | EditKind::Message => {
@@ -558,5 +671,16 @@ fn is_specification(path: &str) -> bool {
 fn is_lock(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     name.ends_with(".lock")
-        || matches!(name.as_str(), "package-lock.json" | "pnpm-lock.yaml" | "go.sum" | "go.mod" | "requirements.txt" | "package.json" | "cargo.toml" | "pom.xml" | "build.gradle")
+        || matches!(
+            name.as_str(),
+            "package-lock.json"
+                | "pnpm-lock.yaml"
+                | "go.sum"
+                | "go.mod"
+                | "requirements.txt"
+                | "package.json"
+                | "cargo.toml"
+                | "pom.xml"
+                | "build.gradle"
+        )
 }

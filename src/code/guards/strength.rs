@@ -55,6 +55,9 @@ pub(super) fn by_test(source: &Source) -> BTreeMap<String, Vec<Assertion>> {
     found
 }
 
+/// Whether one assertion can have taken the place of another.
+type Fits<'f> = &'f dyn Fn(&Assertion, &Assertion) -> bool;
+
 /// Each assertion of before with the one that took its place: the same subject
 /// first, then one that differs only in names and texts.
 pub(super) fn matched<'a>(
@@ -65,7 +68,7 @@ pub(super) fn matched<'a>(
 ) -> Vec<(&'a Assertion, Option<&'a Assertion>)> {
     let mut free: Vec<Option<&Assertion>> = now.iter().map(Some).collect();
     let mut result: Vec<(&Assertion, Option<&Assertion>)> = before.iter().map(|a| (a, None)).collect();
-    let rounds: [&dyn Fn(&Assertion, &Assertion) -> bool; 5] = [
+    let rounds: [Fits<'_>; 5] = [
         &|a, b| old.slice(&a.range) == new.slice(&b.range),
         &|a, b| a.subject == b.subject && a.form == b.form,
         &|a, b| a.subject == b.subject,

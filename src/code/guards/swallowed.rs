@@ -147,10 +147,9 @@ fn awaited(source: &Source, assertion: &Assertion) -> bool {
     let mut at = source.root().descendant_for_byte_range(assertion.range.start, assertion.range.end);
     while let Some(node) = at {
         match node.kind() {
-            "await_expression" | "await" | "return_statement" => return true,
-            "expression_statement" | "statement_block" | "block" => return false,
             // An arrow function without braces returns what it is.
-            "arrow_function" => return true,
+            "await_expression" | "await" | "return_statement" | "arrow_function" => return true,
+            "expression_statement" | "statement_block" | "block" => return false,
             _ => at = node.parent(),
         }
     }

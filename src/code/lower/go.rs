@@ -60,7 +60,7 @@ fn value(low: &Lowering<'_>, body: Node<'_>, is_list: bool, depth: usize) -> Kin
     }
     let entries = elements
         .iter()
-        .filter_map(|e| low.entry(low.range(*e), inner(field(*e, "key")?), field(*e, "value")?, depth))
+        .filter_map(|e| Some(low.entry(low.range(*e), inner(field(*e, "key")?), field(*e, "value")?, depth)))
         .collect();
     Kind::Map { entries, open: false }
 }

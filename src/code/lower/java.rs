@@ -49,7 +49,7 @@ fn call(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
         (Some("Map" | "ImmutableMap"), "of") => {
             let pairs = nodes.chunks_exact(2);
             let entries = pairs
-                .filter_map(|pair| {
+                .map(|pair| {
                     let whole = low.range(pair[0]).start..low.range(pair[1]).end;
                     low.entry(whole, pair[0], pair[1], depth)
                 })

@@ -91,7 +91,7 @@ fn map(low: &Lowering<'_>, pairs: &[Node<'_>], depth: usize) -> Kind {
     let entries: Vec<Entry> = pairs
         .iter()
         .filter_map(|pair| match children(*pair).as_slice() {
-            [key, to, value] if low.of(*to) == "to" => low.entry(low.range(*pair), *key, *value, depth),
+            [key, to, value] if low.of(*to) == "to" => Some(low.entry(low.range(*pair), *key, *value, depth)),
             _ => None,
         })
         .collect();

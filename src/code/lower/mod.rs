@@ -114,14 +114,14 @@ impl<'s> Lowering<'s> {
         nodes.iter().map(|n| Arg { name: None, value: self.expr(*n, depth) }).collect()
     }
 
-    fn entry(&self, whole: Range<usize>, key: Node<'_>, value: Node<'_>, depth: usize) -> Option<Entry> {
+    fn entry(&self, whole: Range<usize>, key: Node<'_>, value: Node<'_>, depth: usize) -> Entry {
         let key_expr = self.expr(key, depth);
         let text = match &key_expr.kind {
             Kind::Text { value, .. } => value.clone(),
             Kind::Number(number) => number.clone(),
             _ => self.of(key).trim_end_matches(':').trim_start_matches(':').to_owned(),
         };
-        Some(Entry { range: whole, key_range: self.range(key), key: text, value: self.expr(value, depth) })
+        Entry { range: whole, key_range: self.range(key), key: text, value: self.expr(value, depth) }
     }
 
     /// A comparison, or a logical connection, by its operator.

@@ -44,7 +44,7 @@ fn array(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
     let entries: Vec<_> = elements
         .iter()
         .filter_map(|e| match children(*e).as_slice() {
-            [key, value] => low.entry(low.range(*e), *key, *value, depth),
+            [key, value] => Some(low.entry(low.range(*e), *key, *value, depth)),
             _ => None,
         })
         .collect();

@@ -47,7 +47,7 @@ fn hash(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
     let mut open = false;
     for child in children(node) {
         match (child.kind(), field(child, "key"), field(child, "value")) {
-            ("pair", Some(key), Some(value)) => entries.extend(low.entry(low.range(child), key, value, depth)),
+            ("pair", Some(key), Some(value)) => entries.push(low.entry(low.range(child), key, value, depth)),
             _ => open = true,
         }
     }

@@ -53,7 +53,7 @@ fn structure(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
     for child in field(node, "body").map(children).unwrap_or_default() {
         match (child.kind(), field(child, "field"), field(child, "value")) {
             ("field_initializer", Some(key), Some(value)) => {
-                entries.extend(low.entry(low.range(child), key, value, depth));
+                entries.push(low.entry(low.range(child), key, value, depth));
             }
             _ => open = true,
         }

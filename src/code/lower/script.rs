@@ -49,7 +49,7 @@ fn object(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
     for child in children(node) {
         let key = field(child, "key").filter(|k| k.kind() != "computed_property_name");
         match (child.kind(), key, field(child, "value")) {
-            ("pair", Some(key), Some(value)) => entries.extend(low.entry(low.range(child), key, value, depth)),
+            ("pair", Some(key), Some(value)) => entries.push(low.entry(low.range(child), key, value, depth)),
             _ => open = true,
         }
     }

@@ -46,14 +46,16 @@ const LONG: &[(&str, &str)] = &[
     ("supertest", r"expected (?P<e>[\[{].*?[\]}]) response body, got (?P<a>[\[{][^\n]*[\]}])"),
     ("assertj", r"(?s)expected: (?P<e>.*?)\n\s*but was: (?P<a>.*?)(?:\n\s*at |\n\s*\n|\s*$)"),
     ("pytest-raises", r#"(?s)Regex:? ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Input:? ?['"](?P<a>.*?)['"]"#),
-    ("pytest-raises", r#"(?s)Expected regex: ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Actual message: ?['"](?P<a>.*?)['"]\s*(?:\n|$)"#),
+    (
+        "pytest-raises",
+        r#"(?s)Expected regex: ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Actual message: ?['"](?P<a>.*?)['"]\s*(?:\n|$)"#,
+    ),
     ("unittest-raises", r#"AssertionError: "(?P<e>.*?)" does not match "(?P<a>.*?)"\s*(?:\n|$)"#),
-    ("jest-throw", r#"Expected (?:substring|pattern|message):\s*(?P<e>[^\n]+)\n\s*Received message:\s*(?P<a>[^\n]+)"#),
+    ("jest-throw", r"Expected (?:substring|pattern|message):\s*(?P<e>[^\n]+)\n\s*Received message:\s*(?P<a>[^\n]+)"),
 ];
 
-static DIFF: LazyLock<Vec<(&'static str, Regex, char, char)>> = LazyLock::new(|| {
-    DIFFS.iter().filter_map(|(name, p, e, a)| Some((*name, Regex::new(p).ok()?, *e, *a))).collect()
-});
+static DIFF: LazyLock<Vec<(&'static str, Regex, char, char)>> =
+    LazyLock::new(|| DIFFS.iter().filter_map(|(name, p, e, a)| Some((*name, Regex::new(p).ok()?, *e, *a))).collect());
 static VALUES: LazyLock<Vec<(&'static str, Regex)>> =
     LazyLock::new(|| LONG.iter().filter_map(|(name, p)| Some((*name, Regex::new(p).ok()?))).collect());
 
@@ -121,7 +123,9 @@ mod tests {
     fn styles() {
         let jest = "Error: expect(received).toEqual(expected) // deep equality\n\n- Expected  - 1\n+ Received  + 1\n\n  Object {\n-   \"name\": \"Ada\",\n+   \"name\": \"Bob\",\n  }\n    at Object.<anonymous> (a.test.js:3:4)";
         let found = both(jest).unwrap();
-        assert!(found.expected.contains("\"Ada\"") && !found.expected.contains("Bob") && found.actual.contains("\"Bob\""));
+        assert!(
+            found.expected.contains("\"Ada\"") && !found.expected.contains("Bob") && found.actual.contains("\"Bob\"")
+        );
         let node = "Expected values to be strictly deep-equal:\n+ actual - expected\n\n  {\n+   a: 1\n-   a: 2\n  }\n";
         let found = both(node).unwrap();
         assert!(found.actual.contains("a: 1") && found.expected.contains("a: 2"));
@@ -131,7 +135,11 @@ mod tests {
             ("Expected status code <200> but was <201>.", "200", "201"),
             ("Error: expected 200 \"OK\", got 201 \"Created\"", "200", "201"),
             ("Error: expected { a: 1 } response body, got { a: 2 }", "{ a: 1 }", "{ a: 2 }"),
-            ("AssertionError: Regex pattern did not match.\n Regex: 'must be positive'\n Input: 'must be above zero'", "must be positive", "must be above zero"),
+            (
+                "AssertionError: Regex pattern did not match.\n Regex: 'must be positive'\n Input: 'must be above zero'",
+                "must be positive",
+                "must be above zero",
+            ),
             ("assertion `left == right` failed\n  left: 3\n right: 4", "4", "3"),
             ("AssertionError: {'a': 1} != {'a': 2}", "{'a': 2}", "{'a': 1}"),
         ];

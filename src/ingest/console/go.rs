@@ -49,7 +49,9 @@ pub fn go(text: &str) -> Vec<Ran> {
         found.push(ran(&key.0, &key.1, outcome, outcome.is_bad().then(|| failure(output))));
     }
     if found.is_empty() {
-        let broken = outputs.iter().find(|(_, text)| text.contains("[build failed]") || text.contains("[setup failed]") || text.contains(".go:"));
+        let broken = outputs.iter().find(|(_, text)| {
+            text.contains("[build failed]") || text.contains("[setup failed]") || text.contains(".go:")
+        });
         if let Some(((package, _), text)) = broken {
             found.push(ran(package, "(build)", Outcome::Errored, Some(failure(text))));
         }

@@ -74,7 +74,8 @@ pub fn mocha(json: &str) -> Vec<Ran> {
             let mut made = ran(full.strip_suffix(title).unwrap_or("").trim(), title, outcome, about);
             made.place = at(text(case, "file"), None);
             if let (Some(actual), Some(expected)) = (err["actual"].as_str(), err["expected"].as_str()) {
-                made.compared = Some(Compared { op: "==".to_owned(), left: actual.to_owned(), right: expected.to_owned() });
+                made.compared =
+                    Some(Compared { op: "==".to_owned(), left: actual.to_owned(), right: expected.to_owned() });
             }
             made
         })
@@ -124,12 +125,18 @@ mod tests {
 
     #[test]
     fn documents() {
-        let found = jest(r#"{"testResults":[{"name":"/w/a.test.js","status":"failed","assertionResults":[{"ancestorTitles":["cart"],"title":"adds","status":"failed","failureMessages":["Error: expect(received).toBe(expected)"],"location":{"line":4}}]},{"name":"/w/b.test.js","status":"failed","message":"Cannot find module","assertionResults":[]}]}"#);
+        let found = jest(
+            r#"{"testResults":[{"name":"/w/a.test.js","status":"failed","assertionResults":[{"ancestorTitles":["cart"],"title":"adds","status":"failed","failureMessages":["Error: expect(received).toBe(expected)"],"location":{"line":4}}]},{"name":"/w/b.test.js","status":"failed","message":"Cannot find module","assertionResults":[]}]}"#,
+        );
         assert_eq!((found[0].name.classname.raw(), found[0].name.name.raw()), ("cart", "adds"));
         assert_eq!((found[0].place.as_ref().unwrap().line, found[1].outcome), (Some(4), Outcome::Errored));
-        let found = mocha(r#"{"tests":[{"title":"adds","fullTitle":"cart adds","err":{"message":"m","stack":"s","actual":"3","expected":"4"}}],"pending":[]}"#);
+        let found = mocha(
+            r#"{"tests":[{"title":"adds","fullTitle":"cart adds","err":{"message":"m","stack":"s","actual":"3","expected":"4"}}],"pending":[]}"#,
+        );
         assert_eq!(found[0].compared.as_ref().unwrap().right, "4");
-        let found = rspec("warning\n{\"examples\":[{\"description\":\"adds\",\"full_description\":\"cart adds\",\"status\":\"failed\",\"file_path\":\"./spec/a_spec.rb\",\"line_number\":3,\"exception\":{\"class\":\"E\",\"message\":\"m\",\"backtrace\":[\"x:1\"]}}]}\n");
+        let found = rspec(
+            "warning\n{\"examples\":[{\"description\":\"adds\",\"full_description\":\"cart adds\",\"status\":\"failed\",\"file_path\":\"./spec/a_spec.rb\",\"line_number\":3,\"exception\":{\"class\":\"E\",\"message\":\"m\",\"backtrace\":[\"x:1\"]}}]}\n",
+        );
         assert_eq!((found[0].name.classname.raw(), found[0].outcome), ("cart", Outcome::Failed));
         for odd in ["", "{", "[]", "{\"tests\":3}", "null"] {
             assert!(jest(odd).is_empty() && mocha(odd).is_empty() && rspec(odd).is_empty());

@@ -53,10 +53,10 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
     let seconds = begun.elapsed().as_secs_f64();
     tree::end();
     let _ = child.wait();
-    if abandoned.load(Ordering::SeqCst) {
-        if let Some(scratch) = &task.scratch {
-            let _ = std::fs::remove_dir_all(scratch);
-        }
+    if abandoned.load(Ordering::SeqCst)
+        && let Some(scratch) = &task.scratch
+    {
+        let _ = std::fs::remove_dir_all(scratch);
     }
     let text = |handle: Option<JoinHandle<Kept>>| {
         handle.and_then(|h| h.join().ok()).map_or_else(String::new, |kept| kept.text())
@@ -118,10 +118,10 @@ fn wait(task: &Task, child: &mut Child, printed: &AtomicU64, abandoned: &AtomicB
             if memory > 0 && all.iter().map(|p| p.resident).sum::<u64>() > memory {
                 return End::TooLarge;
             }
-            if let (Some(free), Some(now)) = (free, disk()) {
-                if now < DISK_RESERVE.min(free / 2) || free.saturating_sub(now) > bounds.disk {
-                    return End::DiskFull;
-                }
+            if let (Some(free), Some(now)) = (free, disk())
+                && (now < DISK_RESERVE.min(free / 2) || free.saturating_sub(now) > bounds.disk)
+            {
+                return End::DiskFull;
             }
         }
         std::thread::sleep(pause);

@@ -21,7 +21,10 @@ pub(super) fn below() -> Vec<Process> {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         if let Some((parent, pages)) = parse(&stat) {
-            children.entry(parent).or_default().push(Process { pid, resident: pages * rustix::param::page_size() as u64 });
+            children
+                .entry(parent)
+                .or_default()
+                .push(Process { pid, resident: pages * rustix::param::page_size() as u64 });
         }
     }
     let mut found = Vec::new();

@@ -95,7 +95,12 @@ fn pytest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, Str
     argv.push(id.join("::"));
     let mut env = python_env(site, &folder, probe.parent());
     env.push(("TESTMEDIC_PROBE".to_owned(), format!("{}.compared", report.display())));
-    Ok(Ready { argv, env, folder: site.root.join(&folder), results: Results::Junit(vec![report.display().to_string()]) })
+    Ok(Ready {
+        argv,
+        env,
+        folder: site.root.join(&folder),
+        results: Results::Junit(vec![report.display().to_string()]),
+    })
 }
 
 fn unittest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
@@ -196,22 +201,35 @@ fn nextest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, St
     if extent == Extent::Alone {
         argv.extend(["-E".to_owned(), format!("test(={})", rust_name(target))]);
     }
-    Ok(Ready { argv, env: rust_env(site), folder: site.root.join(&folder), results: Results::Junit(vec![report.display().to_string()]) })
+    Ok(Ready {
+        argv,
+        env: rust_env(site),
+        folder: site.root.join(&folder),
+        results: Results::Junit(vec![report.display().to_string()]),
+    })
 }
 
 fn rspec(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
     let folder = nearest(&target.file, site.files, &["Gemfile", ".rspec"]).unwrap_or_default();
     let report = site.out.join("rspec.json");
-    let bundled = site.files.contains(&if folder.is_empty() { "Gemfile".to_owned() } else { format!("{folder}/Gemfile") });
+    let bundled =
+        site.files.contains(&if folder.is_empty() { "Gemfile".to_owned() } else { format!("{folder}/Gemfile") });
     let mut argv = if bundled { words(&["bundle", "exec", "rspec"]) } else { words(&["rspec"]) };
-    argv.extend(["--format".to_owned(), "json".to_owned(), "--out".to_owned(), report.display().to_string(), "--no-color".to_owned()]);
+    argv.extend([
+        "--format".to_owned(),
+        "json".to_owned(),
+        "--out".to_owned(),
+        report.display().to_string(),
+        "--no-color".to_owned(),
+    ]);
     let file = inside(&target.file, &folder);
     argv.push(if extent == Extent::Alone { format!("{file}:{}", target.line) } else { file });
     Ready { argv, env: Vec::new(), folder: site.root.join(&folder), results: Results::Rspec(report) }
 }
 
 fn phpunit(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
-    let folder = nearest(&target.file, site.files, &["phpunit.xml", "phpunit.xml.dist", "composer.json"]).unwrap_or_default();
+    let folder =
+        nearest(&target.file, site.files, &["phpunit.xml", "phpunit.xml.dist", "composer.json"]).unwrap_or_default();
     let report = site.out.join("phpunit.xml");
     let program = own(site, &folder, "vendor/bin/phpunit").unwrap_or_else(|| "phpunit".to_owned());
     let mut argv = vec![program, "--log-junit".to_owned(), report.display().to_string(), "--colors=never".to_owned()];
@@ -220,10 +238,21 @@ fn phpunit(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
         argv.extend(["--filter".to_owned(), format!("/::{}( .*)?$/", regex::escape(&name))]);
     }
     argv.push(inside(&target.file, &folder));
-    Ready { argv, env: Vec::new(), folder: site.root.join(&folder), results: Results::Junit(vec![report.display().to_string()]) }
+    Ready {
+        argv,
+        env: Vec::new(),
+        folder: site.root.join(&folder),
+        results: Results::Junit(vec![report.display().to_string()]),
+    }
 }
 
-pub(super) fn from_template(template: &str, runner: Option<Runner>, target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+pub(super) fn from_template(
+    template: &str,
+    runner: Option<Runner>,
+    target: &Target,
+    extent: Extent,
+    site: &Site<'_>,
+) -> Ready {
     let report = site.out.join("junit.xml");
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let alone = extent == Extent::Alone;
@@ -231,8 +260,12 @@ pub(super) fn from_template(template: &str, runner: Option<Runner>, target: &Tar
         Some(Runner::Pytest) | None if target.file.ends_with(".py") && alone => {
             format!("{}::{}", target.file, target.path.join("::"))
         }
-        Some(Runner::Maven) if alone => format!("{}#{}", jvm::class(target), target.path.last().map_or("", String::as_str)),
-        Some(Runner::Gradle) if alone => format!("{}.{}", jvm::class(target), target.path.last().map_or("", String::as_str)),
+        Some(Runner::Maven) if alone => {
+            format!("{}#{}", jvm::class(target), target.path.last().map_or("", String::as_str))
+        }
+        Some(Runner::Gradle) if alone => {
+            format!("{}.{}", jvm::class(target), target.path.last().map_or("", String::as_str))
+        }
         Some(Runner::Go) if alone => target.path.last().cloned().unwrap_or_default(),
         Some(Runner::Nextest | Runner::CargoTest) if alone => rust_name(target),
         Some(Runner::Rspec) if alone => format!("{}:{}", target.file, target.line),

@@ -16,14 +16,22 @@ pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<
     let folder = nearest(&target.file, site.files, &["pom.xml"]).ok_or("there is no pom.xml above the test")?;
     let program = own(site, &folder, "mvnw").unwrap_or_else(|| "mvn".to_owned());
     let mut argv = vec![program];
-    argv.extend(words(&["-B", "-q", "test", "-DfailIfNoTests=false", "-Dsurefire.failIfNoSpecifiedTests=false", "-DtrimStackTrace=false"]));
+    argv.extend(words(&[
+        "-B",
+        "-q",
+        "test",
+        "-DfailIfNoTests=false",
+        "-Dsurefire.failIfNoSpecifiedTests=false",
+        "-DtrimStackTrace=false",
+    ]));
     let method = target.path.last().filter(|_| extent == Extent::Alone).map_or(String::new(), |m| format!("#{m}"));
     argv.push(format!("-Dtest={}{method}", class(target)));
     if let Some(home) = site.real_home {
         argv.push(format!("-Dmaven.repo.local={}", home.join(".m2/repository").display()));
         let settings = home.join(".m2/settings.xml");
         // Mirrors are wanted, credentials are not.
-        let harmless = std::fs::read_to_string(&settings).is_ok_and(|t| !["<password", "<privateKey", "<passphrase"].iter().any(|w| t.contains(w)));
+        let harmless = std::fs::read_to_string(&settings)
+            .is_ok_and(|t| !["<password", "<privateKey", "<passphrase"].iter().any(|w| t.contains(w)));
         if harmless {
             argv.extend(["-s".to_owned(), settings.display().to_string()]);
         }
@@ -55,11 +63,14 @@ fn outermost(folder: &str, files: &[String]) -> String {
 }
 
 pub(super) fn gradle(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
-    let folder = nearest(&target.file, site.files, &["build.gradle", "build.gradle.kts"]).ok_or("there is no build.gradle above the test")?;
-    let root = nearest(&target.file, site.files, &["settings.gradle", "settings.gradle.kts", "gradlew"]).unwrap_or_else(|| folder.clone());
+    let folder = nearest(&target.file, site.files, &["build.gradle", "build.gradle.kts"])
+        .ok_or("there is no build.gradle above the test")?;
+    let root = nearest(&target.file, site.files, &["settings.gradle", "settings.gradle.kts", "gradlew"])
+        .unwrap_or_else(|| folder.clone());
     let program = own(site, &root, "gradlew").unwrap_or_else(|| "gradle".to_owned());
     let module = inside(&folder, &root);
-    let task = |name: &str| if folder == root { name.to_owned() } else { format!(":{}:{name}", module.replace('/', ":")) };
+    let task =
+        |name: &str| if folder == root { name.to_owned() } else { format!(":{}:{name}", module.replace('/', ":")) };
     let mut name = class(target);
     if let Some(method) = target.path.last().filter(|_| extent == Extent::Alone) {
         name.push_str(&format!(".{method}"));
@@ -70,6 +81,10 @@ pub(super) fn gradle(target: &Target, extent: Extent, site: &Site<'_>) -> Result
     if !site.network {
         argv.push("--offline".to_owned());
     }
-    let reports = if module.is_empty() || folder == root { "build/test-results/test/*.xml".to_owned() } else { format!("{module}/build/test-results/test/*.xml") };
+    let reports = if module.is_empty() || folder == root {
+        "build/test-results/test/*.xml".to_owned()
+    } else {
+        format!("{module}/build/test-results/test/*.xml")
+    };
     Ok(Ready { argv, env: Vec::new(), folder: site.root.join(root), results: Results::Junit(vec![reports]) })
 }

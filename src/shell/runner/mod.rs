@@ -95,8 +95,15 @@ impl Runner {
     pub fn locks(self) -> &'static [&'static str] {
         match self {
             Self::Pytest | Self::Unittest => &[
-                "requirements.txt", "requirements-dev.txt", "requirements-test.txt", "poetry.lock", "uv.lock", "Pipfile.lock",
-                "pyproject.toml", "setup.cfg", "setup.py",
+                "requirements.txt",
+                "requirements-dev.txt",
+                "requirements-test.txt",
+                "poetry.lock",
+                "uv.lock",
+                "Pipfile.lock",
+                "pyproject.toml",
+                "setup.cfg",
+                "setup.py",
             ],
             Self::Jest | Self::Vitest | Self::Mocha | Self::NodeTest | Self::Playwright => {
                 &["package-lock.json", "yarn.lock", "pnpm-lock.yaml", "npm-shrinkwrap.json", "package.json"]
@@ -164,7 +171,13 @@ pub fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>)
 
 /// The command of a template with `{tests}` and `{junit}`, for a shell.
 #[must_use]
-pub fn from_template(template: &str, runner: Option<Runner>, target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+pub fn from_template(
+    template: &str,
+    runner: Option<Runner>,
+    target: &Target,
+    extent: Extent,
+    site: &Site<'_>,
+) -> Ready {
     commands::from_template(template, runner, target, extent, site)
 }
 

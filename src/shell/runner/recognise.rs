@@ -20,7 +20,12 @@ pub fn recognise_by_name(name: &str) -> Option<Runner> {
 /// The runner of `file`, by what the repository holds, and by the dialect of the
 /// report where several are possible. `read` gives the text of a file.
 #[must_use]
-pub fn recognise(file: &str, dialect: Option<&str>, files: &[String], read: &dyn Fn(&str) -> Option<String>) -> Option<Runner> {
+pub fn recognise(
+    file: &str,
+    dialect: Option<&str>,
+    files: &[String],
+    read: &dyn Fn(&str) -> Option<String>,
+) -> Option<Runner> {
     let said = dialect.and_then(recognise_by_name);
     let text = || read(file).unwrap_or_default();
     Some(match Language::of_path(file)? {
@@ -33,17 +38,20 @@ pub fn recognise(file: &str, dialect: Option<&str>, files: &[String], read: &dyn
             let maven = nearest(file, files, &["pom.xml"]);
             let gradle = nearest(file, files, &["build.gradle", "build.gradle.kts"]);
             match (maven, gradle) {
-                (Some(_), None) => Runner::Maven,
                 (None, Some(_)) => Runner::Gradle,
                 (Some(m), Some(g)) if g.len() > m.len() || said == Some(Runner::Gradle) => Runner::Gradle,
-                (Some(_), Some(_)) => Runner::Maven,
+                (Some(_), _) => Runner::Maven,
                 (None, None) => return None,
             }
         }
         Language::Go => Runner::Go,
         Language::Rust => {
             let nextest = files.iter().any(|f| f.ends_with(".config/nextest.toml"));
-            if said == Some(Runner::Nextest) || (nextest && said != Some(Runner::CargoTest)) { Runner::Nextest } else { Runner::CargoTest }
+            if said == Some(Runner::Nextest) || (nextest && said != Some(Runner::CargoTest)) {
+                Runner::Nextest
+            } else {
+                Runner::CargoTest
+            }
         }
         Language::Ruby => {
             let spec = file.ends_with("_spec.rb") || text().contains("RSpec");
@@ -114,7 +122,9 @@ mod tests {
     #[test]
     fn runners_of_files() {
         let files: Vec<String> =
-            ["package.json", "pkg/package.json", "java/pom.xml", "kt/build.gradle.kts", "go.mod", "Cargo.toml"].map(str::to_owned).to_vec();
+            ["package.json", "pkg/package.json", "java/pom.xml", "kt/build.gradle.kts", "go.mod", "Cargo.toml"]
+                .map(str::to_owned)
+                .to_vec();
         let read = |path: &str| match path {
             "package.json" => Some(r#"{"devDependencies":{"jest":"^29"}}"#.to_owned()),
             "pkg/package.json" => Some(r#"{"devDependencies":{"vitest":"^3"}}"#.to_owned()),

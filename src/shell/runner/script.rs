@@ -8,53 +8,22 @@ use crate::model::ran::{Extent, Target};
 pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["package.json"]).unwrap_or_default();
     let file = inside(&target.file, &folder);
-    let name = pattern(target, if runner == Runner::Playwright { ".*" } else { " " });
-    let program = |name: &str| {
-        own(site, &folder, &format!("node_modules/.bin/{name}"))
-            .ok_or_else(|| format!("{name} is not installed there: node_modules/.bin/{name} is missing (`npm ci` installs it)"))
-    };
-    let json = site.out.join(format!("{}.json", runner.name()));
-    let xml = site.out.join(format!("{}.xml", runner.name()));
-    let alone = extent == Extent::Alone;
+    let xml = site.out.join(format!("{}.xml", runner.name())).display().to_string();
     let mut env = vec![("FORCE_COLOR".to_owned(), "0".to_owned()), ("NO_COLOR".to_owned(), "1".to_owned())];
-    let (mut argv, results) = match runner {
-        Runner::Jest => {
-            let mut argv = vec![program("jest")?];
-            argv.extend(words(&["--json", "--testLocationInResults", "--expand", "--ci", "--runInBand", "--coverage=false", "--watchman=false"]));
-            argv.extend([format!("--outputFile={}", json.display()), "--runTestsByPath".to_owned(), file]);
-            (argv, Results::Jest(json))
-        }
-        Runner::Vitest => {
-            let mut argv = vec![program("vitest")?];
-            argv.extend(words(&["run", "--reporter=json", "--coverage.enabled=false"]));
-            argv.extend([format!("--outputFile={}", json.display()), file]);
-            (argv, Results::Jest(json))
-        }
-        Runner::Mocha => {
-            let mut argv = vec![program("mocha")?];
-            argv.extend(words(&["--reporter", "json", "--no-color", "--retries", "0"]));
-            argv.extend(["--reporter-option".to_owned(), format!("output={}", json.display()), file]);
-            (argv, Results::Mocha(json))
-        }
-        Runner::Playwright => {
-            env.push(("PLAYWRIGHT_JUNIT_OUTPUT_FILE".to_owned(), xml.display().to_string()));
-            env.push(("PLAYWRIGHT_JUNIT_OUTPUT_NAME".to_owned(), xml.display().to_string()));
-            let mut argv = vec![program("playwright")?];
-            argv.extend(words(&["test", "--reporter=junit", "--retries=0"]));
-            argv.push(file);
-            (argv, Results::Junit(vec![xml.display().to_string()]))
-        }
-        _ => {
-            let mut argv = words(&["node", "--test", "--test-reporter=junit"]);
-            argv.push(format!("--test-reporter-destination={}", xml.display()));
-            if alone {
-                argv.push(format!("--test-name-pattern={}", regex_of(target.path.last().map_or("", String::as_str))));
-            }
-            argv.push(file);
-            (argv, Results::Junit(vec![xml.display().to_string()]))
-        }
-    };
-    if alone {
+    if runner == Runner::Playwright {
+        env.push(("PLAYWRIGHT_JUNIT_OUTPUT_FILE".to_owned(), xml.clone()));
+        env.push(("PLAYWRIGHT_JUNIT_OUTPUT_NAME".to_owned(), xml.clone()));
+    }
+    let (mut argv, results) = invocation(runner, site, &folder, &xml)?;
+    if runner == Runner::Jest {
+        argv.push("--runTestsByPath".to_owned());
+    }
+    if extent == Extent::Alone && runner == Runner::NodeTest {
+        argv.push(format!("--test-name-pattern={}", regex_of(target.path.last().map_or("", String::as_str))));
+    }
+    argv.push(file);
+    if extent == Extent::Alone {
+        let name = pattern(target, if runner == Runner::Playwright { ".*" } else { " " });
         match runner {
             Runner::Jest | Runner::Vitest => argv.extend(["-t".to_owned(), name]),
             Runner::Mocha | Runner::Playwright => argv.extend(["-g".to_owned(), name]),
@@ -62,6 +31,51 @@ pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Si
         }
     }
     Ok(Ready { argv, env, folder: site.root.join(&folder), results })
+}
+
+/// The command without what it is to run, and where its results will be.
+fn invocation(runner: Runner, site: &Site<'_>, folder: &str, xml: &str) -> Result<(Vec<String>, Results), String> {
+    let json = site.out.join(format!("{}.json", runner.name()));
+    let program = |name: &str, options: &[&str]| -> Result<Vec<String>, String> {
+        let path = own(site, folder, &format!("node_modules/.bin/{name}")).ok_or_else(|| {
+            format!("{name} is not installed there: node_modules/.bin/{name} is missing (`npm ci` installs it)")
+        })?;
+        Ok(std::iter::once(path).chain(words(options)).collect())
+    };
+    Ok(match runner {
+        Runner::Jest => {
+            let options = [
+                "--json",
+                "--testLocationInResults",
+                "--expand",
+                "--ci",
+                "--runInBand",
+                "--coverage=false",
+                "--watchman=false",
+            ];
+            let mut argv = program("jest", &options)?;
+            argv.push(format!("--outputFile={}", json.display()));
+            (argv, Results::Jest(json))
+        }
+        Runner::Vitest => {
+            let mut argv = program("vitest", &["run", "--reporter=json", "--coverage.enabled=false"])?;
+            argv.push(format!("--outputFile={}", json.display()));
+            (argv, Results::Jest(json))
+        }
+        Runner::Mocha => {
+            let mut argv = program("mocha", &["--reporter", "json", "--no-color", "--retries", "0"])?;
+            argv.extend(["--reporter-option".to_owned(), format!("output={}", json.display())]);
+            (argv, Results::Mocha(json))
+        }
+        Runner::Playwright => {
+            (program("playwright", &["test", "--reporter=junit", "--retries=0"])?, Results::Junit(vec![xml.to_owned()]))
+        }
+        _ => {
+            let mut argv = words(&["node", "--test", "--test-reporter=junit"]);
+            argv.push(format!("--test-reporter-destination={xml}"));
+            (argv, Results::Junit(vec![xml.to_owned()]))
+        }
+    })
 }
 
 /// A pattern for the whole name of a test; titles of `each` have holes.

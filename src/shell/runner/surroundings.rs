@@ -8,12 +8,53 @@ use crate::shell::shield::is_secret;
 
 /// Variables that are handed down where they are set and hold no secret.
 const ALLOWED: &[&str] = &[
-    "PATH", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "JAVA_HOME", "JDK_HOME", "MAVEN_HOME", "M2_HOME", "GRADLE_HOME",
-    "ANDROID_HOME", "GOROOT", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "CGO_ENABLED", "RUSTUP_TOOLCHAIN",
-    "CARGO_NET_OFFLINE", "CARGO_HTTP_CAINFO", "NVM_DIR", "NVM_BIN", "NODE_EXTRA_CA_CERTS", "npm_config_registry",
-    "PYENV_VERSION", "VIRTUAL_ENV", "CONDA_PREFIX", "GEM_HOME", "GEM_PATH", "BUNDLE_PATH", "BUNDLE_GEMFILE", "RBENV_VERSION",
-    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL", "CHROME_BIN", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "USER",
+    "LOGNAME",
+    "JAVA_HOME",
+    "JDK_HOME",
+    "MAVEN_HOME",
+    "M2_HOME",
+    "GRADLE_HOME",
+    "ANDROID_HOME",
+    "GOROOT",
+    "GOPROXY",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GOFLAGS",
+    "GOTOOLCHAIN",
+    "CGO_ENABLED",
+    "RUSTUP_TOOLCHAIN",
+    "CARGO_NET_OFFLINE",
+    "CARGO_HTTP_CAINFO",
+    "NVM_DIR",
+    "NVM_BIN",
+    "NODE_EXTRA_CA_CERTS",
+    "npm_config_registry",
+    "PYENV_VERSION",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "GEM_HOME",
+    "GEM_PATH",
+    "BUNDLE_PATH",
+    "BUNDLE_GEMFILE",
+    "RBENV_VERSION",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_INDEX_URL",
+    "CHROME_BIN",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
 ];
 
 /// The variables for foreign code. `home` is its own home, `extra` names what the
@@ -67,7 +108,10 @@ fn caches(home: &Path) -> Vec<(&'static str, PathBuf)> {
     offer("RBENV_ROOT", set("RBENV_ROOT").unwrap_or_else(|| real.join(".rbenv")));
     offer("PYTHONUSERBASE", set("PYTHONUSERBASE").unwrap_or_else(|| real.join(".local")));
     offer("npm_config_cache", set("npm_config_cache").unwrap_or_else(|| real.join(".npm")));
-    offer("PLAYWRIGHT_BROWSERS_PATH", set("PLAYWRIGHT_BROWSERS_PATH").unwrap_or_else(|| real.join(".cache/ms-playwright")));
+    offer(
+        "PLAYWRIGHT_BROWSERS_PATH",
+        set("PLAYWRIGHT_BROWSERS_PATH").unwrap_or_else(|| real.join(".cache/ms-playwright")),
+    );
     let cargo = set("CARGO_HOME").unwrap_or_else(|| real.join(".cargo"));
     offer("CARGO_HOME", linked(&cargo, &home.join("cargo"), &["registry", "git", "bin"], &["config.toml", "config"]));
     let gradle = set("GRADLE_USER_HOME").unwrap_or_else(|| real.join(".gradle"));
@@ -86,7 +130,8 @@ fn linked(from: &Path, to: &Path, parts: &[&str], texts: &[&str]) -> PathBuf {
         let _ = std::os::unix::fs::symlink(from.join(part), to.join(part));
     }
     for text in texts {
-        let harmless = std::fs::read_to_string(from.join(text)).ok().filter(|t| !is_secret("", t) && !t.contains("token"));
+        let harmless =
+            std::fs::read_to_string(from.join(text)).ok().filter(|t| !is_secret("", t) && !t.contains("token"));
         if let Some(harmless) = harmless {
             let _ = std::fs::write(to.join(text), harmless);
         }
