@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::healer::clash::{self, Clash};
+use crate::agent::healer::clash::{self, Clash, What};
 use crate::agent::healer::propose;
 use crate::agent::healer::weigh::{self, Band, Weighed};
 use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters};
@@ -11,6 +11,7 @@ use crate::code::edit;
 use crate::code::guards::{self, Bounds, FilePatch, Finding};
 use crate::code::inline;
 use crate::error::Problem;
+use crate::ingest::place::is_test_path;
 use crate::model::change::{Commit, FileChange};
 use crate::model::heal::{Corner, EditKind};
 use crate::model::ran::{Execution, Extent, Ran, Target};
@@ -85,6 +86,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether there is an edit to take over.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        matches!(self, Self::Healed | Self::Suggested)
+    }
+
     /// In a word.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -342,6 +349,9 @@ impl Session<'_> {
                 None => break,
             }
         }
+        if let (None, Some(clash), Some(true)) = (&tried.best, &first_clash, passed_before) {
+            tried.without_edit = without_edit(clash, self.given.change);
+        }
         if let (true, Some(clash)) = (tried.passes, &first_clash) {
             let whole = Candidate { path: tried.path.clone(), line: 1, edits: Vec::new(), parts: tried.parts.clone() };
             tried.weighed = Some(self.weigh(&tried.parts, &whole, clash, passed_before, repeated, state));
@@ -417,6 +427,8 @@ impl Session<'_> {
                     _ => Outcome::GaveUp("no edit that was tried makes the test pass".to_owned()),
                 };
                 done.parts = parts;
+                done.weighed = Some(weighed);
+            } else if let Some(weighed) = tried.without_edit {
                 done.weighed = Some(weighed);
             } else {
                 done.outcome = Outcome::GaveUp("no rule knows an edit for this failure".to_owned());
@@ -525,7 +537,27 @@ struct Tried {
     passes: bool,
     weighed: Option<Weighed>,
     best: Option<(Vec<Part>, Weighed)>,
+    /// The reading of a failure that no edit but a weaker one could answer.
+    without_edit: Option<Weighed>,
     refused: Vec<(Vec<Part>, Weighed)>,
+}
+
+/// What a failure means that began with the change and that only a weaker test
+/// would not show: something is gone, or an exception comes where none came.
+fn without_edit(clash: &Clash, change: &[FileChange]) -> Option<Weighed> {
+    let veto = match &clash.what {
+        What::Missing { name } => {
+            let gone =
+                change.iter().find(|f| !is_test_path(&f.path) && f.removed.iter().any(|l| l.contains(name.as_str())));
+            let by = gone.map_or_else(String::new, |f| format!(" ({} takes it out)", f.path));
+            format!("`{name}` is not there any more{by} and nothing took its place: only a weaker test would pass")
+        }
+        What::Raised { message } if !message.is_empty() => {
+            format!("an exception comes where none came before the change: {message}")
+        }
+        _ => return None,
+    };
+    Some(Weighed { band: Band::Defect, score: weigh::PRIOR, reasons: Vec::new(), veto: Some(veto) })
 }
 
 fn names_of_bad(execution: &Execution) -> Vec<String> {

@@ -291,12 +291,16 @@ pub struct RunPolicy {
     /// Seconds for one execution.
     #[schemars(range(min = 1, max = 21600))]
     pub timeout_seconds: u32,
-    /// Megabytes of address space for one process; 0 sets no bound.
+    /// Megabytes of memory of all processes together; 0 takes three quarters of
+    /// the machine's.
     #[schemars(range(min = 0, max = 1_048_576))]
     pub memory_mb: u32,
     /// Megabytes for one file that a test writes.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub file_mb: u32,
+    /// Megabytes that the disk may lose while tests run.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub disk_mb: u32,
     /// Image in which tests are run, where there is a Docker socket.
     pub image: String,
 }
@@ -312,6 +316,7 @@ impl Default for RunPolicy {
             timeout_seconds: 600,
             memory_mb: 0,
             file_mb: 1024,
+            disk_mb: 4096,
             image: String::new(),
         }
     }

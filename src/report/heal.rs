@@ -69,6 +69,46 @@ pub fn rationale(healing: &Healing) -> String {
     out
 }
 
+/// The branch of the repairs of a diagnosis on top of a commit.
+#[must_use]
+pub fn branch_name(diagnosis: &str, base: &str) -> String {
+    let plain = |text: &str, most: usize| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).take(most).collect::<String>().to_ascii_lowercase()
+    };
+    format!("testmedic/heal/{}-{}", plain(diagnosis, 16), plain(base, 12))
+}
+
+/// The message of the commit with the repairs of one diagnosis: what, why, and the proof.
+#[must_use]
+pub fn commit_message(healings: &[&Healing]) -> String {
+    let names: Vec<String> =
+        healings.iter().map(|h| line(h.target.path.last().map_or("", String::as_str), 60)).collect();
+    let head = match names.as_slice() {
+        [only] => format!("Bring {only} up to date"),
+        all => format!("Bring {} up to date", plural(all.len() as u64, "test")),
+    };
+    let mut out = format!("{head}\n");
+    for healing in healings {
+        out.push_str(&format!("\n{}:{}\n", line(&healing.target.file, 200), healing.target.line));
+        for part in &healing.parts {
+            out.push_str(&format!("  {}: {}\n", part.kind.word(), line(&part.told(), 200)));
+        }
+        for reason in healing.weighed.iter().flat_map(|w| &w.reasons) {
+            out.push_str(&format!("  {:+.1} {}\n", reason.weight, line(&reason.text, 200)));
+        }
+        for cell in &healing.proof {
+            let (test, code) = cell.corner.words();
+            let with = if cell.extent == Extent::File { " with its file" } else { "" };
+            out.push_str(&format!(
+                "  {test} test on {code} code{with}: {} ({})\n",
+                cell.outcome,
+                plural(u64::from(cell.times), "time")
+            ));
+        }
+    }
+    out
+}
+
 /// The corners that are not there, or do not hold.
 fn missing(healing: &Healing) -> String {
     let all = [Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew];

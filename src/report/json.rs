@@ -155,7 +155,7 @@ fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
     healings
         .iter()
         .map(|h| {
-            let is_healed = matches!(h.healing.outcome, Outcome::Healed | Outcome::Suggested);
+            let is_healed = h.healing.outcome.is_repair();
             let diff = h.healing.diff();
             let remedy = match h.healing.outcome {
                 Outcome::Healed | Outcome::Suggested => "heal",

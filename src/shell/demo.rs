@@ -12,9 +12,12 @@ use zip::ZipArchive;
 
 use crate::error::{Problem, exit};
 use crate::history::manifest;
+use crate::investigate::Outcome;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
+use crate::plan::policy::Policy;
 use crate::ports::{Repository, Store};
+use crate::report::heal;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
 use crate::report::{plural, summary, terminal};
@@ -22,7 +25,8 @@ use crate::run::{self, Inputs};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
-use crate::shell::{files, progress, surroundings};
+use crate::shell::ward::{Healings, Ward};
+use crate::shell::{files, progress, shield, surroundings};
 
 /// The API's history, as `git fast-export` writes it.
 const REPOSITORY: &[u8] = include_bytes!("../../fixtures/demo/repository.fi");
@@ -34,6 +38,7 @@ const RUNS: &[u8] = include_bytes!("../../fixtures/demo/runs.zip");
 /// # Errors
 /// Where the folder cannot be written.
 pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
+    shield::raise()?;
     let folder = folder(dir)?;
     let runs = folder.join("runs");
     let made = make_repository(&folder.join("shop"));
@@ -71,15 +76,60 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         record_to: Some(history.display().to_string()),
     });
     say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
-    let json = serde_json::to_string_pretty(&report(&found, &Origin::default(), &[]))
+    files::write(&folder.join("summary.md"), &summary::render(&found))?;
+    let healings = heal(made.as_ref(), &shop, &found)?;
+    let json = serde_json::to_string_pretty(&report(&found, &Origin::default(), &healings.all))
         .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
     files::write(&folder.join("report.json"), &(json + "\n"))?;
-    files::write(&folder.join("summary.md"), &summary::render(&found))?;
     say(&format!(
         "\nThe same as JSON and Markdown: {0}/report.json, {0}/summary.md\nLook into the past of a test:  testmedic history show test_user_has_email --history {0}/history.db\n",
         folder.display()
     ))?;
     Ok(exit::DONE)
+}
+
+/// Heals: the outdated test on a branch of its own, with its proof; the
+/// regression is refused. Needs pytest, since tests are really run.
+fn heal(made: Option<&Git>, shop: &Path, found: &run::Triage) -> Result<Healings, Problem> {
+    say("\nHealing: tests are run on old and new code.\n\n")?;
+    let Some(git) = made else {
+        say("Not done: git is not installed.\n")?;
+        return Ok(Healings::default());
+    };
+    let pytest = |python: &str| {
+        let done =
+            Command::new(python).args(["-c", "import pytest"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+        done.is_ok_and(|s| s.success())
+    };
+    if !pytest("python3") && !pytest("python") {
+        say("Not done: pytest is not installed (`pip install pytest`), and the example's tests are pytest's.\n")?;
+        return Ok(Healings::default());
+    }
+    let head = git.head().unwrap_or_default();
+    let policy = Policy::default();
+    let ward = Ward {
+        files: git.files_at(&head),
+        git: git.clone(),
+        top: shop.to_owned(),
+        head: head.clone(),
+        base: None,
+        only: Vec::new(),
+        runner: None,
+        repeat: policy.heal.repeat,
+        policy,
+    };
+    let healings = ward.heal_found(&found.found)?;
+    say(&heal::render(&healings.all, &healings.notes, Look { colour: false, width: surroundings::width() }))?;
+    for healed in healings.all.iter().filter(|h| h.healing.outcome == Outcome::Healed) {
+        let name = heal::branch_name(healed.diagnosis.as_deref().unwrap_or_default(), &head);
+        let files: Vec<(&str, &str)> =
+            healed.healing.patch.iter().filter_map(|f| Some((f.path.as_str(), f.new.as_deref()?))).collect();
+        let message = heal::commit_message(&[&healed.healing]);
+        if git.make_branch(&name, &head, &files, &message, ("testmedic", "testmedic@localhost")).is_some() {
+            say(&format!("\nThe repair is on a branch: git -C {} show {name}\n", shop.display()))?;
+        }
+    }
+    Ok(healings)
 }
 
 /// A folder to work in: the one given, which must be new or empty, or a temporary one that stays.

@@ -18,4 +18,5 @@ pub mod runner;
 pub mod shield;
 pub mod store;
 pub mod surroundings;
+pub mod ward;
 pub mod workshop;

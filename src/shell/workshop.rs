@@ -179,6 +179,7 @@ impl Workshop {
             seconds: self.policy.timeout_seconds,
             memory: u64::from(self.policy.memory_mb) << 20,
             file: u64::from(self.policy.file_mb) << 20,
+            disk: u64::from(self.policy.disk_mb) << 20,
             ..Limits::default()
         };
         let argv = if self.policy.network { argv } else { without_network(argv) };

@@ -71,7 +71,7 @@ fn root() -> &'static Path {
 }
 
 /// What the runners need is installed once, by a script that anybody can run.
-fn prepared() -> PathBuf {
+pub fn prepared() -> PathBuf {
     let place = root().join("target/healing");
     let done = Command::new(root().join("tests/healing/prepare")).arg(&place).output().unwrap();
     assert!(done.status.success(), "tests/healing/prepare: {}", String::from_utf8_lossy(&done.stderr));

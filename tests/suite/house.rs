@@ -34,8 +34,22 @@ fn room(path: &Path) -> String {
 /// What each room may import, as ARCHITECTURE.md says.
 fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     let everything = vec![
-        "model", "ingest", "history", "code", "diagnose", "plan", "render", "report", "ports", "apply", "run", "error",
-        "shell", "cli",
+        "model",
+        "ingest",
+        "history",
+        "code",
+        "diagnose",
+        "agent",
+        "plan",
+        "render",
+        "report",
+        "ports",
+        "apply",
+        "investigate",
+        "run",
+        "error",
+        "shell",
+        "cli",
     ];
     let but = |without: &[&str]| everything.iter().copied().filter(|r| !without.contains(r)).collect();
     BTreeMap::from([
@@ -45,10 +59,12 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("history", vec!["model", "ingest"]),
         ("code", vec!["model", "ingest"]),
         ("diagnose", vec!["model", "ingest", "history", "code"]),
+        ("agent", vec!["model", "ingest", "history", "code", "diagnose"]),
         ("render", vec!["model", "ingest", "history", "diagnose"]),
         ("plan", vec!["model", "ingest", "history", "code", "diagnose", "render"]),
         ("ports", vec!["model", "history", "plan", "error"]),
         ("apply", vec!["model", "history", "plan", "ports"]),
+        ("investigate", vec!["model", "ingest", "code", "diagnose", "agent", "ports", "run", "error"]),
         ("run", vec!["model", "ingest", "history", "code", "diagnose", "plan", "ports", "error"]),
         ("report", but(&["shell", "cli"])),
         ("shell", but(&["cli"])),
@@ -91,7 +107,9 @@ fn no_file_grows_too_long() {
 #[test]
 fn the_demo_judges_right() {
     let place = Workplace::new();
-    let ran = place.run(&["demo", "--dir", "demo"]);
+    // The demo heals, for which it needs a Python with pytest.
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let ran = place.run_with(&["demo", "--dir", "demo"], &[("PATH", &path)]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let report: serde_json::Value = serde_json::from_str(&place.read("demo/report.json")).unwrap();
     check_contract(&report);
@@ -101,6 +119,12 @@ fn the_demo_judges_right() {
         .iter()
         .map(|d| (d["verdict"].as_str().unwrap(), d["tests"].as_array().unwrap().len()))
         .collect();
+    let remedies: Vec<&str> =
+        report["proposals"].as_array().unwrap().iter().map(|p| p["remedy"].as_str().unwrap()).collect();
+    assert_eq!(remedies, ["file", "file", "file", "heal"]);
+    assert_eq!(report["proposals"][3]["proof"].as_array().unwrap().len(), 5);
+    let branches = place.git(&["-C", "demo/shop", "branch", "--list", "testmedic/heal/*", "--format=%(subject)"]);
+    assert_eq!(branches, "Bring test_new_order_status_can_be_read up to date");
     assert_eq!(verdicts, [("regression", 3), ("outdated-test", 1), ("rate-limited", 2), ("flaky", 1)]);
     let regression = &report["diagnoses"][0]["history"];
     let subject =
@@ -109,8 +133,8 @@ fn the_demo_judges_right() {
     assert_eq!(regression["suspects"][0]["commit"], regression["first_bad"]);
     assert!(place.read("demo/summary.md").contains("```mermaid"));
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let shown = readme.split("```text\n").nth(1).unwrap().split("\n```").next().unwrap();
-    for line in shown.lines().filter(|l| !l.is_empty()) {
+    let shown = readme.split("```text\n").skip(1).take(2).map(|part| part.split("\n```").next().unwrap());
+    for line in shown.flat_map(str::lines).filter(|l| !l.is_empty()) {
         assert!(
             ran.out.lines().any(|l| l.trim_end() == line.trim_end()),
             "README shows what the demo does not print: {line}\n{}",

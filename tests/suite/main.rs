@@ -15,6 +15,7 @@
 )]
 
 mod bad_input;
+mod bounds;
 mod differences;
 mod fixtures;
 mod github;

@@ -1,0 +1,236 @@
+//! Heals the failing tests of a repository on disk: finds them in the sources,
+//! drives the healer over each of them, and gathers what it proposes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::agent::healer::{Sources, target};
+use crate::diagnose::findings::Findings;
+use crate::diagnose::mismatch;
+use crate::diagnose::verdict::{Diagnosis, Member, Verdict};
+use crate::error::Problem;
+use crate::ingest::place::is_test_path;
+use crate::investigate::{self, Given};
+use crate::model::change::{Commit, FileChange};
+use crate::model::ran::Target;
+use crate::plan::policy::Policy;
+use crate::ports::Repository;
+use crate::report::heal::Healed;
+use crate::shell::git::Git;
+use crate::shell::progress;
+use crate::shell::runner::{Runner, recognise};
+use crate::shell::workshop::{Bench, Workshop};
+
+/// Tests that are looked at; more are told.
+const MOST: usize = 50;
+
+/// A repository whose tests are to be healed.
+pub struct Ward {
+    /// The repository.
+    pub git: Git,
+    /// The folder at its top.
+    pub top: PathBuf,
+    /// What is allowed.
+    pub policy: Policy,
+    /// The commit on which tests fail.
+    pub head: String,
+    /// Its files.
+    pub files: Vec<String>,
+    /// The last good commit, where a person named it.
+    pub base: Option<String>,
+    /// Only tests whose name holds one of these.
+    pub only: Vec<String>,
+    /// The runner, where a person named it.
+    pub runner: Option<Runner>,
+    /// How often a healed test must pass.
+    pub repeat: u32,
+}
+
+/// A failing test that is looked at.
+struct Wish {
+    diagnosis: Option<String>,
+    dialect: Option<&'static str>,
+    target: Target,
+    base: Option<String>,
+    together: usize,
+}
+
+/// What came of all tests.
+#[derive(Debug, Default)]
+pub struct Healings {
+    /// One for each test.
+    pub all: Vec<Healed>,
+    /// What else is to say.
+    pub notes: Vec<String>,
+    /// The commit that the first was compared with.
+    pub base: Option<String>,
+}
+
+impl Healings {
+    /// All repairs as one patch: of each file the first text and the last.
+    #[must_use]
+    pub fn patch(&self) -> String {
+        self.files().iter().map(|(path, (old, new))| crate::code::edit::diff(path, old, new)).collect()
+    }
+
+    /// The repaired files, before and after.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<&str, (&str, &str)> {
+        let mut files: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+        for file in self.all.iter().filter(|h| h.healing.outcome.is_repair()).flat_map(|h| &h.healing.patch) {
+            let (old, new) = (file.old.as_deref().unwrap_or(""), file.new.as_deref().unwrap_or(""));
+            files.entry(&file.path).and_modify(|(_, last)| *last = new).or_insert((old, new));
+        }
+        files
+    }
+}
+
+impl Ward {
+    fn read(&self, path: &str) -> Option<String> {
+        self.git.text_at(&self.head, path)
+    }
+
+    /// The commit before the change: named, or where the branch left its base.
+    fn base(&self) -> Option<String> {
+        self.base.clone().or_else(|| self.git.default_base(&self.head))
+    }
+
+    /// Heals the failing tests that were found.
+    ///
+    /// # Errors
+    /// Where tests cannot be run at all.
+    pub fn heal_found(&self, found: &Findings) -> Result<Healings, Problem> {
+        let mut notes = Vec::new();
+        let mut wishes = self.wishes(found, &mut notes);
+        if wishes.len() > MOST {
+            notes.push(format!(
+                "only the first {MOST} of {} failing tests are looked at; --only names others",
+                wishes.len()
+            ));
+            wishes.truncate(MOST);
+        }
+        self.heal(&wishes, notes)
+    }
+
+    /// Heals the tests that are named.
+    ///
+    /// # Errors
+    /// A name that no test has, or that several have.
+    pub fn heal_named(&self) -> Result<Healings, Problem> {
+        let read = |path: &str| self.read(path);
+        let sources = Sources::new(&self.files, &read);
+        let mut wishes = Vec::new();
+        for name in &self.only {
+            let target = by_name(&sources, name).ok_or_else(|| {
+                Problem::usage(format!("no test, or more than one, is called `{name}`"))
+                    .hint("`tests/test_file.py::test_name` names one")
+            })?;
+            wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0 });
+        }
+        self.heal(&wishes, Vec::new())
+    }
+
+    fn wishes(&self, found: &Findings, notes: &mut Vec<String>) -> Vec<Wish> {
+        let read = |path: &str| self.read(path);
+        let sources = Sources::new(&self.files, &read);
+        let default = self.base();
+        let mut wishes = Vec::new();
+        for diagnosis in found.diagnoses.iter().filter(|d| is_for_healer(d)) {
+            let last_good = diagnosis.past.last_good.as_deref().and_then(|g| self.git.resolve(g));
+            let base = self.base.clone().or(last_good).or_else(|| default.clone());
+            for member in &diagnosis.members {
+                let case = found.case(*member);
+                let full = format!("{} {}", case.name.classname.raw(), case.name.name.raw());
+                if !self.only.is_empty() && !self.only.iter().any(|o| full.contains(o.as_str())) {
+                    continue;
+                }
+                let Some(target) = target::find(&sources, case) else {
+                    notes.push(format!("`{}` is not found in the sources", case.name.name.raw()));
+                    continue;
+                };
+                let dialect = found.runs.get(member.run).map(|r| r.dialect);
+                let together = together(found, *member);
+                wishes.push(Wish {
+                    diagnosis: Some(diagnosis.id.clone()),
+                    dialect,
+                    target,
+                    base: base.clone(),
+                    together,
+                });
+            }
+        }
+        wishes
+    }
+
+    fn heal(&self, wishes: &[Wish], notes: Vec<String>) -> Result<Healings, Problem> {
+        let failing: Vec<(String, Vec<String>)> =
+            wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
+        let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
+        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+        let mut changes: BTreeMap<Option<String>, (Vec<FileChange>, Vec<Commit>)> = BTreeMap::new();
+        // Repairs of one file build on each other, whatever they are compared with.
+        let mut state = BTreeMap::new();
+        let mut all = Vec::new();
+        let clock = progress::clock();
+        for wish in wishes {
+            let (change, commits) =
+                changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
+            let read = |path: &str| self.read(path);
+            let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
+            let runner = |t: &Target| self.runner.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
+            let mut bench = Bench::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
+            let given = Given {
+                files: &self.files,
+                read: &read,
+                read_old: &read_old,
+                change,
+                commits,
+                bounds: self.policy.heal.bounds(),
+                kinds: &self.policy.heal.kinds,
+                sensitive: &self.policy.heal.sensitive,
+                repeat: self.repeat,
+                together: wish.together,
+                fails: &fails,
+                clock: &clock,
+            };
+            let healing = investigate::heal(&wish.target, &given, &mut bench, &mut state);
+            all.push(Healed { diagnosis: wish.diagnosis.clone(), healing });
+        }
+        Ok(Healings { all, notes, base: wishes.first().and_then(|w| w.base.clone()) })
+    }
+
+    fn change(&self, base: Option<&str>) -> (Vec<FileChange>, Vec<Commit>) {
+        let Some(base) = base else { return Default::default() };
+        let commits = self.git.commits(base, &self.head).unwrap_or_default();
+        (self.git.change(base, &self.head).unwrap_or_default(), commits)
+    }
+}
+
+/// Failures that no edit of a test can be the answer to are left alone.
+fn is_for_healer(diagnosis: &Diagnosis) -> bool {
+    matches!(diagnosis.verdict, Verdict::OutdatedTest | Verdict::Regression | Verdict::Undecided | Verdict::BrokenTest)
+}
+
+/// Other failing tests with the same expected and actual value.
+fn together(found: &Findings, member: Member) -> usize {
+    let pair = |m: Member| {
+        let read = mismatch::read(found.case(m).failure()?)?;
+        Some((read.expected.raw().to_owned(), read.actual.raw().to_owned()))
+    };
+    let Some(own) = pair(member) else { return 0 };
+    let members = found.diagnoses.iter().flat_map(|d| &d.members).take(500);
+    members.filter(|m| **m != member && pair(**m).as_ref() == Some(&own)).count()
+}
+
+/// The test that a person means by a name: `file::Class::test`, or a name that only one test has.
+fn by_name(sources: &Sources<'_>, name: &str) -> Option<Target> {
+    let (file, rest) = name.split_once("::").map_or((None, name), |(file, rest)| (Some(file), rest));
+    let own = rest.rsplit("::").next().unwrap_or(rest);
+    let files = sources.files.iter().filter(|f| file.is_none_or(|wanted| f.ends_with(wanted)));
+    let mut found: Vec<Target> = files
+        .filter(|f| is_test_path(f) || f.ends_with(".rs"))
+        .filter(|f| sources.text(f).is_some_and(|t| t.contains(target::base_name(own))))
+        .filter_map(|f| target::in_file(sources, f, "", own))
+        .collect();
+    (found.len() == 1).then(|| found.remove(0))
+}
