@@ -45,7 +45,10 @@ pub enum Command {
     /// Read results, judge them against earlier runs, and say why tests failed
     Triage(Box<TriageArgs>),
     /// Repair outdated tests, with proof; refuse to touch tests that found a bug
-    #[command(after_help = "Nothing is changed but what --patch names: the repository stays as it is.")]
+    #[command(
+        after_help = "Nothing is changed but what --patch names: the repository stays as it is. Exits with 0 where every \
+        failing test was judged (healed, to be asked about, or refused as a defect), with 3 where none could be."
+    )]
     Heal(Box<HealArgs>),
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),

@@ -216,6 +216,12 @@ impl Session<'_> {
             Err(done) => return Ok(*done),
         };
         let passed_before = self.before()?;
+        if passed_before == Some(false) {
+            let why = "the test fails on the code before the change as well: this change is not to blame";
+            let mut done = Healing::new(self.target, Outcome::GaveUp(why.to_owned()));
+            done.proof = std::mem::take(&mut self.proof);
+            return Ok(done);
+        }
         self.phases.reproduce = (self.given.clock)() - begun;
         let begun = (self.given.clock)();
         let tried = self.search(&failure, state, passed_before, repeated)?;

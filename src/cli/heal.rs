@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::HealArgs;
 use crate::error::{Problem, exit};
 use crate::investigate::Outcome;
+use crate::model::run::IssueLevel;
 use crate::ports::Store;
 use crate::report::heal;
 use crate::report::json::{Origin, report};
@@ -27,7 +28,17 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     let mut notes = Vec::new();
     let ward = ward(args, &mut notes)?;
     let triage = judge(args, &patterns, &ward, &mut notes)?;
+    for run in &triage.found.runs {
+        let grave = run.issues.iter().filter(|i| i.level == IssueLevel::Unusable);
+        notes.extend(grave.map(|issue| format!("{}: {}", run.path, issue.message)));
+    }
     let mut done = if patterns.is_empty() { ward.heal_named()? } else { ward.heal_found(&triage.found)? };
+    if done.all.is_empty() && !args.only.is_empty() && triage.found.bad() > 0 {
+        return Err(Problem::usage(format!(
+            "no failing test of the reports has {} in its name",
+            args.only.join(" or ")
+        )));
+    }
     done.notes.splice(0..0, notes);
     show(args, &triage, &done, colour)?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));

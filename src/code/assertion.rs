@@ -88,6 +88,8 @@ impl Assertion {
         match self.op {
             Op::Contains => base + 0.4 / self.choices().max(1) as f64,
             Op::Approx => base + 0.4 / (1.0 + self.tolerance.unwrap_or(1e-6).abs()),
+            // Order, type or case do not matter to these.
+            Op::Equal if LENIENT.iter().any(|w| self.form.ends_with(w)) => base - 0.3,
             Op::Subset | Op::Raises => base + (0.01 * self.leaves() as f64).min(0.4),
             _ => base,
         }
@@ -115,6 +117,23 @@ impl Assertion {
         source.line_of(self.range.start)
     }
 }
+
+/// Equalities that leave something out.
+const LENIENT: &[&str] = &[
+    "assertCountEqual",
+    "containsExactlyInAnyOrder",
+    "containsOnly",
+    "ElementsMatch",
+    "EqualValues",
+    "match_array",
+    "isEqualToIgnoringCase",
+    "assertEqualsCanonicalizing",
+    "containsInAnyOrder",
+    "hasSameElementsAs",
+    "toEqualCanonicalizing",
+    "equalToIgnoringCase",
+    "arrayContainingInAnyOrder",
+];
 
 /// All assertions below `node`, in their order.
 #[must_use]

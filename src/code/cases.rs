@@ -152,6 +152,12 @@ fn annotations<'s>(source: &'s Source, node: Node<'_>) -> Vec<&'s str> {
         .collect()
 }
 
+/// Words in front of a declaration, annotations left out.
+fn modifiers<'s>(source: &'s Source, node: Node<'_>) -> Vec<&'s str> {
+    let found = children(node).into_iter().find(|c| c.kind() == "modifiers");
+    found.map_or_else(Vec::new, |m| source.of(m).split_whitespace().filter(|w| !w.starts_with('@')).collect())
+}
+
 fn jvm(source: &Source, node: Node<'_>) -> Role {
     match node.kind() {
         "class_declaration" | "record_declaration" | "object_declaration" => Role::Group(named(source, node)),
@@ -160,7 +166,9 @@ fn jvm(source: &Source, node: Node<'_>) -> Role {
             let marked = annotations(source, node).iter().any(|a| ANNOTATIONS.contains(a));
             // JUnit 3 goes by names.
             let by_name = name.starts_with("test") && name[4..].starts_with(char::is_uppercase);
-            if marked || by_name { Role::Test(name) } else { Role::None }
+            // JUnit runs no private and no static method.
+            let hidden = modifiers(source, node).iter().any(|m| matches!(*m, "private" | "static" | "abstract"));
+            if (marked || by_name) && !hidden { Role::Test(name) } else { Role::None }
         }
         _ => Role::None,
     }
@@ -241,7 +249,10 @@ fn php(source: &Source, node: Node<'_>) -> Role {
             let marked = field(node, "attributes").is_some_and(|a| source.of(a).contains("Test"));
             let documented =
                 node.prev_named_sibling().is_some_and(|n| n.kind() == "comment" && source.of(n).contains("@test"));
-            if name.starts_with("test") || marked || documented { Role::Test(name) } else { Role::None }
+            let hidden = children(node).iter().any(|c| {
+                c.kind() == "visibility_modifier" && source.of(*c) != "public" || c.kind() == "abstract_modifier"
+            });
+            if (name.starts_with("test") || marked || documented) && !hidden { Role::Test(name) } else { Role::None }
         }
         "function_call_expression" => {
             let name = field(node, "function").map_or("", |f| source.of(f));

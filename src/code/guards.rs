@@ -3,6 +3,7 @@
 //! They look at the files before and after, not at what anybody says about
 //! them. One finding is enough to refuse the whole patch.
 
+mod doubled;
 mod loosened;
 mod paths;
 mod strength;
@@ -129,6 +130,9 @@ impl Default for Bounds {
     }
 }
 
+/// Bytes of a file that is checked.
+const CHECKED: usize = 512 << 10;
+
 /// A source file before and after.
 pub(crate) struct Pair<'p> {
     path: &'p str,
@@ -148,12 +152,18 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
     let mut out = Vec::new();
     paths::check(files, bounds, &mut out);
     paths::size(files, bounds, &mut out);
+    if let Some(file) = files.iter().find(|f| [&f.old, &f.new].into_iter().flatten().any(|t| t.len() > CHECKED)) {
+        let why = format!("the file is larger than {} KB: too large to be checked", CHECKED >> 10);
+        out.push(Finding { guard: Guard::Size, path: file.path.clone(), line: None, why });
+        return out;
+    }
     let pairs: Vec<Pair<'_>> = files.iter().filter_map(pair).collect();
     for (file, pair) in files.iter().filter_map(|f| Some((f, pair(f)?))) {
         syntax(&pair, &mut out);
         strength::check(&pair, &mut out);
         swallowed::check(&pair, &mut out);
         loosened::check(&pair, &mut out);
+        doubled::check(&pair, &mut out);
         words::check(file, &pair, &mut out);
     }
     for file in files.iter().filter(|f| pair(f).is_none()) {

@@ -44,6 +44,20 @@ fn mark(source: &Source, node: Node<'_>) -> Option<String> {
     is.then(text)
 }
 
+/// Marks of pytest that keep no test from running.
+const HARMLESS_MARKS: &[&str] = &[
+    "parametrize",
+    "asyncio",
+    "anyio",
+    "django_db",
+    "usefixtures",
+    "filterwarnings",
+    "timeout",
+    "trio",
+    "flaky",
+    "order",
+];
+
 fn python(source: &Source, node: Node<'_>) -> bool {
     let text = source.of(node);
     match node.kind() {
@@ -53,7 +67,9 @@ fn python(source: &Source, node: Node<'_>) -> bool {
                 "skip" | "skipif" | "xfail" | "skipIf" | "skipUnless" | "expectedFailure" | "importorskip" => {
                     ["pytest", "mark", "unittest", "testing"].iter().any(|root| text.starts_with(root))
                 }
-                "skipTest" | "SkipTest" => true,
+                "skipTest" | "SkipTest" | "__test__" => true,
+                // Marks select tests; only some of them are known to select none away.
+                mark if text.starts_with("pytest.mark.") => !HARMLESS_MARKS.contains(&mark),
                 "exit" => text == "pytest.exit",
                 _ => false,
             }
@@ -105,12 +121,18 @@ fn script(source: &Source, node: Node<'_>) -> bool {
                 )
         }
         // node:test takes `{ skip: true }` as options of a test.
+        // `it["skip"](…)`.
+        "subscript_expression" => {
+            let key = field(node, "index").map_or("", |k| source.of(k)).trim_matches(['"', '\'', '`']);
+            let root = field(node, "object").map_or("", |o| source.of(o));
+            SCRIPT_MARKS.contains(&key) && SCRIPT_ROOTS.contains(&root)
+        }
         "pair" => {
             let key = field(node, "key").map_or("", |k| source.of(k));
             let value = field(node, "value").map_or("", |v| source.of(v));
             let in_call = node.parent().and_then(|p| p.parent()).is_some_and(|p| p.kind() == "arguments");
             in_call
-                && matches!(key, "skip" | "todo" | "only" | "expectFailure")
+                && matches!(key, "skip" | "todo" | "only" | "expectFailure" | "fails")
                 && value != "false"
                 && declares(source, node)
         }
@@ -136,7 +158,7 @@ fn jvm(source: &Source, node: Node<'_>) -> bool {
             || name.starts_with("EnabledIf")
             || name.starts_with("EnabledOn")
             || name.starts_with("EnabledFor")
-            || matches!(name, "Ignore" | "Ignored" | "Quarantine")
+            || matches!(name, "Ignore" | "Ignored" | "Quarantine" | "Tag" | "Category")
             || switched_off
             || expects;
     }
@@ -178,10 +200,10 @@ fn ruby(source: &Source, node: Node<'_>) -> bool {
                 "xit" | "xdescribe" | "xcontext" | "xspecify" | "xexample" | "fit" | "fdescribe" | "fcontext"
             ) || (matches!(text, "skip" | "pending") && stands_alone(node))
         }
-        "simple_symbol" => matches!(text, ":skip" | ":pending" | ":focus") && in_arguments(node),
+        "simple_symbol" => in_arguments(source, node),
         "pair" => {
             let key = field(node, "key").map_or("", |k| source.of(k)).trim_matches(':');
-            matches!(key, "skip" | "pending" | "focus") && in_arguments(node)
+            matches!(key, "skip" | "pending" | "focus" | "if" | "unless") && in_arguments(source, node)
         }
         _ => false,
     }
@@ -195,8 +217,11 @@ fn stands_alone(node: Node<'_>) -> bool {
     })
 }
 
-fn in_arguments(node: Node<'_>) -> bool {
-    node.parent().is_some_and(|p| p.kind() == "argument_list")
+/// Whether a node is an argument of a call that declares a test or a group.
+fn in_arguments(source: &Source, node: Node<'_>) -> bool {
+    let call = node.parent().filter(|p| p.kind() == "argument_list").and_then(|p| p.parent());
+    let name = call.and_then(|c| field(c, "method")).map_or("", |m| source.of(m));
+    matches!(name, "it" | "specify" | "example" | "scenario" | "describe" | "context" | "feature")
 }
 
 fn php(source: &Source, node: Node<'_>) -> bool {
@@ -214,10 +239,10 @@ fn php(source: &Source, node: Node<'_>) -> bool {
         }
         "attribute" => {
             let name = source.of(node);
-            name.starts_with("Requires") || name.starts_with("DoesNotPerformAssertions")
+            ["Requires", "DoesNotPerformAssertions", "Group", "Depends"].iter().any(|w| name.starts_with(w))
         }
         "comment" => {
-            ["@group skip", "@requires", "@doesNotPerformAssertions"].iter().any(|m| source.of(node).contains(m))
+            ["@group", "@requires", "@doesNotPerformAssertions", "@depends"].iter().any(|m| source.of(node).contains(m))
         }
         _ => false,
     }

@@ -121,10 +121,17 @@ impl Ward {
         let sources = Sources::new(&self.files, &read);
         let mut wishes = Vec::new();
         for name in &self.only {
-            let target = by_name(&sources, name).ok_or_else(|| {
-                Problem::usage(format!("no test, or more than one, is called `{name}`"))
-                    .hint("`tests/test_file.py::test_name` names one")
-            })?;
+            let mut found = by_name(&sources, name);
+            if found.len() != 1 {
+                let places: Vec<String> = found.iter().take(5).map(|t| format!("{}:{}", t.file, t.line)).collect();
+                return Err(match places.as_slice() {
+                    [] => Problem::usage(format!("no test of the repository is called `{name}`"))
+                        .hint("`FILE::NAME` names one; classes and groups are not taken without a report"),
+                    _ => Problem::usage(format!("several tests are called `{name}`"))
+                        .hint(format!("they are at {}; `FILE::NAME` names one", places.join(", "))),
+                });
+            }
+            let target = found.remove(0);
             wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0 });
         }
         self.heal(&wishes, Vec::new())
@@ -222,15 +229,14 @@ fn together(found: &Findings, member: Member) -> usize {
     members.filter(|m| **m != member && pair(**m).as_ref() == Some(&own)).count()
 }
 
-/// The test that a person means by a name: `file::Class::test`, or a name that only one test has.
-fn by_name(sources: &Sources<'_>, name: &str) -> Option<Target> {
+/// The tests that a person can mean by a name: `FILE::NAME`, or a name alone.
+fn by_name(sources: &Sources<'_>, name: &str) -> Vec<Target> {
     let (file, rest) = name.split_once("::").map_or((None, name), |(file, rest)| (Some(file), rest));
     let own = rest.rsplit("::").next().unwrap_or(rest);
     let files = sources.files.iter().filter(|f| file.is_none_or(|wanted| f.ends_with(wanted)));
-    let mut found: Vec<Target> = files
+    files
         .filter(|f| is_test_path(f) || f.ends_with(".rs"))
         .filter(|f| sources.text(f).is_some_and(|t| t.contains(target::base_name(own))))
         .filter_map(|f| target::in_file(sources, f, "", own))
-        .collect();
-    (found.len() == 1).then(|| found.remove(0))
+        .collect()
 }

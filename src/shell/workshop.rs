@@ -317,6 +317,13 @@ fn copy_dependencies(from: &Path, to: &Path) -> Result<(), String> {
         if target.exists() || !home {
             continue;
         }
+        #[cfg(unix)]
+        if from.join(&folder).is_symlink() {
+            // A relative link would lead nowhere from there.
+            let real = from.join(&folder).canonicalize().map_err(|e| format!("{}: {e}", folder.display()))?;
+            std::os::unix::fs::symlink(real, &target).map_err(|e| format!("{}: {e}", folder.display()))?;
+            continue;
+        }
         let done = Command::new("cp")
             .args(["-a", "--reflink=auto", "--"])
             .arg(from.join(&folder))

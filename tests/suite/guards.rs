@@ -170,3 +170,40 @@ fn the_command_says_why() {
     let ran = place.run(&["guard", "other.patch", "--repo", "repo"]);
     assert!(ran.code == 2 && ran.err.contains("does not fit"), "{}", ran.err);
 }
+
+mod anything {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Broken and cut sources, in every language: no panic, and a patch that
+        /// changes nothing is never objected to.
+        #[test]
+        fn sources_may_be_broken(which in 0_usize..9, from in 0.0_f64..1.0, length in 0_usize..400, junk in ".{0,40}") {
+            let all = corpora();
+            let corpus = &all[which % all.len()];
+            let edge = |at: usize| (0..=at.min(corpus.text.len())).rev().find(|i| corpus.text.is_char_boundary(*i)).unwrap();
+            let start = edge((corpus.text.len() as f64 * from) as usize);
+            let end = edge(start + length);
+            let cut = format!("{}{junk}{}", &corpus.text[..start], &corpus.text[end.max(start)..]);
+            let file = |old: &str, new: &str| FilePatch {
+                path: corpus.path.clone(),
+                old: Some(old.to_owned()),
+                new: Some(new.to_owned()),
+                ..FilePatch::default()
+            };
+            let _ = guards::check(&[file(&corpus.text, &cut)], &Bounds::default());
+            let _ = guards::check(&[file(&cut, &corpus.text)], &Bounds::default());
+            prop_assert!(guards::check(&[file(&cut, &cut)], &Bounds::default()).is_empty());
+        }
+
+        /// Whatever was printed is read, and whatever a patch says.
+        #[test]
+        fn values_and_patches_may_be_anything(text in "[\\[\\]{}()'\"a-z0-9:=>,. \\\\n-]{0,200}", patch in "(diff --git a/x b/x\n|--- a/x\n|\\+\\+\\+ b/x\n|@@ -1,2 \\+1 @@\n|-a\n|\\+b\n| c\n|.{0,20}\n){0,12}") {
+            let _ = testmedic::code::printed::read(&text);
+            let _ = testmedic::code::patch::read(&patch, &|_| testmedic::code::patch::Held::Text("a\nc\n".to_owned()));
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod guards;
 mod healing;
 mod history;
 mod house;
+mod mismatches;
 mod on_github;
 mod scenarios;
 mod stories;

@@ -47,6 +47,8 @@ pub enum What {
         /// The name.
         name: String,
     },
+    /// An assertion whose values cannot be read.
+    Unread,
     /// Another exception.
     Raised {
         /// Its first line.
@@ -73,7 +75,13 @@ pub fn read(ran: &Ran) -> Option<Clash> {
     let failure = ran.failure.as_ref()?;
     let text = format!("{}\n{}", failure.message.raw(), failure.detail.raw());
     let what = compared(ran).or_else(|| message(&text)).or_else(|| missing(&text)).or_else(|| printed_values(&text));
-    let what = what.unwrap_or_else(|| What::Raised { message: text.lines().next().unwrap_or("").trim().to_owned() });
+    let first = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or("").to_owned();
+    // An assertion that cannot be read is no exception of the product.
+    let kind = failure.kind.as_ref().map_or("", |k| k.raw());
+    let asserts = ["Assert", "assert", "expect", "Expect", "Failed asserting"]
+        .iter()
+        .any(|w| kind.contains(w) || text.contains(w));
+    let what = what.unwrap_or(if asserts { What::Unread } else { What::Raised { message: first } });
     Some(Clash { what, places: own_places(&text), text })
 }
 
@@ -93,11 +101,15 @@ fn compared(ran: &Ran) -> Option<What> {
 }
 
 fn message(text: &str) -> Option<What> {
-    let found = whole::both(text).filter(|b| matches!(b.style, "pytest-raises" | "unittest-raises" | "jest-throw"))?;
-    let bare = |t: &str| t.trim().trim_matches('"').to_owned();
-    let wanted = if found.style == "jest-throw" { bare(&found.expected) } else { found.expected.clone() };
-    let came = if found.style == "jest-throw" { bare(&found.actual) } else { found.actual };
-    Some(What::Message { wanted, came })
+    let found = whole::both(text).filter(|b| b.style.ends_with("-throw"))?;
+    let bare = |t: &str| t.trim().trim_matches(['"', '\'']).to_owned();
+    let quoted = matches!(found.style, "jest-throw" | "chai-throw");
+    let (wanted, came) = (found.expected, found.actual);
+    Some(if quoted {
+        What::Message { wanted: bare(&wanted), came: bare(&came) }
+    } else {
+        What::Message { wanted, came }
+    })
 }
 
 fn printed_values(text: &str) -> Option<What> {

@@ -48,7 +48,21 @@ pub fn located(test: &Test<'_>) -> Vec<Located> {
             }
         }
     }
+    if found.is_empty() {
+        found = by_message(test);
+    }
     found
+}
+
+/// Where no frame points to the assertion: that of the test which wants the message.
+fn by_message(test: &Test<'_>) -> Vec<Located> {
+    let What::Message { wanted, .. } = &test.clash.what else { return Vec::new() };
+    let Some(source) = test.sources.source(test.file) else { return Vec::new() };
+    let all = cases::find(&source);
+    let Some(case) = all.iter().find(|c| c.path == test.path) else { return Vec::new() };
+    let wants = |a: &Assertion| a.expected.as_ref().and_then(Expr::text) == Some(wanted.as_str());
+    let found: Vec<Assertion> = assertion::find(&source, case.node).into_iter().filter(wants).collect();
+    found.into_iter().map(|assertion| Located { source: Rc::clone(&source), assertion }).collect()
 }
 
 fn last_line(source: &Source, assertion: &Assertion) -> u32 {

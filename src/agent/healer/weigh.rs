@@ -8,7 +8,8 @@ mod evidence;
 mod promised;
 
 use self::evidence::{
-    announces, come, converts, gone, has, is_description, is_lock, is_product, is_specification, says, telling, touches,
+    Swap, announces, come, converts, gone, has, is_description, is_lock, is_product, is_specification, says, swap,
+    telling, touches,
 };
 use self::promised::{Described, promised};
 use crate::agent::healer::{Candidate, Part};
@@ -281,10 +282,12 @@ fn by_loss(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
 /// lines about the field.
 fn by_values(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let (old, new) = (part.old.as_str(), part.new.as_str());
-    let replaced = product.iter().find(|f| telling(old) && telling(new) && gone(f, old, part) && come(f, new, part));
+    let swapped = |wanted: Swap| product.iter().find(|f| swap(f, part) == wanted);
     let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
-    if let Some(file) = replaced {
+    if let Some(file) = swapped(Swap::Clear) {
         add("replaced", REPLACED, format!("{} replaces `{old}` by `{new}`", file.path), &file.path);
+    } else if let Some(file) = swapped(Swap::Mixed) {
+        add("moved", NAMED, format!("{} has less of `{old}` and more of `{new}`", file.path), &file.path);
     } else if let Some(file) = product.iter().find(|f| brings(f, part)) {
         let strong = matches!(part.kind, EditKind::Status | EditKind::AddedMember);
         let weight = if strong { REPLACED } else { NAMED };

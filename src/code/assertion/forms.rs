@@ -96,7 +96,11 @@ impl Place<'_> {
                     None => self.made(Op::Truth, name, Some(condition), None),
                 }
             }
-            (Op::Raises, [what, ..]) => self.made(op, name, None, Some(what)),
+            // The message where there is one, else the class.
+            (Op::Raises, [what, rest @ ..]) => {
+                let message = rest.iter().copied().find(|e| e.text().is_some());
+                self.made(op, name, message.map(|_| *what), Some(message.unwrap_or(what)))
+            }
             (Op::Present | Op::Length, [first, rest @ ..]) if op == Op::Present || rest.is_empty() => {
                 self.made(op, name, Some(first), None)
             }

@@ -77,7 +77,9 @@ fn numbers(source: &Source) -> BTreeMap<String, Vec<(f64, u32)>> {
     let mut found: BTreeMap<String, Vec<(f64, u32)>> = BTreeMap::new();
     let mut add = |word: &str, expr: &Expr| {
         let Some(known) = known(word) else { return };
-        if let Some(number) = number(source, expr) {
+        // How long a named span of time is, is not known: any sleep counts.
+        let span = || (known == "sleep").then_some(1.0);
+        if let Some(number) = number(source, expr).or_else(span) {
             found.entry(known).or_default().push((number, source.line_of(expr.range.start)));
         }
     };

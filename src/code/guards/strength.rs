@@ -25,10 +25,11 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             }
         }
     }
+    let before = by_test(old);
     for assertion in after.values().flatten() {
         if let Some(why) = cannot_fail(new, assertion) {
             let was_there =
-                by_test(old).values().flatten().any(|a| a.subject == assertion.subject && a.form == assertion.form);
+                before.values().flatten().any(|a| a.subject == assertion.subject && a.form == assertion.form);
             if !was_there || cannot_fail_text(old, assertion, new).is_none() {
                 out.push(pair.finding(Guard::Tautology, Some(assertion.line(new)), why));
             }
@@ -49,7 +50,12 @@ pub(super) fn by_test(source: &Source) -> BTreeMap<String, Vec<Assertion>> {
         found.entry(case.path.join(" › ")).or_default();
     }
     for assertion in assertion::find(source, source.root()) {
-        let case = cases.iter().find(|c| c.node.byte_range().contains(&assertion.range.start));
+        // Tests come in the order of the file, none within another.
+        let next = cases.partition_point(|c| c.node.start_byte() <= assertion.range.start);
+        let case = next
+            .checked_sub(1)
+            .and_then(|at| cases.get(at))
+            .filter(|c| c.node.byte_range().contains(&assertion.range.start));
         found.entry(case.map_or_else(String::new, |c| c.path.join(" › "))).or_default().push(assertion);
     }
     found
@@ -68,12 +74,17 @@ pub(super) fn matched<'a>(
 ) -> Vec<(&'a Assertion, Option<&'a Assertion>)> {
     let mut free: Vec<Option<&Assertion>> = now.iter().map(Some).collect();
     let mut result: Vec<(&Assertion, Option<&Assertion>)> = before.iter().map(|a| (a, None)).collect();
-    let rounds: [Fits<'_>; 5] = [
+    let rounds: [Fits<'_>; 8] = [
         &|a, b| old.slice(&a.range) == new.slice(&b.range),
         &|a, b| a.subject == b.subject && a.form == b.form,
         &|a, b| a.subject == b.subject,
         &|a, b| a.op == b.op && skeleton(&a.subject) == skeleton(&b.subject),
         &|a, b| a.op == Op::Raises && b.op == Op::Raises,
+        // The same expectation of something deeper in the same object.
+        &|a, b| a.op == b.op && root(&a.subject) == root(&b.subject) && expectation(old, a) == expectation(new, b),
+        &|a, b| a.op == b.op && root(&a.subject) == root(&b.subject) && skeleton_head(a) == skeleton_head(b),
+        // A value that was given a name of its own.
+        &|a, b| a.form == b.form && a.expected.is_some() && expectation(old, a) == expectation(new, b),
     ];
     for fits in rounds {
         for (was, is) in result.iter_mut().filter(|(_, is)| is.is_none()) {
@@ -85,9 +96,27 @@ pub(super) fn matched<'a>(
     result
 }
 
+fn expectation(source: &Source, assertion: &Assertion) -> String {
+    assertion.expected.as_ref().map_or_else(String::new, |e| plain(source.slice(&e.range)))
+}
+
+/// The first name in a subject, without a negation.
+fn root(subject: &str) -> &str {
+    let bare = subject.trim_start_matches(['!', '(', '$']).trim_start_matches("not ").trim();
+    let end = bare.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(bare.len());
+    &bare[..end]
+}
+
+/// The words of an assertion and what it calls first.
+fn skeleton_head(assertion: &Assertion) -> (String, String) {
+    let bare = assertion.subject.trim_start_matches('!');
+    (assertion.form.clone(), bare.split('(').next().unwrap_or("").to_owned())
+}
+
 /// A subject without what a rename changes: texts, numbers, and the names behind dots.
 fn skeleton(subject: &str) -> String {
     let mut out = String::new();
+    let subject = subject.replace("->", ".").replace("::", ".");
     let mut chars = subject.chars().peekable();
     let mut quote = None;
     while let Some(c) = chars.next() {
@@ -121,6 +150,12 @@ fn skeleton(subject: &str) -> String {
 }
 
 fn weakened(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Option<(Guard, String)> {
+    if let Some(why) = broader_exception(old, new, was, is) {
+        return Some((Guard::Broadened, why));
+    }
+    if let Some(why) = wider_order(was, is) {
+        return Some((Guard::Widened, why));
+    }
     let (before, now) = (was.strength(), is.strength());
     if now + 1e-9 < before {
         let guard = match (was.op, is.op) {
@@ -132,7 +167,8 @@ fn weakened(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Opti
         return Some((guard, why));
     }
     let (Some(wanted), Some(wants)) = (&was.expected, &is.expected) else {
-        let lost = was.expected.is_some() && is.expected.is_none();
+        // `toBeNull()` and its like name their value in their own name.
+        let lost = was.expected.is_some() && is.expected.is_none() && is.op != Op::Equal;
         return lost.then(|| (Guard::Strength, format!("`{}` names no expected value any more", short(new, is))));
     };
     if let Some(why) = opened(new, wanted, wants) {
@@ -206,7 +242,7 @@ fn opened(new: &Source, wanted: &Expr, wants: &Expr) -> Option<String> {
                 last.starts_with(char::is_uppercase) || last.starts_with("is")
             })
     };
-    if named(wanted) && !named(wants) && !is_constant(wants) {
+    if named(wanted) && !named(wants) && !is_constant(wants) && !is_given_a_literal(new, wants) {
         let shown: String = plain(new.slice(&wants.range)).chars().take(80).collect();
         return Some(format!("the expected value was named and is `{shown}` now, which is computed"));
     }
@@ -230,25 +266,6 @@ fn is_constant(expr: &Expr) -> bool {
 
 /// A broader exception, pattern or part.
 fn broader(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Option<String> {
-    const BROAD: &[&str] = &[
-        "Exception",
-        "BaseException",
-        "Throwable",
-        "Error",
-        "RuntimeException",
-        "StandardError",
-        "\\Exception",
-        "\\Throwable",
-        "AssertionError",
-        "java.lang.Exception",
-    ];
-    let broad = |a: &Assertion| {
-        let named = |text: &str| BROAD.contains(&text.trim_end_matches(".class").trim_end_matches("::class").trim());
-        named(&a.subject) || a.expected.as_ref().is_some_and(|e| named(old_or(old, new, a, was, e)))
-    };
-    if was.op == Op::Raises && broad(is) && !broad(was) {
-        return Some("a broader exception is expected than before".to_owned());
-    }
     let (before, now) = (was.expected.as_ref()?, is.expected.as_ref()?);
     let pattern = |e: &Expr, source: &Source| e.text().map_or_else(|| source.slice(&e.range).to_owned(), str::to_owned);
     let (before, now) = (pattern(before, old), pattern(now, new));
@@ -263,8 +280,79 @@ fn broader(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Optio
         .then(|| format!("`{now}` is only a part of `{before}`"))
 }
 
-fn old_or<'s>(old: &'s Source, new: &'s Source, this: &Assertion, was: &Assertion, expr: &Expr) -> &'s str {
-    if std::ptr::eq(this, was) { old.slice(&expr.range) } else { new.slice(&expr.range) }
+/// Exceptions that say nothing.
+const BROAD: &[&str] = &[
+    "Exception",
+    "BaseException",
+    "Throwable",
+    "Error",
+    "RuntimeException",
+    "StandardError",
+    "AssertionError",
+    "ScriptError",
+    "AssertionFailedError",
+    "Assertion",
+];
+
+/// Whether an assertion about an exception takes more of them than before.
+fn broader_exception(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Option<String> {
+    if was.op != Op::Raises || is.op != Op::Raises {
+        return None;
+    }
+    let names = |source: &Source, a: &Assertion| -> Vec<String> {
+        // Not what is raised, but what is expected: the head, without texts.
+        let text = source.slice(&a.range);
+        let head = text.split(['{', '\n']).next().unwrap_or(text).split(" ->").next().unwrap_or(text);
+        let bare: String = head.split(['"', '\'']).step_by(2).collect();
+        let words = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned);
+        words.filter(|w| w.ends_with("Error") || w.ends_with("Exception") || BROAD.contains(&w.as_str())).collect()
+    };
+    let (before, now) = (names(old, was), names(new, is));
+    let broad = |all: &[String]| all.iter().filter(|n| BROAD.contains(&n.as_str())).count();
+    if broad(&now) > broad(&before) {
+        return Some("a broader exception is expected than before".to_owned());
+    }
+    let is_open = !before.is_empty() && now.is_empty();
+    if is_open || (now.len() > before.len() && !before.is_empty()) {
+        return Some("more exceptions are expected than before".to_owned());
+    }
+    None
+}
+
+/// Whether a bound moved so that more values are within it.
+fn wider_order(was: &Assertion, is: &Assertion) -> Option<String> {
+    if was.op != Op::Order || is.op != Op::Order || was.form != is.form {
+        return None;
+    }
+    let number = |a: &Assertion| match a.expected.as_ref().map(|e| &e.kind) {
+        Some(Kind::Number(n)) => crate::code::value::bare_number(n).replace('_', "").parse::<f64>().ok(),
+        _ => None,
+    };
+    let (before, now) = (number(was)?, number(is)?);
+    let lower = was.form.to_ascii_lowercase();
+    let upper = lower.contains('<') || lower.contains("less") || lower.contains("below") || lower.contains("most");
+    let wider = if upper { now > before } else { now < before };
+    wider.then(|| format!("the bound goes from {before} to {now}, which allows more"))
+}
+
+/// Whether a name is given a literal in the same file: then it is as good as one.
+fn is_given_a_literal(source: &Source, expr: &Expr) -> bool {
+    let Kind::Name(name) = &expr.kind else { return false };
+    let mut given = false;
+    crate::code::source::walk(source.root(), |node| {
+        let left = node
+            .child_by_field_name("left")
+            .or_else(|| node.child_by_field_name("name"))
+            .or_else(|| node.child_by_field_name("pattern"));
+        let right = node.child_by_field_name("right").or_else(|| node.child_by_field_name("value"));
+        if let (Some(left), Some(right)) = (left, right) {
+            let right = if right.kind() == "expression_list" { right.named_child(0).unwrap_or(right) } else { right };
+            given |= source.of(left).trim_start_matches('$') == name.trim_start_matches('$')
+                && crate::code::lower::lower(source, right).is_value();
+        }
+        !given
+    });
+    given
 }
 
 /// Why an assertion cannot fail.

@@ -37,6 +37,7 @@ fn swallowing(source: &Source) -> Vec<(u32, &'static str)> {
             "catch_clause" | "catch_block" => Some("`catch`"),
             "rescue" | "rescue_modifier" => Some("`rescue`"),
             "error_suppression_expression" => Some("`@`"),
+            "exit_statement" => Some("leaving the process"),
             "call"
             | "call_expression"
             | "method_invocation"
@@ -49,7 +50,9 @@ fn swallowing(source: &Source) -> Vec<(u32, &'static str)> {
                     "recover" if source.language == Language::Go => Some("`recover`"),
                     "catch_unwind" => Some("`catch_unwind`"),
                     "runCatching" => Some("`runCatching`"),
-                    "_exit" | "exit" if source.language != Language::Ruby => Some("leaving the process"),
+                    "_exit" | "exit" | "Exit" | "Goexit" if source.language != Language::Ruby => {
+                        Some("leaving the process")
+                    }
                     "exit!" | "abort" if source.language == Language::Ruby => Some("leaving the process"),
                     _ => None,
                 }
@@ -79,47 +82,87 @@ fn around(source: &Source, assertion: &Assertion) -> BTreeMap<&'static str, usiz
         at = node.parent();
     }
     while let Some(node) = at {
-        let kind = match node.kind() {
-            "if_statement"
-            | "if_expression"
-            | "conditional_expression"
-            | "ternary_expression"
-            | "if"
-            | "unless"
-            | "if_modifier"
-            | "unless_modifier"
-            | "switch_statement"
-            | "switch_expression"
-            | "match_statement"
-            | "match_expression"
-            | "when_expression"
-            | "case"
-            | "case_match"
-            | "expression_switch_statement" => "a condition",
-            "for_statement"
-            | "for_in_statement"
-            | "while_statement"
-            | "do_statement"
-            | "enhanced_for_statement"
-            | "for_expression"
-            | "while_expression"
-            | "loop_expression"
-            | "for"
-            | "while"
-            | "until"
-            | "foreach_statement"
-            | "while_modifier"
-            | "until_modifier" => "a loop",
-            "try_statement" | "try_expression" | "begin" => "a `try`",
-            "else_clause" | "elif_clause" | "finally_clause" => "a branch",
-            _ => "",
-        };
+        let kind = dependence(source, node);
         if !kind.is_empty() {
             *found.entry(kind).or_insert(0) += 1;
         }
         at = node.parent();
     }
     found
+}
+
+/// What an assertion below `node` depends on because of it; empty where on nothing.
+fn dependence(source: &Source, node: Node<'_>) -> &'static str {
+    match node.kind() {
+        "if_statement"
+        | "if_expression"
+        | "conditional_expression"
+        | "ternary_expression"
+        | "if"
+        | "unless"
+        | "if_modifier"
+        | "unless_modifier"
+        | "switch_statement"
+        | "switch_expression"
+        | "match_statement"
+        | "match_expression"
+        | "when_expression"
+        | "case"
+        | "case_match"
+        | "expression_switch_statement" => "a condition",
+        "for_statement"
+        | "for_in_statement"
+        | "while_statement"
+        | "do_statement"
+        | "enhanced_for_statement"
+        | "for_expression"
+        | "while_expression"
+        | "loop_expression"
+        | "for"
+        | "while"
+        | "until"
+        | "foreach_statement"
+        | "while_modifier"
+        | "until_modifier" => "a loop",
+        "try_statement" | "try_expression" | "begin" => "a `try`",
+        "else_clause" | "elif_clause" | "finally_clause" => "a branch",
+        // `x && expect(…)` asserts only sometimes.
+        "binary_expression" | "boolean_operator" | "binary" | "conjunction_expression" | "disjunction_expression"
+            if is_logical(source, node) =>
+        {
+            "a condition"
+        }
+        // What stands in a function of its own runs when somebody calls it.
+        "lambda"
+        | "arrow_function"
+        | "function_expression"
+        | "function_definition"
+        | "lambda_expression"
+        | "lambda_literal"
+        | "closure_expression"
+        | "async_block"
+        | "func_literal"
+        | "anonymous_function"
+        | "go_statement"
+        | "do_block"
+        | "method"
+        | "function_declaration" => "a function of its own",
+        "block" if source.language == Language::Ruby => "a function of its own",
+        "with_statement" if ["raises(", "Raises(", "suppress("].iter().any(|w| head_of(source, node).contains(w)) => {
+            "a block that expects an error"
+        }
+        _ => "",
+    }
+}
+
+fn is_logical(source: &Source, node: Node<'_>) -> bool {
+    let operator = field(node, "operator").map(|o| source.of(o));
+    matches!(operator, Some("&&" | "||" | "and" | "or" | "??")) || node.kind().ends_with("junction_expression")
+}
+
+/// The first line of a node.
+fn head_of<'s>(source: &'s Source, node: Node<'_>) -> &'s str {
+    source.of(node).lines().next().unwrap_or("")
 }
 
 fn depends(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) {
@@ -156,13 +199,12 @@ fn awaited(source: &Source, assertion: &Assertion) -> bool {
     false
 }
 
-/// Ways out of a test before its last assertion.
+/// Ways out of a test, or of a helper, before its last assertion.
 fn returns(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) {
     let before: BTreeMap<String, usize> =
-        cases::find(old).iter().map(|c| (c.path.join(" › "), ways_out(old, c.node).len())).collect();
-    for case in cases::find(new) {
-        let found = ways_out(new, case.node);
-        let name = case.path.join(" › ");
+        functions(old).iter().map(|(name, node)| (name.clone(), ways_out(old, *node).len())).collect();
+    for (name, node) in functions(new) {
+        let found = ways_out(new, node);
         let Some(had) = before.get(&name) else { continue };
         if found.len() > *had {
             let why = format!("`{name}` can end before its last assertion");
@@ -171,14 +213,40 @@ fn returns(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) 
     }
 }
 
-fn ways_out(source: &Source, test: Node<'_>) -> Vec<u32> {
-    let last = crate::code::assertion::find(source, test).iter().map(|a| a.range.start).max().unwrap_or(0);
+/// Tests, and functions beside them, by their names.
+fn functions(source: &Source) -> Vec<(String, Node<'_>)> {
+    let cases = cases::find(source);
+    let mut found: Vec<(String, Node<'_>)> = cases.iter().map(|c| (c.path.join(" › "), c.node)).collect();
+    let ranges: Vec<_> = cases.iter().map(|c| c.node.byte_range()).collect();
+    walk(source.root(), |node| {
+        if ranges.contains(&node.byte_range()) {
+            return false;
+        }
+        let is_function = node.kind().contains("function") || node.kind().contains("method");
+        if let Some(name) = field(node, "name").filter(|_| is_function && !node.kind().contains("call")) {
+            found.push((source.of(name).to_owned(), node));
+            return false;
+        }
+        true
+    });
+    found
+}
+
+fn ways_out(source: &Source, function: Node<'_>) -> Vec<u32> {
+    let last = crate::code::assertion::find(source, function).iter().map(|a| a.range.end).max().unwrap_or(0);
     let mut found = Vec::new();
-    walk(test, |node| {
-        let leaves = matches!(
-            node.kind(),
-            "return_statement" | "return_expression" | "return" | "break_statement" | "continue_statement"
-        ) && node.child_count() > 0;
+    walk(function, |node| {
+        let kinds = [
+            "return_statement",
+            "return_expression",
+            "return",
+            "break_statement",
+            "continue_statement",
+            "continue_expression",
+            "next",
+            "yield",
+        ];
+        let leaves = kinds.contains(&node.kind()) && node.child_count() > 0;
         if leaves && node.start_byte() < last && !source.of(node).contains("expect") {
             found.push(source.line_of(node.start_byte()));
         }

@@ -35,6 +35,8 @@ pub(super) fn check(pairs: &[Pair<'_>], files: &[FilePatch], out: &mut Vec<Findi
     }
     for file in files {
         snapshots(file, out);
+        out_of_sight(file, out);
+        emptied(file, out);
     }
 }
 
@@ -69,7 +71,8 @@ fn rows(source: &Source, test: Node<'_>) -> usize {
                 let call = expr.call().filter(|c| SOURCES.contains(&c.name.as_str()));
                 call.and_then(|c| {
                     c.args.iter().rev().find_map(|a| match &a.value.kind {
-                        Kind::List(items) => Some(items.len()),
+                        // A row that stands there twice is one.
+                        Kind::List(items) => Some(distinct(source, items)),
                         _ => None,
                     })
                 })
@@ -81,7 +84,9 @@ fn rows(source: &Source, test: Node<'_>) -> usize {
             }
             (Language::Go, "composite_literal") => {
                 let of_structs = field(node, "type").is_some_and(|t| matches!(t.kind(), "slice_type" | "map_type"));
-                of_structs.then(|| field(node, "body").map_or(0, |b| b.named_child_count())).filter(|n| *n > 1)
+                let rows = field(node, "body").map(crate::code::source::children).unwrap_or_default();
+                let texts: std::collections::BTreeSet<&str> = rows.iter().map(|r| source.of(*r)).collect();
+                of_structs.then_some(texts.len()).filter(|_| rows.len() > 1)
             }
             (Language::Rust, "attribute_item") => {
                 let text = source.of(node);
@@ -93,6 +98,12 @@ fn rows(source: &Source, test: Node<'_>) -> usize {
         true
     });
     count
+}
+
+fn distinct(source: &Source, items: &[crate::code::expr::Expr]) -> usize {
+    let texts: std::collections::BTreeSet<String> =
+        items.iter().map(|i| crate::code::assertion::plain(source.slice(&i.range))).collect();
+    texts.len()
 }
 
 /// A second function of the same name hides the first.
@@ -120,10 +131,12 @@ fn shadowed(pair: &Pair<'_>, out: &mut Vec<Finding>) {
 
 fn marked(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     let Some(new) = &pair.new else { return };
+    // Reasons and messages in parentheses may change.
+    let name = |written: &str| written.split(['(', '=']).next().unwrap_or(written).trim().to_owned();
     let mut before: Vec<String> =
-        pair.old.as_ref().map(marks::find).unwrap_or_default().into_iter().map(|m| m.written).collect();
+        pair.old.as_ref().map(marks::find).unwrap_or_default().into_iter().map(|m| name(&m.written)).collect();
     for mark in marks::find(new) {
-        if let Some(at) = before.iter().position(|b| *b == mark.written) {
+        if let Some(at) = before.iter().position(|b| *b == name(&mark.written)) {
             before.remove(at);
             continue;
         }
@@ -143,6 +156,35 @@ fn snapshots(file: &FilePatch, out: &mut Vec<Finding>) {
     };
     if count(&file.new) < count(&file.old) {
         let why = format!("{} snapshots are gone", count(&file.old) - count(&file.new));
+        out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
+    }
+}
+
+/// A file of tests that gets a name under which no runner looks for tests.
+fn out_of_sight(file: &FilePatch, out: &mut Vec<Finding>) {
+    let Some(before) = &file.renamed_from else { return };
+    let is_found = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let stem = name.split('.').next().unwrap_or(name);
+        stem.starts_with("test_")
+            || ["_test", "_spec", "Test", "Tests", "Spec", "IT"].iter().any(|e| stem.ends_with(e))
+            || name.contains(".test.")
+            || name.contains(".spec.")
+    };
+    if is_found(before) && !is_found(&file.path) {
+        let why = format!("`{before}` is a file of tests, and no runner looks for tests under its new name");
+        out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
+    }
+}
+
+/// A JSON file of cases that holds nothing any more.
+fn emptied(file: &FilePatch, out: &mut Vec<Finding>) {
+    let entries = |text: &Option<String>| {
+        let value: serde_json::Value = serde_json::from_str(text.as_deref()?).ok()?;
+        value.as_array().map(Vec::len).or_else(|| value.as_object().map(serde_json::Map::len))
+    };
+    if file.path.ends_with(".json") && entries(&file.old).is_some_and(|n| n > 0) && entries(&file.new) == Some(0) {
+        let why = "the file held cases or expectations, and is empty now".to_owned();
         out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
     }
 }

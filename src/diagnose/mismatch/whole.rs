@@ -45,12 +45,16 @@ const LONG: &[(&str, &str)] = &[
     ("supertest", r#"expected (?P<e>\d{3}) "[^"\n]*", got (?P<a>\d{3}) ""#),
     ("supertest", r"expected (?P<e>[\[{].*?[\]}]) response body, got (?P<a>[\[{][^\n]*[\]}])"),
     ("assertj", r"(?s)expected: (?P<e>.*?)\n\s*but was: (?P<a>.*?)(?:\n\s*at |\n\s*\n|\s*$)"),
-    ("pytest-raises", r#"(?s)Regex:? ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Input:? ?['"](?P<a>.*?)['"]"#),
+    ("vitest", r"expected (?P<a>[^\n]+?) to be (?P<e>[^\n]+?) // Object\.is equality"),
+    ("phpunit-throw", r"Failed asserting that exception message '(?P<a>.*?)' contains '(?P<e>.*?)'\."),
+    ("chai-throw", r"to throw (?:an )?error (?:including|matching) (?P<e>[^\n]+?) but got (?P<a>'[^\n]*')"),
+    ("rspec-throw", r#"expected [A-Z][\w:]* with "(?P<e>[^\n]*?)", got #<[\w:]+: (?P<a>[^\n]*?)>"#),
+    ("pytest-throw", r#"(?s)Regex:? ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Input:? ?['"](?P<a>.*?)['"]"#),
     (
         "pytest-raises",
         r#"(?s)Expected regex: ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Actual message: ?['"](?P<a>.*?)['"]\s*(?:\n|$)"#,
     ),
-    ("unittest-raises", r#"AssertionError: "(?P<e>.*?)" does not match "(?P<a>.*?)"\s*(?:\n|$)"#),
+    ("unittest-throw", r#"AssertionError: "(?P<e>.*?)" does not match "(?P<a>.*?)"\s*(?:\n|$)"#),
     ("jest-throw", r"Expected (?:substring|pattern|message):\s*(?P<e>[^\n]+)\n\s*Received message:\s*(?P<a>[^\n]+)"),
 ];
 
@@ -86,7 +90,8 @@ fn diff(style: &'static str, begin: &Regex, expected_sign: char, actual_sign: ch
     let margin = if style == "mocha" { indent.min(6) } else { 0 };
     for line in body.lines() {
         let line = line.get(margin..).unwrap_or("");
-        if line.trim().is_empty() || line.trim_start().starts_with("at ") {
+        let ends = ["at ", "code: 'ERR_", "failureType:", "generatedMessage:"];
+        if line.trim().is_empty() || ends.iter().any(|e| line.trim_start().starts_with(e)) {
             break;
         }
         if line.starts_with("@@") || line.trim_start().starts_with("...") {
@@ -140,6 +145,10 @@ mod tests {
                 "must be positive",
                 "must be above zero",
             ),
+            ("AssertionError: expected 'on' to be 'off' // Object.is equality", "'off'", "'on'"),
+            ("AssertionError: expected [Function] to throw error including 'a b' but got 'c d'", "'a b'", "'c d'"),
+            ("expected ArgumentError with \"a b\", got #<ArgumentError: c d> with backtrace:", "a b", "c d"),
+            ("Failed asserting that exception message 'c d' contains 'a b'.", "a b", "c d"),
             ("assertion `left == right` failed\n  left: 3\n right: 4", "4", "3"),
             ("AssertionError: {'a': 1} != {'a': 2}", "{'a': 2}", "{'a': 1}"),
         ];

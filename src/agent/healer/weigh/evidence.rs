@@ -34,6 +34,35 @@ pub(super) fn has(line: &str, value: &str) -> bool {
     crate::diagnose::suspects::contains(std::slice::from_ref(&line.to_owned()), value)
 }
 
+/// How clearly a changed file puts the new value in the place of the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Swap {
+    /// The old one is in no line that came, the new one in none that went.
+    Clear,
+    /// There is less of the old and more of the new, but both stand on both sides:
+    /// a condition may have been turned as well.
+    Mixed,
+    /// Nothing of the kind.
+    None,
+}
+
+/// See [`Swap`]. `a if x else b` that becomes `a if not x else b` holds both
+/// values before and after: that is no evidence for anything.
+pub(super) fn swap(file: &FileChange, part: &Part) -> Swap {
+    let (old, new) = (part.old.as_str(), part.new.as_str());
+    if !telling(old) || !telling(new) || !gone(file, old, part) || !come(file, new, part) {
+        return Swap::None;
+    }
+    let count = |lines: &[String], value: &str| lines.iter().filter(|l| has(l, value)).count();
+    let (old_came, new_went) = (count(&file.added, old), count(&file.removed, new));
+    if old_came == 0 && new_went == 0 {
+        return Swap::Clear;
+    }
+    let less = count(&file.removed, old) > old_came;
+    let more = count(&file.added, new) > new_went;
+    if less && more { Swap::Mixed } else { Swap::None }
+}
+
 /// Whether a changed file loses a value.
 pub(super) fn gone(file: &FileChange, old: &str, part: &Part) -> bool {
     file.removed.iter().any(|l| has(l, old) || (part.kind == EditKind::Message && words_of(l, old, &part.new)))

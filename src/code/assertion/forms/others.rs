@@ -34,11 +34,11 @@ pub(super) fn rust(at: &Place<'_>, out: &mut Vec<Assertion>) {
     let name = at.call.name.rsplit("::").next().unwrap_or(&at.call.name);
     let made = |op: Op| at.by_function(op, 0, false);
     match name {
-        "assert_eq" | "debug_assert_eq" | "prop_assert_eq" | "assert_str_eq" | "assert_json_eq" => {
+        "assert_eq" | "prop_assert_eq" | "assert_str_eq" | "assert_json_eq" => {
             out.push(made(Op::Equal));
         }
         "assert_ne" | "prop_assert_ne" => out.push(made(Op::Differs)),
-        "assert" | "debug_assert" | "prop_assert" => match at.call.arg(0) {
+        "assert" | "prop_assert" => match at.call.arg(0) {
             Some(condition) if condition.call().is_some_and(|c| c.name == "matches") => {
                 out.push(at.made(
                     Op::Matches,
@@ -55,7 +55,9 @@ pub(super) fn rust(at: &Place<'_>, out: &mut Vec<Assertion>) {
         "assert_snapshot" | "assert_debug_snapshot" | "assert_json_snapshot" | "assert_yaml_snapshot" => {
             out.push(at.made(Op::Equal, name, at.call.arg(0), at.call.arg(1)));
         }
-        name if name.starts_with("assert") => out.push(at.made(Op::Custom, name, Some(at.expr), None)),
+        name if name.starts_with("assert") || name.starts_with("debug_assert") => {
+            out.push(at.made(Op::Custom, name, Some(at.expr), None));
+        }
         _ => {}
     }
 }
