@@ -37,7 +37,6 @@ fn comparisons_of_real_runners() {
         ("nextest", "report.xml", four(), three()),
         ("rspec", "report.xml", four(), three()),
         ("phpunit", "report.xml", four(), three()),
-        ("robot", "report.xml", four(), three()),
     ];
     let mut wrong = Vec::new();
     for (folder, file, expected, actual) in table {

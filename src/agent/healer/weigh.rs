@@ -12,6 +12,7 @@ use self::evidence::{
     telling, touches,
 };
 use self::promised::{Described, promised};
+use crate::agent::healer::renamed::new_names;
 use crate::agent::healer::{Candidate, Part};
 use crate::code::spec::Operation;
 use crate::code::value::Value;
@@ -284,7 +285,10 @@ fn by_values(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let (old, new) = (part.old.as_str(), part.new.as_str());
     let swapped = |wanted: Swap| product.iter().find(|f| swap(f, part) == wanted);
     let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
-    if let Some(file) = swapped(Swap::Clear) {
+    // Lines that differ in nothing but the name.
+    let renames = |f: &&&FileChange| new_names(std::slice::from_ref(**f), old).iter().any(|n| n == new);
+    let renamed = product.iter().find(renames).filter(|_| part.kind == EditKind::RenamedKey);
+    if let Some(file) = swapped(Swap::Clear).or(renamed) {
         add("replaced", REPLACED, format!("{} replaces `{old}` by `{new}`", file.path), &file.path);
     } else if let Some(file) = swapped(Swap::Mixed) {
         add("moved", NAMED, format!("{} has less of `{old}` and more of `{new}`", file.path), &file.path);

@@ -51,7 +51,7 @@ const LONG: &[(&str, &str)] = &[
     ("rspec-throw", r#"expected [A-Z][\w:]* with "(?P<e>[^\n]*?)", got #<[\w:]+: (?P<a>[^\n]*?)>"#),
     ("pytest-throw", r#"(?s)Regex:? ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Input:? ?['"](?P<a>.*?)['"]"#),
     (
-        "pytest-raises",
+        "pytest-throw",
         r#"(?s)Expected regex: ?['"](?P<e>.*?)['"]\n\s*(?:E\s+)?Actual message: ?['"](?P<a>.*?)['"]\s*(?:\n|$)"#,
     ),
     ("unittest-throw", r#"AssertionError: "(?P<e>.*?)" does not match "(?P<a>.*?)"\s*(?:\n|$)"#),
@@ -86,11 +86,15 @@ fn diff(style: &'static str, begin: &Regex, expected_sign: char, actual_sign: ch
     let (mut expected, mut actual) = (String::new(), String::new());
     let body = &text[begun.end()..];
     let indent = body.lines().next().map_or(0, |l| l.len() - l.trim_start_matches(' ').len());
-    // Mocha indents its whole diff; elsewhere two columns belong to the signs.
-    let margin = if style == "mocha" { indent.min(6) } else { 0 };
+    // Mocha and Playwright indent the whole diff; two columns belong to the signs.
+    let signs = |margin: usize| {
+        let at = |l: &str| l.get(margin..).and_then(|l| l.chars().next());
+        body.lines().take_while(|l| !l.trim().is_empty()).any(|l| matches!(at(l), Some('+' | '-')))
+    };
+    let margin = (0..=indent).find(|m| signs(*m)).unwrap_or(0);
     for line in body.lines() {
         let line = line.get(margin..).unwrap_or("");
-        let ends = ["at ", "code: 'ERR_", "failureType:", "generatedMessage:"];
+        let ends = ["at ", "code: 'ERR_", "failureType:", "generatedMessage:", "AssertionError", "❯"];
         if line.trim().is_empty() || ends.iter().any(|e| line.trim_start().starts_with(e)) {
             break;
         }
