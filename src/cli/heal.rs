@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::cli::HealArgs;
 use crate::error::{Problem, exit};
 use crate::investigate::Outcome;
+use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::ports::Store;
 use crate::report::heal;
@@ -53,6 +54,9 @@ fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
     })?;
     let top = git.top().ok_or_else(|| Problem::usage("the repository has no checkout"))?;
     let mut policy = super::local_policy(&top, args.config.as_deref())?;
+    if policy.heal.mode == HealMode::Off {
+        return Err(Problem::usage("the policy switches healing off (`heal = \"off\"`)"));
+    }
     if let Some(command) = args.test_command.as_ref().filter(|c| !c.is_empty()) {
         policy.run.command.clone_from(command);
     }

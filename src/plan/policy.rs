@@ -201,8 +201,8 @@ impl HistoryPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Heal {
-    /// How far testmedic goes by itself on pull requests: `off`, `on-command`,
-    /// `suggest`, `branch`. On the default branch it changes nothing.
+    /// How far testmedic goes: `off` refuses `testmedic heal`; `on-command`,
+    /// `suggest` and `branch` are for pull requests, where nothing is healed yet.
     pub mode: HealMode,
     /// Kinds of edits that are allowed.
     pub kinds: Vec<EditKind>,
@@ -222,8 +222,6 @@ pub struct Heal {
     /// How often the repaired test must pass.
     #[schemars(range(min = 1, max = 100))]
     pub repeat: u32,
-    /// Author of its commits, `Name <address>`.
-    pub author: String,
 }
 
 impl Default for Heal {
@@ -254,7 +252,6 @@ impl Default for Heal {
             max_files: u32::try_from(bounds.files).unwrap_or(10),
             max_lines: u32::try_from(bounds.lines).unwrap_or(200),
             repeat: 3,
-            author: "testmedic <testmedic@users.noreply.github.com>".to_owned(),
         }
     }
 }
@@ -282,11 +279,11 @@ pub struct RunPolicy {
     /// Command that prepares a checkout (installs dependencies), run once for
     /// each state of the lock files.
     pub setup: String,
-    /// Folder in the repository in which tests are run.
-    pub folder: String,
     /// Names of environment variables that tests may see besides the usual ones.
     pub env: Vec<String>,
-    /// Whether tests may use the network beyond this machine.
+    /// Whether tests may use the network. Without it they have one of their own
+    /// with nothing but this process in it, for which the system must allow user
+    /// namespaces (`unshare`); where it does not, no test is run.
     pub network: bool,
     /// Seconds for one execution.
     #[schemars(range(min = 1, max = 21600))]
@@ -301,8 +298,6 @@ pub struct RunPolicy {
     /// Megabytes that the disk may lose while tests run.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub disk_mb: u32,
-    /// Image in which tests are run, where there is a Docker socket.
-    pub image: String,
 }
 
 impl Default for RunPolicy {
@@ -310,14 +305,12 @@ impl Default for RunPolicy {
         Self {
             command: String::new(),
             setup: String::new(),
-            folder: String::new(),
             env: Vec::new(),
             network: true,
             timeout_seconds: 600,
             memory_mb: 0,
             file_mb: 1024,
             disk_mb: 4096,
-            image: String::new(),
         }
     }
 }

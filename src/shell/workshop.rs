@@ -344,6 +344,7 @@ fn without_network(argv: Vec<String>) -> Vec<String> {
         "unshare",
         "--user",
         "--map-current-user",
+        "--keep-caps",
         "--net",
         "--",
         "sh",

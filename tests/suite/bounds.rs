@@ -85,7 +85,7 @@ fn what_a_test_leaves_behind_is_ended() {
     let body = "setsid sleep 8721 & echo '<testsuite><testcase name=\"test_it\"><failure message=\"x\"/></testcase></testsuite>' > \"$1\"; exit 1\n";
     let place = repository(body, "");
     let ran = place.run(&HEAL);
-    assert!(ran.out.contains("no rule knows an edit"), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("fails on the code before the change as well"), "{}{}", ran.out, ran.err);
     assert_eq!(processes_with("sleep\x008721"), 0);
 }
 
@@ -209,4 +209,31 @@ fn after_kill_nine_nothing_is_left() {
     let left = |folder: &Path| folder.read_dir().map_or(0, Iterator::count);
     until("the tidying", &|| left(&temporary) == 0);
     untouched(&place);
+}
+
+/// Without a network a test reaches itself and nobody else.
+#[test]
+fn a_network_of_its_own() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let script = format!(
+        "import socket\n\
+         own = socket.create_server(('127.0.0.1', 0))\n\
+         socket.create_connection(own.getsockname(), 2)\n\
+         print('own: reached')\n\
+         try:\n    socket.create_connection(('127.0.0.1', {port}), 2)\n    print('other: reached')\n\
+         except OSError:\n    print('other: not reached')\n"
+    );
+    let place = repository(&format!("python3 - <<'END'\n{script}END\nexit 7\n"), "network = false\n");
+    let ran = place.run(&HEAL);
+    let allowed = Command::new("unshare")
+        .args(["--user", "--map-current-user", "--net", "true"])
+        .status()
+        .is_ok_and(|s| s.success());
+    if allowed {
+        assert!(ran.out.contains("own: reached") && ran.out.contains("other: not reached"), "{}{}", ran.out, ran.err);
+    } else {
+        // Where the system does not allow it nothing runs.
+        assert!(!ran.out.contains("own: reached") && ran.code == 3, "{}{}", ran.out, ran.err);
+    }
 }
