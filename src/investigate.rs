@@ -334,7 +334,6 @@ impl Session<'_> {
             let mut next = None;
             for (candidate, weighed) in sorted.into_iter().take(TRIED) {
                 if weighed.band == Band::Defect || !self.is_allowed(candidate) {
-                    tried.refused.push((candidate.parts.clone(), weighed.clone()));
                     continue;
                 }
                 let Some(overlay) = self.applied(candidate, &tried.overlay) else { continue };
@@ -545,7 +544,6 @@ struct Tried {
     best: Option<(Vec<Part>, Weighed)>,
     /// The reading of a failure that no edit but a weaker one could answer.
     without_edit: Option<Weighed>,
-    refused: Vec<(Vec<Part>, Weighed)>,
 }
 
 /// What a failure means that began with the change and that only a weaker test

@@ -8,7 +8,7 @@ use crate::model::heal::Corner;
 use crate::model::ran::Extent;
 use crate::render::terminal::line;
 use crate::report::plural;
-use crate::report::terminal::Look;
+use crate::report::terminal::{Look, Page};
 
 /// A test that was looked at, and the diagnosis that it belongs to.
 #[derive(Clone, Debug)]
@@ -126,21 +126,7 @@ fn missing(healing: &Healing) -> String {
     open.join(", ")
 }
 
-struct Page {
-    text: String,
-    look: Look,
-}
-
 impl Page {
-    fn paint(&self, style: Style, text: &str) -> String {
-        if self.look.colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
-    }
-
-    fn row(&mut self, label: &str, text: &str) {
-        let label = self.paint(Style::new().dimmed(), &format!("{label:>10}"));
-        self.text.push_str(&format!("{label}  {text}\n"));
-    }
-
     fn one(&mut self, healing: &Healing) {
         let (word, colour) = match healing.outcome {
             Outcome::Healed => ("HEALED", AnsiColor::Green),

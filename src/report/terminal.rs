@@ -48,17 +48,18 @@ pub fn render(triage: &Triage, look: Look) -> String {
     out.text
 }
 
-struct Page {
-    text: String,
-    look: Look,
+/// A page that is being written.
+pub(super) struct Page {
+    pub(super) text: String,
+    pub(super) look: Look,
 }
 
 impl Page {
-    fn paint(&self, style: Style, text: &str) -> String {
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
         if self.look.colour { format!("{}{text}{}", style.render(), style.render_reset()) } else { text.to_owned() }
     }
 
-    fn row(&mut self, label: &str, text: &str) {
+    pub(super) fn row(&mut self, label: &str, text: &str) {
         let label = self.paint(Style::new().dimmed(), &format!("{label:>10}"));
         let _ = writeln!(self.text, "{label}  {text}");
     }

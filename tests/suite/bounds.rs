@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::Workplace;
+use crate::support::{IDENTITY, Workplace};
 
 /// A repository whose only test runs `body` as a shell script, by a command of
 /// the policy; the test "passes" on the first commit.
@@ -33,15 +33,6 @@ fn repository(body: &str, bounds: &str) -> Workplace {
     git(&["commit", "-qm", "Two"]);
     place
 }
-
-const IDENTITY: [(&str, &str); 6] = [
-    ("GIT_AUTHOR_NAME", "Ann"),
-    ("GIT_AUTHOR_EMAIL", "ann@example.org"),
-    ("GIT_COMMITTER_NAME", "Ann"),
-    ("GIT_COMMITTER_EMAIL", "ann@example.org"),
-    ("GIT_CONFIG_GLOBAL", "/dev/null"),
-    ("GIT_CONFIG_SYSTEM", "/dev/null"),
-];
 
 const HEAL: [&str; 7] = ["heal", "--repo", "repo", "--only", "test_it", "--history", "none"];
 

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::Workplace;
+use crate::support::{IDENTITY, Workplace};
 
 #[derive(Deserialize)]
 struct World {
@@ -142,15 +142,6 @@ fn run_case(place: &Path, world_name: &str, world: &World, case: &Case) -> Seen 
         .unwrap_or_else(|e| panic!("{world_name}/{}: {e}\n{}{}", case.name, ran.out, ran.err));
     judge(world_name, case, &report["proposals"][0], &ran.err)
 }
-
-const IDENTITY: [(&str, &str); 6] = [
-    ("GIT_AUTHOR_NAME", "Ann"),
-    ("GIT_AUTHOR_EMAIL", "ann@example.org"),
-    ("GIT_COMMITTER_NAME", "Ann"),
-    ("GIT_COMMITTER_EMAIL", "ann@example.org"),
-    ("GIT_CONFIG_GLOBAL", "/dev/null"),
-    ("GIT_CONFIG_SYSTEM", "/dev/null"),
-];
 
 fn judge(world: &str, case: &Case, proposal: &Value, err: &str) -> Seen {
     let remedy = proposal["remedy"].as_str().unwrap_or("none").to_owned();

@@ -159,3 +159,13 @@ pub fn report(cases: &[(&str, Option<&str>)]) -> String {
         .collect();
     format!("<testsuites><testsuite name=\"pytest\" tests=\"0\">{cases}</testsuite></testsuites>")
 }
+
+/// Who makes commits in tests, and no configuration of whoever runs them.
+pub const IDENTITY: [(&str, &str); 6] = [
+    ("GIT_AUTHOR_NAME", "Ann"),
+    ("GIT_AUTHOR_EMAIL", "ann@example.org"),
+    ("GIT_COMMITTER_NAME", "Ann"),
+    ("GIT_COMMITTER_EMAIL", "ann@example.org"),
+    ("GIT_CONFIG_GLOBAL", "/dev/null"),
+    ("GIT_CONFIG_SYSTEM", "/dev/null"),
+];

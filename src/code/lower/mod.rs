@@ -18,7 +18,7 @@ use tree_sitter::Node;
 
 use crate::code::expr::{Arg, Call, Entry, Expr, Kind};
 use crate::code::language::Language;
-use crate::code::source::{Source, field};
+use crate::code::source::{Source, children, field};
 
 /// Nesting that is followed; what is deeper is [`Kind::Other`].
 const DEPTH: usize = 48;
@@ -122,6 +122,20 @@ impl<'s> Lowering<'s> {
             _ => self.of(key).trim_end_matches(':').trim_start_matches(':').to_owned(),
         };
         Entry { range: whole, key_range: self.range(key), key: text, value: self.expr(value, depth) }
+    }
+
+    /// A map whose entries are `pair` nodes; what else is in it leaves it open.
+    fn pairs(&self, node: Node<'_>, depth: usize) -> Kind {
+        let mut entries = Vec::new();
+        let mut open = false;
+        for child in children(node) {
+            let key = field(child, "key").filter(|k| k.kind() != "computed_property_name");
+            match (child.kind(), key, field(child, "value")) {
+                ("pair", Some(key), Some(value)) => entries.push(self.entry(self.range(child), key, value, depth)),
+                _ => open = true,
+            }
+        }
+        Kind::Map { entries, open }
     }
 
     /// A comparison, or a logical connection, by its operator.

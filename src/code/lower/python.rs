@@ -15,7 +15,7 @@ pub(super) fn kind(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
         "string" => text(low, node),
         "identifier" => Kind::Name(low.of(node).to_owned()),
         "list" | "tuple" | "set" => low.list(&children(node), depth),
-        "dictionary" => dictionary(low, node, depth),
+        "dictionary" => low.pairs(node, depth),
         "unary_operator" => low.unary(node, field(node, "argument"), depth),
         "not_operator" => low.boxed(field(node, "argument"), depth).map_or(Kind::Other, Kind::Not),
         "boolean_operator" => low.binary(node, depth),
@@ -43,18 +43,6 @@ fn text(low: &Lowering<'_>, node: Node<'_>) -> Kind {
         return Kind::Other;
     }
     low.quoted(node, written.len(), written.len() - prefix.len(), prefix.contains('r'))
-}
-
-fn dictionary(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
-    let mut entries = Vec::new();
-    let mut open = false;
-    for child in children(node) {
-        match (child.kind(), field(child, "key"), field(child, "value")) {
-            ("pair", Some(key), Some(value)) => entries.push(low.entry(low.range(child), key, value, depth)),
-            _ => open = true,
-        }
-    }
-    Kind::Map { entries, open }
 }
 
 /// `a == b`; chains (`0 < a < 9`) are orders, whose ends are not told.

@@ -19,7 +19,7 @@ pub(super) fn kind(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
             Kind::Name(low.of(node).to_owned())
         }
         "array" => low.list(&children(node), depth),
-        "hash" => hash(low, node, depth),
+        "hash" => low.pairs(node, depth),
         "unary" => match (low.of(node).starts_with("not"), field(node, "operand")) {
             (true, Some(operand)) => Kind::Not(Box::new(low.expr(operand, depth))),
             (_, operand) => low.unary(node, operand, depth),
@@ -40,18 +40,6 @@ fn text(low: &Lowering<'_>, node: Node<'_>) -> Kind {
         return Kind::Other;
     }
     low.quoted(node, 1, 1, written.starts_with('\'') && !written.contains('\\'))
-}
-
-fn hash(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
-    let mut entries = Vec::new();
-    let mut open = false;
-    for child in children(node) {
-        match (child.kind(), field(child, "key"), field(child, "value")) {
-            ("pair", Some(key), Some(value)) => entries.push(low.entry(low.range(child), key, value, depth)),
-            _ => open = true,
-        }
-    }
-    Kind::Map { entries, open }
 }
 
 fn call(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {

@@ -18,7 +18,7 @@ pub(super) fn kind(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
         }
         "identifier" | "this" | "property_identifier" => Kind::Name(low.of(node).to_owned()),
         "array" => low.list(&children(node), depth),
-        "object" => object(low, node, depth),
+        "object" => low.pairs(node, depth),
         "unary_expression" => low.unary(node, field(node, "argument"), depth),
         "binary_expression" => low.binary(node, depth),
         "member_expression" => match (field(node, "object"), field(node, "property")) {
@@ -41,19 +41,6 @@ pub(super) fn kind(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
         },
         _ => Kind::Other,
     }
-}
-
-fn object(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
-    let mut entries = Vec::new();
-    let mut open = false;
-    for child in children(node) {
-        let key = field(child, "key").filter(|k| k.kind() != "computed_property_name");
-        match (child.kind(), key, field(child, "value")) {
-            ("pair", Some(key), Some(value)) => entries.push(low.entry(low.range(child), key, value, depth)),
-            _ => open = true,
-        }
-    }
-    Kind::Map { entries, open }
 }
 
 fn call(low: &Lowering<'_>, node: Node<'_>, depth: usize) -> Kind {
