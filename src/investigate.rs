@@ -358,7 +358,7 @@ impl Session<'_> {
             tried.without_edit = without_edit(clash, self.given.change);
         }
         if let (true, Some(clash)) = (tried.passes, &first_clash) {
-            let whole = Candidate { path: tried.path.clone(), line: 1, edits: Vec::new(), parts: tried.parts.clone() };
+            let whole = Candidate { path: tried.path.clone(), edits: Vec::new(), parts: tried.parts.clone() };
             tried.weighed = Some(self.weigh(&tried.parts, &whole, clash, passed_before, repeated, state));
         }
         tried.state.clone_from(state);

@@ -122,11 +122,15 @@ fn values(commit: &Commit, mismatch: Option<&Mismatch>) -> Option<String> {
 /// Whether one of `lines` holds `value` as a word of its own.
 #[must_use]
 pub fn contains(lines: &[String], value: &str) -> bool {
-    lines.iter().any(|line| {
-        line.match_indices(value).any(|(at, _)| {
-            let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-            edge(line[..at].chars().next_back()) && edge(line[at + value.len()..].chars().next())
-        })
+    lines.iter().any(|line| holds(line, value))
+}
+
+/// Whether `value` stands in a line by itself, not as a part of a longer word.
+#[must_use]
+pub fn holds(line: &str, value: &str) -> bool {
+    line.match_indices(value).any(|(at, _)| {
+        let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        edge(line[..at].chars().next_back()) && edge(line[at + value.len()..].chars().next())
     })
 }
 

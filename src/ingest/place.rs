@@ -166,6 +166,13 @@ pub fn is_test_path(path: &str) -> bool {
         || file.contains(".spec.")
 }
 
+/// Whether a path is that of a text for people.
+#[must_use]
+pub fn is_prose(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    [".md", ".rst", ".txt", ".adoc"].iter().any(|end| lower.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

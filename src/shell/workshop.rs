@@ -256,12 +256,6 @@ impl Workshop {
         });
         Ok(Execution { ran, trouble, seconds: ended.seconds, output: tail(&ended.output(), SHOWN) })
     }
-
-    /// Where it keeps things, for tests of this.
-    #[must_use]
-    pub fn scratch(&self) -> &Path {
-        self.scratch.path()
-    }
 }
 
 fn tail(text: &str, limit: usize) -> String {

@@ -63,8 +63,6 @@ impl Part {
 pub struct Candidate {
     /// The file.
     pub path: String,
-    /// The line, from 1.
-    pub line: u32,
     /// The edits of that file.
     pub edits: Vec<Edit>,
     /// What they change; never empty.

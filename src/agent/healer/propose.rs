@@ -100,11 +100,9 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
         .map_or_else(|| test.clash.clone(), |what| Clash { what, ..test.clash.clone() });
     let test = &Test { clash: &clash, ..*test };
     match (&clash.what, assertion.op) {
-        (What::Message { wanted, came }, Op::Raises | Op::Matches) => {
-            message(source, assertion, expected, wanted, came)
-        }
+        (What::Message { wanted, came }, Op::Raises | Op::Matches) => message(source, expected, wanted, came),
         (What::Compared { first, second, .. }, Op::Equal | Op::Subset | Op::Approx | Op::Length) => {
-            if let Some(found) = named_status(source, assertion, expected, (first, second)) {
+            if let Some(found) = named_status(source, expected, (first, second)) {
                 return Some(found);
             }
             compared(test, located, case, expected)
@@ -206,12 +204,7 @@ fn compared(test: &Test<'_>, located: &Located, case: Option<&Case<'_>>, expecte
     let edits = changes.iter().map(|c| edit::of_change(&found.source, c)).collect::<Option<Vec<_>>>()?;
     let subject = field_of(&subject_of(source, case, assertion));
     let parts = changes.iter().map(|c| part(&found.source, c, assertion, &subject)).collect();
-    Some(Candidate {
-        path: found.source.path.clone(),
-        line: found.source.line_of(edits.first()?.range.start),
-        edits,
-        parts,
-    })
+    Some(Candidate { path: found.source.path.clone(), edits, parts })
 }
 
 /// What a change is, for judging it.
@@ -367,7 +360,7 @@ const STATUSES: &[(u16, &str)] = &[
 
 /// `StatusCode::OK` → `StatusCode::CREATED`, `http.StatusOK` → `http.StatusCreated`,
 /// `status.HTTP_200_OK`, `isOk`, `:ok`.
-fn named_status(source: &Source, assertion: &Assertion, expected: &Expr, pair: (&Value, &Value)) -> Option<Candidate> {
+fn named_status(source: &Source, expected: &Expr, pair: (&Value, &Value)) -> Option<Candidate> {
     let written = source.slice(&expected.range).to_owned();
     let symbol = written.starts_with(':') && source.language == Language::Ruby;
     if !matches!(expected.kind, Kind::Name(_)) && !symbol {
@@ -389,12 +382,7 @@ fn named_status(source: &Source, assertion: &Assertion, expected: &Expr, pair: (
         new: came.to_string(),
         came: Some(Value::Number(came.to_string())),
     };
-    Some(Candidate {
-        path: source.path.clone(),
-        line: assertion.line(source),
-        edits: vec![Edit::new(range, new)],
-        parts: vec![part],
-    })
+    Some(Candidate { path: source.path.clone(), edits: vec![Edit::new(range, new)], parts: vec![part] })
 }
 
 /// How a status is written: `NOT_FOUND`, `HTTP_404_NOT_FOUND`, `HTTP_NOT_FOUND`,
@@ -416,7 +404,7 @@ fn spellings(code: u16, name: &str) -> Vec<String> {
 }
 
 /// A message in `raises(match=…)`, `toThrow(…)`: the new one in the form of the old.
-fn message(source: &Source, assertion: &Assertion, expected: &Expr, wanted: &str, came: &str) -> Option<Candidate> {
+fn message(source: &Source, expected: &Expr, wanted: &str, came: &str) -> Option<Candidate> {
     let Kind::Text { value, .. } = &expected.kind else { return None };
     if value != wanted || came.trim().is_empty() || came.contains('\n') {
         return None;
@@ -432,7 +420,7 @@ fn message(source: &Source, assertion: &Assertion, expected: &Expr, wanted: &str
         came: Some(Value::Text(came.to_owned())),
     };
     let edit = edit::of_change(source, &change)?;
-    Some(Candidate { path: source.path.clone(), line: assertion.line(source), edits: vec![edit], parts: vec![part] })
+    Some(Candidate { path: source.path.clone(), edits: vec![edit], parts: vec![part] })
 }
 
 /// A text as a pattern that fits it and nothing else.

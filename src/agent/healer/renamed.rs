@@ -52,11 +52,10 @@ fn in_assertion(place: &Located, case: Option<&Case<'_>>, old: &str, new: &str) 
         let given = trace::last_assigned(source, case?.node, assertion.subject.trim(), assertion.range.start)?;
         edits = below(source, given, old, new);
     }
-    let line = source.line_of(edits.first()?.range.start);
-    Some(candidate(source.path.clone(), line, edits, old, new))
+    (!edits.is_empty()).then(|| candidate(source.path.clone(), edits, old, new))
 }
 
-fn candidate(path: String, line: u32, edits: Vec<Edit>, old: &str, new: &str) -> Candidate {
+fn candidate(path: String, edits: Vec<Edit>, old: &str, new: &str) -> Candidate {
     let part = Part {
         kind: EditKind::RenamedKey,
         field: old.to_owned(),
@@ -64,7 +63,7 @@ fn candidate(path: String, line: u32, edits: Vec<Edit>, old: &str, new: &str) ->
         new: new.to_owned(),
         came: None,
     };
-    Candidate { path, line, edits, parts: vec![part] }
+    Candidate { path, edits, parts: vec![part] }
 }
 
 /// New names for `name`, by how many changed lines of product code differ in
@@ -137,7 +136,7 @@ fn at_places(test: &Test<'_>, old: &str, new: &str) -> Option<Candidate> {
         if edits.is_empty() {
             continue;
         }
-        return Some(candidate(path, *line, edits, old, new));
+        return Some(candidate(path, edits, old, new));
     }
     None
 }

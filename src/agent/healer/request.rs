@@ -58,12 +58,7 @@ pub fn payloads(test: &Test<'_>) -> Vec<Candidate> {
             let Some(edit) = edit::add_entry(&map_source, &map, &field, &write) else { continue };
             let part =
                 Part { kind: EditKind::Payload, field: field.clone(), old: String::new(), new: field, came: None };
-            found.push(Candidate {
-                path: map_source.path.clone(),
-                line: map_source.line_of(map.range.start),
-                edits: vec![edit],
-                parts: vec![part],
-            });
+            found.push(Candidate { path: map_source.path.clone(), edits: vec![edit], parts: vec![part] });
             if found.len() == MOST {
                 return found;
             }
@@ -309,7 +304,6 @@ pub fn paths(test: &Test<'_>) -> Vec<Candidate> {
                     Part { kind: EditKind::Path, field: "path".to_owned(), old: value, new: new.clone(), came: None };
                 found.push(Candidate {
                     path: source.path.clone(),
-                    line: source.line_of(inside.start),
                     edits: vec![Edit::new(inside, new)],
                     parts: vec![part],
                 });

@@ -6,7 +6,7 @@ use crate::diagnose::mismatch::{self, Mismatch, is_error_value, literal};
 use crate::diagnose::suspects::contains;
 use crate::diagnose::verdict::Verdict::{OutdatedTest, Regression};
 use crate::history::short;
-use crate::ingest::place::is_test_path;
+use crate::ingest::place::{is_prose, is_test_path};
 use crate::model::change::{Commit, FileChange};
 
 pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
@@ -137,11 +137,6 @@ fn find(commits: &[Commit], wanted: impl Fn(&FileChange) -> bool) -> Option<(&Co
 
 fn is_product(file: &FileChange) -> bool {
     !is_test_path(&file.path) && !is_prose(&file.path)
-}
-
-fn is_prose(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    [".md", ".rst", ".txt", ".adoc"].iter().any(|end| lower.ends_with(end))
 }
 
 /// API descriptions, schemas, changelogs and documentation.

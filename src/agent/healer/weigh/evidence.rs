@@ -2,7 +2,8 @@
 
 use crate::agent::healer::Part;
 use crate::code::value::Value;
-use crate::ingest::place::is_test_path;
+pub(super) use crate::diagnose::suspects::holds as has;
+use crate::ingest::place::{is_prose, is_test_path};
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
@@ -28,10 +29,6 @@ pub(super) fn telling(value: &str) -> bool {
         && bare.len() <= 400
         && !common[..10].contains(&bare.to_ascii_lowercase().as_str())
         || matches!(bare, "id" | "ok")
-}
-
-pub(super) fn has(line: &str, value: &str) -> bool {
-    crate::diagnose::suspects::contains(std::slice::from_ref(&line.to_owned()), value)
 }
 
 /// How clearly a changed file puts the new value in the place of the old one.
@@ -208,11 +205,6 @@ pub(super) fn announces(subject: &str, part: &Part) -> bool {
 
 pub(super) fn is_product(path: &str) -> bool {
     !is_test_path(path) && !is_prose(path) && !is_lock(path) && !path.starts_with(".github/") && !is_description(path)
-}
-
-fn is_prose(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    [".md", ".rst", ".txt", ".adoc"].iter().any(|e| lower.ends_with(e))
 }
 
 pub(super) fn is_description(path: &str) -> bool {
