@@ -2,9 +2,9 @@
 //! one failure does not stop the others, and after an unclear answer the world
 //! is looked at before anything is tried again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::plan::action::{Action, Guard, Plan, Planned, Receipt};
+use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned, Receipt};
 use crate::plan::marker::digest;
 use crate::plan::snapshot::OurComment;
 use crate::ports::{Claimed, Forge, Trouble};
@@ -142,6 +142,15 @@ impl Hand<'_> {
                 Some(check) if check.external_id == *digest => Met::Done(Some(check.url)),
                 _ => Met::Yes,
             }),
+            Guard::NoBranch { branch } => self.no_branch(branch, action),
+            Guard::NoPullFrom { branch } => Ok(match self.forge.pull_from(branch)? {
+                Some(_) => Met::Done(None),
+                None => Met::Yes,
+            }),
+            Guard::NoRunOn { workflow, branch } => Ok(match self.forge.run_on(workflow, branch)? {
+                Some(_) => Met::Done(None),
+                None => Met::Yes,
+            }),
             Guard::After { action } if self.done.contains(action) => Ok(Met::Yes),
             Guard::After { .. } => Ok(Met::No("what it speaks of was not done".to_owned())),
         }
@@ -168,6 +177,16 @@ impl Hand<'_> {
             Some(issue) if says(action, &issue.body) => Met::Done(Some(issue.url.clone())),
             // It may lack what this run saw: that is for a new plan to say.
             Some(issue) => Met::No(format!("another job has opened issue {}", issue.number)),
+        })
+    }
+
+    fn no_branch(&self, branch: &str, action: &Action) -> Result<Met, Trouble> {
+        let Some(commit) = self.forge.branch(branch)? else { return Ok(Met::Yes) };
+        let Action::PushBranch { commits, .. } = action else { return Ok(Met::No(format!("`{branch}` is there"))) };
+        Ok(if holds(self.forge, &commit, commits)? {
+            Met::Done(None)
+        } else {
+            Met::No(format!("`{branch}` is there with other content"))
         })
     }
 
@@ -239,7 +258,11 @@ impl Hand<'_> {
     fn wait_until_shown(&self, planned: &Planned) {
         let made = matches!(
             planned.action,
-            Action::OpenIssue { .. } | Action::Comment { edit: None, .. } | Action::Review { .. }
+            Action::OpenIssue { .. }
+                | Action::Comment { edit: None, .. }
+                | Action::Review { .. }
+                | Action::OpenPullRequest { .. }
+                | Action::DispatchWorkflow { .. }
         );
         if !made {
             return;
@@ -268,10 +291,29 @@ impl Hand<'_> {
 
 fn makes_something(action: &Action) -> bool {
     match action {
-        Action::OpenIssue { .. } | Action::Review { .. } => true,
+        Action::OpenIssue { .. }
+        | Action::Review { .. }
+        | Action::PushBranch { .. }
+        | Action::OpenPullRequest { .. }
+        | Action::DispatchWorkflow { .. } => true,
         Action::Comment { edit, .. } | Action::CheckRun { edit, .. } => edit.is_none(),
         _ => false,
     }
+}
+
+/// Whether a commit has the texts that `commits` would lead to.
+///
+/// # Errors
+/// Where they cannot be read.
+pub fn holds(forge: &dyn Forge, commit: &str, commits: &[CommitDraft]) -> Result<bool, Trouble> {
+    let last: BTreeMap<&str, &str> =
+        commits.iter().flat_map(|c| &c.files).map(|f| (f.path.as_str(), f.text.as_str())).collect();
+    for (path, text) in last {
+        if forge.text_at(path, commit)?.as_deref() != Some(text) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a text that is there is the one that the action would write.

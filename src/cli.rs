@@ -306,6 +306,9 @@ pub struct ActionArgs {
     /// Fail the job where testmedic could not do its own
     #[arg(long, env = "TESTMEDIC_STRICT", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
     pub strict: bool,
+    /// Repair outdated tests where the policy says so; `false` leaves it to another job
+    #[arg(long, env = "TESTMEDIC_HEAL", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub heal: bool,
     /// Begin of the names of artifacts that hold plans of other jobs
     #[arg(long, env = "TESTMEDIC_PLAN_ARTIFACT", default_value = "testmedic-plan", value_name = "NAME")]
     pub plan_artifact: String,

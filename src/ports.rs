@@ -4,6 +4,7 @@ use crate::error::Problem;
 use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
+use crate::model::forge::{PullLink, RunLink};
 use crate::model::ran::{Execution, Extent, Target};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
@@ -122,6 +123,30 @@ pub trait Forge {
     /// # Errors
     /// [`Trouble`]
     fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble>;
+
+    /// The commit at a branch, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn branch(&self, name: &str) -> Result<Option<String>, Trouble>;
+
+    /// A text file at a revision, if there is one.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble>;
+
+    /// The latest pull request from a branch of the repository.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn pull_from(&self, branch: &str) -> Result<Option<PullLink>, Trouble>;
+
+    /// The latest run of a workflow on a branch.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble>;
 
     /// Carries one action out; gives its web page.
     ///

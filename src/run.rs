@@ -12,7 +12,7 @@ use crate::ingest::{attempts, legs};
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
-use crate::plan::planner::Recovery;
+use crate::plan::planner::{Recovery, Repairs};
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::OurIssue;
 use crate::plan::{Plan, Receipt, action};
@@ -45,6 +45,8 @@ pub struct Triage {
     pub plan: Plan,
     /// Web pages of issues by the id of the diagnosis they are about.
     pub known_issues: HashMap<String, String>,
+    /// What the healer brought.
+    pub repairs: Repairs,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
     /// Whether that trouble kept us from doing what was asked.
@@ -74,7 +76,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     drop(learned);
     drop(groups);
     let found = Findings { runs, facts, at, totals, diagnoses, history, known };
-    Triage { found, plan, known_issues: HashMap::new(), notes, hampered: false }
+    Triage { found, plan, known_issues: HashMap::new(), repairs: Repairs::default(), notes, hampered: false }
 }
 
 /// Gives the severities that the policy asks for.

@@ -17,9 +17,12 @@ use crate::plan::saved;
 use crate::report::{exit_code, regressions, summary};
 use crate::run::chain;
 use crate::shell::actions::{self, Around};
+use crate::shell::shield;
 use crate::shell::surroundings::say;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
+    // Tests may be run: before anything else their eyes are closed.
+    shield::raise()?;
     let args = match arguments(words) {
         Ok(args) => args,
         // A wrong input is a mistake in the workflow, not trouble of ours: it is red.
@@ -107,7 +110,7 @@ fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Pro
         }
         _ => {}
     }
-    let done = job::Job::prepare(&args.triage, Some(around))?.run(&args.triage);
+    let done = job::Job::prepare(&args.triage, Some(around))?.run(&args.triage, args.heal.then_some(around));
     done.show(&args.triage, colour)?;
     actions::annotate(&done.annotations)?;
     actions::job_summary(&summary::render(&done.triage))?;

@@ -1,17 +1,20 @@
 //! `testmedic apply`: carries out a plan that another job saved.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::apply;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{Occasion, Scene, TRUSTED_EVENTS};
 use crate::plan::action::{Action, Guard, Plan, Receipt};
-use crate::plan::admit::{Source, admit};
+use crate::plan::admit::{Source, admit, is_path};
 use crate::plan::marker::digest;
 use crate::plan::planner::comment;
 use crate::plan::policy::{self, Policy};
 use crate::plan::preview;
 use crate::plan::saved::{self, SavedPlan};
 use crate::ports::Trouble;
+use crate::render::terminal::line;
 use crate::shell::actions::Around;
 use crate::shell::files;
 use crate::shell::github::GitHub;
@@ -55,7 +58,7 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
     }
     say(&preview::preview(&all))?;
     for note in forge.take_notes() {
-        say(&format!("note  {}\n", crate::render::terminal::line(&note, 400)))?;
+        say(&format!("note  {}\n", line(&note, 400)))?;
     }
     Ok(all)
 }
@@ -68,10 +71,7 @@ fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
         match SavedPlan::parse(text) {
             Ok(plan) => plans.push(plan),
             Err(error) => {
-                say(&format!(
-                    "note  a plan was left out: {}\n",
-                    crate::render::terminal::line(&error.to_string(), 300)
-                ))?;
+                say(&format!("note  a plan was left out: {}\n", line(&error.to_string(), 300)))?;
                 last = Some(error);
             }
         }
@@ -152,8 +152,36 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
         repository: scene.repository.clone(),
         server: scene.server.clone(),
         head: scene.head.clone(),
+        texts: texts(plans, &scene.head, forge)?,
+        head_ref: pull.as_ref().map(|p| p.head_ref.clone()),
         pull: pull.map(|p| p.number),
         default_branch,
         changed: changed.into_iter().map(|file| file.path).collect(),
     })
+}
+
+/// Files that plans of one run would change, at most.
+const TEXTS: usize = 100;
+
+/// Texts of the tested commit at the paths that plans would change.
+fn texts(plans: &[SavedPlan], head: &str, forge: &GitHub) -> Result<HashMap<String, String>, Problem> {
+    let mut paths: BTreeSet<&str> = BTreeSet::new();
+    for item in plans.iter().flat_map(|plan| &plan.actions) {
+        match &item.action {
+            Action::PushBranch { commits, .. } => {
+                paths.extend(commits.iter().flat_map(|c| &c.files).map(|f| f.path.as_str()));
+            }
+            Action::Review { comments, .. } => {
+                let suggesting = comments.iter().filter(|c| c.body.contains("suggestion"));
+                paths.extend(suggesting.map(|c| c.path.as_str()));
+            }
+            _ => {}
+        }
+    }
+    let mut texts = HashMap::new();
+    for path in paths.into_iter().filter(|path| is_path(path)).take(TEXTS) {
+        let text = forge.file(path, head).map_err(|t| could_not(&format!("`{}`", line(path, 200)), t))?;
+        texts.extend(text.map(|text| (path.to_owned(), text)));
+    }
+    Ok(texts)
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::agent::healer::healing::Outcome;
 use crate::cli::HealArgs;
 use crate::error::{Problem, exit};
-use crate::investigate::Outcome;
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::ports::Store;
@@ -28,7 +28,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     }
     let mut notes = Vec::new();
     let ward = ward(args, &mut notes)?;
-    let triage = judge(args, &patterns, &ward, &mut notes)?;
+    let mut triage = judge(args, &patterns, &ward, &mut notes)?;
     for run in &triage.found.runs {
         let grave = run.issues.iter().filter(|i| i.level == IssueLevel::Unusable);
         notes.extend(grave.map(|issue| format!("{}: {}", run.path, issue.message)));
@@ -41,6 +41,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
         )));
     }
     done.notes.splice(0..0, notes);
+    triage.repairs.all.clone_from(&done.all);
     show(args, &triage, &done, colour)?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
     let unreadable = !patterns.is_empty() && triage.found.is_incomplete();
@@ -77,6 +78,7 @@ fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
     Ok(Ward {
         files: git.files_at(&head),
         repeat: args.repeat.unwrap_or(policy.heal.repeat),
+        seconds: None,
         runner: runner(args)?,
         only: args.only.clone(),
         git,
@@ -126,7 +128,7 @@ fn show(args: &HealArgs, triage: &Triage, done: &Healings, colour: bool) -> Resu
     }
     if let Some(path) = &args.json {
         let origin = Origin { repository: None, base: done.base.clone(), pull: None };
-        let text = serde_json::to_string_pretty(&report(triage, &origin, &done.all))
+        let text = serde_json::to_string_pretty(&report(triage, &origin))
             .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
         write(path, &(text + "\n"))?;
     }

@@ -2,7 +2,9 @@
 //! and takes it down the line.
 
 mod converge;
+mod deliver;
 mod done;
+mod heal;
 
 pub(super) use self::done::Done;
 
@@ -203,7 +205,8 @@ impl Job {
         Ok(())
     }
 
-    pub(super) fn run(mut self, args: &TriageArgs) -> Done {
+    /// Goes down the line. In a workflow that `heals` tests are repaired.
+    pub(super) fn run(mut self, args: &TriageArgs, heals: Option<&Around>) -> Done {
         let loud = self.runs.iter().any(|run| !run.cases.is_empty());
         let mut store = self.open_store(args.apply);
         if loud {
@@ -213,6 +216,7 @@ impl Job {
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
         self.read_change(triage.found.bad() > 0);
+        triage.repairs = self.heal(&triage, heals);
         let base = self.base(args);
         if self.forge.is_none() && self.scene.is_some() {
             annotations = self.annotations(&triage, args);
@@ -361,7 +365,8 @@ pub(super) fn connect(args: &ForgeArgs, around: &Around, scene: &Scene) -> Resul
     let mut unique = [0_u8; 4];
     let _ = getrandom::fill(&mut unique);
     let holder = format!("run {}.{} {}", scene.run.unwrap_or(0), around.attempt, u32::from_be_bytes(unique));
-    GitHub::new(connection, scene.repository.clone(), args.bot.clone().filter(|b| !b.is_empty()), holder).map(Some)
+    let bot = args.bot.clone().filter(|b| !b.is_empty());
+    GitHub::new(connection, scene.repository.clone(), &scene.server, bot, holder).map(Some)
 }
 
 /// The repository on disk, and where it knows too little (a shallow clone), the forge.

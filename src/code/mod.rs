@@ -7,6 +7,7 @@ pub mod difference;
 pub mod edit;
 pub mod expr;
 pub mod guards;
+pub mod hunks;
 pub mod inline;
 pub mod language;
 pub mod lower;

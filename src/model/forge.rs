@@ -220,6 +220,40 @@ impl Scene {
     }
 }
 
+/// A branch of ours, as the forge shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurBranch {
+    /// Its name.
+    pub name: String,
+    /// Whether its files have the texts that would be pushed now.
+    pub is_same: bool,
+    /// The latest pull request from it, open or not.
+    pub pull: Option<PullLink>,
+    /// The latest run of the tests' workflow on it.
+    pub run: Option<RunLink>,
+}
+
+/// A pull request, as a link shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullLink {
+    /// Number.
+    pub number: u64,
+    /// Whether it is open.
+    pub open: bool,
+}
+
+/// A workflow run, as a link shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLink {
+    /// Number.
+    pub id: u64,
+    /// `success`, `failure` and the like; `None` while it is not done.
+    pub conclusion: Option<String>,
+}
+
+/// Begin of the names of all branches of ours.
+pub const OUR_BRANCHES: &str = "testmedic/";
+
 /// Percent-encodes all that is not plainly part of a path segment (RFC 3986 §2.3).
 #[must_use]
 pub fn percent(text: &str) -> String {

@@ -93,6 +93,79 @@ pub enum Action {
         /// At most [`ANNOTATIONS`].
         annotations: Vec<Annotation>,
     },
+    /// Make a branch, where none of its name is; never more than that.
+    PushBranch {
+        /// Its name, below [`OUR_BRANCHES`](crate::model::forge::OUR_BRANCHES).
+        branch: String,
+        /// The commit that it grows on.
+        parent: String,
+        /// Its commits, each on top of the one before.
+        commits: Vec<CommitDraft>,
+        /// Who signs them; the token's own identity where nobody is named.
+        author: Option<Person>,
+    },
+    /// Open a pull request from a branch of ours.
+    OpenPullRequest {
+        /// The branch.
+        branch: String,
+        /// The branch that it is to go into.
+        base: String,
+        /// Title, plain text.
+        title: String,
+        /// Body with its marker.
+        body: String,
+    },
+    /// Start a workflow on a branch of ours.
+    DispatchWorkflow {
+        /// File of the workflow, such as `ci.yml`.
+        workflow: String,
+        /// The branch.
+        branch: String,
+    },
+}
+
+/// A commit before it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitDraft {
+    /// Its message.
+    pub message: String,
+    /// The files that it changes.
+    pub files: Vec<FileText>,
+}
+
+/// The text of a file in a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileText {
+    /// Path in the repository.
+    pub path: String,
+    /// The whole text.
+    pub text: String,
+    /// Whether it can be executed, as before.
+    pub executable: bool,
+}
+
+/// A name with an address, for commits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// Name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+}
+
+impl Person {
+    /// Reads `Name <address>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, rest) = text.trim().split_once('<')?;
+        let (name, email) = (name.trim(), rest.strip_suffix('>')?.trim());
+        let odd = |c: char| c.is_control() || matches!(c, '<' | '>');
+        let fine = !name.is_empty() && email.contains('@') && !name.contains(odd) && !email.contains(odd);
+        (fine && text.len() <= 200).then(|| Self { name: name.to_owned(), email: email.to_owned() })
+    }
 }
 
 /// A review comment on one line.
@@ -103,6 +176,9 @@ pub struct LineComment {
     pub path: String,
     /// Line of the new side, from 1; it stands in the diff.
     pub line: u32,
+    /// First line, where the comment is about several; the last is `line`.
+    #[serde(default)]
+    pub start: Option<u32>,
     /// Marker key.
     pub key: String,
     /// Body with its marker.
@@ -138,6 +214,9 @@ impl Action {
             Self::Comment { .. } => "comment",
             Self::Review { .. } => "review",
             Self::CheckRun { .. } => "check-run",
+            Self::PushBranch { .. } => "push-branch",
+            Self::OpenPullRequest { .. } => "open-pull-request",
+            Self::DispatchWorkflow { .. } => "dispatch-workflow",
         }
     }
 
@@ -155,6 +234,9 @@ impl Action {
             | Self::CloseIssue { number, .. }
             | Self::Comment { on: number, .. } => Some(format!("thread {number}")),
             Self::Review { pull, .. } => Some(format!("thread {pull}")),
+            Self::PushBranch { branch, .. }
+            | Self::OpenPullRequest { branch, .. }
+            | Self::DispatchWorkflow { branch, .. } => Some(format!("branch {branch}")),
         }
     }
 }
@@ -217,6 +299,23 @@ pub enum Guard {
         name: String,
         /// Digest of what it would say.
         digest: String,
+    },
+    /// There is no branch of this name.
+    NoBranch {
+        /// Name.
+        branch: String,
+    },
+    /// No pull request, open or closed, came from this branch.
+    NoPullFrom {
+        /// Name.
+        branch: String,
+    },
+    /// The workflow never ran on this branch.
+    NoRunOn {
+        /// File of the workflow.
+        workflow: String,
+        /// Name.
+        branch: String,
     },
     /// Another action of the plan was carried out.
     After {

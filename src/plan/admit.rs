@@ -6,6 +6,7 @@
 //! tells it ([`Source`]), and its texts may hold only what our own messages
 //! hold.
 
+mod repairs;
 mod text;
 
 use std::collections::HashMap;
@@ -40,8 +41,12 @@ pub struct Source {
     pub default_branch: bool,
     /// Whether its head is a branch of the repository itself.
     pub own_branch: bool,
+    /// The pull request's branch.
+    pub head_ref: Option<String>,
     /// Paths that the pull request changes.
     pub changed: Vec<String>,
+    /// Texts that `head` has at the paths that plans would change.
+    pub texts: HashMap<String, String>,
     /// File of the workflow that ran.
     pub workflow: Option<String>,
     /// Number of the run, and its attempt.
@@ -95,7 +100,7 @@ fn admit_one(
             Err(reason) => plan.withheld.push(Withheld::new(kind, cut(&item.id), format!("refused: {reason}"))),
             Ok(()) => plan.actions.push(Planned {
                 id: cut(&item.id),
-                guards: guards(&item.action, &item.guards),
+                guards: guards(&item.action, &item.guards, source),
                 action: own(&item.action),
                 because: cut(&item.because),
                 title: cut(&item.title),
@@ -174,7 +179,7 @@ fn whole(saved: &SavedPlan, source: &Source) -> Result<(), String> {
 
 /// The guards of an admitted action, made anew: of the plan's own nothing is
 /// taken but digests of what it saw, which can only make a guard stricter.
-fn guards(action: &Action, given: &[Guard]) -> Vec<Guard> {
+fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
     match action {
         Action::OpenIssue { key, .. } => {
             let except = given.iter().find_map(|g| match g {
@@ -210,6 +215,9 @@ fn guards(action: &Action, given: &[Guard]) -> Vec<Guard> {
             vec![Guard::NoCheck { head: head.clone(), name: name.clone(), digest: digest.clone() }]
         }
         Action::RecordRun { .. } => Vec::new(),
+        Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
+            repairs::guards(action, given, source)
+        }
     }
 }
 
@@ -257,6 +265,9 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
         }
         Action::Review { pull, head, comments } => review(*pull, head, comments, source, policy),
         Action::CheckRun { .. } => check_run(action, source, policy),
+        Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
+            repairs::judge(action, source, policy)
+        }
     }
 }
 
@@ -339,7 +350,7 @@ fn review(pull: u64, head: &str, comments: &[LineComment], source: &Source, poli
         }
         text(&comment.body, BODY_LIMIT, source)?;
     }
-    Ok(())
+    repairs::suggestions(comments, source, policy)
 }
 
 fn annotated(annotations: &[Annotation]) -> Result<(), String> {
@@ -358,6 +369,12 @@ fn annotated(annotations: &[Annotation]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a text may be a path in the repository that testmedic writes about.
+#[must_use]
+pub fn is_path(text: &str) -> bool {
+    path(text).is_ok()
 }
 
 fn path(path: &str) -> Result<(), String> {

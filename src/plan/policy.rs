@@ -16,6 +16,7 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::heal::{EditKind, HealMode};
+use crate::plan::action::Person;
 
 /// Where the policy stands in a repository.
 pub const PATH: &str = ".github/testmedic.toml";
@@ -201,8 +202,11 @@ impl HistoryPolicy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Heal {
-    /// How far testmedic goes: `off` refuses `testmedic heal`; `on-command`,
-    /// `suggest` and `branch` are for pull requests, where nothing is healed yet.
+    /// How far testmedic goes in pull requests of the repository's own branches:
+    /// `off` heals nowhere; `on-command` only where a person runs `testmedic heal`;
+    /// `suggest` suggests the edit where the diff shows its lines, and else shows
+    /// it as a patch; `branch` besides pushes what the diff does not show as a
+    /// branch of its own and opens a pull request into the pull request's branch.
     pub mode: HealMode,
     /// Kinds of edits that are allowed.
     pub kinds: Vec<EditKind>,
@@ -219,6 +223,15 @@ pub struct Heal {
     /// Lines that one repair may change, removed and added.
     #[schemars(range(min = 2, max = 5000))]
     pub max_lines: u32,
+    /// Who signs the commits, as `Name <address>`; the token's own identity where
+    /// it is empty, whose commits GitHub marks as verified.
+    pub author: String,
+    /// Branches that one run pushes.
+    #[schemars(range(min = 0, max = 20))]
+    pub max_branches: u32,
+    /// Minutes after which one run looks at no further test.
+    #[schemars(range(min = 1, max = 300))]
+    pub max_minutes: u32,
     /// How often the repaired test must pass.
     #[schemars(range(min = 1, max = 100))]
     pub repeat: u32,
@@ -251,12 +264,21 @@ impl Default for Heal {
             ]),
             max_files: u32::try_from(bounds.files).unwrap_or(10),
             max_lines: u32::try_from(bounds.lines).unwrap_or(200),
+            author: String::new(),
+            max_branches: 3,
+            max_minutes: 15,
             repeat: 3,
         }
     }
 }
 
 impl Heal {
+    /// Who signs commits, where the policy names somebody.
+    #[must_use]
+    pub fn author(&self) -> Option<Person> {
+        Person::parse(&self.author)
+    }
+
     /// The bounds for the guards.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
@@ -341,6 +363,9 @@ pub enum BadPolicy {
     /// A pattern that is no glob.
     #[error("`{0}` is not a glob")]
     NotAGlob(String),
+    /// An author that is none.
+    #[error("`heal.author` is `{0}`; it must be of the form `Name <address>`")]
+    NoAuthor(String),
     /// Anything else, in the parser's words.
     #[error("{0}")]
     Syntax(String),
@@ -365,6 +390,9 @@ impl Policy {
         let heal = policy.heal.tests.iter().chain(&policy.heal.protected);
         for glob in policy.severity.keys().chain(&policy.history.artifacts).chain(heal) {
             Glob::new(glob).map_err(|_| BadPolicy::NotAGlob(glob.clone()))?;
+        }
+        if !policy.heal.author.is_empty() && policy.heal.author().is_none() {
+            return Err(BadPolicy::NoAuthor(policy.heal.author));
         }
         Ok(policy)
     }
@@ -493,6 +521,7 @@ mod tests {
             ("[issues]\nmax-new = 5000", "`issues.max-new` is 5000; it must be from 0 to 50"),
             ("[severity]\n\"a[\" = \"low\"", "`a[` is not a glob"),
             ("[heal]\nprotected = [\"a[\"]", "`a[` is not a glob"),
+            ("[heal]\nauthor = \"x\"", "`heal.author` is `x`; it must be of the form `Name <address>`"),
             ("[heal]\nmax-line = 3", "`heal.max-line` is no key of the policy: did you mean `max-lines`?"),
         ];
         for (text, expected) in table {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::plan::action::{Action, Guard, Plan, Planned};
+use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned};
 use crate::render::terminal::line;
 use crate::render::words::plural;
 
@@ -53,6 +53,9 @@ fn condition(guard: &Guard) -> String {
         Guard::IssueIs { number, .. } => format!("issue {number} is as it was read"),
         Guard::CommentIs { id, .. } => format!("comment {id} is as it was read"),
         Guard::NoCheck { name, .. } => format!("the check run {} does not say so already", line(name, 80)),
+        Guard::NoBranch { branch } => format!("there is no branch {}", line(branch, 100)),
+        Guard::NoPullFrom { branch } => format!("no pull request came from {}", line(branch, 100)),
+        Guard::NoRunOn { workflow, branch } => format!("{} never ran on {}", line(workflow, 60), line(branch, 100)),
         Guard::After { action } => format!("{} was done", line(action, 100)),
         Guard::NoReviewComment { pull, .. } => format!("pull request {pull} has no such review comment yet"),
     }
@@ -72,6 +75,15 @@ fn body(action: &Action) -> Vec<String> {
         Action::CheckRun { conclusion, summary, annotations, .. } => {
             format!("{conclusion}, {}\n{summary}", plural(annotations.len() as u64, "annotation"))
         }
+        Action::PushBranch { commits, .. } => {
+            let told = |c: &CommitDraft| {
+                let files: Vec<&str> = c.files.iter().map(|f| f.path.as_str()).collect();
+                format!("{}\n{}", files.join(", "), c.message)
+            };
+            commits.iter().map(told).collect::<Vec<_>>().join("\n")
+        }
+        Action::OpenPullRequest { title, body, .. } => format!("{title}\n{body}"),
+        Action::DispatchWorkflow { .. } => return Vec::new(),
     };
     let readable = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with("<!-- testmedic:"));
     let all: Vec<&str> = readable.collect();

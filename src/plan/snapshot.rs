@@ -1,5 +1,6 @@
 //! One reading of the forge, before anything is planned.
 
+use crate::model::forge::OurBranch;
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
 use crate::plan::marker::{self, IssueState, NoteState, RollUpState, StickyState, digest};
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub diff: Option<Vec<FileDiff>>,
     /// `CODEOWNERS`, where the policy asks for it.
     pub owners: Option<String>,
+    /// Branches of ours with repairs of the present commit.
+    pub branches: Vec<OurBranch>,
 }
 
 /// An issue that we opened.

@@ -23,11 +23,35 @@ pub fn code(text: &str, limit: usize) -> String {
 /// A fenced block; `limit` bytes of the text are kept, head and tail.
 #[must_use]
 pub fn fence(text: &str, limit: usize) -> String {
+    fence_of("text", text, limit)
+}
+
+/// As [`fence`], coloured as a diff.
+#[must_use]
+pub fn diff(text: &str, limit: usize) -> String {
+    fence_of("diff", text, limit)
+}
+
+/// The block with which a review comment suggests lines, word for word. `None`
+/// for text that we would have to change before it may be shown: what is taken
+/// over with a click must be what was proven.
+#[must_use]
+pub fn suggestion(lines: &[String]) -> Option<String> {
+    let text = lines.join("\n");
+    if clean(&text) != text || mask(&text) != text || no_markers(&text) != text {
+        return None;
+    }
+    let ticks = "`".repeat(longest_run(&text).max(2) + 1);
+    let gap = if lines.is_empty() { "" } else { "\n" };
+    Some(format!("{ticks}suggestion\n{text}{gap}{ticks}\n"))
+}
+
+fn fence_of(language: &str, text: &str, limit: usize) -> String {
     let cleaned = clean(text);
     let masked = mask(&cleaned);
     let text = no_markers(&elide(masked.trim_end(), limit));
     let ticks = "`".repeat(longest_run(&text).max(2) + 1);
-    format!("{ticks}text\n{text}\n{ticks}\n")
+    format!("{ticks}{language}\n{text}\n{ticks}\n")
 }
 
 /// Breaks what would read as one of our own markers, even inside of code.
@@ -86,6 +110,17 @@ mod tests {
         assert_eq!(code("a `b` @me #1 </details> | x", 80), "``a `b` @me #1 </details> \\| x``");
         assert_eq!(code("`x`", 80), "`` `x` ``");
         assert_eq!(fence("```\nx\n````", 100), "`````text\n```\nx\n````\n`````\n");
+    }
+
+    #[test]
+    fn suggestions_are_word_for_word() {
+        let lines = |text: &str| text.split('\n').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(suggestion(&lines("\tassert a == 1")).unwrap(), "```suggestion\n\tassert a == 1\n```\n");
+        assert_eq!(suggestion(&[]).unwrap(), "```suggestion\n```\n");
+        assert_eq!(suggestion(&lines("x\n```\ny")).unwrap(), "````suggestion\nx\n```\ny\n````\n");
+        for odd in ["a <!-- testmedic:note -->", "\u{202e}x", "key = 'ghp_abcdefghijklmnopqrstuvwxyz0123456789'"] {
+            assert_eq!(suggestion(&lines(odd)), None, "{odd}");
+        }
     }
 
     #[test]

@@ -2,22 +2,13 @@
 
 use anstyle::{AnsiColor, Style};
 
+use crate::agent::healer::healing::{Healed, Healing, Outcome};
 use crate::agent::healer::weigh::{Band, DEFECT, HEAL, PRIOR, Weighed};
-use crate::investigate::{Healing, Outcome};
-use crate::model::heal::Corner;
 use crate::model::ran::Extent;
+use crate::render::message::heal::missing;
 use crate::render::terminal::line;
 use crate::report::plural;
 use crate::report::terminal::{Look, Page};
-
-/// A test that was looked at, and the diagnosis that it belongs to.
-#[derive(Clone, Debug)]
-pub struct Healed {
-    /// Id of the diagnosis.
-    pub diagnosis: Option<String>,
-    /// What came of it.
-    pub healing: Healing,
-}
 
 /// Lines of a patch that are shown.
 const PATCH: usize = 40;
@@ -46,84 +37,6 @@ pub fn render(all: &[Healed], notes: &[String], look: Look) -> String {
         page.row("note", &line(note, 400));
     }
     page.text
-}
-
-/// Why it ended as it did, in a few sentences.
-#[must_use]
-pub fn rationale(healing: &Healing) -> String {
-    let mut out = match &healing.outcome {
-        Outcome::Healed => "The test is outdated; the edit passes all four corners.".to_owned(),
-        Outcome::Suggested => format!("The test is outdated; missing in the proof: {}.", missing(healing)),
-        Outcome::Ask => "It could be an outdated test or a bug: a person decides.".to_owned(),
-        Outcome::Defect => "The test found a bug; it is not touched.".to_owned(),
-        Outcome::GaveUp(why) => why.lines().next().unwrap_or("").to_owned(),
-    };
-    if let Some(weighed) = &healing.weighed {
-        if let Some(veto) = &weighed.veto {
-            out.push_str(&format!(" Veto: {veto}."));
-        }
-        for reason in &weighed.reasons {
-            out.push_str(&format!(" {:+.1} {}.", reason.weight, reason.text));
-        }
-    }
-    out
-}
-
-/// The branch of the repairs of a diagnosis on top of a commit.
-#[must_use]
-pub fn branch_name(diagnosis: &str, base: &str) -> String {
-    let plain = |text: &str, most: usize| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).take(most).collect::<String>().to_ascii_lowercase()
-    };
-    format!("testmedic/heal/{}-{}", plain(diagnosis, 16), plain(base, 12))
-}
-
-/// The message of the commit with the repairs of one diagnosis: what, why, and the proof.
-#[must_use]
-pub fn commit_message(healings: &[&Healing]) -> String {
-    let names: Vec<String> =
-        healings.iter().map(|h| line(h.target.path.last().map_or("", String::as_str), 60)).collect();
-    let head = match names.as_slice() {
-        [only] => format!("Bring {only} up to date"),
-        all => format!("Bring {} up to date", plural(all.len() as u64, "test")),
-    };
-    let mut out = format!("{head}\n");
-    for healing in healings {
-        out.push_str(&format!("\n{}:{}\n", line(&healing.target.file, 200), healing.target.line));
-        for part in &healing.parts {
-            out.push_str(&format!("  {}: {}\n", part.kind.word(), line(&part.told(), 200)));
-        }
-        for reason in healing.weighed.iter().flat_map(|w| &w.reasons) {
-            out.push_str(&format!("  {:+.1} {}\n", reason.weight, line(&reason.text, 200)));
-        }
-        for cell in &healing.proof {
-            let (test, code) = cell.corner.words();
-            let with = if cell.extent == Extent::File { " with its file" } else { "" };
-            out.push_str(&format!(
-                "  {test} test on {code} code{with}: {} ({})\n",
-                cell.outcome,
-                plural(u64::from(cell.times), "time")
-            ));
-        }
-    }
-    out
-}
-
-/// The corners that are not there, or do not hold.
-fn missing(healing: &Healing) -> String {
-    let all = [Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew];
-    let open: Vec<String> = all
-        .into_iter()
-        .filter(|corner| {
-            let mut cells = healing.proof.iter().filter(|c| c.corner == *corner).peekable();
-            cells.peek().is_none() || !cells.all(|c| c.holds)
-        })
-        .map(|corner| {
-            let (test, code) = corner.words();
-            format!("{test} test on {code} code")
-        })
-        .collect();
-    open.join(", ")
 }
 
 impl Page {

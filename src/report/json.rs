@@ -3,14 +3,14 @@
 
 use serde::Serialize;
 
+use crate::agent::healer::healing::{Healed, Outcome};
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::investigate::Outcome;
 use crate::model::run::{IssueLevel, TestRun, Totals};
 use crate::model::secret::mask;
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
-use crate::report::heal::{self, Healed};
+use crate::render::message::heal;
 use crate::run::Triage;
 
 /// The value of the field `schema`.
@@ -219,7 +219,7 @@ pub struct Origin {
 
 /// The report of a triage.
 #[must_use]
-pub fn report(triage: &Triage, origin: &Origin, healings: &[Healed]) -> Report {
+pub fn report(triage: &Triage, origin: &Origin) -> Report {
     Report {
         schema: SCHEMA,
         run: Run {
@@ -234,7 +234,7 @@ pub fn report(triage: &Triage, origin: &Origin, healings: &[Healed]) -> Report {
         sources: sources(&triage.found.runs),
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
-        proposals: proposals(healings),
+        proposals: proposals(&triage.repairs.all),
         plan: plan(triage),
     }
 }

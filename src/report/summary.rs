@@ -26,6 +26,7 @@ pub fn render(triage: &Triage) -> String {
     head(&mut out, triage);
     issues(&mut out, triage);
     table(&mut out, triage);
+    repairs(&mut out, triage);
     plot(&mut out, triage);
     let mut shown = 0;
     for diagnosis in triage.found.diagnoses.iter().take(DETAILS) {
@@ -121,6 +122,18 @@ fn table(out: &mut String, triage: &Triage) {
         out,
         "\n<sub>🟩 passed 🟨 flaky 🟥 failed 🟪 broken from outside ⬜ skipped; oldest left, this run right</sub>\n"
     );
+}
+
+/// What the healer has to say.
+fn repairs(out: &mut String, triage: &Triage) {
+    if triage.repairs.all.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "### Outdated tests");
+    for healed in triage.repairs.all.iter().take(DETAILS) {
+        out.push_str(&message::heal::entry(healed, None, None));
+    }
+    out.push('\n');
 }
 
 /// Failures a run on the line of the present branch, as a Mermaid chart.

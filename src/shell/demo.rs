@@ -12,9 +12,11 @@ use zip::ZipArchive;
 
 use crate::error::{Problem, exit};
 use crate::history::manifest;
-use crate::investigate::Outcome;
 use crate::model::run::RunFacts;
 use crate::model::time::Instant;
+use crate::plan::action::Person;
+use crate::plan::planner::Repairs;
+use crate::plan::planner::repairs::drafts;
 use crate::plan::policy::Policy;
 use crate::ports::{Repository, Store};
 use crate::report::heal;
@@ -25,7 +27,7 @@ use crate::run::{self, Inputs};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
-use crate::shell::ward::{Healings, Ward};
+use crate::shell::ward::Ward;
 use crate::shell::{files, progress, shield, surroundings};
 
 /// The API's history, as `git fast-export` writes it.
@@ -66,7 +68,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         attempt: 1,
         variant: None,
     };
-    let found = run::triage(Inputs {
+    let mut found = run::triage(Inputs {
         runs: files::read_reports(&folder, &[present.to_string_lossy().into_owned()], &|_| {})?,
         facts,
         default_branch: None,
@@ -77,8 +79,8 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     });
     say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
     files::write(&folder.join("summary.md"), &summary::render(&found))?;
-    let healings = heal(made.as_ref(), &shop, &found)?;
-    let json = serde_json::to_string_pretty(&report(&found, &Origin::default(), &healings.all))
+    heal(made.as_ref(), &shop, &mut found)?;
+    let json = serde_json::to_string_pretty(&report(&found, &Origin::default()))
         .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
     files::write(&folder.join("report.json"), &(json + "\n"))?;
     say(&format!(
@@ -90,11 +92,11 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
 
 /// Heals: the outdated test on a branch of its own, with its proof; the
 /// regression is refused. Needs pytest, since tests are really run.
-fn heal(made: Option<&Git>, shop: &Path, found: &run::Triage) -> Result<Healings, Problem> {
+fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage) -> Result<(), Problem> {
     say("\nHealing: tests are run on old and new code.\n\n")?;
     let Some(git) = made else {
         say("Not done: git is not installed.\n")?;
-        return Ok(Healings::default());
+        return Ok(());
     };
     let pytest = |python: &str| {
         let done =
@@ -103,7 +105,7 @@ fn heal(made: Option<&Git>, shop: &Path, found: &run::Triage) -> Result<Healings
     };
     if !pytest("python3") && !pytest("python") {
         say("Not done: pytest is not installed (`pip install pytest`), and the example's tests are pytest's.\n")?;
-        return Ok(Healings::default());
+        return Ok(());
     }
     let head = git.head().unwrap_or_default();
     let policy = Policy::default();
@@ -116,20 +118,20 @@ fn heal(made: Option<&Git>, shop: &Path, found: &run::Triage) -> Result<Healings
         only: Vec::new(),
         runner: None,
         repeat: policy.heal.repeat,
+        seconds: None,
         policy,
     };
     let healings = ward.heal_found(&found.found)?;
     say(&heal::render(&healings.all, &healings.notes, Look { colour: false, width: surroundings::width() }))?;
-    for healed in healings.all.iter().filter(|h| h.healing.outcome == Outcome::Healed) {
-        let name = heal::branch_name(healed.diagnosis.as_deref().unwrap_or_default(), &head);
-        let files: Vec<(&str, &str)> =
-            healed.healing.patch.iter().filter_map(|f| Some((f.path.as_str(), f.new.as_deref()?))).collect();
-        let message = heal::commit_message(&[&healed.healing]);
-        if git.make_branch(&name, &head, &files, &message, ("testmedic", "testmedic@localhost")).is_some() {
-            say(&format!("\nThe repair is on a branch: git -C {} show {name}\n", shop.display()))?;
+    found.repairs = Repairs { all: healings.all, ..Repairs::default() };
+    let author = Person { name: "testmedic".to_owned(), email: "testmedic@localhost".to_owned() };
+    for draft in drafts(&found.repairs, &head).iter().filter(|draft| draft.open.is_none()) {
+        let commits = draft.commits(&found.repairs.executable);
+        if git.make_branch(&draft.branch, &head, &commits, &author).is_some() {
+            say(&format!("\nThe repair is on a branch: git -C {} show {}\n", shop.display(), draft.branch))?;
         }
     }
-    Ok(healings)
+    Ok(())
 }
 
 /// A folder to work in: the one given, which must be new or empty, or a temporary one that stays.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use crate::model::change::{Commit, FileChange};
 use crate::model::text::{Untrusted, head};
 use crate::model::time::Instant;
+use crate::plan::action::{CommitDraft, Person};
 use crate::ports::Repository;
 
 /// Commits read of one window.
@@ -113,6 +114,14 @@ impl Git {
         safe.then(|| self.run(&["cat-file", "blob", &format!("{commit}:{path}")])).flatten()
     }
 
+    /// Whether a file of a commit can be executed.
+    #[must_use]
+    pub fn is_executable_at(&self, commit: &str, path: &str) -> bool {
+        let literal = format!(":(literal,top){path}");
+        let listed = is_hash(commit).then(|| self.run(&["ls-tree", "-z", "--full-tree", commit, "--", &literal]));
+        listed.flatten().is_some_and(|line| line.starts_with("100755 "))
+    }
+
     /// The files of a commit.
     #[must_use]
     pub fn files_at(&self, commit: &str) -> Vec<String> {
@@ -123,38 +132,33 @@ impl Git {
         listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect()
     }
 
-    /// Makes a branch with one commit on top of `parent` that holds `files` (path
-    /// and text). Index and checkout are not touched. `None` where the branch is
+    /// Makes a branch with commits on top of `parent`. Index and checkout are not touched. `None` where the branch is
     /// there already, or git refuses.
     #[must_use]
-    pub fn make_branch(
-        &self,
-        name: &str,
-        parent: &str,
-        files: &[(&str, &str)],
-        message: &str,
-        author: (&str, &str),
-    ) -> Option<String> {
+    pub fn make_branch(&self, name: &str, parent: &str, commits: &[CommitDraft], author: &Person) -> Option<String> {
         let safe = !name.starts_with('-') && !name.contains("..") && self.knows(parent);
         let folder = tempfile::tempdir().ok().filter(|_| safe)?;
         let index = folder.path().join("index").display().to_string();
         let own = [("GIT_INDEX_FILE", index.as_str())];
-        self.run_in(&["read-tree", parent], &own, None)?;
-        for (path, text) in files {
-            let blob = self.run_in(&["hash-object", "-w", "--stdin"], &own, Some(text))?;
-            let entry = format!("100644,{},{path}", blob.trim());
-            self.run_in(&["update-index", "--add", "--cacheinfo", &entry], &own, None)?;
-        }
-        let tree = self.run_in(&["write-tree"], &own, None)?;
-        let (who, address) = author;
         let people = [
-            ("GIT_AUTHOR_NAME", who),
-            ("GIT_AUTHOR_EMAIL", address),
-            ("GIT_COMMITTER_NAME", who),
-            ("GIT_COMMITTER_EMAIL", address),
+            ("GIT_AUTHOR_NAME", author.name.as_str()),
+            ("GIT_AUTHOR_EMAIL", &author.email),
+            ("GIT_COMMITTER_NAME", &author.name),
+            ("GIT_COMMITTER_EMAIL", &author.email),
         ];
-        let commit =
-            self.run_in(&["commit-tree", tree.trim(), "-p", parent], &people, Some(message))?.trim().to_owned();
+        self.run_in(&["read-tree", parent], &own, None)?;
+        let mut commit = parent.to_owned();
+        for draft in commits {
+            for file in &draft.files {
+                let blob = self.run_in(&["hash-object", "-w", "--stdin"], &own, Some(&file.text))?;
+                let mode = if file.executable { "100755" } else { "100644" };
+                let entry = format!("{mode},{},{}", blob.trim(), file.path);
+                self.run_in(&["update-index", "--add", "--cacheinfo", &entry], &own, None)?;
+            }
+            let tree = self.run_in(&["write-tree"], &own, None)?;
+            let words = ["commit-tree", tree.trim(), "-p", &commit];
+            self.run_in(&words, &people, Some(&draft.message))?.trim().clone_into(&mut commit);
+        }
         // Only a branch that is not there is made.
         let nothing = "0".repeat(commit.len());
         self.run_in(&["update-ref", &format!("refs/heads/{name}"), &commit, &nothing], &[], None)?;

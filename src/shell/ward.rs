@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::agent::healer::healing::Healed;
 use crate::agent::healer::{Sources, target};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::mismatch;
@@ -15,7 +16,6 @@ use crate::model::change::{Commit, FileChange};
 use crate::model::ran::Target;
 use crate::plan::policy::Policy;
 use crate::ports::Repository;
-use crate::report::heal::Healed;
 use crate::shell::git::Git;
 use crate::shell::progress;
 use crate::shell::runner::{Runner, recognise};
@@ -44,6 +44,8 @@ pub struct Ward {
     pub runner: Option<Runner>,
     /// How often a healed test must pass.
     pub repeat: u32,
+    /// Seconds after which no further test is begun.
+    pub seconds: Option<f64>,
 }
 
 /// A failing test that is looked at.
@@ -169,7 +171,7 @@ impl Ward {
         wishes
     }
 
-    fn heal(&self, wishes: &[Wish], notes: Vec<String>) -> Result<Healings, Problem> {
+    fn heal(&self, wishes: &[Wish], mut notes: Vec<String>) -> Result<Healings, Problem> {
         let failing: Vec<(String, Vec<String>)> =
             wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
         let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
@@ -179,7 +181,15 @@ impl Ward {
         let mut state = BTreeMap::new();
         let mut all = Vec::new();
         let clock = progress::clock();
-        for wish in wishes {
+        for (at, wish) in wishes.iter().enumerate() {
+            if self.seconds.is_some_and(|most| clock() > most) {
+                notes.push(format!(
+                    "time was up (`heal.max-minutes`) before {} of {} tests",
+                    wishes.len() - at,
+                    wishes.len()
+                ));
+                break;
+            }
             let (change, commits) =
                 changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
             let read = |path: &str| self.read(path);

@@ -579,6 +579,7 @@ fn earlier_attempts_of_this_run_are_learned() {
             attempt: 2,
             at: "2026-05-01T09:30:00Z".into(),
             workflow: "ci.yml".into(),
+            conclusion: None,
         };
         state.runs.push(run);
         leave(&mut state, "junit", ("report.xml", &text), "2026-05-01T09:00:00Z");

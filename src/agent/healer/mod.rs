@@ -7,6 +7,7 @@
 
 pub mod clash;
 pub mod format;
+pub mod healing;
 pub mod propose;
 pub mod renamed;
 pub mod request;

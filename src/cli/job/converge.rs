@@ -1,10 +1,12 @@
 //! Snapshot → plan → apply, until nothing is left to do.
 
+use std::collections::BTreeMap;
+
 use super::Job;
 use crate::apply;
 use crate::cli::TriageArgs;
 use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
-use crate::plan::planner::{self, Decided, Given};
+use crate::plan::planner::{self, Decided, Given, Recovery};
 use crate::plan::snapshot::Snapshot;
 use crate::ports::{Forge, Store};
 use crate::report::is_red;
@@ -15,6 +17,9 @@ use crate::shell::store::sqlite::SqliteStore;
 
 /// How often a plan is made anew because something changed meanwhile.
 const ROUNDS: u32 = 12;
+
+/// Without issues nothing recovers.
+static NONE: BTreeMap<u64, Recovery> = BTreeMap::new();
 
 impl Job {
     /// Snapshot, plan, apply; again where something changed meanwhile, until
@@ -30,6 +35,7 @@ impl Job {
         let trust = self.scene.as_ref().and_then(|s| s.trust.read_only());
         let may_write = args.apply && self.forbidden.is_none() && trust.is_none();
         let mut learned = loud;
+        let mut delivered = self.deliver(triage, may_write);
         let mut settled = Plan::default();
         let mut annotations = Vec::new();
         for round in 0..ROUNDS {
@@ -56,6 +62,8 @@ impl Job {
             // Others write to the same: not all at the same moment again.
             forge.pause(round.min(3));
         }
+        delivered.extend(settled);
+        let settled = delivered;
         if let Some(why) = trust.filter(|_| args.apply && self.forbidden.is_none() && !settled.actions.is_empty()) {
             triage
                 .notes
@@ -79,7 +87,7 @@ impl Job {
         snapshot: &Snapshot,
         store: Option<&SqliteStore>,
     ) -> Option<Decided> {
-        let scene = self.scene.as_ref()?;
+        let scene = self.scene.clone()?;
         let recoveries = run::recoveries(
             snapshot.issues.as_deref().unwrap_or_default(),
             &triage.found,
@@ -88,16 +96,28 @@ impl Job {
             &mut self.notes,
         );
         let files = self.git.as_ref().filter(|_| triage.found.bad() > 0).map(Git::files).unwrap_or_default();
+        let given = self.given(triage, snapshot)?;
         Some(planner::decide(&Given {
-            found: &triage.found,
-            scene,
-            snapshot,
-            policy: &self.policy,
             recoveries: &recoveries,
             files: &files,
             red: is_red(triage, args.fail_on),
-            now: self.now,
+            ..given
         }))
+    }
+
+    /// All that a plan is decided on, but what only the judged run tells.
+    pub(super) fn given<'a>(&'a self, triage: &'a Triage, snapshot: &'a Snapshot) -> Option<Given<'a>> {
+        Some(Given {
+            found: &triage.found,
+            scene: self.scene.as_ref()?,
+            snapshot,
+            policy: &self.policy,
+            recoveries: &NONE,
+            repairs: &triage.repairs,
+            files: &[],
+            red: false,
+            now: self.now,
+        })
     }
 
     /// Reads of the forge what this run's plan is decided on, and no more.
@@ -122,6 +142,7 @@ impl Job {
                 snapshot.review_comments = read_or_note(forge, what, |f| f.reader().review_comments(pull.number));
             }
         }
+        snapshot.branches = self.branches(triage, &snapshot);
         if self.policy.check.enabled {
             let name = planner::check_name(&self.policy.check.name, scene.variant.as_deref());
             snapshot.check = read_or_note(forge, "the check runs", |f| f.reader().check(&scene.head, &name));
@@ -130,7 +151,7 @@ impl Job {
     }
 }
 
-fn is_stale(planned: &Planned) -> bool {
+pub(super) fn is_stale(planned: &Planned) -> bool {
     matches!(planned.receipt, Some(Receipt::Stale(_)))
 }
 

@@ -9,7 +9,7 @@ use crate::plan::action::Annotation;
 use crate::plan::saved::SavedPlan;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
-use crate::report::{summary, terminal};
+use crate::report::{heal, summary, terminal};
 use crate::run::Triage;
 use crate::shell::surroundings::say;
 use crate::shell::{files, surroundings};
@@ -29,10 +29,14 @@ impl Done {
     /// Prints the report and writes the files that were asked for.
     pub(in crate::cli) fn show(&self, args: &TriageArgs, colour: bool) -> Result<(), Problem> {
         if args.json.as_deref() != Some(Path::new("-")) {
-            say(&terminal::render(&self.triage, Look { colour, width: surroundings::width() }))?;
+            let look = Look { colour, width: surroundings::width() };
+            say(&terminal::render(&self.triage, look))?;
+            if !self.triage.repairs.all.is_empty() {
+                say(&format!("\n{}", heal::render(&self.triage.repairs.all, &[], look)))?;
+            }
         }
         if let Some(path) = &args.json {
-            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin, &[]))
+            let text = serde_json::to_string_pretty(&report(&self.triage, &self.origin))
                 .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
             write_or_say(path, &(text + "\n"))?;
         }

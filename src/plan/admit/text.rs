@@ -7,7 +7,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use super::{Source, cut};
-use crate::model::forge::is_sha;
+use crate::model::forge::{OUR_BRANCHES, is_sha};
 
 /// Tags that our own messages use.
 const TAGS: [&str; 8] = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>"];
@@ -37,7 +37,10 @@ pub(super) fn text(body: &str, limit: usize, source: &Source) -> Result<(), Stri
                 running.clear();
                 match other {
                     Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                        if !matches!(&*info, "text" | "") {
+                        // A click takes a suggestion over: a stranger's is not handed on.
+                        let known =
+                            matches!(&*info, "text" | "diff" | "") || (&*info == "suggestion" && source.own_branch);
+                        if !known {
                             return Err(format!("its text holds a block of `{}`", cut(&info)));
                         }
                         in_code = true;
@@ -80,11 +83,19 @@ fn is_own_page(url: &str, source: &Source) -> bool {
     let number = |text: &str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
     match rest.split('/').collect::<Vec<_>>().as_slice() {
         ["commit", sha] => is_sha(sha),
-        ["issues", issue] => number(issue),
+        ["issues" | "pull", number_] => number(number_),
+        ["compare", rest @ ..] => source.own_branch && is_comparison(&rest.join("/")),
         ["actions", "runs", run] => number(run),
         ["actions", "runs", run, "attempts", attempt] => number(run) && number(attempt),
         _ => false,
     }
+}
+
+/// Two branches, plainly written, the second one of ours.
+fn is_comparison(range: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '%');
+    let (base, branch) = range.trim_end_matches("?expand=1").split_once("...").unwrap_or(("", ""));
+    !base.is_empty() && base.chars().all(plain) && branch.starts_with(OUR_BRANCHES) && branch.chars().all(plain)
 }
 
 fn html_is_ours(html: &str) -> Result<(), String> {

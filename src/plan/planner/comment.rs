@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use super::{Given, planned};
+use super::{Given, planned, repairs};
+use crate::agent::healer::healing::Healed;
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
 use crate::plan::snapshot::{OurComment, sticky_key};
-use crate::render::message::sticky;
+use crate::render::message::{heal, sticky};
 
 /// End of a leg's part.
 const LEG_END: &str = "<!-- testmedic:leg-end -->";
@@ -55,7 +56,8 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     parts.retain(|part| part.state.head == now.head && part.state.leg != now.leg);
     let shared = given.scene.variant.is_some() || !parts.is_empty();
     let limit = if shared { SHARED } else { BODY_LIMIT - 1000 };
-    let text = sticky::section(given.found, given.scene, &|d: &Diagnosis| known.get(&d.id).cloned(), limit);
+    let repairs = entries(given);
+    let text = sticky::section(given.found, given.scene, &|d: &Diagnosis| known.get(&d.id).cloned(), &repairs, limit);
     parts.push(Part { state: now, text });
     let body = body(&workflow, parts);
     if existing.is_some_and(|c| digest(&c.body) == digest(&body)) {
@@ -78,6 +80,17 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
         guards,
     ));
     plan
+}
+
+/// What the comment says of repairs: all that is decided, and in a line each
+/// what is not.
+fn entries(given: &Given<'_>) -> Vec<String> {
+    let drafts = repairs::drafts(given.repairs, &given.scene.head);
+    let branch = |healed: &Healed| {
+        let draft = drafts.iter().find(|d| d.repairs.iter().any(|r| std::ptr::eq(*r, healed)))?;
+        repairs::branch_of(given, draft).filter(|branch| branch.is_same)
+    };
+    given.repairs.all.iter().map(|healed| heal::entry(healed, branch(healed), Some(given.scene))).collect()
 }
 
 fn own_state(given: &Given<'_>, bad: bool) -> LegState {

@@ -4,6 +4,7 @@
 mod check;
 pub(crate) mod comment;
 mod issues;
+pub mod repairs;
 mod review;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +18,7 @@ use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
 pub use check::name as check_name;
+pub use repairs::{Repairs, branch_name};
 
 /// All that a plan is decided on.
 pub struct Given<'a> {
@@ -30,6 +32,8 @@ pub struct Given<'a> {
     pub policy: &'a Policy,
     /// How the tests of each open issue did since it was last seen.
     pub recoveries: &'a BTreeMap<u64, Recovery>,
+    /// What the healer brought.
+    pub repairs: &'a Repairs,
     /// Files of the repository, to find the places that reports name.
     pub files: &'a [String],
     /// Conclusion of the check run where something failed: `failure` where it
@@ -72,6 +76,12 @@ pub fn decide(given: &Given<'_>) -> Decided {
     decided.plan.extend(check::plan(given, &annotations, hidden));
     decided.annotations = annotations;
     decided
+}
+
+/// Decides what to push, before anything is said about it.
+#[must_use]
+pub fn deliver(given: &Given<'_>) -> Plan {
+    repairs::plan(given)
 }
 
 /// All issues of ours about a diagnosis.

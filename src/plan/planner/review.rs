@@ -1,11 +1,16 @@
 //! Review comments: on the failing assertion, or on the changed line that the
 //! stack names; only on lines that the diff shows, never twice.
 
+use super::repairs::{self, Draft, Handover};
 use super::{Given, ended_bad, planned};
+use crate::agent::healer::healing::{Healed, Healing};
+use crate::code::guards::FilePatch;
+use crate::code::hunks::{Hunk, hunks};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::plan::action::{Action, Guard, LineComment, Plan, Withheld};
 use crate::plan::change::{self, FileDiff};
 use crate::plan::marker::{self, NoteState, VERSION};
+use crate::render::message::heal;
 use crate::render::message::review::{self, Spot};
 
 /// Bytes of one review comment.
@@ -29,7 +34,24 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
     let known: Vec<String> = existing.iter().filter_map(crate::plan::snapshot::OurComment::key).collect();
     let mut comments: Vec<LineComment> = Vec::new();
     let mut hidden = 0;
+    let most = given.policy.review.max_comments as usize;
+    let mut suggested: Vec<&str> = Vec::new();
+    for (draft, places) in in_review(given) {
+        let new: Vec<LineComment> =
+            suggestions(&draft, &places).into_iter().filter(|c| !known.contains(&c.key)).collect();
+        // Half of a repair is none.
+        if comments.len() + new.len() > most {
+            hidden += new.len();
+            continue;
+        }
+        suggested.extend(draft.repairs.iter().filter_map(|r| r.diagnosis.as_deref()));
+        comments.extend(new);
+    }
     for d in speaking {
+        // The suggestion says all that there is to say.
+        if suggested.contains(&d.id.as_str()) {
+            continue;
+        }
         let Some((spot, path, line)) = spot(d, given, diff) else {
             let reason = "no line of the diff is named by the failure";
             plan.withheld.push(Withheld::new("review", d.id.clone(), reason));
@@ -39,14 +61,14 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         if known.contains(&key) {
             continue;
         }
-        if comments.len() >= given.policy.review.max_comments as usize {
+        if comments.len() >= most {
             hidden += 1;
             continue;
         }
         let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
         let text = review::comment(given.found, d, spot, given.scene);
         let text = crate::model::text::head(&text, LIMIT);
-        comments.push(LineComment { path, line, key, body: format!("{marker}\n{text}") });
+        comments.push(LineComment { path, line, start: None, key, body: format!("{marker}\n{text}") });
     }
     if hidden > 0 {
         let reason = format!("{hidden} more than `review.max-comments` allows");
@@ -70,6 +92,40 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         vec![Guard::PullAt { pull: pull.number, head }, Guard::NoReviewComment { pull: pull.number, keys }],
     ));
     plan
+}
+
+/// The drafts that are handed over as suggestions, with the places of each.
+fn in_review<'g>(given: &'g Given<'_>) -> Vec<(Draft<'g>, Vec<(String, Hunk)>)> {
+    let drafts = repairs::drafts(given.repairs, &given.scene.head);
+    let with_places = |draft: Draft<'g>| match repairs::handover(&draft, given) {
+        Handover::Suggestions(places) => Some((draft, places)),
+        _ => None,
+    };
+    drafts.into_iter().filter_map(with_places).collect()
+}
+
+/// The comments that suggest the places of a draft.
+fn suggestions(draft: &Draft<'_>, places: &[(String, Hunk)]) -> Vec<LineComment> {
+    let comment = |(path, hunk): &(String, Hunk)| {
+        let at_hunk = |r: &&&Healed| r.healing.patch.iter().any(|f| f.path == *path && touches(f, hunk));
+        let mut of_hunk: Vec<&Healing> = draft.repairs.iter().filter(at_hunk).map(|r| &r.healing).collect();
+        if of_hunk.is_empty() {
+            of_hunk.extend(draft.repairs.iter().map(|r| &r.healing));
+        }
+        let text = heal::suggested(&of_hunk, hunk, places.len() - 1)?;
+        // The same suggestion is made once, whichever push it was made for.
+        let key = format!("heal {path} {}", marker::digest(&format!("{:?}", (&hunk.old, &hunk.new))));
+        let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
+        let start = (hunk.first < hunk.last).then_some(hunk.first);
+        Some(LineComment { path: path.clone(), line: hunk.last, start, key, body: format!("{marker}\n{text}") })
+    };
+    places.iter().filter_map(comment).collect()
+}
+
+/// Whether a repair of one test brought the lines of a place about.
+fn touches(file: &FilePatch, hunk: &Hunk) -> bool {
+    let own = hunks(file.old.as_deref().unwrap_or_default(), file.new.as_deref().unwrap_or_default());
+    own.iter().flatten().any(|own| own.new.iter().any(|line| hunk.new.contains(line)))
 }
 
 /// Failures that the change may have caused. What was broken before, or is

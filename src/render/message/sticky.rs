@@ -16,13 +16,25 @@ const ROWS: usize = 25;
 const DETAILS: usize = 10;
 
 /// What one leg has to say. `known` gives the web page of the issue about a
-/// diagnosis, where there is one.
+/// diagnosis, where there is one; `repairs` is what the healer has to say.
 #[must_use]
-pub fn section(found: &Findings, scene: &Scene, known: &dyn Fn(&Diagnosis) -> Option<String>, limit: usize) -> String {
+pub fn section(
+    found: &Findings,
+    scene: &Scene,
+    known: &dyn Fn(&Diagnosis) -> Option<String>,
+    repairs: &[String],
+    limit: usize,
+) -> String {
     let mut page = Page::new(limit);
     page.push(&head(found, scene));
     if !found.diagnoses.is_empty() {
         page.push(&table(found, scene, known));
+    }
+    if !repairs.is_empty() {
+        page.push("\n#### Outdated tests\n");
+    }
+    for repair in repairs {
+        page.push(repair);
     }
     for d in found.diagnoses.iter().take(DETAILS) {
         page.push(&details(found, d, scene));

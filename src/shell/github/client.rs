@@ -428,7 +428,12 @@ impl Client {
                 trouble
             }
             StatusCode::FORBIDDEN => {
-                let hint = limit(answer, 0).is_none().then(|| permission(method, path));
+                let hint = if message.raw().contains("not permitted to create or approve pull requests") {
+                    let where_ = "Settings → Actions → General → Workflow permissions";
+                    Some(format!("{where_}: `Allow GitHub Actions to create and approve pull requests`"))
+                } else {
+                    limit(answer, 0).is_none().then(|| permission(method, path))
+                };
                 Trouble::Refused { what, hint }
             }
             _ => Trouble::Refused { what, hint: None },

@@ -1,5 +1,6 @@
 //! GitHub: what is read of it before a plan, and the writer that carries one out.
 
+mod branches;
 pub mod client;
 pub mod earlier;
 mod objects;
@@ -45,6 +46,8 @@ type Window = (String, String);
 pub struct GitHub {
     client: Client,
     slug: Slug,
+    /// Web page of the repository.
+    page: String,
     bot: String,
     /// Commits of a window that may be read one by one.
     commits: usize,
@@ -63,7 +66,13 @@ impl GitHub {
     ///
     /// # Errors
     /// Where the connection cannot be set up.
-    pub fn new(connection: Connection, slug: Slug, bot: Option<String>, holder: String) -> Result<Self, Problem> {
+    pub fn new(
+        connection: Connection,
+        slug: Slug,
+        server: &str,
+        bot: Option<String>,
+        holder: String,
+    ) -> Result<Self, Problem> {
         let is_installation = connection.token.as_ref().is_none_or(|t| t.expose().starts_with("ghs_"));
         let client = Client::new(connection)?;
         let bot = bot.unwrap_or_else(|| {
@@ -73,6 +82,7 @@ impl GitHub {
         });
         Ok(Self {
             client,
+            page: format!("{server}/{slug}"),
             slug,
             bot,
             commits: COMMITS,

@@ -195,6 +195,7 @@ pub(super) struct Run {
     #[serde(rename = "run_started_at")]
     pub started_at: Option<Instant>,
     pub head_repository: Option<RunRepository>,
+    pub conclusion: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::objects::{CheckRuns, Comment, Issue, Made, Pull};
 use super::{GitHub, PAGES, is_ours};
-use crate::model::forge::percent;
+use crate::model::forge::{PullLink, RunLink, percent};
 use crate::plan::action::{Action, Annotation, LineComment};
 use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
 use crate::ports::{Claimed, Forge, Trouble};
@@ -117,6 +117,22 @@ impl Forge for GitHub {
             .max_by_key(|c| c.id))
     }
 
+    fn branch(&self, name: &str) -> Result<Option<String>, Trouble> {
+        self.commit_at(name)
+    }
+
+    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble> {
+        self.file(path, revision)
+    }
+
+    fn pull_from(&self, branch: &str) -> Result<Option<PullLink>, Trouble> {
+        self.latest_pull_from(branch)
+    }
+
+    fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble> {
+        self.latest_run_on(workflow, branch)
+    }
+
     fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {
         match action {
             Action::RecordRun { .. } => Ok(None),
@@ -158,20 +174,18 @@ impl Forge for GitHub {
                 let review = json!({"commit_id": head, "event": "COMMENT", "comments": comments});
                 self.post(Method::POST, &format!("/pulls/{pull}/reviews"), &review)
             }
-            Action::CheckRun { head, name, edit, conclusion, title, summary, digest, annotations } => {
-                let annotations: Vec<Value> = annotations.iter().map(annotation).collect();
-                let mut check = json!({
-                    "name": name,
-                    "external_id": digest,
-                    "status": "completed",
-                    "conclusion": conclusion,
-                    "output": {"title": title, "summary": summary, "annotations": annotations},
-                });
-                if let Some(id) = edit {
-                    return self.post(Method::PATCH, &format!("/check-runs/{id}"), &check);
-                }
-                check["head_sha"] = json!(head);
-                self.post(Method::POST, "/check-runs", &check)
+            Action::CheckRun { .. } => self.write_check(action),
+            Action::PushBranch { branch, parent, commits, author } => {
+                self.push(branch, parent, commits, author.as_ref())
+            }
+            Action::OpenPullRequest { branch, base, title, body } => {
+                let pull = json!({"head": branch, "base": base, "title": title, "body": body});
+                self.post(Method::POST, "/pulls", &pull)
+            }
+            Action::DispatchWorkflow { workflow, branch } => {
+                let route = self.path(&format!("/actions/workflows/{}/dispatches", percent(workflow)));
+                self.client.send(Method::POST, &route, Some(&json!({"ref": branch})))?;
+                Ok(None)
             }
         }
     }
@@ -206,6 +220,25 @@ impl Forge for GitHub {
 }
 
 impl GitHub {
+    fn write_check(&self, action: &Action) -> Result<Option<String>, Trouble> {
+        let Action::CheckRun { head, name, edit, conclusion, title, summary, digest, annotations } = action else {
+            return Ok(None);
+        };
+        let annotations: Vec<Value> = annotations.iter().map(annotation).collect();
+        let mut check = json!({
+            "name": name,
+            "external_id": digest,
+            "status": "completed",
+            "conclusion": conclusion,
+            "output": {"title": title, "summary": summary, "annotations": annotations},
+        });
+        if let Some(id) = edit {
+            return self.post(Method::PATCH, &format!("/check-runs/{id}"), &check);
+        }
+        check["head_sha"] = json!(head);
+        self.post(Method::POST, "/check-runs", &check)
+    }
+
     /// Looks at a claim that is there: ours, somebody's, or too old to count.
     fn holder_of(&mut self, label: &str) -> Result<Claimed, Trouble> {
         let route = self.path(&format!("/labels/{}", percent(label)));
@@ -291,7 +324,12 @@ fn label(name: &str) -> String {
 }
 
 fn line_comment(comment: &LineComment) -> Value {
-    json!({"path": comment.path, "line": comment.line, "side": "RIGHT", "body": comment.body})
+    let mut value = json!({"path": comment.path, "line": comment.line, "side": "RIGHT", "body": comment.body});
+    if let Some(start) = comment.start.filter(|start| *start < comment.line) {
+        value["start_line"] = json!(start);
+        value["start_side"] = json!("RIGHT");
+    }
+    value
 }
 
 fn annotation(annotation: &Annotation) -> Value {

@@ -3,6 +3,7 @@
 //! held against GitHub's description (`fixtures/github/openapi.json`).
 
 pub mod contract;
+pub mod git;
 pub mod routes;
 pub mod server;
 pub mod world;
@@ -82,6 +83,8 @@ pub struct Run {
     pub attempt: u64,
     pub at: String,
     pub workflow: String,
+    /// `None` while it is not done.
+    pub conclusion: Option<String>,
 }
 
 /// An artifact of a run.
@@ -141,6 +144,12 @@ pub struct State {
     pub checks: Vec<Check>,
     pub runs: Vec<Run>,
     pub artifacts: Vec<Artifact>,
+    /// The Git database, where the story has one.
+    pub bare: Option<git::Bare>,
+    /// Workflows that can be dispatched, and those that cannot.
+    pub workflows: BTreeMap<String, bool>,
+    /// Whether workflows may open pull requests.
+    pub pulls_by_actions: bool,
     /// Files on the default branch.
     pub files: BTreeMap<String, String>,
     /// `base...head` → comparison; commit → commit.
@@ -190,6 +199,9 @@ impl State {
             checks: Vec::new(),
             runs: Vec::new(),
             artifacts: Vec::new(),
+            bare: None,
+            workflows: BTreeMap::from([("ci.yml".to_owned(), true)]),
+            pulls_by_actions: true,
             files: BTreeMap::new(),
             comparisons: BTreeMap::new(),
             commits: BTreeMap::new(),

@@ -17,7 +17,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn of(status: u16, body: Value) -> Self {
+    pub fn of(status: u16, body: Value) -> Self {
         Self { status, body, headers: Vec::new(), rows: None }
     }
 
@@ -102,7 +102,7 @@ fn needs(method: &str, path: &[&str]) -> (&'static str, &'static str) {
         ["pulls", ..] => "pull_requests",
         ["check-runs", ..] | ["commits", _, "check-runs"] => "checks",
         ["actions", ..] => "actions",
-        ["contents" | "compare" | "commits", ..] => "contents",
+        ["contents" | "compare" | "commits" | "git", ..] => "contents",
         _ => "metadata",
     };
     (scope, level)
@@ -184,7 +184,9 @@ fn repository(
 ) -> Reply {
     match (method, path) {
         ("GET", []) => Reply::of(200, json!({"full_name": state.repository, "default_branch": state.default_branch})),
-        ("GET", ["contents", path @ ..]) => contents(state, &path.join("/")),
+        ("GET", ["contents", path @ ..]) => contents(state, &path.join("/"), parameter(query, "ref")),
+        (_, ["git", rest @ ..]) => super::git::answer(state, method, rest, body),
+        ("POST", ["actions", "workflows", workflow, "dispatches"]) => dispatch(state, workflow, body),
         (_, ["issues", ..]) => issues(state, method, &path[1..], query, body),
         (_, ["pulls", ..]) => pulls(state, method, &path[1..], query, body),
         (_, ["labels", ..]) => labels(state, method, &path[1..], body),
@@ -244,9 +246,14 @@ fn parameter<'q>(query: &'q [(String, String)], name: &str) -> Option<&'q str> {
     query.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str())
 }
 
-fn contents(state: &State, path: &str) -> Reply {
+fn contents(state: &State, path: &str, revision: Option<&str>) -> Reply {
     use base64::Engine;
-    match state.files.get(path) {
+    let commit = revision.filter(|r| r.len() == 40);
+    let found = match (&state.bare, commit) {
+        (Some(bare), Some(commit)) => bare.text_at(commit, path),
+        _ => state.files.get(path).cloned(),
+    };
+    match &found {
         None => Reply::error(404, "Not Found"),
         Some(text) => {
             let packed = base64::engine::general_purpose::STANDARD.encode(text);
@@ -261,6 +268,31 @@ fn contents(state: &State, path: &str) -> Reply {
             )
         }
     }
+}
+
+fn dispatch(state: &mut State, workflow: &str, body: &Value) -> Reply {
+    let branch = body["ref"].as_str().unwrap().to_owned();
+    match state.workflows.get(workflow) {
+        None => return Reply::error(404, "Not Found"),
+        Some(false) => return Reply::error(422, "Workflow does not have 'workflow_dispatch' trigger"),
+        Some(true) => {}
+    }
+    let Some(sha) = state.bare.as_ref().and_then(|b| b.commit_at(&format!("refs/heads/{branch}"))) else {
+        return Reply::error(422, &format!("No ref found for: {branch}"));
+    };
+    let id = state.id();
+    state.runs.push(super::Run {
+        id,
+        event: "workflow_dispatch".to_owned(),
+        branch,
+        sha,
+        repository: state.repository.clone(),
+        attempt: 1,
+        at: state.now.clone(),
+        workflow: workflow.to_owned(),
+        conclusion: None,
+    });
+    Reply::of(204, Value::Null)
 }
 
 fn user(login: &str) -> Value {
@@ -461,13 +493,59 @@ fn pull_json(pull: &Pull, issue: &Issue, repository: &str) -> Value {
     })
 }
 
+fn open_pull(state: &mut State, body: &Value) -> Reply {
+    if !state.pulls_by_actions {
+        return Reply::error(403, "GitHub Actions is not permitted to create or approve pull requests.");
+    }
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let (head, base) = (text("head"), text("base"));
+    let commit = |branch: &str| state.bare.as_ref().and_then(|b| b.commit_at(&format!("refs/heads/{branch}")));
+    let (Some(head_sha), Some(base_sha)) = (commit(&head), commit(&base)) else {
+        return Reply::invalid("PullRequest", "head", "invalid", "");
+    };
+    if let Some(reply) = too_long("PullRequest", &body["body"]) {
+        return reply;
+    }
+    if state.pulls.values().any(|p| p.head_ref == head && p.base_ref == base && state.issues[&p.number].open) {
+        return Reply::invalid("PullRequest", "", "custom", &format!("A pull request already exists for acme:{head}."));
+    }
+    if head_sha == base_sha {
+        return Reply::invalid("PullRequest", "", "custom", &format!("No commits between {base} and {head}"));
+    }
+    let number = state.number();
+    let issue = Issue {
+        number,
+        title: text("title"),
+        body: text("body"),
+        open: true,
+        reason: None,
+        closed_at: None,
+        locked: false,
+        labels: Vec::new(),
+        assignees: Vec::new(),
+        author: state.login.clone(),
+        is_pull: true,
+        made: state.count,
+    };
+    let head_repository = state.repository.clone();
+    let pull = Pull { number, head_sha, head_ref: head, head_repository, base_ref: base, base_sha, files: Vec::new() };
+    let reply = Reply::of(201, pull_json(&pull, &issue, &state.repository));
+    state.issues.insert(number, issue);
+    state.pulls.insert(number, pull);
+    reply
+}
+
 fn pulls(state: &mut State, method: &str, path: &[&str], query: &[(String, String)], body: &Value) -> Reply {
     let repository = state.repository.clone();
+    if let ("POST", []) = (method, path) {
+        return open_pull(state, body);
+    }
     if let ("GET", []) = (method, path) {
         let head = parameter(query, "head");
         let label = |p: &Pull| format!("{}:{}", p.head_repository.split('/').next().unwrap(), p.head_ref);
-        let open = |p: &&Pull| state.issues[&p.number].open;
-        let rows = state.pulls.values().filter(open).filter(|p| head.is_none_or(|h| h == label(p)));
+        let all = parameter(query, "state") == Some("all");
+        let open = |p: &&Pull| all || state.issues[&p.number].open;
+        let rows = state.pulls.values().rev().filter(open).filter(|p| head.is_none_or(|h| h == label(p)));
         return Reply::list(rows.map(|p| pull_json(p, &state.issues[&p.number], &repository)).collect(), None);
     }
     let Some(pull) = path.first().and_then(|n| n.parse().ok()).and_then(|n: u64| state.pulls.get(&n)).cloned() else {
@@ -493,7 +571,11 @@ fn review(state: &mut State, pull: &Pull, body: &Value) -> Reply {
     for comment in &comments {
         let (path, line) = (comment["path"].as_str().unwrap_or_default(), comment["line"].as_u64().unwrap_or(0));
         let patch = pull.files.iter().find(|(p, ..)| p == path).and_then(|(_, _, patch)| patch.as_deref());
-        if !patch.is_some_and(|patch| shows(patch, line)) {
+        let start = comment["start_line"].as_u64().unwrap_or(line);
+        if start == line && !comment["start_line"].is_null() {
+            return Reply::error(422, "start_line must precede the end line.");
+        }
+        if !patch.is_some_and(|patch| (start..=line).all(|line| shows(patch, line))) {
             let mut reply = Reply::error(422, "Unprocessable Entity");
             reply.body["errors"] = json!(["Pull request review thread line must be part of the diff"]);
             return reply;
@@ -624,7 +706,7 @@ fn check(state: &mut State, method: &str, path: &[&str], body: &Value) -> Reply 
 fn actions(state: &State, path: &[&str], query: &[(String, String)], store: &str) -> Reply {
     let run_json = |run: &super::Run| {
         json!({
-            "id": run.id, "event": run.event, "head_branch": run.branch, "head_sha": run.sha, "run_attempt": run.attempt, "created_at": run.at, "run_started_at": run.at, "status": "completed", "conclusion": "failure",
+            "id": run.id, "event": run.event, "head_branch": run.branch, "head_sha": run.sha, "run_attempt": run.attempt, "created_at": run.at, "run_started_at": run.at, "status": if run.conclusion.is_some() { "completed" } else { "queued" }, "conclusion": run.conclusion,
             "head_repository": {"full_name": run.repository}, "path": format!(".github/workflows/{}", run.workflow),
             "run_number": run.id, "workflow_id": 1,
         })

@@ -110,6 +110,29 @@ impl World {
         all
     }
 
+    /// Puts the story's pull request on commits of a real repository.
+    pub fn stand_on(&mut self, repository: &str, base: &str, head: &str) {
+        let bare = super::git::bare_of(&self.place.path().join(repository), &self.place.path().join("forge.git"));
+        let own = |arguments: &[&str]| bare.git(arguments, &[], "").unwrap();
+        let (base, head) = (own(&["rev-parse", base]), own(&["rev-parse", head]));
+        let (base, head) = (base.trim().to_owned(), head.trim().to_owned());
+        let names = own(&["diff", "--name-only", &base, &head]);
+        let patch = |path: &str| {
+            let whole = own(&["diff", &base, &head, "--", path]);
+            whole.find("@@").map(|at| whole[at..].trim_end_matches('\n').to_owned())
+        };
+        let files = names.lines().map(|path| (path.to_owned(), None, patch(path))).collect();
+        self.story["event"]["payload"]["pull_request"]["head"]["sha"] = json!(head);
+        self.story["event"]["payload"]["pull_request"]["base"]["sha"] = json!(base);
+        self.story["env"]["GITHUB_SHA"] = json!(head);
+        let mut state = self.server.state();
+        let pull = state.pulls.get_mut(&7).unwrap();
+        (pull.head_sha, pull.base_sha, pull.files) = (head, base, files);
+        state.bare = Some(bare);
+        drop(state);
+        self.lay_out();
+    }
+
     pub fn run(&self) -> Ran {
         self.run_with(&self.arguments())
     }
@@ -275,6 +298,7 @@ fn add_runs(past: &BTreeMap<String, String>, message: &str, first: u64, from: Op
             attempt: 1,
             at: at.clone(),
             workflow: "ci.yml".to_owned(),
+            conclusion: Some("failure".to_owned()),
         });
         state.artifacts.push(Artifact {
             id: 200 + number,

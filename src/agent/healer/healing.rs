@@ -1,0 +1,133 @@
+//! What came of a test that the healer looked at.
+
+use super::Part;
+use super::weigh::Weighed;
+use crate::code::edit;
+use crate::code::guards::{FilePatch, Finding};
+use crate::model::heal::Corner;
+use crate::model::ran::{Extent, Target};
+
+/// One cell of the proof.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Which test on which code.
+    pub corner: Corner,
+    /// Alone, or with the other tests of its file.
+    pub extent: Extent,
+    /// `passed`, `failed` or `not-run`.
+    pub outcome: &'static str,
+    /// How often it came out like that.
+    pub times: u32,
+    /// Whether it came out as it must.
+    pub holds: bool,
+    /// What else is to say.
+    pub note: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Repaired, with all four corners.
+    Healed,
+    /// Repaired, but a corner is missing: a suggestion and no more.
+    Suggested,
+    /// It could be either: a person is asked, both readings are shown.
+    Ask,
+    /// The test found a bug: it is not touched.
+    Defect,
+    /// Nothing was done, and why.
+    GaveUp(String),
+}
+
+impl Outcome {
+    /// Whether there is an edit to take over.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        matches!(self, Self::Healed | Self::Suggested)
+    }
+
+    /// In a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::Suggested => "suggested",
+            Self::Ask => "ask",
+            Self::Defect => "defect",
+            Self::GaveUp(_) => "gave-up",
+        }
+    }
+}
+
+/// Seconds by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Seeing it fail.
+    pub reproduce: f64,
+    /// Finding the edit.
+    pub edit: f64,
+    /// Running the proof.
+    pub proof: f64,
+}
+
+/// What came of one test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Healing {
+    /// The test.
+    pub target: Target,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the edit changes.
+    pub parts: Vec<Part>,
+    /// The files before and after.
+    pub patch: Vec<FilePatch>,
+    /// Outdated test or bug, with reasons.
+    pub weighed: Option<Weighed>,
+    /// The test executions that justify the patch.
+    pub proof: Vec<Cell>,
+    /// What guards object to.
+    pub findings: Vec<Finding>,
+    /// Seconds by phase.
+    pub phases: Phases,
+}
+
+impl Healing {
+    /// One without anything found yet.
+    #[must_use]
+    pub fn new(target: &Target, outcome: Outcome) -> Self {
+        Self {
+            target: target.clone(),
+            outcome,
+            parts: Vec::new(),
+            patch: Vec::new(),
+            weighed: None,
+            proof: Vec::new(),
+            findings: Vec::new(),
+            phases: Phases::default(),
+        }
+    }
+
+    /// The patch as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let of = |f: &FilePatch| edit::diff(&f.path, f.old.as_deref().unwrap_or(""), f.new.as_deref().unwrap_or(""));
+        self.patch.iter().map(of).collect()
+    }
+
+    /// The upper bound of the failure rate that so many passes leave open, at 95 %
+    /// (the rule of three: 1 − 0.05^(1/n)).
+    #[must_use]
+    pub fn bound(&self) -> Option<f64> {
+        let passes: u32 = self.proof.iter().filter(|c| c.corner == Corner::NewOnNew && c.holds).map(|c| c.times).sum();
+        (passes > 0).then(|| 1.0 - 0.05_f64.powf(1.0 / f64::from(passes)))
+    }
+}
+
+/// A test that was looked at, and the diagnosis that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Healed {
+    /// Id of the diagnosis.
+    pub diagnosis: Option<String>,
+    /// What came of it.
+    pub healing: Healing,
+}

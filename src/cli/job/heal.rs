@@ -1,0 +1,109 @@
+//! Healing in a workflow, where the policy wants it.
+
+use super::Job;
+use crate::agent::healer::healing::{Healed, Outcome};
+use crate::history::short;
+use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
+use crate::model::heal::HealMode;
+use crate::plan::action::Withheld;
+use crate::plan::planner::Repairs;
+use crate::plan::planner::repairs::drafts;
+use crate::run::{self, Triage};
+use crate::shell::actions::Around;
+use crate::shell::ward::{Healings, Ward};
+
+impl Job {
+    /// Heals what failed, in pull requests of the repository's own branches: where
+    /// the policy says so, and the tested commit is at hand.
+    pub(super) fn heal(&self, triage: &Triage, around: Option<&Around>) -> Repairs {
+        let mut repairs = Repairs::default();
+        let (kind, wanted) = match self.policy.heal.mode {
+            HealMode::Branch => ("push-branch", true),
+            HealMode::Suggest => ("review", true),
+            HealMode::Off | HealMode::OnCommand => ("review", false),
+        };
+        let is_pull = around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)));
+        let may = wanted && is_pull && self.forbidden.is_none() && triage.found.bad() > 0;
+        if let (true, Some(why)) = (may, self.unfit()) {
+            repairs.withheld.push(Withheld::new(kind, "outdated tests", why));
+            return repairs;
+        }
+        let Some(ward) = may.then(|| self.ward()).flatten() else { return repairs };
+        match ward.heal_found(&triage.found) {
+            Ok(healings) => {
+                for note in &healings.notes {
+                    repairs.withheld.push(Withheld::new(kind, "outdated tests", note.clone()));
+                }
+                self.take(healings, kind, &mut repairs);
+            }
+            Err(problem) => repairs.withheld.push(Withheld::new(kind, "outdated tests", run::chain(&problem))),
+        }
+        repairs
+    }
+
+    /// Why nothing is healed here, although it is wanted.
+    fn unfit(&self) -> Option<String> {
+        let scene = self.scene.as_ref()?;
+        let pull = scene.pull.as_ref()?;
+        if scene.trust != Trust::Own || scene.is_foreign {
+            return Some("only pull requests of the repository's own branches are healed".to_owned());
+        }
+        if pull.head_ref.starts_with(OUR_BRANCHES) {
+            return Some("this pull request is a repair itself".to_owned());
+        }
+        let Some(git) = &self.git else {
+            return Some("there is no checkout to run tests in: `actions/checkout` comes first".to_owned());
+        };
+        if git.resolve(&scene.head).is_none() {
+            let head = short(&scene.head);
+            return Some(format!("commit {head} is not in the checkout: check out with `fetch-depth: 0`"));
+        }
+        None
+    }
+
+    fn ward(&self) -> Option<Ward> {
+        let scene = self.scene.as_ref()?;
+        let pull = scene.pull.as_ref()?;
+        let git = self.git.clone()?;
+        let base = git.merge_base(&pull.base_sha, &scene.head).or_else(|| self.merge_base.clone());
+        Some(Ward {
+            top: git.top()?,
+            files: git.files_at(&scene.head),
+            head: scene.head.clone(),
+            base: base.filter(|base| git.resolve(base).is_some()),
+            only: Vec::new(),
+            runner: None,
+            repeat: self.policy.heal.repeat,
+            seconds: Some(f64::from(self.policy.heal.max_minutes) * 60.0),
+            policy: self.policy.clone(),
+            git,
+        })
+    }
+
+    /// Takes over what came of it. Where no test could be run at all, that is
+    /// one thing to say and not one for each test.
+    fn take(&self, healings: Healings, kind: &str, repairs: &mut Repairs) {
+        let in_vain = |h: &Healed| match &h.healing.outcome {
+            Outcome::GaveUp(why) if h.healing.proof.is_empty() => {
+                Some(why.lines().next().unwrap_or_default().to_owned())
+            }
+            _ => None,
+        };
+        let reasons: Vec<String> = healings.all.iter().filter_map(in_vain).collect();
+        if reasons.len() == healings.all.len() {
+            if let Some(first) = reasons.into_iter().next() {
+                repairs.withheld.push(Withheld::new(kind, "outdated tests", first));
+            }
+            return;
+        }
+        repairs.all = healings.all;
+        let head = self.scene.as_ref().map(|s| s.head.as_str()).unwrap_or_default();
+        let executable = |path: &&str| self.git.as_ref().is_some_and(|git| git.is_executable_at(head, path));
+        repairs.executable = drafts(repairs, head)
+            .iter()
+            .flat_map(|draft| draft.files.keys().copied())
+            .filter(executable)
+            .map(str::to_owned)
+            .collect();
+    }
+}

@@ -1,0 +1,184 @@
+//! Admits branches, pull requests from them, and suggestions: the guards look at
+//! each patch anew, whoever says that it was proven.
+
+use std::collections::BTreeMap;
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+
+use super::text::{plain, text};
+use super::{Source, cut, path};
+use crate::code::guards::{self, FilePatch};
+use crate::model::forge::OUR_BRANCHES;
+use crate::model::heal::HealMode;
+use crate::model::secret::has_token;
+use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Guard, LineComment};
+use crate::plan::marker::{self, NoteState};
+use crate::plan::policy::Policy;
+
+/// Commits of one branch.
+const COMMITS: usize = 50;
+/// Bytes of a commit's message.
+const MESSAGE: usize = 20_000;
+
+pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+    if !source.own_branch || source.pull.is_none() {
+        return Err("only the runs of pull requests of the repository's own branches may bring code".to_owned());
+    }
+    if policy.heal.mode != HealMode::Branch {
+        return Err("`heal.mode` is not `branch`".to_owned());
+    }
+    match action {
+        Action::PushBranch { branch, parent, commits, author } => {
+            own_name(branch, source)?;
+            if *parent != source.head {
+                return Err(format!("it builds on commit {}, not on {}", cut(parent), source.head));
+            }
+            if *author != policy.heal.author() {
+                return Err("its author is not that of `heal.author`".to_owned());
+            }
+            commits_are_fine(commits, source, policy)
+        }
+        Action::OpenPullRequest { branch, base, title, body } => {
+            own_name(branch, source)?;
+            if source.head_ref.as_deref() != Some(base) {
+                return Err(format!("it goes into `{}`, which is not the pull request's branch", cut(base)));
+            }
+            if title.contains('\n') || title.len() > 250 || cut(title) != *title {
+                return Err("its title is no single line".to_owned());
+            }
+            plain(title)?;
+            let marked = marker::read::<NoteState>(marker::NOTE, body).map(|s| s.key);
+            if marked != Some(format!("heal {branch}")) {
+                return Err("its marker is not that of its branch".to_owned());
+            }
+            text(body, BODY_LIMIT, source)
+        }
+        Action::DispatchWorkflow { workflow, branch } => {
+            own_name(branch, source)?;
+            if source.workflow.as_deref() == Some(workflow) {
+                Ok(())
+            } else {
+                Err(format!("`{}` is not the workflow that ran", cut(workflow)))
+            }
+        }
+        _ => Err("it is nothing about a branch".to_owned()),
+    }
+}
+
+/// The guards, made anew; of the plan's own only what it waits for is taken.
+pub(super) fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
+    let after = given.iter().filter(|g| matches!(g, Guard::After { .. })).cloned();
+    let head = || Guard::PullAt { pull: source.pull.unwrap_or(0), head: source.head.clone() };
+    match action {
+        Action::PushBranch { branch, .. } => vec![head(), Guard::NoBranch { branch: branch.clone() }],
+        Action::OpenPullRequest { branch, .. } => {
+            after.chain([head(), Guard::NoPullFrom { branch: branch.clone() }]).collect()
+        }
+        Action::DispatchWorkflow { workflow, branch } => {
+            after.chain([Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn own_name(branch: &str, source: &Source) -> Result<(), String> {
+    let rest = branch.strip_prefix(OUR_BRANCHES).and_then(|rest| rest.strip_prefix("heal/"));
+    let fine = rest.is_some_and(|rest| {
+        let plain = rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let base = rest.rsplit('-').next().unwrap_or_default();
+        plain && rest.len() <= 60 && base.len() >= 7 && source.head.starts_with(base)
+    });
+    if fine { Ok(()) } else { Err(format!("`{}` is no branch of ours on this commit", cut(branch))) }
+}
+
+fn commits_are_fine(commits: &[CommitDraft], source: &Source, policy: &Policy) -> Result<(), String> {
+    if commits.is_empty() || commits.len() > COMMITS || commits.iter().any(|c| c.files.is_empty()) {
+        return Err(format!("it has no commits, empty ones, or more than {COMMITS}"));
+    }
+    let mut last: BTreeMap<&str, &str> = BTreeMap::new();
+    for commit in commits {
+        if commit.message.len() > MESSAGE || has_token(&commit.message) || commit.message.contains('\0') {
+            return Err("a commit's message is too long or holds what looks like a secret".to_owned());
+        }
+        commit.message.lines().try_for_each(plain)?;
+        for file in &commit.files {
+            path(&file.path)?;
+            last.insert(&file.path, &file.text);
+        }
+    }
+    let patches: Vec<FilePatch> =
+        last.into_iter().map(|(path, text)| patch(path, text.to_owned(), source)).collect::<Result<_, _>>()?;
+    guarded(&patches, policy)
+}
+
+/// A patch of a file that the commit has: repairs make no files.
+fn patch(path: &str, new: String, source: &Source) -> Result<FilePatch, String> {
+    let old = source.texts.get(path).ok_or_else(|| format!("`{}` is not in the commit", cut(path)))?;
+    if new.lines().any(|line| has_token(line) && !old.contains(line)) {
+        return Err(format!("what it adds to `{}` looks like a secret", cut(path)));
+    }
+    Ok(FilePatch { path: path.to_owned(), old: Some(old.clone()), new: Some(new), ..FilePatch::default() })
+}
+
+fn guarded(patches: &[FilePatch], policy: &Policy) -> Result<(), String> {
+    match guards::check(patches, &policy.heal.bounds()).first() {
+        None => Ok(()),
+        Some(finding) => Err(format!("the guard {} objects: {}", finding.guard.name(), cut(&finding.why))),
+    }
+}
+
+/// Suggestions are patches: what all of a review would make of each file is
+/// looked at by the guards.
+pub(super) fn suggestions(comments: &[LineComment], source: &Source, policy: &Policy) -> Result<(), String> {
+    let mut by_path: BTreeMap<&str, Vec<(u32, u32, String)>> = BTreeMap::new();
+    for comment in comments {
+        for block in blocks(&comment.body) {
+            let first = comment.start.unwrap_or(comment.line);
+            by_path.entry(&comment.path).or_default().push((first, comment.line, block));
+        }
+    }
+    let mut patches = Vec::new();
+    for (path, mut places) in by_path {
+        let old = source.texts.get(path).ok_or_else(|| format!("`{}` is not in the commit", cut(path)))?;
+        let mut lines: Vec<&str> = old.split_inclusive('\n').collect();
+        places.sort();
+        let mut bound = u32::MAX;
+        for (first, last, block) in places.iter().rev() {
+            let range = (*first as usize).wrapping_sub(1)..*last as usize;
+            if *first == 0 || first > last || *last >= bound || range.end > lines.len() {
+                return Err(format!("a suggestion is not about lines of `{}`", cut(path)));
+            }
+            bound = *first;
+            lines.splice(range, [block.as_str()]);
+        }
+        patches.push(patch(path, lines.concat(), source)?);
+    }
+    if patches.is_empty() {
+        return Ok(());
+    }
+    if !matches!(policy.heal.mode, HealMode::Suggest | HealMode::Branch) {
+        return Err("`heal.mode` allows no suggestion".to_owned());
+    }
+    guarded(&patches, policy)
+}
+
+/// The suggestion blocks of a comment.
+fn blocks(body: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<String> = None;
+    for event in Parser::new(body) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) if &*info == "suggestion" => {
+                open = Some(String::new());
+            }
+            Event::Text(part) => {
+                if let Some(block) = &mut open {
+                    block.push_str(&part);
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => found.extend(open.take()),
+            _ => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,286 @@
+//! Repairs of tests: which belong together, how they are handed over (as
+//! suggestions, on a branch, or as a patch to read), and the actions for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Given, planned};
+use crate::agent::healer::healing::{Healed, Healing, Outcome};
+use crate::code::hunks::{Hunk, hunks};
+use crate::model::forge::{OUR_BRANCHES, OurBranch, PullFacts};
+use crate::model::heal::HealMode;
+use crate::model::secret::has_token;
+use crate::plan::action::{Action, CommitDraft, FileText, Guard, Plan, Planned, Withheld};
+use crate::plan::marker::{self, NoteState, VERSION};
+use crate::render::message::heal;
+
+/// What the healer brought.
+#[derive(Clone, Debug, Default)]
+pub struct Repairs {
+    /// One for each test that was looked at, in the order in which they build on
+    /// each other.
+    pub all: Vec<Healed>,
+    /// Files among theirs that can be executed.
+    pub executable: BTreeSet<String>,
+    /// What was not looked at, and why.
+    pub withheld: Vec<Withheld>,
+}
+
+/// Repairs that belong together: of one diagnosis, or in one file.
+#[derive(Clone, Debug)]
+pub struct Draft<'r> {
+    /// Name of the branch that would hold it.
+    pub branch: String,
+    /// The repairs, in order.
+    pub repairs: Vec<&'r Healed>,
+    /// Path → text of the tested commit and text after all repairs.
+    pub files: BTreeMap<&'r str, (&'r str, &'r str)>,
+    /// Why it is no more than a suggestion; `None` where each repair is proven.
+    pub open: Option<String>,
+}
+
+impl Draft<'_> {
+    /// One commit for each diagnosis, on top of each other.
+    #[must_use]
+    pub fn commits(&self, executable: &BTreeSet<String>) -> Vec<CommitDraft> {
+        let mut groups: Vec<Vec<&Healed>> = Vec::new();
+        for repair in &self.repairs {
+            match groups.last_mut().filter(|g| g[0].diagnosis == repair.diagnosis) {
+                Some(group) => group.push(repair),
+                None => groups.push(vec![repair]),
+            }
+        }
+        let commit = |group: &Vec<&Healed>| {
+            let mut files: BTreeMap<&str, &str> = BTreeMap::new();
+            for file in group.iter().flat_map(|r| &r.healing.patch) {
+                files.insert(&file.path, file.new.as_deref().unwrap_or_default());
+            }
+            let healings: Vec<&Healing> = group.iter().map(|r| &r.healing).collect();
+            CommitDraft {
+                message: heal::commit_message(&healings),
+                files: files
+                    .into_iter()
+                    .map(|(path, text)| FileText {
+                        path: path.to_owned(),
+                        text: text.to_owned(),
+                        executable: executable.contains(path),
+                    })
+                    .collect(),
+            }
+        };
+        groups.iter().map(commit).collect()
+    }
+}
+
+/// The branch of the repairs of a diagnosis on top of a commit.
+#[must_use]
+pub fn branch_name(diagnosis: &str, base: &str) -> String {
+    let plain = |text: &str, most: usize| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).take(most).collect::<String>().to_ascii_lowercase()
+    };
+    format!("{OUR_BRANCHES}heal/{}-{}", plain(diagnosis, 20), plain(base, 12))
+}
+
+/// Puts together what belongs together.
+#[must_use]
+pub fn drafts<'r>(repairs: &'r Repairs, head: &str) -> Vec<Draft<'r>> {
+    let mut groups: Vec<Vec<&Healed>> = Vec::new();
+    for repair in repairs.all.iter().filter(|r| r.healing.outcome.is_repair() && !r.healing.patch.is_empty()) {
+        let (touching, mut others): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group| group.iter().any(|other| belong_together(other, repair)));
+        let mut united: Vec<&Healed> = touching.into_iter().flatten().collect();
+        united.push(repair);
+        others.push(united);
+        groups = others;
+    }
+    groups.into_iter().map(|group| draft(group, repairs, head)).collect()
+}
+
+fn belong_together(a: &Healed, b: &Healed) -> bool {
+    let same = a.diagnosis.is_some() && a.diagnosis == b.diagnosis;
+    same || a.healing.patch.iter().any(|f| b.healing.patch.iter().any(|g| f.path == g.path))
+}
+
+fn draft<'r>(group: Vec<&'r Healed>, repairs: &'r Repairs, head: &str) -> Draft<'r> {
+    // Parts of a group may have come together late: the order they were made in counts.
+    let order = |wanted: &Healed| repairs.all.iter().position(|r| std::ptr::eq(r, wanted));
+    let mut group = group;
+    group.sort_by_key(|r| order(r));
+    let mut files: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for file in group.iter().flat_map(|r| &r.healing.patch) {
+        let (old, new) = (file.old.as_deref().unwrap_or_default(), file.new.as_deref().unwrap_or_default());
+        files.entry(&file.path).and_modify(|(_, last)| *last = new).or_insert((old, new));
+    }
+    let names: BTreeSet<&str> = group.iter().filter_map(|r| r.diagnosis.as_deref()).collect();
+    let doubted = |r: &&Healed| {
+        let of_these = r.diagnosis.as_deref().is_some_and(|d| names.contains(d));
+        of_these && matches!(r.healing.outcome, Outcome::Ask | Outcome::Defect)
+    };
+    let open = if group.iter().any(|r| r.healing.outcome != Outcome::Healed) {
+        Some("a corner of the proof is missing".to_owned())
+    } else if repairs.all.iter().any(|r| doubted(&r)) {
+        Some("another test that fails for the same cause may have found a bug".to_owned())
+    } else {
+        None
+    };
+    Draft { branch: branch_name(names.first().copied().unwrap_or("test"), head), repairs: group, files, open }
+}
+
+/// How a draft is handed over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Handover {
+    /// As suggestions in a review: path and place of each.
+    Suggestions(Vec<(String, Hunk)>),
+    /// On a branch of its own.
+    Branch,
+    /// As a patch to read, and why not as more.
+    Patch(String),
+}
+
+/// Decides how a draft is handed over.
+#[must_use]
+pub fn handover(draft: &Draft<'_>, given: &Given<'_>) -> Handover {
+    let added = |(old, new): &(&str, &str)| new.lines().any(|line| has_token(line) && !old.contains(line));
+    if draft.files.values().any(added) {
+        return Handover::Patch("what the edit adds looks like a secret".to_owned());
+    }
+    if let Some(places) = in_diff(draft, given) {
+        return Handover::Suggestions(places);
+    }
+    match (given.policy.heal.mode, &draft.open) {
+        (HealMode::Branch, None) => Handover::Branch,
+        (HealMode::Branch, Some(why)) => Handover::Patch(why.clone()),
+        _ => Handover::Patch("the edit lies outside of the diff, where nothing can be suggested; `heal.mode = \"branch\"` would push it as a branch".to_owned()),
+    }
+}
+
+/// The places of a draft, where the diff shows all of them.
+fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> {
+    let diff = given.snapshot.diff.as_deref().filter(|_| given.policy.review.enabled)?;
+    let mut places = Vec::new();
+    for (path, (old, new)) in &draft.files {
+        let file = diff.iter().find(|file| file.path == *path)?;
+        for hunk in hunks(old, new)? {
+            let shown = file.shown.iter().any(|(first, last)| *first <= hunk.first && hunk.last <= *last);
+            if !shown || crate::render::markdown::suggestion(&hunk.new).is_none() {
+                return None;
+            }
+            places.push(((*path).to_owned(), hunk));
+        }
+    }
+    let room = places.len() <= given.policy.review.max_comments as usize;
+    (room && !places.is_empty()).then_some(places)
+}
+
+/// The branch of a draft, as the forge shows it.
+#[must_use]
+pub fn branch_of<'s>(given: &'s Given<'_>, draft: &Draft<'_>) -> Option<&'s OurBranch> {
+    given.snapshot.branches.iter().find(|b| b.name == draft.branch)
+}
+
+/// Pushes branches, opens pull requests from them, starts their tests.
+#[must_use]
+pub fn plan(given: &Given<'_>) -> Plan {
+    let mut plan = Plan { actions: Vec::new(), withheld: given.repairs.withheld.clone() };
+    let Some(pull) = given.scene.pull.as_ref() else { return plan };
+    let mut pushed = 0;
+    for draft in drafts(given.repairs, &given.scene.head) {
+        let because = because(&draft);
+        match handover(&draft, given) {
+            Handover::Suggestions(_) => {}
+            Handover::Patch(why) => plan.withheld.push(Withheld::new("push-branch", because, why)),
+            Handover::Branch if pushed >= given.policy.heal.max_branches => {
+                let reason = format!("more branches than `heal.max-branches` ({pushed}) allows");
+                plan.withheld.push(Withheld::new("push-branch", because, reason));
+            }
+            Handover::Branch => {
+                pushed += 1;
+                branch(given, &draft, pull, because, &mut plan);
+            }
+        }
+    }
+    plan
+}
+
+fn because(draft: &Draft<'_>) -> String {
+    let names: BTreeSet<&str> = draft.repairs.iter().filter_map(|r| r.diagnosis.as_deref()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, because: String, plan: &mut Plan) {
+    let there = branch_of(given, draft);
+    let push = format!("push-branch:{}", draft.branch);
+    match there {
+        Some(there) if !there.is_same => {
+            let reason = format!("`{}` is there with other content: it is left alone", draft.branch);
+            plan.withheld.push(Withheld::new("push-branch", because, reason));
+            return;
+        }
+        Some(_) => {}
+        None => plan.actions.push(planned(
+            Action::PushBranch {
+                branch: draft.branch.clone(),
+                parent: given.scene.head.clone(),
+                commits: draft.commits(&given.repairs.executable),
+                author: given.policy.heal.author(),
+            },
+            push.clone(),
+            format!("{} outdated, the repair is proven", tests(draft)),
+            format!("push the repair of {}", tests(draft)),
+            draft.branch.clone(),
+            vec![
+                Guard::PullAt { pull: pull.number, head: given.scene.head.clone() },
+                Guard::NoBranch { branch: draft.branch.clone() },
+            ],
+        )),
+    }
+    let after = there.is_none().then(|| Guard::After { action: push.clone() });
+    if there.is_none_or(|b| b.pull.is_none()) && !is_told(given, draft, pull) {
+        plan.actions.push(open_pull(given, draft, pull, after.clone()));
+    }
+    // A branch that was pushed with a workflow's own token starts no workflow but
+    // one that is dispatched.
+    if let (Some(after), Some(workflow)) = (after, &given.scene.workflow) {
+        plan.actions.push(planned(
+            Action::DispatchWorkflow { workflow: workflow.clone(), branch: draft.branch.clone() },
+            format!("dispatch-workflow:{workflow}:{}", draft.branch),
+            "a branch that a workflow's own token pushed starts no workflow by itself".to_owned(),
+            format!("run {workflow} on the branch"),
+            draft.branch.clone(),
+            vec![after, Guard::NoRunOn { workflow: workflow.clone(), branch: draft.branch.clone() }],
+        ));
+    }
+}
+
+/// Whether our comment offers the branch already, because no pull request could
+/// be opened.
+fn is_told(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts) -> bool {
+    let url = heal::compare_url(given.scene, &pull.head_ref, &draft.branch);
+    given.snapshot.comments.iter().flatten().any(|comment| comment.body.contains(&url))
+}
+
+fn open_pull(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, after: Option<Guard>) -> Planned {
+    let key = format!("heal {}", draft.branch);
+    let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key });
+    let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
+    let text = heal::pull_body(&draft.repairs, given.scene);
+    let text = crate::model::text::head(&text, crate::plan::action::BODY_LIMIT - 500);
+    let head = Guard::PullAt { pull: pull.number, head: given.scene.head.clone() };
+    let own = Guard::NoPullFrom { branch: draft.branch.clone() };
+    planned(
+        Action::OpenPullRequest {
+            branch: draft.branch.clone(),
+            base: pull.head_ref.clone(),
+            title: heal::pull_title(&healings),
+            body: format!("{marker}\n{text}"),
+        },
+        format!("open-pull-request:{}", draft.branch),
+        "a repair is offered, never merged".to_owned(),
+        format!("offer the repair of {} to {}", tests(draft), pull.head_ref),
+        format!("pull request {}", pull.number),
+        after.into_iter().chain([head, own]).collect(),
+    )
+}
+
+fn tests(draft: &Draft<'_>) -> String {
+    crate::render::words::plural(draft.repairs.len() as u64, "test")
+}
