@@ -8,7 +8,7 @@ use crate::plan::action::Plan;
 use crate::plan::planner;
 use crate::plan::planner::repairs::{Draft, Handover, drafts, handover};
 use crate::plan::snapshot::Snapshot;
-use crate::ports::{Forge as _, Trouble};
+use crate::ports::Trouble;
 use crate::run::Triage;
 use crate::shell::github::{GitHub, read_or_note};
 

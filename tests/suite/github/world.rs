@@ -38,7 +38,7 @@ impl World {
     }
 
     /// Writes reports and event of the present step.
-    fn lay_out(&self) {
+    pub fn lay_out(&self) {
         for (name, cases) in self.story["reports"].as_object().into_iter().flatten() {
             self.place.write(name, report_of(cases));
         }
