@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::agent::healer::healing::{Healed, testimony};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::error::Problem;
@@ -88,6 +89,16 @@ pub fn weigh(found: &mut Findings, policy: &Policy) {
     for (diagnosis, severity) in found.diagnoses.iter_mut().zip(severities) {
         diagnosis.severity = severity.unwrap_or(diagnosis.severity);
     }
+}
+
+/// Takes over what the healer brought: its runs are evidence too.
+pub fn hear(triage: &mut Triage, repairs: Repairs) {
+    for diagnosis in &mut triage.found.diagnoses {
+        let own: Vec<&Healed> =
+            repairs.all.iter().filter(|r| r.diagnosis.as_deref() == Some(diagnosis.id.as_str())).collect();
+        diagnosis.hear(testimony(&own));
+    }
+    triage.repairs = repairs;
 }
 
 /// How the tests of each open issue of ours did since it was last seen.

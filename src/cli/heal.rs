@@ -7,6 +7,7 @@ use crate::cli::HealArgs;
 use crate::error::{Problem, exit};
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
+use crate::plan::planner::Repairs;
 use crate::ports::Store;
 use crate::report::heal;
 use crate::report::json::{Origin, report};
@@ -41,7 +42,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
         )));
     }
     done.notes.splice(0..0, notes);
-    triage.repairs.all.clone_from(&done.all);
+    run::hear(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
     show(args, &triage, &done, colour)?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
     let unreadable = !patterns.is_empty() && triage.found.is_incomplete();

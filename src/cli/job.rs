@@ -216,7 +216,8 @@ impl Job {
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
         self.read_change(triage.found.bad() > 0);
-        triage.repairs = self.heal(&triage, heals);
+        let repairs = self.heal(&triage, heals);
+        run::hear(&mut triage, repairs);
         let base = self.base(args);
         if self.forge.is_none() && self.scene.is_some() {
             annotations = self.annotations(&triage, args);

@@ -2,6 +2,7 @@
 
 use crate::diagnose::frames::Frame;
 use crate::diagnose::mismatch::Mismatch;
+use crate::diagnose::rules::weights;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
 use crate::diagnose::timeline::Mark;
@@ -121,6 +122,22 @@ pub struct Diagnosis {
     pub frames: Vec<Frame>,
     /// What history tells.
     pub past: PastOf,
+}
+
+impl Diagnosis {
+    /// Hears what came to light after it was judged, and judges again.
+    pub fn hear(&mut self, news: Vec<Evidence>) {
+        if news.is_empty() {
+            return;
+        }
+        self.evidence.extend(news);
+        let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
+        (self.verdict, self.confidence) = (verdict, confidence);
+        if verdict != Verdict::Undecided {
+            self.evidence.retain(|e| e.about != Verdict::Undecided || e.weight != 0.0);
+        }
+        self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    }
 }
 
 /// Probability from which a reading is a verdict.

@@ -63,7 +63,7 @@ fn condition(guard: &Guard) -> String {
 
 fn body(action: &Action) -> Vec<String> {
     let text = match action {
-        Action::RecordRun { .. } => return Vec::new(),
+        Action::RecordRun { .. } | Action::DispatchWorkflow { .. } => return Vec::new(),
         Action::OpenIssue { body, .. }
         | Action::UpdateIssue { body, .. }
         | Action::ReopenIssue { body, .. }
@@ -83,7 +83,6 @@ fn body(action: &Action) -> Vec<String> {
             commits.iter().map(told).collect::<Vec<_>>().join("\n")
         }
         Action::OpenPullRequest { title, body, .. } => format!("{title}\n{body}"),
-        Action::DispatchWorkflow { .. } => return Vec::new(),
     };
     let readable = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with("<!-- testmedic:"));
     let all: Vec<&str> = readable.collect();

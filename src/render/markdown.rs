@@ -101,6 +101,26 @@ pub fn prose(text: &str, limit: usize) -> String {
     out
 }
 
+/// As [`prose`], with what stands between backticks as code.
+#[must_use]
+pub fn spans(text: &str, limit: usize) -> String {
+    let line = super::terminal::line(text, limit);
+    if !line.matches('`').count().is_multiple_of(2) {
+        return prose(&line, limit);
+    }
+    let shown = |(at, part): (usize, &str)| match (at % 2, part) {
+        (_, "") => String::new(),
+        (0, part) => {
+            // White space at the ends belongs between the spans.
+            let (start, end) = (part.len() - part.trim_start().len(), part.trim_end().len());
+            let gap = |wide: bool| if wide { " " } else { "" };
+            format!("{}{}{}", gap(start > 0), prose(part, limit), gap(end < part.len() && !part.trim().is_empty()))
+        }
+        (_, part) => code(part, limit),
+    };
+    line.split('`').enumerate().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +130,12 @@ mod tests {
         assert_eq!(code("a `b` @me #1 </details> | x", 80), "``a `b` @me #1 </details> \\| x``");
         assert_eq!(code("`x`", 80), "`` `x` ``");
         assert_eq!(fence("```\nx\n````", 100), "`````text\n```\nx\n````\n`````\n");
+    }
+
+    #[test]
+    fn code_between_backticks() {
+        assert_eq!(spans("`a`: `b|c` becomes `@d` #1", 80), "`a`&#58; `b\\|c` becomes `@d` <span>#</span>1");
+        assert_eq!(spans("one ` alone @me", 80), prose("one ` alone @me", 80));
     }
 
     #[test]

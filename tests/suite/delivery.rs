@@ -338,10 +338,138 @@ fn unclear_answers_make_nothing_twice() {
 /// of the process that runs it.
 #[test]
 fn a_test_of_the_pull_request_sees_no_token() {
-    let spy = "import os, pathlib\n\n\ndef seen():\n    found = [v for v in os.environ.values() if 'ghs_' in v]\n    for pid in filter(str.isdigit, os.listdir('/proc')):\n        try:\n            found += ['x'] if b'ghs_' in pathlib.Path(f'/proc/{pid}/environ').read_bytes() else []\n        except OSError:\n            pass\n    return found\n\n\ndef status():\n    return 'pending' if not seen() else 'seen'\n";
+    let spy = r"import os, pathlib
+
+
+def seen():
+    found = [v for v in os.environ.values() if 'ghs_' in v]
+    pid = os.getppid()
+    while pid > 1:
+        try:
+            found += ['x'] if b'ghs_' in pathlib.Path(f'/proc/{pid}/environ').read_bytes() else []
+        except OSError:
+            pass
+        pid = int(pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(') ', 1)[1].split()[1])
+    return found
+
+
+def status():
+    return 'seen' if seen() else 'pending'
+";
     let repair = Repair::new(BRANCH, &[("orders.py", "def status():\n    return 'queued'\n", spy)]);
     let ran = repair.run();
     assert!(ran.out.contains("becomes `pending`") || ran.out.contains("'pending'"), "{}", ran.out);
     assert!(!ran.out.contains("'seen'"), "{}", ran.out);
     assert!(!repair.comment().contains("seen'"), "{}", repair.comment());
+}
+
+/// A job without rights heals and saves its plan; another carries it out.
+fn planned(policy: &str, changes: &[(&str, &str, &str)]) -> (Repair, Value) {
+    let mut repair = Repair::new(policy, changes);
+    repair.world.story["apply"] = json!(false);
+    let _ = repair.run();
+    let plan = repair.world.plan();
+    assert_eq!(repair.world.server.state().writes(), 0);
+    (repair, plan)
+}
+
+fn apply(repair: &Repair, plan: &Value) -> Ran {
+    repair.world.place.write("saved.json", plan.to_string());
+    repair.world.run_with(&["apply", "saved.json", "--write-interval=0.02"].map(str::to_owned))
+}
+
+#[test]
+fn a_saved_repair_is_admitted_and_carried_out_once() {
+    let (repair, plan) = planned(BRANCH, OUTDATED);
+    let ran = apply(&repair, &plan);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let [branch] = repair.branches().try_into().unwrap();
+    let diff = repair.git(&["diff", "--unified=0", "topic", &branch]).unwrap();
+    assert!(diff.contains("+    assert status() == 'pending'"), "{diff}");
+    assert_eq!(repair.world.server.state().pulls.len(), 2);
+    let _ = apply(&repair, &plan);
+    assert_eq!((repair.branches().len(), repair.world.server.state().pulls.len()), (1, 2));
+
+    let (repair, plan) = planned("", BESIDE);
+    let ran = apply(&repair, &plan);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(repair.world.server.state().review_comments[0].body.contains("```suggestion"));
+}
+
+/// Whatever is written into a plan: the guards look at it anew.
+#[test]
+fn a_saved_repair_that_was_tampered_with_is_refused() {
+    let (repair, plan) = planned(BRANCH, OUTDATED);
+    let at = |kind: &str| {
+        let found = plan["actions"].as_array().unwrap().iter().position(|a| a["action"]["kind"] == kind);
+        format!("/actions/{}/action", found.unwrap())
+    };
+    let (push, pull, dispatch) = (at("push-branch"), at("open-pull-request"), at("dispatch-workflow"));
+    let with = |pointer: String, value: Value| {
+        let mut tampered = plan.clone();
+        *tampered.pointer_mut(&pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
+        tampered
+    };
+    let file = format!("{push}/commits/0/files/0");
+    let good = plan.pointer(&format!("{file}/text")).unwrap().as_str().unwrap();
+    let text = |text: String| with(format!("{file}/text"), json!(text));
+    let table = [
+        (text(good.replace("assert status() == 'pending'", "assert status()")), "the guard strength objects"),
+        (text(good.replace("def test_total", "@pytest.mark.skip\ndef test_total")), "the guard"),
+        (text("def test_status():\n    pass\n".into()), "the guard"),
+        (with(format!("{file}/path"), json!("orders.py")), "the guard"),
+        (with(format!("{file}/path"), json!("tests/test_new.py")), "is not in the commit"),
+        (with(format!("{file}/path"), json!("../../etc/passwd")), "is not a path in the repository"),
+        (with(format!("{file}/path"), json!(".github/workflows/ci.yml")), "is a workflow file"),
+        (with(format!("{push}/branch"), json!("main")), "is no branch of ours"),
+        (with(format!("{push}/branch"), json!("testmedic/heal/x-0000000")), "is no branch of ours"),
+        (with(format!("{push}/parent"), json!("0".repeat(40))), "it builds on commit"),
+        (with(format!("{push}/author"), json!({"name": "Ann", "email": "ann@acme.example"})), "its author is not"),
+        (with(format!("{push}/commits/0/message"), json!("fixes #1")), "refused"),
+        (with(format!("{push}/commits"), json!([])), "it has no commits"),
+        (with(format!("{pull}/base"), json!("main")), "is not the pull request's branch"),
+        (with(format!("{pull}/branch"), json!("topic")), "is no branch of ours"),
+        (with(format!("{pull}/body"), json!("![x](https://evil.example/x.png)")), "its marker is not"),
+        (with(format!("{dispatch}/workflow"), json!("deploy.yml")), "is not the workflow that ran"),
+    ];
+    for (tampered, reason) in table {
+        repair.world.place.write("saved.json", tampered.to_string());
+        let ran = repair.world.run_with(&["apply", "saved.json", "--dry-run"].map(str::to_owned));
+        assert!(ran.code == 3 && ran.out.contains(reason), "{reason}: {} {}{}", ran.code, ran.out, ran.err);
+    }
+    let mut fork = repair;
+    fork.world.story["event"]["payload"]["pull_request"]["head"]["repo"]["full_name"] = json!("eve/shop");
+    fork.world.lay_out();
+    let ran = apply(&fork, &plan);
+    assert!(ran.out.contains("of the repository's own branches may bring code"), "{}", ran.out);
+    assert_eq!(fork.branches(), Vec::<String>::new());
+}
+
+#[test]
+fn a_saved_suggestion_that_was_tampered_with_is_refused() {
+    let (repair, plan) = planned("", BESIDE);
+    let at = plan["actions"].as_array().unwrap().iter().position(|a| a["action"]["kind"] == "review").unwrap();
+    let with = |field: &str, change: &dyn Fn(&str) -> Value| {
+        let mut tampered = plan.clone();
+        let value = tampered.pointer_mut(&format!("/actions/{at}/action/comments/0/{field}")).unwrap();
+        *value = change(value.as_str().unwrap_or_default());
+        tampered
+    };
+    let line = "    assert status() == 'pending'";
+    let table = [
+        (with("body", &|b| json!(b.replacen(line, "    assert status()", 1))), "the guard strength objects"),
+        (with("body", &|b| json!(b.replacen(line, "    pass", 1))), "the guard"),
+        (with("line", &|_| json!(500)), "is not about lines"),
+        (with("path", &|_| json!("orders.py")), "the guard"),
+    ];
+    for (tampered, reason) in table {
+        let ran = apply(&repair, &tampered);
+        assert!(ran.code == 3 && ran.out.contains(reason), "{reason}: {} {}{}", ran.code, ran.out, ran.err);
+    }
+    assert_eq!(repair.world.server.state().review_comments.len(), 0);
+    let mut fork = repair;
+    fork.world.story["event"]["payload"]["pull_request"]["head"]["repo"]["full_name"] = json!("eve/shop");
+    fork.world.lay_out();
+    let ran = apply(&fork, &plan);
+    assert!(ran.out.contains("holds a block of `suggestion`"), "{}", ran.out);
 }

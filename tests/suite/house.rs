@@ -65,7 +65,7 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("ports", vec!["model", "history", "plan", "error"]),
         ("apply", vec!["model", "history", "plan", "ports"]),
         ("investigate", vec!["model", "ingest", "code", "diagnose", "agent", "ports", "run", "error"]),
-        ("run", vec!["model", "ingest", "history", "code", "diagnose", "plan", "ports", "error"]),
+        ("run", vec!["model", "ingest", "history", "code", "diagnose", "agent", "plan", "ports", "error"]),
         ("report", but(&["shell", "cli"])),
         ("shell", but(&["cli"])),
         ("cli", everything.clone()),

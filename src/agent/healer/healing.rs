@@ -4,8 +4,11 @@ use super::Part;
 use super::weigh::Weighed;
 use crate::code::edit;
 use crate::code::guards::{FilePatch, Finding};
+use crate::diagnose::rules::weights;
+use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::model::heal::Corner;
 use crate::model::ran::{Extent, Target};
+use crate::model::text::Untrusted;
 
 /// One cell of the proof.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,4 +133,32 @@ pub struct Healed {
     pub diagnosis: Option<String>,
     /// What came of it.
     pub healing: Healing,
+}
+
+/// What the healer's runs say about why the tests of one diagnosis failed.
+#[must_use]
+pub fn testimony(of: &[&Healed]) -> Vec<Evidence> {
+    let held = |h: &&&Healed, corner: Corner| h.healing.proof.iter().any(|c| c.corner == corner && c.holds);
+    let outcomes = || of.iter().map(|h| &h.healing.outcome);
+    let say = |about, kind, weight, text: String| {
+        vec![Evidence {
+            about,
+            kind,
+            weight,
+            text: Untrusted::new(text),
+            source: Untrusted::new("runs of old and new tests on old and new code"),
+        }]
+    };
+    if !of.is_empty() && outcomes().all(|o| *o == Outcome::Healed) {
+        let text = "the edited test passes all four corners of the proof".to_owned();
+        return say(Verdict::OutdatedTest, "healed", weights::PROVEN_OUTDATED, text);
+    }
+    let broken = of
+        .iter()
+        .find(|h| h.healing.outcome == Outcome::Defect && held(h, Corner::OldOnOld) && held(h, Corner::OldOnNew));
+    let Some(broken) = broken else { return Vec::new() };
+    let why = broken.healing.weighed.as_ref().and_then(|w| w.veto.clone());
+    let why = why.unwrap_or_else(|| "nothing in the change asks for what came".to_owned());
+    let text = format!("the test passes before the change and fails after it, each time; {why}");
+    say(Verdict::Regression, "defect", weights::PROVEN_BROKEN, text)
 }

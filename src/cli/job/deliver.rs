@@ -63,24 +63,23 @@ impl Job {
         let workflow = scene.workflow.as_deref();
         pushed
             .filter_map(|draft| {
-                read_or_note(forge, "a branch with a repair", |f| self.branch(f, draft, triage, workflow)).flatten()
+                read_or_note(forge, "a branch with a repair", |f| branch(f, draft, triage, workflow)).flatten()
             })
             .collect()
     }
+}
 
-    fn branch(
-        &self,
-        forge: &GitHub,
-        draft: &Draft<'_>,
-        triage: &Triage,
-        workflow: Option<&str>,
-    ) -> Result<Option<OurBranch>, Trouble> {
-        let forge = forge.reader();
-        let Some(commit) = forge.branch(&draft.branch)? else { return Ok(None) };
-        let is_same = holds(forge, &commit, &draft.commits(&triage.repairs.executable))?;
-        let pull = forge.pull_from(&draft.branch)?;
-        // Who may not read runs is not told of them.
-        let run = workflow.and_then(|workflow| forge.run_on(workflow, &draft.branch).ok().flatten());
-        Ok(Some(OurBranch { name: draft.branch.clone(), is_same, pull, run }))
-    }
+fn branch(
+    forge: &GitHub,
+    draft: &Draft<'_>,
+    triage: &Triage,
+    workflow: Option<&str>,
+) -> Result<Option<OurBranch>, Trouble> {
+    let forge = forge.reader();
+    let Some(commit) = forge.branch(&draft.branch)? else { return Ok(None) };
+    let is_same = holds(forge, &commit, &draft.commits(&triage.repairs.executable))?;
+    let pull = forge.pull_from(&draft.branch)?;
+    // Who may not read runs is not told of them.
+    let run = workflow.and_then(|workflow| forge.run_on(workflow, &draft.branch).ok().flatten());
+    Ok(Some(OurBranch { name: draft.branch.clone(), is_same, pull, run }))
 }

@@ -123,3 +123,10 @@ pub const TEST_CODE_FAILS: f64 = 2.2;
 pub const NEVER_PASSED: f64 = 2.3;
 /// The window changes the test file and no product code.
 pub const ONLY_TEST_CHANGED: f64 = 2.0;
+
+/// The healer's four corners hold: the old test passed on the old code and fails
+/// on the new, the edited one the other way round.
+pub const PROVEN_OUTDATED: f64 = 4.0;
+/// The old test passed on the old code and fails on the new each time, and
+/// nothing in the change asks for what came.
+pub const PROVEN_BROKEN: f64 = 3.0;

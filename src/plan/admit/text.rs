@@ -166,6 +166,8 @@ mod tests {
             pull: Some(7),
             default_branch: false,
             own_branch: false,
+            head_ref: None,
+            texts: std::collections::HashMap::default(),
             changed: Vec::new(),
             workflow: None,
             run: Some(1),

@@ -32,26 +32,9 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         return plan;
     };
     let known: Vec<String> = existing.iter().filter_map(crate::plan::snapshot::OurComment::key).collect();
-    let mut comments: Vec<LineComment> = Vec::new();
-    let mut hidden = 0;
-    let most = given.policy.review.max_comments as usize;
-    let mut suggested: Vec<&str> = Vec::new();
-    for (draft, places) in in_review(given) {
-        let new: Vec<LineComment> =
-            suggestions(&draft, &places).into_iter().filter(|c| !known.contains(&c.key)).collect();
-        // Half of a repair is none.
-        if comments.len() + new.len() > most {
-            hidden += new.len();
-            continue;
-        }
-        suggested.extend(draft.repairs.iter().filter_map(|r| r.diagnosis.as_deref()));
-        comments.extend(new);
-    }
-    for d in speaking {
-        // The suggestion says all that there is to say.
-        if suggested.contains(&d.id.as_str()) {
-            continue;
-        }
+    let (mut comments, suggested, mut hidden) = suggestions(given, &known);
+    // The suggestion says all that there is to say.
+    for d in speaking.into_iter().filter(|d| !suggested.contains(&d.id)) {
         let Some((spot, path, line)) = spot(d, given, diff) else {
             let reason = "no line of the diff is named by the failure";
             plan.withheld.push(Withheld::new("review", d.id.clone(), reason));
@@ -61,7 +44,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         if known.contains(&key) {
             continue;
         }
-        if comments.len() >= most {
+        if comments.len() >= given.policy.review.max_comments as usize {
             hidden += 1;
             continue;
         }
@@ -104,8 +87,25 @@ fn in_review<'g>(given: &'g Given<'_>) -> Vec<(Draft<'g>, Vec<(String, Hunk)>)> 
     drafts.into_iter().filter_map(with_places).collect()
 }
 
+/// The suggestions, the ids of the diagnoses that they answer, and how many had
+/// no room.
+fn suggestions(given: &Given<'_>, known: &[String]) -> (Vec<LineComment>, Vec<String>, usize) {
+    let (mut comments, mut answered, mut hidden) = (Vec::new(), Vec::new(), 0);
+    for (draft, places) in in_review(given) {
+        let new: Vec<LineComment> = of_draft(&draft, &places).into_iter().filter(|c| !known.contains(&c.key)).collect();
+        // Half of a repair is none.
+        if comments.len() + new.len() > given.policy.review.max_comments as usize {
+            hidden += new.len();
+            continue;
+        }
+        answered.extend(draft.repairs.iter().filter_map(|r| r.diagnosis.clone()));
+        comments.extend(new);
+    }
+    (comments, answered, hidden)
+}
+
 /// The comments that suggest the places of a draft.
-fn suggestions(draft: &Draft<'_>, places: &[(String, Hunk)]) -> Vec<LineComment> {
+fn of_draft(draft: &Draft<'_>, places: &[(String, Hunk)]) -> Vec<LineComment> {
     let comment = |(path, hunk): &(String, Hunk)| {
         let at_hunk = |r: &&&Healed| r.healing.patch.iter().any(|f| f.path == *path && touches(f, hunk));
         let mut of_hunk: Vec<&Healing> = draft.repairs.iter().filter(at_hunk).map(|r| &r.healing).collect();

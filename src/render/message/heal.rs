@@ -8,7 +8,7 @@ use crate::code::hunks::Hunk;
 use crate::model::forge::{OurBranch, Scene, percent};
 use crate::model::heal::Corner;
 use crate::model::ran::Extent;
-use crate::render::markdown::{code, diff, prose, suggestion};
+use crate::render::markdown::{code, diff, prose, spans, suggestion};
 use crate::render::terminal::line;
 use crate::render::words::plural;
 
@@ -26,7 +26,7 @@ pub fn entry(healed: &Healed, branch: Option<&OurBranch>, scene: Option<&Scene>)
     let _ = writeln!(out, "{}\n", in_words(healing));
     if healing.outcome != Outcome::Defect {
         for part in healing.parts.iter().take(REASONS) {
-            let _ = writeln!(out, "- {}: {}", part.kind.word(), prose(&part.told(), 300));
+            let _ = writeln!(out, "- {}: {}", part.kind.word(), spans(&part.told(), 300));
         }
         if !healing.parts.is_empty() {
             out.push('\n');
@@ -81,7 +81,7 @@ fn in_words(healing: &Healing) -> String {
             "Either the product was changed on purpose, and the edit below brings the test up to date; or it is broken, and the test is right. The evidence ({sum}) speaks for neither clearly: from {HEAL:+.1} it is an outdated test, to {DEFECT:+.1} a bug."
         ),
         Outcome::Defect => match healing.weighed.as_ref().and_then(|w| w.veto.as_deref()) {
-            Some(veto) => format!("The test found a bug: {}.", prose(veto, 300)),
+            Some(veto) => format!("The test found a bug: {}.", spans(veto, 300)),
             None => format!("The test found a bug: the evidence ({sum}) speaks against a change on purpose."),
         },
         Outcome::GaveUp(why) => format!("{}.", prose(why.lines().next().unwrap_or_default(), 400)),
@@ -153,7 +153,7 @@ fn evidence(healing: &Healing) -> String {
 fn reasons(weighed: &Weighed) -> String {
     let mut out = String::new();
     if let Some(veto) = weighed.veto.as_deref().filter(|_| weighed.band != Band::Defect) {
-        let _ = writeln!(out, "Held back: {}.\n", prose(veto, 300));
+        let _ = writeln!(out, "Held back: {}.\n", spans(veto, 300));
     }
     if weighed.reasons.is_empty() {
         return out;
@@ -161,7 +161,7 @@ fn reasons(weighed: &Weighed) -> String {
     out.push_str("| for (+) and against (-) a change on purpose | weight | from |\n|---|--:|---|\n");
     for reason in weighed.reasons.iter().take(REASONS) {
         let _ =
-            writeln!(out, "| {} | {:+.1} | {} |", prose(&reason.text, 300), reason.weight, prose(&reason.source, 160));
+            writeln!(out, "| {} | {:+.1} | {} |", spans(&reason.text, 300), reason.weight, prose(&reason.source, 160));
     }
     out.push('\n');
     out
