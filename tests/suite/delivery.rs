@@ -218,7 +218,8 @@ fn what_the_policy_or_the_workflow_switches_off_is_not_run() {
 /// Each place where it must not go on, and what it says then.
 #[test]
 fn what_stands_in_the_way_is_told() {
-    let table: [(&str, fn(&mut Repair), &str); 6] = [
+    type Row = (&'static str, fn(&mut Repair), &'static str);
+    let table: [Row; 6] = [
         (
             "a right that is missing",
             |r| {

@@ -341,7 +341,7 @@ fn examples_use_what_exists() {
         for job in workflow["jobs"].as_mapping().unwrap().values() {
             for step in job["steps"].as_sequence().unwrap() {
                 let uses = step["uses"].as_str().unwrap_or_default();
-                if uses.starts_with("testmedic/testmedic@") {
+                if uses.starts_with("testmedic/testmedic@") || uses.starts_with("testmedic/testmedic/native@") {
                     seen += 1;
                     for (input, _) in step["with"].as_mapping().into_iter().flatten() {
                         assert!(!action["inputs"][input.as_str().unwrap()].is_null(), "{name}: {input:?} is no input");
