@@ -303,10 +303,16 @@ pub struct RunPolicy {
     pub setup: String,
     /// Names of environment variables that tests may see besides the usual ones.
     pub env: Vec<String>,
-    /// Whether tests may use the network. Without it they have one of their own
-    /// with nothing but this process in it, for which the system must allow user
+    /// Image in whose containers tests run, such as `python:3.12`; on the machine
+    /// itself where it is empty. It needs `docker` or `podman`. The containers see
+    /// the scratch folder and nothing else of the machine, have no rights, and, but
+    /// for the set-up command, no network unless `network` says so.
+    pub image: String,
+    /// Whether tests may use the network: by default on the machine itself they may,
+    /// in a container they may not. On the machine, without it they have one of their
+    /// own with nothing but this process in it, for which the system must allow user
     /// namespaces (`unshare`); where it does not, no test is run.
-    pub network: bool,
+    pub network: Option<bool>,
     /// Seconds for one execution.
     #[schemars(range(min = 1, max = 21600))]
     pub timeout_seconds: u32,
@@ -328,12 +334,21 @@ impl Default for RunPolicy {
             command: String::new(),
             setup: String::new(),
             env: Vec::new(),
-            network: true,
+            image: String::new(),
+            network: None,
             timeout_seconds: 600,
             memory_mb: 0,
             file_mb: 1024,
             disk_mb: 4096,
         }
+    }
+}
+
+impl RunPolicy {
+    /// Whether tests may use the network.
+    #[must_use]
+    pub fn network(&self) -> bool {
+        self.network.unwrap_or(self.image.is_empty())
     }
 }
 

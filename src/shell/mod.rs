@@ -8,6 +8,7 @@
 )]
 
 pub mod actions;
+mod container;
 pub mod demo;
 pub mod files;
 pub mod git;

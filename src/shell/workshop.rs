@@ -17,6 +17,7 @@ use crate::error::Problem;
 use crate::model::ran::{Execution, Extent, Target};
 use crate::plan::policy::RunPolicy;
 use crate::ports::{Code, Workbench};
+use crate::shell::container::Container;
 use crate::shell::files;
 use crate::shell::process::{self, Ended, Limits, Task};
 use crate::shell::runner::{self, Ready, Results, Runner, Site};
@@ -48,9 +49,11 @@ pub struct Workshop {
     repository: PathBuf,
     policy: RunPolicy,
     env: Vec<(String, String)>,
+    container: Option<Container>,
     trees: HashMap<String, Tree>,
     prepared: HashMap<String, PathBuf>,
     runs: usize,
+    executions: usize,
     /// Seconds spent on checkouts and preparation.
     pub setup_seconds: f64,
 }
@@ -65,16 +68,23 @@ impl Workshop {
         let scratch = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
         let home = scratch.path().join("home");
         std::fs::create_dir_all(home.join("tmp")).map_err(failed)?;
-        let env = runner::variables(&home, &policy.env);
+        let env = runner::variables(&home, &policy.env, policy.image.is_empty());
+        let repository = repository.canonicalize().map_err(failed)?;
+        let container = match policy.image.as_str() {
+            "" => None,
+            image => Some(Container::find(image, Self::objects(&repository).ok())?),
+        };
         Ok(Self {
             program: std::env::current_exe().map_err(failed)?,
-            repository: repository.canonicalize().map_err(failed)?,
+            repository,
+            container,
             scratch,
             policy: policy.clone(),
             env,
             trees: HashMap::new(),
             prepared: HashMap::new(),
             runs: 0,
+            executions: 0,
             setup_seconds: 0.0,
         })
     }
@@ -102,14 +112,20 @@ impl Workshop {
         let shown = root.display().to_string();
         Self::git(&self.repository, &["init", "--quiet", "--initial-branch=testmedic", &shown])?;
         let own = root.join(".git");
-        let objects = Self::git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        let objects = Self::objects(&self.repository)?;
         std::fs::create_dir_all(own.join("objects/info")).map_err(failed)?;
-        std::fs::write(own.join("objects/info/alternates"), objects).map_err(failed)?;
+        std::fs::write(own.join("objects/info/alternates"), format!("{}\n", objects.display())).map_err(failed)?;
         let shallow = Self::git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         if Path::new(shallow.trim()).is_file() {
             std::fs::copy(shallow.trim(), own.join("shallow")).map_err(failed)?;
         }
         Self::git(root, &["checkout", "--quiet", "--detach", commit, "--"]).map(|_| ())
+    }
+
+    /// Where a repository's objects are.
+    fn objects(repository: &Path) -> Result<PathBuf, Problem> {
+        let told = Self::git(repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+        Ok(PathBuf::from(told.trim_end_matches('\n')))
     }
 
     /// git, with nothing of the user's configuration, and no filter, hook or
@@ -149,6 +165,10 @@ impl Workshop {
             return copy_dependencies(&done, root).err();
         }
         self.prepared.insert(locks, root.to_owned());
+        // What is installed on this machine is none of a container's.
+        if self.container.is_some() {
+            return if self.policy.setup.is_empty() { None } else { self.set_up(root) };
+        }
         let installed = dependencies(&self.repository);
         if same_as_here || self.policy.setup.is_empty() {
             let copied = copy_dependencies(&self.repository, root).err();
@@ -160,8 +180,15 @@ impl Workshop {
                 });
             }
         }
+        self.set_up(root)
+    }
+
+    /// Runs the set-up command; the reason where it fails.
+    fn set_up(&mut self, root: &Path) -> Option<String> {
         let argv = ["sh", "-c", self.policy.setup.as_str()].map(str::to_owned).to_vec();
-        let ended = self.execute(argv, root, &[]);
+        // Dependencies come from somewhere, also where tests are kept from the network.
+        let network = self.container.is_some() || self.policy.network();
+        let ended = self.execute(argv, root, &[], network);
         match ended {
             Ok(ended) if ended.end == process::End::Exited(0) => None,
             Ok(ended) => Some(format!("its set-up command failed: {}", tail(&ended.output(), 500))),
@@ -169,22 +196,39 @@ impl Workshop {
         }
     }
 
-    fn execute(&self, argv: Vec<String>, folder: &Path, extra: &[(String, String)]) -> Result<Ended, Problem> {
+    fn execute(
+        &mut self,
+        argv: Vec<String>,
+        folder: &Path,
+        extra: &[(String, String)],
+        network: bool,
+    ) -> Result<Ended, Problem> {
         let mut env = self.env.clone();
         for (name, value) in extra {
             env.retain(|(n, _)| n != name);
             env.push((name.clone(), value.clone()));
         }
-        let limits = Limits {
+        let bounds = Limits {
             seconds: self.policy.timeout_seconds,
             memory: u64::from(self.policy.memory_mb) << 20,
             file: u64::from(self.policy.file_mb) << 20,
             disk: u64::from(self.policy.disk_mb) << 20,
             ..Limits::default()
         };
-        let argv = if self.policy.network { argv } else { without_network(argv) };
-        let scratch = Some(self.scratch.path().to_owned());
-        process::run(&self.program, &Task { argv, folder: folder.to_owned(), env, bounds: limits, scratch })
+        self.executions += 1;
+        let place = self.scratch.path();
+        let (argv, env, after) = match &self.container {
+            Some(container) => {
+                let own = place.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                let name = format!("{}-{}", own.trim_start_matches('.'), self.executions);
+                let wrapped = container.wrap(&name, &argv, (folder, place), &env, (&bounds, network));
+                (wrapped.argv, wrapped.env, wrapped.after)
+            }
+            None if network => (argv, env, Vec::new()),
+            None => (without_network(argv), env, Vec::new()),
+        };
+        let task = Task { argv, folder: folder.to_owned(), env, bounds, scratch: Some(place.to_owned()), after };
+        process::run(&self.program, &task)
     }
 
     /// Runs a test, or all of its file, in a checkout in which `overlay` (path and
@@ -218,9 +262,10 @@ impl Workshop {
         self.runs += 1;
         let out = self.scratch.path().join(format!("run-{}", self.runs));
         std::fs::create_dir_all(&out).map_err(failed)?;
-        let home = runner::real_home();
-        let site =
-            Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network: self.policy.network };
+        let contained = self.container.is_some();
+        let home = runner::real_home().filter(|_| !contained);
+        let network = self.policy.network();
+        let site = Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network, contained };
         let ready = if self.policy.command.is_empty() {
             runner::command(runner, target, extent, &site).map_err(Problem::failed)
         } else {
@@ -237,14 +282,14 @@ impl Workshop {
         result
     }
 
-    fn execute_tests(&self, ready: &Ready) -> Result<Execution, Problem> {
+    fn execute_tests(&mut self, ready: &Ready) -> Result<Execution, Problem> {
         // Results of an earlier execution must not be taken for those of this one.
         if let Results::Junit(patterns) = &ready.results {
             for old in files::matching(&ready.folder, patterns) {
                 let _ = std::fs::remove_file(old);
             }
         }
-        let ended = self.execute(ready.argv.clone(), &ready.folder, &ready.env)?;
+        let ended = self.execute(ready.argv.clone(), &ready.folder, &ready.env, self.policy.network())?;
         let ran = runner::read_results(&ready.results, &ready.folder, &ended.stdout);
         let bounds = Limits { seconds: self.policy.timeout_seconds, ..Limits::default() };
         let nothing = ran.iter().all(|r| r.outcome == crate::model::test::Outcome::Skipped);

@@ -16,6 +16,7 @@
 
 mod bad_input;
 mod bounds;
+mod container;
 mod delivery;
 mod differences;
 mod fixtures;

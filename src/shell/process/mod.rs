@@ -29,6 +29,9 @@ pub struct Task {
     pub bounds: Limits,
     /// A folder that is removed where we are gone.
     pub scratch: Option<PathBuf>,
+    /// A command that ends what the program left behind elsewhere, run where the
+    /// program did not end by itself.
+    pub after: Vec<String>,
 }
 
 /// Bounds of a program and all that it starts.

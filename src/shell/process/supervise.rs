@@ -53,6 +53,9 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
     let seconds = begun.elapsed().as_secs_f64();
     tree::end();
     let _ = child.wait();
+    if !matches!(end, End::Exited(_)) {
+        clear(task);
+    }
     if abandoned.load(Ordering::SeqCst)
         && let Some(scratch) = &task.scratch
     {
@@ -62,6 +65,24 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
         handle.and_then(|h| h.join().ok()).map_or_else(String::new, |kept| kept.text())
     };
     Ok(Ended { end, seconds, stdout: text(stdout), stderr: text(stderr) })
+}
+
+/// How often what was left behind elsewhere is ended: an engine whose client was
+/// just killed may refuse for a moment.
+const CLEARED: u32 = 5;
+
+/// Ends what the program left behind elsewhere, such as a container.
+fn clear(task: &Task) {
+    let Some((program, arguments)) = task.after.split_first() else { return };
+    for round in 0..CLEARED {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(task.env.iter().map(|(k, v)| (k, v)));
+        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).output();
+        if done.is_ok_and(|done| done.status.success()) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 fn spawn(task: &Task) -> Result<Child, String> {

@@ -59,6 +59,9 @@ fn write(site: &Site<'_>, name: &str, text: &str) -> Result<PathBuf, String> {
 }
 
 fn python(site: &Site<'_>, folder: &str) -> String {
+    if site.contained {
+        return own(site, folder, ".venv/bin/python").unwrap_or_else(|| "python3".to_owned());
+    }
     own(site, folder, ".venv/bin/python")
         .or_else(|| own(site, folder, "venv/bin/python"))
         .unwrap_or_else(|| if on_path("python3") { "python3".to_owned() } else { "python".to_owned() })

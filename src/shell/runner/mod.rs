@@ -129,6 +129,8 @@ pub struct Site<'a> {
     pub real_home: Option<&'a Path>,
     /// Whether the network may be used.
     pub network: bool,
+    /// Whether it is a container, where the programs of this machine are not.
+    pub contained: bool,
 }
 
 /// A command that is ready to run.
@@ -187,10 +189,10 @@ pub fn read_results(results: &Results, folder: &Path, stdout: &str) -> Vec<Ran> 
     results::read(results, folder, stdout)
 }
 
-/// The variables for foreign code.
+/// The variables for foreign code; `here` says that it runs on this machine itself.
 #[must_use]
-pub fn variables(home: &Path, extra: &[String]) -> Vec<(String, String)> {
-    surroundings::variables(home, extra)
+pub fn variables(home: &Path, extra: &[String], here: bool) -> Vec<(String, String)> {
+    surroundings::variables(home, extra, here)
 }
 
 /// The home of whoever called us.

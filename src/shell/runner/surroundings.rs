@@ -58,12 +58,14 @@ const ALLOWED: &[&str] = &[
 ];
 
 /// The variables for foreign code. `home` is its own home, `extra` names what the
-/// policy lets through besides.
-pub(super) fn variables(home: &Path, extra: &[String]) -> Vec<(String, String)> {
+/// policy lets through besides, `here` says that it runs on this machine itself:
+/// a container has its own programs and caches.
+pub(super) fn variables(home: &Path, extra: &[String], here: bool) -> Vec<(String, String)> {
     let mut found: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
         .filter(|(name, value)| {
-            let allowed = ALLOWED.contains(&name.as_str()) || name.starts_with("LC_");
+            let of_machine = here && ALLOWED.contains(&name.as_str());
+            let allowed = of_machine || name.starts_with("LC_") || name == "TZ";
             // What the policy names was chosen by a person; its value is theirs to judge.
             (allowed && !is_secret(name, value)) || extra.contains(name)
         })
@@ -72,9 +74,11 @@ pub(super) fn variables(home: &Path, extra: &[String]) -> Vec<(String, String)> 
         found.entry(name.to_owned()).or_insert(value);
     };
     set("LANG", "C.UTF-8".to_owned());
-    set("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned());
-    for (name, path) in caches(home) {
-        set(name, path.display().to_string());
+    if here {
+        set("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned());
+        for (name, path) in caches(home) {
+            set(name, path.display().to_string());
+        }
     }
     found.insert("HOME".to_owned(), home.display().to_string());
     found.insert("XDG_CACHE_HOME".to_owned(), home.join(".cache").display().to_string());
