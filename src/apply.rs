@@ -143,10 +143,7 @@ impl Hand<'_> {
                 _ => Met::Yes,
             }),
             Guard::NoBranch { branch } => self.no_branch(branch, action),
-            Guard::NoPullFrom { branch } => Ok(match self.forge.pull_from(branch)? {
-                Some(_) => Met::Done(None),
-                None => Met::Yes,
-            }),
+            Guard::NoPullFrom { branch } => self.no_pull_from(branch, action),
             Guard::NoRunOn { workflow, branch } => Ok(match self.forge.run_on(workflow, branch)? {
                 Some(_) => Met::Done(None),
                 None => Met::Yes,
@@ -190,6 +187,12 @@ impl Hand<'_> {
         })
     }
 
+    fn no_pull_from(&self, branch: &str, action: &Action) -> Result<Met, Trouble> {
+        let Action::OpenPullRequest { base, .. } = action else { return Ok(Met::Yes) };
+        let there = self.forge.pulls_into(base)?.iter().any(|pull| pull.branch == branch);
+        Ok(if there { Met::Done(None) } else { Met::Yes })
+    }
+
     fn no_comment(&self, on: u64, key: &str, action: &Action) -> Result<Met, Trouble> {
         let comments = self.forge.comments(on)?;
         Ok(match comments.iter().find(|c| c.key().as_deref() == Some(key)) {
@@ -212,7 +215,7 @@ impl Hand<'_> {
     fn no_review_comment(&self, pull: u64, keys: &[String]) -> Result<Met, Trouble> {
         let comments = self.forge.review_comments(pull)?;
         let there: Vec<&OurComment> =
-            comments.iter().filter(|c| c.key().is_some_and(|key| keys.contains(&key))).collect();
+            comments.iter().filter(|c| c.stands_for().is_some_and(|key| keys.contains(&key))).collect();
         Ok(match there.first() {
             None => Met::Yes,
             Some(comment) if there.len() >= keys.len() => Met::Done(Some(comment.url.clone())),

@@ -4,7 +4,7 @@ use crate::error::Problem;
 use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
-use crate::model::forge::{PullLink, RunLink};
+use crate::model::forge::{OurPull, RunLink};
 use crate::model::ran::{Execution, Extent, Target};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
@@ -136,11 +136,18 @@ pub trait Forge {
     /// [`Trouble`]
     fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble>;
 
-    /// The latest pull request from a branch of the repository.
+    /// Names and commits of the branches whose names begin like this.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn pull_from(&self, branch: &str) -> Result<Option<PullLink>, Trouble>;
+    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble>;
+
+    /// The pull requests from branches of ours into a branch, open or not, the
+    /// latest first.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble>;
 
     /// The latest run of a workflow on a branch.
     ///

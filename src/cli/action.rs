@@ -22,9 +22,15 @@ use crate::shell::surroundings::say;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    shield::raise()?;
+    let shielded = shield::raise();
     let args = match arguments(words) {
-        Ok(args) => args,
+        Ok(mut args) => {
+            if let Err(problem) = shielded {
+                actions::warn(&format!("no test is repaired: {}", told(&problem)))?;
+                args.heal = false;
+            }
+            args
+        }
         // A wrong input is a mistake in the workflow, not trouble of ours: it is red.
         Err(problem) => {
             actions::error(&told(&problem))?;

@@ -17,7 +17,7 @@ use crate::ports::Trouble;
 use crate::render::terminal::line;
 use crate::shell::actions::Around;
 use crate::shell::files;
-use crate::shell::github::GitHub;
+use crate::shell::github::{GitHub, read_or_note};
 use crate::shell::surroundings::say;
 
 pub(super) fn apply(args: &ApplyArgs) -> Result<u8, Problem> {
@@ -144,15 +144,17 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
         (_, Some(pull)) => pull.head_repository.as_ref(),
         _ => Some(&scene.repository),
     };
+    let own_branch = head.is_some_and(|head| head.same(&scene.repository));
     Ok(Source {
-        own_branch: head.is_some_and(|head| head.same(&scene.repository)),
+        own_branch,
         attempt: scene.attempt,
         workflow: scene.workflow.clone(),
         run: scene.run,
         repository: scene.repository.clone(),
         server: scene.server.clone(),
         head: scene.head.clone(),
-        texts: texts(plans, &scene.head, forge)?,
+        // A fork's plan may bring no code: nothing of it is looked at.
+        texts: if own_branch { texts(plans, &scene.head, forge) } else { HashMap::new() },
         head_ref: pull.as_ref().map(|p| p.head_ref.clone()),
         pull: pull.map(|p| p.number),
         default_branch,
@@ -164,7 +166,7 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
 const TEXTS: usize = 100;
 
 /// Texts of the tested commit at the paths that plans would change.
-fn texts(plans: &[SavedPlan], head: &str, forge: &GitHub) -> Result<HashMap<String, String>, Problem> {
+fn texts(plans: &[SavedPlan], head: &str, forge: &GitHub) -> HashMap<String, String> {
     let mut paths: BTreeSet<&str> = BTreeSet::new();
     for item in plans.iter().flat_map(|plan| &plan.actions) {
         match &item.action {
@@ -180,8 +182,9 @@ fn texts(plans: &[SavedPlan], head: &str, forge: &GitHub) -> Result<HashMap<Stri
     }
     let mut texts = HashMap::new();
     for path in paths.into_iter().filter(|path| is_path(path)).take(TEXTS) {
-        let text = forge.file(path, head).map_err(|t| could_not(&format!("`{}`", line(path, 200)), t))?;
+        // What cannot be read is not admitted, and the rest is.
+        let text = read_or_note(forge, &format!("`{}`", line(path, 200)), |f| f.file(path, head)).flatten();
         texts.extend(text.map(|text| (path.to_owned(), text)));
     }
-    Ok(texts)
+    texts
 }

@@ -223,7 +223,9 @@ impl Scene {
 /// A branch of ours, as the forge shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OurBranch {
-    /// Its name.
+    /// The branch that a repair of this commit would be pushed to.
+    pub wanted: String,
+    /// The branch that it is on: this one, or one on an earlier commit.
     pub name: String,
     /// Whether its files have the texts that would be pushed now.
     pub is_same: bool,
@@ -231,6 +233,17 @@ pub struct OurBranch {
     pub pull: Option<PullLink>,
     /// The latest run of the tests' workflow on it.
     pub run: Option<RunLink>,
+}
+
+/// A pull request from a branch of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurPull {
+    /// Its number, and whether it is open.
+    pub link: PullLink,
+    /// The branch.
+    pub branch: String,
+    /// The edit that its marker names, where we opened it.
+    pub edit: Option<String>,
 }
 
 /// A pull request, as a link shows it.

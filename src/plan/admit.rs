@@ -68,6 +68,7 @@ pub fn admit(plans: &[SavedPlan], source: &Source, policy: &Policy) -> Plan {
         admit_one(saved, source, policy, &mut counts, &mut plan);
     }
     unite_legs(&mut plan, source);
+    unite_reviews(&mut plan, source, policy);
     plan
 }
 
@@ -151,12 +152,43 @@ fn unite_legs(plan: &mut Plan, source: &Source) {
     }
 }
 
+/// The legs of a matrix leave a review each: what they say alike is said once,
+/// and all of it goes into one, as far as there is room and the guards admit it.
+fn unite_reviews(plan: &mut Plan, source: &Source, policy: &Policy) {
+    let is_review = |planned: &Planned| matches!(planned.action, Action::Review { .. });
+    let Some(first) = plan.actions.iter().position(is_review) else { return };
+    let mut all: Vec<LineComment> = Vec::new();
+    for planned in &plan.actions {
+        let Action::Review { comments, .. } = &planned.action else { continue };
+        let new: Vec<LineComment> =
+            comments.iter().filter(|c| !all.iter().any(|known| known.key == c.key)).cloned().collect();
+        let room = all.len() + new.len() <= policy.review.max_comments as usize;
+        let united: Vec<LineComment> = all.iter().cloned().chain(new).collect();
+        if room && repairs::suggestions(&united, source, policy).is_ok() {
+            all = united;
+        }
+    }
+    let mut seen = false;
+    plan.actions.retain(|planned| {
+        let keep = !is_review(planned) || !seen;
+        seen |= is_review(planned);
+        keep
+    });
+    let planned = &mut plan.actions[first];
+    if let Action::Review { comments, .. } = &mut planned.action {
+        *comments = all;
+    }
+    planned.guards = guards(&planned.action, &[], source);
+}
+
 /// How many of its kind a plan of ours holds at most.
 fn most(action: &Action, source: &Source, policy: &Policy) -> u32 {
     match action {
-        Action::Review { .. } => 1,
+        Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
+            policy.heal.max_branches
+        }
         // One for each leg of a matrix.
-        Action::CheckRun { .. } => LEGS,
+        Action::CheckRun { .. } | Action::Review { .. } => LEGS,
         Action::Comment { .. } if source.pull.is_some() => LEGS,
         Action::OpenIssue { .. } => policy.issues.max_new + 1,
         _ => 50,

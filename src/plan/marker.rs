@@ -125,6 +125,19 @@ pub struct NoteState {
     pub key: String,
 }
 
+/// What the marker of a pull request with repairs holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairState {
+    /// Version of this state.
+    pub v: u32,
+    /// The branch that it comes from.
+    pub branch: String,
+    /// Digest of the lines that it changes: the same on whatever commit.
+    pub edit: String,
+}
+
+/// Kind of the marker of a pull request with repairs.
+pub const REPAIR: &str = "repair";
 /// Kind of an issue's marker.
 pub const ISSUE: &str = "issue";
 /// Kind of a roll-up's marker.

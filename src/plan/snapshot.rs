@@ -21,8 +21,10 @@ pub struct Snapshot {
     pub diff: Option<Vec<FileDiff>>,
     /// `CODEOWNERS`, where the policy asks for it.
     pub owners: Option<String>,
-    /// Branches of ours with repairs of the present commit.
+    /// Branches of ours with repairs that the present commit needs.
     pub branches: Vec<OurBranch>,
+    /// Pull requests of ours with repairs that are open.
+    pub offered: u32,
 }
 
 /// An issue that we opened.
@@ -89,6 +91,9 @@ impl OurIssue {
     }
 }
 
+/// Begin of the keys of suggestions.
+pub const SUGGESTION: &str = "heal ";
+
 /// The key of the roll-up issue.
 pub const ROLL_UP_KEY: &str = "roll-up";
 
@@ -109,9 +114,18 @@ pub struct OurComment {
     pub url: String,
     /// Body.
     pub body: String,
+    /// Whether its line still stands in the diff; always so for comments on threads.
+    pub current: bool,
 }
 
 impl OurComment {
+    /// The key that it stands for: a suggestion whose lines are gone can be taken
+    /// over no more and counts as none.
+    #[must_use]
+    pub fn stands_for(&self) -> Option<String> {
+        self.key().filter(|key| self.current || !key.starts_with(SUGGESTION))
+    }
+
     /// The key in its marker.
     #[must_use]
     pub fn key(&self) -> Option<String> {

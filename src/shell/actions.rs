@@ -46,6 +46,9 @@ pub struct Around {
     pub token: Option<Secret>,
     /// Who triggered the run.
     pub actor: String,
+    /// Whether the event's job has rights that the code it speaks of must not have
+    /// (`pull_request_target`).
+    pub is_privileged: bool,
     /// Name of the job and index in its matrix, to tell jobs apart.
     pub job: String,
 }
@@ -89,6 +92,7 @@ impl Around {
                 .iter()
                 .find_map(|n| variable(n))
                 .map(Secret::new),
+            is_privileged: name == "pull_request_target",
             actor: variable("GITHUB_ACTOR").unwrap_or_default(),
             job: format!(
                 "{}/{}",
@@ -156,7 +160,7 @@ impl Around {
     /// about may still be a fork's.
     fn trust(&self, repository: &Slug, pull: Option<&PullFacts>) -> Trust {
         let Some(pull) = pull else { return Trust::Own };
-        if variable("GITHUB_EVENT_NAME").as_deref() == Some("pull_request_target") {
+        if self.is_privileged {
             return Trust::Own;
         }
         if !is_own(repository, pull.head_repository.as_ref()) {

@@ -107,11 +107,20 @@ impl Git {
         Some(made.trim().to_owned()).filter(|s| is_hash(s))
     }
 
-    /// A text of a commit.
+    /// A text of a commit; `None` for what is no UTF-8 or larger than is read: what
+    /// would be written back must be what was there.
     #[must_use]
     pub fn text_at(&self, commit: &str, path: &str) -> Option<String> {
         let safe = is_hash(commit) && !path.is_empty() && !path.contains('\n');
-        safe.then(|| self.run(&["cat-file", "blob", &format!("{commit}:{path}")])).flatten()
+        let bytes = safe.then(|| self.read(&["cat-file", "blob", &format!("{commit}:{path}")])).flatten()?;
+        String::from_utf8(bytes).ok().filter(|text| text.len() < PATCH)
+    }
+
+    /// The folder of the repository that we were shown, with a slash at its end;
+    /// empty for its top.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        self.run(&["rev-parse", "--show-prefix"]).map(|s| s.trim_end_matches('\n').to_owned()).unwrap_or_default()
     }
 
     /// Whether a file of a commit can be executed.
@@ -196,6 +205,11 @@ impl Git {
     }
 
     fn run(&self, arguments: &[&str]) -> Option<String> {
+        self.read(arguments).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What git prints, up to a bound.
+    fn read(&self, arguments: &[&str]) -> Option<Vec<u8>> {
         let mut child = Command::new("git")
             .arg("-C")
             .arg(&self.folder)
@@ -227,7 +241,7 @@ impl Git {
         } else if read.is_err() || !child.wait().ok()?.success() {
             return None;
         }
-        Some(String::from_utf8_lossy(&out).into_owned())
+        Some(out)
     }
 
     fn knows(&self, commit: &str) -> bool {

@@ -16,6 +16,9 @@ use crate::model::secret::mask;
 /// Tells the second self where the variables are.
 const HANDLE: &str = "TESTMEDIC_SHIELD";
 
+/// Name of the unnamed file.
+const NAME: &str = "testmedic";
+
 static KEPT: OnceLock<BTreeMap<String, String>> = OnceLock::new();
 
 /// A variable that was taken out of the environment.
@@ -66,8 +69,12 @@ pub fn raise() -> Result<(), Problem> {
 
     let problem =
         |why: std::io::Error| Problem::failed("the secrets of the environment cannot be shielded").because(why);
-    if let Some(number) = std::env::var(HANDLE).ok().and_then(|n| n.parse::<i32>().ok()) {
-        let path = format!("/proc/self/fd/{number}");
+    // Somebody else's handle is none: only a file that we made counts.
+    let handle = std::env::var(HANDLE).ok().and_then(|n| n.parse::<i32>().ok()).map(|n| format!("/proc/self/fd/{n}"));
+    let is_ours = |path: &String| {
+        std::fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with(&format!("/memfd:{NAME}")))
+    };
+    if let Some(path) = handle.filter(is_ours) {
         let mut text = String::new();
         let mut file = std::fs::OpenOptions::new().read(true).write(true).open(&path).map_err(problem)?;
         file.read_to_string(&mut text).map_err(problem)?;
@@ -79,7 +86,10 @@ pub fn raise() -> Result<(), Problem> {
             .filter(|(name, value)| is_secret(name, value))
             .collect();
         if !secrets.is_empty() {
-            let file = rustix::fs::memfd_create("testmedic", rustix::fs::MemfdFlags::empty())
+            // Where the system asks for it the file says that it is no program; older
+            // systems do not know the word.
+            let file = rustix::fs::memfd_create(NAME, rustix::fs::MemfdFlags::NOEXEC_SEAL)
+                .or_else(|_| rustix::fs::memfd_create(NAME, rustix::fs::MemfdFlags::empty()))
                 .map_err(|e| problem(e.into()))?;
             let mut file = std::fs::File::from(file);
             serde_json::to_writer(&mut file, &secrets).map_err(|e| problem(e.into()))?;

@@ -141,7 +141,8 @@ impl Ward {
 
     fn wishes(&self, found: &Findings, notes: &mut Vec<String>) -> Vec<Wish> {
         let read = |path: &str| self.read(path);
-        let sources = Sources::new(&self.files, &read);
+        let folder = self.git.prefix();
+        let sources = Sources::new(&self.files, &read).below(&folder);
         let default = self.base();
         let mut wishes = Vec::new();
         for diagnosis in found.diagnoses.iter().filter(|d| is_for_healer(d)) {

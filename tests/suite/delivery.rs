@@ -305,12 +305,12 @@ fn a_branch_with_other_content_is_left_alone() {
     let [branch] = repair.branches().try_into().unwrap();
     let reference = format!("refs/heads/{branch}");
     repair.git(&["update-ref", &reference, "topic"]).unwrap();
-    repair.world.server.state().issues.get_mut(&8).unwrap().open = false;
+    repair.world.server.state().pulls.remove(&8);
     let before = repair.git(&["rev-parse", &branch]).unwrap();
     let _ = repair.run();
     assert_eq!(repair.git(&["rev-parse", &branch]).unwrap(), before);
     assert!(repair.withheld().iter().any(|w| w.contains("is there with other content")), "{:?}", repair.withheld());
-    assert_eq!(repair.world.server.state().pulls.len(), 2, "a person closed it: it is not opened again");
+    assert_eq!(repair.world.server.state().pulls.len(), 1);
 }
 
 /// Answers that are lost, and a service that fails in between: one branch, one
@@ -414,6 +414,9 @@ fn a_saved_repair_that_was_tampered_with_is_refused() {
     let file = format!("{push}/commits/0/files/0");
     let good = plan.pointer(&format!("{file}/text")).unwrap().as_str().unwrap();
     let text = |text: String| with(format!("{file}/text"), json!(text));
+    let at_file = plan.pointer(&file).unwrap();
+    let mut weak = plan.pointer(&format!("{push}/commits/0")).unwrap().clone();
+    weak["files"][0]["text"] = json!(good.replace("assert status() == 'pending'", "assert status()"));
     let table = [
         (text(good.replace("assert status() == 'pending'", "assert status()")), "the guard strength objects"),
         (text(good.replace("def test_total", "@pytest.mark.skip\ndef test_total")), "the guard"),
@@ -426,7 +429,20 @@ fn a_saved_repair_that_was_tampered_with_is_refused() {
         (with(format!("{push}/branch"), json!("testmedic/heal/x-0000000")), "is no branch of ours"),
         (with(format!("{push}/parent"), json!("0".repeat(40))), "it builds on commit"),
         (with(format!("{push}/author"), json!({"name": "Ann", "email": "ann@acme.example"})), "its author is not"),
-        (with(format!("{push}/commits/0/message"), json!("fixes #1")), "refused"),
+        (with(format!("{push}/commits/0/message"), json!("fixes #1")), "says what ours never says"),
+        (with(format!("{push}/commits/0/message"), json!("Tidy [skip ci]")), "says what ours never says"),
+        (
+            with(format!("{push}/commits/0/message"), json!("Fixes https://github.com/acme/shop/issues/1")),
+            "says what ours never says",
+        ),
+        (with(format!("{push}/commits/0/message"), json!("x\n\nskip-checks: true")), "says what ours never says"),
+        (with(format!("{file}/executable"), json!(true)), "is to be executable"),
+        (with(format!("{push}/commits/0/files"), json!([at_file.clone(), at_file.clone()])), "twice"),
+        (
+            with(format!("{push}/commits"), json!([weak, plan.pointer(&format!("{push}/commits/0")).unwrap()])),
+            "the guard",
+        ),
+        (with(format!("{pull}/title"), json!("Ping @ann")), "its title says"),
         (with(format!("{push}/commits"), json!([])), "it has no commits"),
         (with(format!("{pull}/base"), json!("main")), "is not the pull request's branch"),
         (with(format!("{pull}/branch"), json!("topic")), "is no branch of ours"),
@@ -473,4 +489,134 @@ fn a_saved_suggestion_that_was_tampered_with_is_refused() {
     fork.world.lay_out();
     let ran = apply(&fork, &plan);
     assert!(ran.out.contains("holds a block of `suggestion`"), "{}", ran.out);
+}
+
+impl Repair {
+    /// Another commit on the pull request, which is tested anew.
+    fn push(&mut self, path: &str, text: &str) {
+        self.world.place.write(&format!("shop/{path}"), text);
+        self.world.place.git(&["-C", "shop", "add", "."]);
+        self.world.place.git(&["-C", "shop", "commit", "--quiet", "-m", "Go on"]);
+        let head = self.world.place.git(&["-C", "shop", "rev-parse", "HEAD"]);
+        let bare = self.world.server.state().bare.clone().unwrap();
+        let shown = bare.folder.display().to_string();
+        self.world.place.git(&["-C", "shop", "push", "--quiet", &shown, "topic"]);
+        self.world.story["event"]["payload"]["pull_request"]["head"]["sha"] = json!(head);
+        self.world.story["env"]["GITHUB_SHA"] = json!(head);
+        self.world.story["env"]["GITHUB_RUN_ID"] = json!("501");
+        self.world.server.state().pulls.get_mut(&7).unwrap().head_sha = head;
+        self.world.lay_out();
+        self.test();
+    }
+}
+
+/// The same edit is offered once, whatever is pushed to the pull request.
+#[test]
+fn another_push_brings_no_second_pull_request() {
+    let mut repair = Repair::new(BRANCH, OUTDATED);
+    let _ = repair.run();
+    let [first] = repair.branches().try_into().unwrap();
+    repair.push("notes.txt", "more");
+    let ran = repair.run_twice();
+    assert_eq!(repair.branches(), [first.clone()], "{}", ran.out);
+    assert_eq!(repair.world.server.state().pulls.len(), 2);
+    assert!(repair.comment().contains(&format!("compare/topic...{first}?expand=1")), "{}", repair.comment());
+    assert!(repair.comment().contains("[pull request 8]"));
+
+    // A person closes it and removes the branch: that is an answer.
+    repair.world.server.state().issues.get_mut(&8).unwrap().open = false;
+    repair.git(&["update-ref", "-d", &format!("refs/heads/{first}")]).unwrap();
+    repair.push("notes.txt", "still more");
+    let _ = repair.run_twice();
+    assert_eq!(repair.branches(), Vec::<String>::new());
+    assert!(
+        repair.withheld().iter().any(|w| w.contains("pull request 8 offered this very edit and was closed")),
+        "{:?}",
+        repair.withheld()
+    );
+}
+
+/// Where pull requests are not allowed, a branch of an earlier commit that holds
+/// the same texts is offered on.
+#[test]
+fn another_push_brings_no_second_branch() {
+    let mut repair = Repair::new(BRANCH, OUTDATED);
+    repair.world.server.state().pulls_by_actions = false;
+    let _ = repair.run();
+    let first = repair.branches();
+    repair.push("notes.txt", "more");
+    let _ = repair.run();
+    assert_eq!(repair.branches(), first);
+}
+
+#[test]
+fn a_suggestion_whose_lines_are_gone_is_made_again() {
+    let repair = Repair::new("", BESIDE);
+    let _ = repair.run();
+    assert_eq!(repair.world.server.state().review_comments.len(), 1);
+    // GitHub shows no line for a comment that is outdated.
+    repair.world.server.state().review_comments[0].at = None;
+    let _ = repair.run_twice();
+    assert_eq!(repair.world.server.state().review_comments.len(), 2);
+}
+
+/// What would be written back must be what was there, and nothing that looks like
+/// a secret leaves.
+#[test]
+fn what_cannot_be_written_as_it_is_stays() {
+    let secret = "'postgres://app:Tr0ub4dor99@db.acme.example/shop'";
+    let repair = Repair::new(BRANCH, &[("orders.py", "'queued'", secret)]);
+    let ran = repair.run();
+    assert_eq!(repair.branches(), Vec::<String>::new(), "{}", ran.out);
+    assert!(
+        repair.withheld().iter().any(|w| w.contains("looks like a secret")),
+        "{:?}\n{}",
+        repair.withheld(),
+        ran.out
+    );
+    assert!(
+        !format!("{}{}{}", ran.out, repair.comment(), repair.world.place.read("plan.json")).contains("Tr0ub4dor99")
+    );
+
+    let mut latin = Repair::new(BRANCH, OUTDATED);
+    let text = [b"# -*- coding: latin-1 -*-\n# caf\xe9\n".as_slice(), TESTS.as_bytes()].concat();
+    latin.world.place.write("shop/tests/test_orders.py", text);
+    latin.push("notes.txt", "more");
+    let ran = latin.run();
+    assert_eq!(latin.branches(), Vec::<String>::new(), "{}", ran.out);
+    assert!(ran.out.contains("is not found in the sources"), "{}", ran.out);
+}
+
+/// Tests that ran in a folder of the repository name their files from there.
+#[test]
+fn a_folder_of_the_repository_is_no_other() {
+    let mut repair = Repair::new("", OUTDATED);
+    // The same test elsewhere, which passes, in a folder with a longer name.
+    repair
+        .world
+        .place
+        .write("shop/services-long/tests/test_orders.py", "def test_status():\n    assert 'queued' == 'queued'\n");
+    repair.world.place.write("shop/a/orders.py", ORDERS.replace("queued", "pending"));
+    repair.world.place.write("shop/a/conftest.py", "");
+    repair.push("a/tests/test_orders.py", TESTS);
+    let python = crate::healing::prepared().join("venv/bin/python");
+    let done = std::process::Command::new(python)
+        .args(["-m", "pytest", "-q", "--junitxml=report.xml"])
+        .current_dir(repair.world.place.path().join("shop/a"))
+        .output()
+        .unwrap();
+    assert!(repair.world.place.path().join("shop/a/report.xml").exists(), "{done:?}");
+    repair.world.story["args"] = json!(["--junit=shop/a/report.xml", "--repo=shop/a"]);
+    let ran = repair.run();
+    assert!(ran.out.contains("a/tests/test_orders.py:4") && !ran.out.contains("services-long"), "{}", ran.out);
+}
+
+/// A stranger's word about the shield is not believed, and nothing turns red.
+#[test]
+fn a_handle_that_is_not_ours_is_none() {
+    let mut repair = Repair::new(BRANCH, OUTDATED);
+    repair.world.story["env"]["TESTMEDIC_SHIELD"] = json!("99");
+    let ran = repair.run();
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(repair.branches().len(), 1, "{}", ran.out);
 }

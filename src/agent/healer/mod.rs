@@ -98,6 +98,8 @@ pub struct Test<'a> {
 pub struct Sources<'a> {
     /// All paths.
     pub files: &'a [String],
+    /// The folder in which tests ran, with a slash at its end; empty for the top.
+    pub folder: &'a str,
     read: &'a dyn Fn(&str) -> Option<String>,
     parsed: RefCell<BTreeMap<String, Option<Rc<Source>>>>,
 }
@@ -106,7 +108,13 @@ impl<'a> Sources<'a> {
     /// Files by their paths, read through `read`.
     #[must_use]
     pub fn new(files: &'a [String], read: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { files, read, parsed: RefCell::default() }
+        Self { files, folder: "", read, parsed: RefCell::default() }
+    }
+
+    /// The same, for tests that ran in a folder.
+    #[must_use]
+    pub fn below(self, folder: &'a str) -> Self {
+        Self { folder, ..self }
     }
 
     /// The text of a file.

@@ -64,9 +64,19 @@ fn likely_files(sources: &Sources<'_>, case: &TestCase) -> Vec<String> {
         let name = name.trim_start_matches("./");
         let ends =
             |long: &str, short: &str| !short.is_empty() && (long == short || long.ends_with(&format!("/{short}")));
-        let mut fitting: Vec<&String> = sources.files.iter().filter(|f| ends(f, name) || ends(name, f)).collect();
-        fitting.sort_by_key(|f| std::cmp::Reverse(f.len()));
-        if let Some(path) = fitting.first().filter(|p| !found.contains(p)) {
+        // Tests that ran in a folder name their files from there.
+        let below = format!("{}{name}", sources.folder);
+        let fitting: Vec<&String> = if let Some(exact) = sources.files.iter().find(|f| **f == below) {
+            vec![exact]
+        } else if let Some(longest) = sources.files.iter().filter(|f| ends(name, f)).max_by_key(|f| f.len()) {
+            vec![longest]
+        } else {
+            sources.files.iter().filter(|f| ends(f, name)).collect()
+        };
+        // Of several that could be meant none is.
+        if let [path] = fitting.as_slice()
+            && !found.contains(path)
+        {
             found.push((*path).clone());
         }
     }

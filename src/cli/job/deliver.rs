@@ -3,10 +3,10 @@
 
 use super::Job;
 use crate::apply::{self, holds};
-use crate::model::forge::OurBranch;
+use crate::model::forge::{OurBranch, OurPull};
 use crate::plan::action::Plan;
-use crate::plan::planner;
 use crate::plan::planner::repairs::{Draft, Handover, drafts, handover};
+use crate::plan::planner::{self, Repairs};
 use crate::plan::snapshot::Snapshot;
 use crate::ports::Trouble;
 use crate::run::Triage;
@@ -49,37 +49,66 @@ impl Job {
             let what = "the comments of the pull request";
             snapshot.comments = read_or_note(forge, what, |f| f.reader().comments(pull.number));
         }
-        snapshot.branches = self.branches(triage, &snapshot);
+        (snapshot.branches, snapshot.offered) = self.branches(triage, &snapshot);
         snapshot
     }
 
-    /// The branches of ours that repairs of this commit are on.
-    pub(super) fn branches(&self, triage: &Triage, snapshot: &Snapshot) -> Vec<OurBranch> {
+    /// The branches of ours that repairs of this commit are on, and how many pull
+    /// requests of ours are open.
+    pub(super) fn branches(&self, triage: &Triage, snapshot: &Snapshot) -> (Vec<OurBranch>, u32) {
+        let nothing = (Vec::new(), 0);
         let (Some(forge), Some(scene), Some(given)) = (&self.forge, &self.scene, self.given(triage, snapshot)) else {
-            return Vec::new();
+            return nothing;
         };
-        let drafts = drafts(&triage.repairs, &scene.head);
-        let pushed = drafts.iter().filter(|draft| handover(draft, &given) == Handover::Branch);
+        let Some(pull) = &scene.pull else { return nothing };
+        let mut drafts = drafts(&triage.repairs, &scene.head);
+        drafts.retain(|draft| handover(draft, &given) == Handover::Branch);
+        if drafts.is_empty() {
+            return nothing;
+        }
+        let what = "the pull requests with repairs";
+        let Some(pulls) = read_or_note(forge, what, |f| f.reader().pulls_into(&pull.head_ref)) else { return nothing };
+        let open = pulls.iter().filter(|p| p.link.open).count();
         let workflow = scene.workflow.as_deref();
-        pushed
-            .filter_map(|draft| {
-                read_or_note(forge, "a branch with a repair", |f| branch(f, draft, triage, workflow)).flatten()
-            })
-            .collect()
+        let found = drafts.iter().filter_map(|draft| {
+            read_or_note(forge, "a branch with a repair", |f| branch(f, draft, &triage.repairs, &pulls, workflow))
+                .flatten()
+        });
+        (found.collect(), u32::try_from(open).unwrap_or(u32::MAX))
     }
 }
 
+/// Branches of one diagnosis, on other commits, that are looked into.
+const EARLIER: usize = 5;
+
+/// Where a draft is already: in a pull request with the same edit, on the branch
+/// that it would be pushed to, or on one of an earlier commit with the same texts.
 fn branch(
     forge: &GitHub,
     draft: &Draft<'_>,
-    triage: &Triage,
+    repairs: &Repairs,
+    pulls: &[OurPull],
     workflow: Option<&str>,
 ) -> Result<Option<OurBranch>, Trouble> {
     let forge = forge.reader();
-    let Some(commit) = forge.branch(&draft.branch)? else { return Ok(None) };
-    let is_same = holds(forge, &commit, &draft.commits(&triage.repairs.executable))?;
-    let pull = forge.pull_from(&draft.branch)?;
+    let wanted = draft.branch.clone();
     // Who may not read runs is not told of them.
-    let run = workflow.and_then(|workflow| forge.run_on(workflow, &draft.branch).ok().flatten());
-    Ok(Some(OurBranch { name: draft.branch.clone(), is_same, pull, run }))
+    let run = |name: &str| workflow.and_then(|workflow| forge.run_on(workflow, name).ok().flatten());
+    let edit = draft.edit();
+    let same = pulls.iter().filter(|pull| pull.edit.as_ref() == Some(&edit));
+    if let Some(pull) = same.max_by_key(|pull| (pull.link.open, pull.link.number)) {
+        let name = pull.branch.clone();
+        return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same: true, pull: Some(pull.link.clone()) }));
+    }
+    let mut there = forge.branches_like(draft.begin())?;
+    there.sort_by_key(|(name, _)| *name != wanted);
+    let commits = draft.commits(&repairs.executable);
+    for (name, commit) in there.into_iter().take(EARLIER) {
+        let is_same = holds(forge, &commit, &commits)?;
+        if is_same || name == wanted {
+            let pull = pulls.iter().find(|pull| pull.branch == name).map(|pull| pull.link.clone());
+            return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same, pull }));
+        }
+    }
+    Ok(None)
 }

@@ -22,7 +22,8 @@ impl Job {
             HealMode::Suggest => ("review", true),
             HealMode::Off | HealMode::OnCommand => ("review", false),
         };
-        let is_pull = around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)));
+        // In `pull_request_target` the job has rights that the code must not come near.
+        let is_pull = around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)) && !a.is_privileged);
         let may = wanted && is_pull && self.forbidden.is_none() && triage.found.bad() > 0;
         if let (true, Some(why)) = (may, self.unfit()) {
             repairs.withheld.push(Withheld::new(kind, "outdated tests", why));

@@ -1,19 +1,21 @@
 //! Admits branches, pull requests from them, and suggestions: the guards look at
 //! each patch anew, whoever says that it was proven.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-use super::text::{plain, text};
+use super::text::text;
 use super::{Source, cut, path};
 use crate::code::guards::{self, FilePatch};
 use crate::model::forge::OUR_BRANCHES;
 use crate::model::heal::HealMode;
 use crate::model::secret::has_token;
 use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Guard, LineComment};
-use crate::plan::marker::{self, NoteState};
+use crate::plan::marker::{self, RepairState};
+use crate::plan::planner::repairs::adds_secret;
 use crate::plan::policy::Policy;
+use crate::render::message::heal::is_inert;
 
 /// Commits of one branch.
 const COMMITS: usize = 50;
@@ -46,9 +48,11 @@ pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result
             if title.contains('\n') || title.len() > 250 || cut(title) != *title {
                 return Err("its title is no single line".to_owned());
             }
-            plain(title)?;
-            let marked = marker::read::<NoteState>(marker::NOTE, body).map(|s| s.key);
-            if marked != Some(format!("heal {branch}")) {
+            if !is_inert(title) {
+                return Err("its title says what ours never says".to_owned());
+            }
+            let marked = marker::read::<RepairState>(marker::REPAIR, body).map(|s| s.branch);
+            if marked.as_ref() != Some(branch) {
                 return Err("its marker is not that of its branch".to_owned());
             }
             text(body, BODY_LIMIT, source)
@@ -75,7 +79,7 @@ pub(super) fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<G
             after.chain([head(), Guard::NoPullFrom { branch: branch.clone() }]).collect()
         }
         Action::DispatchWorkflow { workflow, branch } => {
-            after.chain([Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
+            after.chain([head(), Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
         }
         _ => Vec::new(),
     }
@@ -97,24 +101,33 @@ fn commits_are_fine(commits: &[CommitDraft], source: &Source, policy: &Policy) -
     }
     let mut last: BTreeMap<&str, &str> = BTreeMap::new();
     for commit in commits {
-        if commit.message.len() > MESSAGE || has_token(&commit.message) || commit.message.contains('\0') {
-            return Err("a commit's message is too long or holds what looks like a secret".to_owned());
+        let fine = commit.message.len() <= MESSAGE && commit.message.lines().all(is_inert);
+        if !fine || has_token(&commit.message) || commit.message.contains('\0') {
+            return Err("a commit's message is too long, or says what ours never says".to_owned());
         }
-        commit.message.lines().try_for_each(plain)?;
+        let mut own: BTreeSet<&str> = BTreeSet::new();
         for file in &commit.files {
             path(&file.path)?;
+            if !own.insert(&file.path) {
+                return Err(format!("a commit holds `{}` twice", cut(&file.path)));
+            }
+            if file.executable {
+                return Err(format!("`{}` is to be executable: that is not taken from a plan", cut(&file.path)));
+            }
             last.insert(&file.path, &file.text);
         }
+        // Each commit is one that people may look at or take over alone.
+        let patches: Vec<FilePatch> =
+            last.iter().map(|(path, text)| patch(path, (*text).to_owned(), source)).collect::<Result<_, _>>()?;
+        guarded(&patches, policy)?;
     }
-    let patches: Vec<FilePatch> =
-        last.into_iter().map(|(path, text)| patch(path, text.to_owned(), source)).collect::<Result<_, _>>()?;
-    guarded(&patches, policy)
+    Ok(())
 }
 
 /// A patch of a file that the commit has: repairs make no files.
 fn patch(path: &str, new: String, source: &Source) -> Result<FilePatch, String> {
     let old = source.texts.get(path).ok_or_else(|| format!("`{}` is not in the commit", cut(path)))?;
-    if new.lines().any(|line| has_token(line) && !old.contains(line)) {
+    if adds_secret(old, &new) {
         return Err(format!("what it adds to `{}` looks like a secret", cut(path)));
     }
     Ok(FilePatch { path: path.to_owned(), old: Some(old.clone()), new: Some(new), ..FilePatch::default() })

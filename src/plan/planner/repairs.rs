@@ -8,10 +8,13 @@ use crate::agent::healer::healing::{Healed, Healing, Outcome};
 use crate::code::hunks::{Hunk, hunks};
 use crate::model::forge::{OUR_BRANCHES, OurBranch, PullFacts};
 use crate::model::heal::HealMode;
-use crate::model::secret::has_token;
-use crate::plan::action::{Action, CommitDraft, FileText, Guard, Plan, Planned, Withheld};
-use crate::plan::marker::{self, NoteState, VERSION};
+use crate::model::secret::mask;
+use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, FileText, Guard, Plan, Planned, Withheld};
+use crate::plan::marker::{self, RepairState, VERSION};
 use crate::render::message::heal;
+
+/// Bytes of the lines of one suggestion.
+const SUGGESTED: usize = 10_000;
 
 /// What the healer brought.
 #[derive(Clone, Debug, Default)]
@@ -35,10 +38,29 @@ pub struct Draft<'r> {
     /// Path → text of the tested commit and text after all repairs.
     pub files: BTreeMap<&'r str, (&'r str, &'r str)>,
     /// Why it is no more than a suggestion; `None` where each repair is proven.
-    pub open: Option<String>,
+    pub open: Option<&'static str>,
+    /// Whether another test that fails for the same cause may have found a bug.
+    pub doubted: bool,
 }
 
 impl Draft<'_> {
+    /// How the names of its branches begin, on whatever commit.
+    #[must_use]
+    pub fn begin(&self) -> &str {
+        self.branch.rfind('-').map_or(&self.branch, |at| &self.branch[..=at])
+    }
+
+    /// Digest of the lines that it changes: the same on whatever commit.
+    #[must_use]
+    pub fn edit(&self) -> String {
+        let lines = self.files.iter().map(|(path, (old, new))| {
+            let places = hunks(old, new).unwrap_or_default();
+            let changed: Vec<_> = places.into_iter().map(|h| (h.old, h.new)).collect();
+            format!("{path} {changed:?}")
+        });
+        marker::digest(&lines.collect::<Vec<_>>().join("\n"))
+    }
+
     /// One commit for each diagnosis, on top of each other.
     #[must_use]
     pub fn commits(&self, executable: &BTreeSet<String>) -> Vec<CommitDraft> {
@@ -115,14 +137,15 @@ fn draft<'r>(group: Vec<&'r Healed>, repairs: &'r Repairs, head: &str) -> Draft<
         let of_these = r.diagnosis.as_deref().is_some_and(|d| names.contains(d));
         of_these && matches!(r.healing.outcome, Outcome::Ask | Outcome::Defect)
     };
-    let open = if group.iter().any(|r| r.healing.outcome != Outcome::Healed) {
-        Some("a corner of the proof is missing".to_owned())
-    } else if repairs.all.iter().any(|r| doubted(&r)) {
-        Some("another test that fails for the same cause may have found a bug".to_owned())
-    } else {
-        None
-    };
-    Draft { branch: branch_name(names.first().copied().unwrap_or("test"), head), repairs: group, files, open }
+    let missing = group.iter().any(|r| r.healing.outcome != Outcome::Healed);
+    let doubted = repairs.all.iter().any(|r| doubted(&r));
+    Draft {
+        branch: branch_name(names.first().copied().unwrap_or("test"), head),
+        open: missing.then_some("a corner of the proof is missing"),
+        doubted,
+        repairs: group,
+        files,
+    }
 }
 
 /// How a draft is handed over.
@@ -136,19 +159,27 @@ pub enum Handover {
     Patch(String),
 }
 
+/// Whether a text has lines that look like secrets and were not there before.
+#[must_use]
+pub fn adds_secret(old: &str, new: &str) -> bool {
+    new.lines().any(|line| mask(line) != line && !old.contains(line))
+}
+
 /// Decides how a draft is handed over.
 #[must_use]
 pub fn handover(draft: &Draft<'_>, given: &Given<'_>) -> Handover {
-    let added = |(old, new): &(&str, &str)| new.lines().any(|line| has_token(line) && !old.contains(line));
-    if draft.files.values().any(added) {
+    if draft.files.values().any(|(old, new)| adds_secret(old, new)) {
         return Handover::Patch("what the edit adds looks like a secret".to_owned());
+    }
+    if draft.doubted {
+        return Handover::Patch("another test that fails for the same cause may have found a bug".to_owned());
     }
     if let Some(places) = in_diff(draft, given) {
         return Handover::Suggestions(places);
     }
     match (given.policy.heal.mode, &draft.open) {
         (HealMode::Branch, None) => Handover::Branch,
-        (HealMode::Branch, Some(why)) => Handover::Patch(why.clone()),
+        (HealMode::Branch, Some(why)) => Handover::Patch((*why).to_owned()),
         _ => Handover::Patch("the edit lies outside of the diff, where nothing can be suggested; `heal.mode = \"branch\"` would push it as a branch".to_owned()),
     }
 }
@@ -161,7 +192,8 @@ fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> 
         let file = diff.iter().find(|file| file.path == *path)?;
         for hunk in hunks(old, new)? {
             let shown = file.shown.iter().any(|(first, last)| *first <= hunk.first && hunk.last <= *last);
-            if !shown || crate::render::markdown::suggestion(&hunk.new).is_none() {
+            let block = crate::render::markdown::suggestion(&hunk.new)?;
+            if !shown || block.len() > SUGGESTED {
                 return None;
             }
             places.push(((*path).to_owned(), hunk));
@@ -174,7 +206,7 @@ fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> 
 /// The branch of a draft, as the forge shows it.
 #[must_use]
 pub fn branch_of<'s>(given: &'s Given<'_>, draft: &Draft<'_>) -> Option<&'s OurBranch> {
-    given.snapshot.branches.iter().find(|b| b.name == draft.branch)
+    given.snapshot.branches.iter().find(|b| b.wanted == draft.branch)
 }
 
 /// Pushes branches, opens pull requests from them, starts their tests.
@@ -188,13 +220,11 @@ pub fn plan(given: &Given<'_>) -> Plan {
         match handover(&draft, given) {
             Handover::Suggestions(_) => {}
             Handover::Patch(why) => plan.withheld.push(Withheld::new("push-branch", because, why)),
-            Handover::Branch if pushed >= given.policy.heal.max_branches => {
-                let reason = format!("more branches than `heal.max-branches` ({pushed}) allows");
-                plan.withheld.push(Withheld::new("push-branch", because, reason));
-            }
             Handover::Branch => {
-                pushed += 1;
-                branch(given, &draft, pull, because, &mut plan);
+                let before = plan.actions.len();
+                branch(given, &draft, pull, (because, pushed), &mut plan);
+                let pushes = plan.actions[before..].iter().any(|p| matches!(p.action, Action::PushBranch { .. }));
+                pushed += u32::from(pushes);
             }
         }
     }
@@ -206,36 +236,28 @@ fn because(draft: &Draft<'_>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-fn branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, because: String, plan: &mut Plan) {
+fn branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, (because, pushed): (String, u32), plan: &mut Plan) {
+    let mut withhold = |reason: String| plan.withheld.push(Withheld::new("push-branch", because.clone(), reason));
     let there = branch_of(given, draft);
     let push = format!("push-branch:{}", draft.branch);
     match there {
         Some(there) if !there.is_same => {
-            let reason = format!("`{}` is there with other content: it is left alone", draft.branch);
-            plan.withheld.push(Withheld::new("push-branch", because, reason));
-            return;
+            return withhold(format!("`{}` is there with other content: it is left alone", draft.branch));
+        }
+        Some(OurBranch { pull: Some(offered), .. }) if !offered.open => {
+            return withhold(format!("pull request {} offered this very edit and was closed", offered.number));
         }
         Some(_) => {}
-        None => plan.actions.push(planned(
-            Action::PushBranch {
-                branch: draft.branch.clone(),
-                parent: given.scene.head.clone(),
-                commits: draft.commits(&given.repairs.executable),
-                author: given.policy.heal.author(),
-            },
-            push.clone(),
-            format!("{} outdated, the repair is proven", tests(draft)),
-            format!("push the repair of {}", tests(draft)),
-            draft.branch.clone(),
-            vec![
-                Guard::PullAt { pull: pull.number, head: given.scene.head.clone() },
-                Guard::NoBranch { branch: draft.branch.clone() },
-            ],
-        )),
+        None if pushed + given.snapshot.offered >= given.policy.heal.max_branches => {
+            let most = given.policy.heal.max_branches;
+            return withhold(format!("`heal.max-branches` is {most}, and as many are offered"));
+        }
+        None => plan.actions.push(push_branch(given, draft, pull, push.clone())),
     }
     let after = there.is_none().then(|| Guard::After { action: push.clone() });
-    if there.is_none_or(|b| b.pull.is_none()) && !is_told(given, draft, pull) {
-        plan.actions.push(open_pull(given, draft, pull, after.clone()));
+    let name = there.map_or(draft.branch.as_str(), |there| there.name.as_str());
+    if there.is_none_or(|b| b.pull.is_none()) && !is_told(given, name, pull) {
+        plan.actions.push(open_pull(given, draft, (name, pull), after.clone()));
     }
     // A branch that was pushed with a workflow's own token starts no workflow but
     // one that is dispatched.
@@ -251,29 +273,52 @@ fn branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, because: Strin
     }
 }
 
+fn push_branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, id: String) -> Planned {
+    planned(
+        Action::PushBranch {
+            branch: draft.branch.clone(),
+            parent: given.scene.head.clone(),
+            commits: draft.commits(&given.repairs.executable),
+            author: given.policy.heal.author(),
+        },
+        id,
+        format!("{} outdated, the repair is proven", tests(draft)),
+        format!("push the repair of {}", tests(draft)),
+        draft.branch.clone(),
+        vec![
+            Guard::PullAt { pull: pull.number, head: given.scene.head.clone() },
+            Guard::NoBranch { branch: draft.branch.clone() },
+        ],
+    )
+}
+
 /// Whether our comment offers the branch already, because no pull request could
 /// be opened.
-fn is_told(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts) -> bool {
-    let url = heal::compare_url(given.scene, &pull.head_ref, &draft.branch);
+fn is_told(given: &Given<'_>, branch: &str, pull: &PullFacts) -> bool {
+    let url = heal::compare_url(given.scene, &pull.head_ref, branch);
     given.snapshot.comments.iter().flatten().any(|comment| comment.body.contains(&url))
 }
 
-fn open_pull(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, after: Option<Guard>) -> Planned {
-    let key = format!("heal {}", draft.branch);
-    let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key });
+fn open_pull(
+    given: &Given<'_>,
+    draft: &Draft<'_>,
+    (branch, pull): (&str, &PullFacts),
+    after: Option<Guard>,
+) -> Planned {
+    let state = RepairState { v: VERSION, branch: branch.to_owned(), edit: draft.edit() };
+    let marker = marker::write(marker::REPAIR, &state);
     let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
-    let text = heal::pull_body(&draft.repairs, given.scene);
-    let text = crate::model::text::head(&text, crate::plan::action::BODY_LIMIT - 500);
+    let text = heal::pull_body(&draft.repairs, given.scene, BODY_LIMIT - 500);
     let head = Guard::PullAt { pull: pull.number, head: given.scene.head.clone() };
-    let own = Guard::NoPullFrom { branch: draft.branch.clone() };
+    let own = Guard::NoPullFrom { branch: branch.to_owned() };
     planned(
         Action::OpenPullRequest {
-            branch: draft.branch.clone(),
+            branch: branch.to_owned(),
             base: pull.head_ref.clone(),
             title: heal::pull_title(&healings),
             body: format!("{marker}\n{text}"),
         },
-        format!("open-pull-request:{}", draft.branch),
+        format!("open-pull-request:{branch}"),
         "a repair is offered, never merged".to_owned(),
         format!("offer the repair of {} to {}", tests(draft), pull.head_ref),
         format!("pull request {}", pull.number),

@@ -10,6 +10,7 @@ use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::plan::action::{Action, Guard, LineComment, Plan, Withheld};
 use crate::plan::change::{self, FileDiff};
 use crate::plan::marker::{self, NoteState, VERSION};
+use crate::plan::snapshot::{OurComment, SUGGESTION};
 use crate::render::message::heal;
 use crate::render::message::review::{self, Spot};
 
@@ -31,7 +32,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         plan.withheld.push(Withheld::new("review", because, "its diff or its review comments could not be read"));
         return plan;
     };
-    let known: Vec<String> = existing.iter().filter_map(crate::plan::snapshot::OurComment::key).collect();
+    let known: Vec<String> = existing.iter().filter_map(OurComment::stands_for).collect();
     let (mut comments, suggested, mut hidden) = suggestions(given, &known);
     // The suggestion says all that there is to say.
     for d in speaking.into_iter().filter(|d| !suggested.contains(&d.id)) {
@@ -106,26 +107,28 @@ fn suggestions(given: &Given<'_>, known: &[String]) -> (Vec<LineComment>, Vec<St
 
 /// The comments that suggest the places of a draft.
 fn of_draft(draft: &Draft<'_>, places: &[(String, Hunk)]) -> Vec<LineComment> {
-    let comment = |(path, hunk): &(String, Hunk)| {
+    let edit = draft.edit();
+    let comment = |(ordinal, (path, hunk)): (usize, &(String, Hunk))| {
         let at_hunk = |r: &&&Healed| r.healing.patch.iter().any(|f| f.path == *path && touches(f, hunk));
         let mut of_hunk: Vec<&Healing> = draft.repairs.iter().filter(at_hunk).map(|r| &r.healing).collect();
         if of_hunk.is_empty() {
             of_hunk.extend(draft.repairs.iter().map(|r| &r.healing));
         }
-        let text = heal::suggested(&of_hunk, hunk, places.len() - 1)?;
-        // The same suggestion is made once, whichever push it was made for.
-        let key = format!("heal {path} {}", marker::digest(&format!("{:?}", (&hunk.old, &hunk.new))));
+        let text = heal::suggested(&of_hunk, hunk, places.len() - 1, LIMIT)?;
+        // The same suggestion stands once, whichever push it was made for.
+        let key = format!("{SUGGESTION}{edit} {ordinal}");
         let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
         let start = (hunk.first < hunk.last).then_some(hunk.first);
         Some(LineComment { path: path.clone(), line: hunk.last, start, key, body: format!("{marker}\n{text}") })
     };
-    places.iter().filter_map(comment).collect()
+    places.iter().enumerate().filter_map(comment).collect()
 }
 
 /// Whether a repair of one test brought the lines of a place about.
 fn touches(file: &FilePatch, hunk: &Hunk) -> bool {
     let own = hunks(file.old.as_deref().unwrap_or_default(), file.new.as_deref().unwrap_or_default());
-    own.iter().flatten().any(|own| own.new.iter().any(|line| hunk.new.contains(line)))
+    let telling = |line: &&String| line.trim().len() > 2 && !hunk.old.contains(line);
+    own.iter().flatten().any(|own| own.new.iter().filter(telling).any(|line| hunk.new.contains(line)))
 }
 
 /// Failures that the change may have caused. What was broken before, or is

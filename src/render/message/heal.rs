@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::Page;
 use crate::agent::healer::healing::{Healed, Healing, Outcome};
 use crate::agent::healer::weigh::{Band, DEFECT, HEAL, Weighed};
 use crate::code::hunks::Hunk;
@@ -167,25 +168,27 @@ fn reasons(weighed: &Weighed) -> String {
     out
 }
 
-/// The review comment that suggests one place of a repair; `others` are the
-/// other places. `None` where its text cannot be shown as it is.
+/// The review comment that suggests one place of a repair; `others` are its
+/// other places. Evidence that does not fit into `limit` bytes is left out. `None`
+/// where its lines cannot be shown as they are, or do not fit.
 #[must_use]
-pub fn suggested(healings: &[&Healing], hunk: &Hunk, others: usize) -> Option<String> {
+pub fn suggested(healings: &[&Healing], hunk: &Hunk, others: usize, limit: usize) -> Option<String> {
     let block = suggestion(&hunk.new)?;
-    let mut out = String::new();
+    let mut page = Page::new(limit.checked_sub(block.len())?);
+    let mut shown = true;
     for healing in healings {
-        let _ = writeln!(out, "**{}** {}\n\n{}\n", badge(&healing.outcome), name(healing), in_words(healing));
+        shown &= page.push(&format!("**{}** {}\n\n{}\n\n", badge(&healing.outcome), name(healing), in_words(healing)));
     }
     if others > 0 {
-        let _ =
-            writeln!(out, "It belongs together with {} in this review.\n", plural(others as u64, "other suggestion"));
+        let others = plural(others as u64, "other suggestion");
+        page.push(&format!("It belongs together with {others} on this pull request.\n\n"));
     }
-    out.push_str(&block);
+    page.push_always(&block);
     for healing in healings {
         let evidence = evidence(healing);
-        let _ = writeln!(out, "\n<details><summary>Proof, reasons and patch</summary>\n\n{evidence}</details>");
+        page.push(&format!("\n<details><summary>Proof, reasons and patch</summary>\n\n{evidence}</details>\n"));
     }
-    Some(out)
+    shown.then(|| page.finish())
 }
 
 /// Title of the pull request that offers repairs.
@@ -196,7 +199,8 @@ pub fn pull_title(healings: &[&Healing]) -> String {
 
 /// Body of the pull request that offers repairs.
 #[must_use]
-pub fn pull_body(healed: &[&Healed], scene: &Scene) -> String {
+pub fn pull_body(healed: &[&Healed], scene: &Scene, limit: usize) -> String {
+    let mut page = Page::new(limit);
     let mut out = String::new();
     if let Some(pull) = &scene.pull {
         // The link shows this one on the other's page.
@@ -211,10 +215,11 @@ pub fn pull_body(healed: &[&Healed], scene: &Scene) -> String {
             code(&pull.head_ref, 120),
         );
     }
+    page.push(&out);
     for one in healed {
-        out.push_str(&entry(one, None, Some(scene)));
+        page.push(&entry(one, None, Some(scene)));
     }
-    out
+    page.finish()
 }
 
 /// Why it ended as it did, in a few sentences.
@@ -269,10 +274,18 @@ pub fn commit_message(healings: &[&Healing]) -> String {
     out
 }
 
+/// Whether a line of a commit message says nothing that works anywhere.
+#[must_use]
+pub fn is_inert(text: &str) -> bool {
+    let plain: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    inert(&plain, 2000) == plain
+}
+
 /// Foreign words for a commit message, where Markdown's code does not protect:
 /// they reach nobody, close nothing, and switch no workflow off.
 fn inert(text: &str, width: usize) -> String {
     let text = line(text, width).replace('@', "@ ").replace("://", ": //").replace('[', "(").replace(']', ")");
+    let text = text.replace("skip-checks", "skip checks");
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {

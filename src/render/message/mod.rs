@@ -49,6 +49,12 @@ impl Page {
         fits
     }
 
+    /// Adds a section for which the caller has kept room.
+    pub fn push_always(&mut self, section: &str) {
+        self.text.push_str(section);
+        self.limit += section.len();
+    }
+
     /// The text, with a line about what was left out.
     #[must_use]
     pub fn finish(mut self) -> String {

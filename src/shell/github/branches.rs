@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 
 use super::GitHub;
 use super::objects::{Pull, Runs};
-use crate::model::forge::{OUR_BRANCHES, PullLink, RunLink, is_sha, percent};
+use crate::model::forge::{OUR_BRANCHES, OurPull, PullLink, RunLink, Slug, is_sha, percent};
 use crate::plan::action::{CommitDraft, FileText, Person};
+use crate::plan::marker::{self, RepairState};
 use crate::ports::Trouble;
 
 #[derive(Deserialize)]
 struct Reference {
+    #[serde(rename = "ref", default)]
+    name: String,
     object: Object,
 }
 
@@ -39,14 +42,31 @@ impl GitHub {
         }
     }
 
-    /// The latest pull request from a branch of this repository.
-    pub(super) fn latest_pull_from(&self, branch: &str) -> Result<Option<PullLink>, Trouble> {
-        let head = format!("{}:{branch}", self.slug.owner());
-        let route = format!("/pulls?state=all&head={}&sort=created&direction=desc&per_page=1", percent(&head));
+    /// Names and commits of branches whose names begin like this.
+    pub(super) fn matching(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble> {
+        let found: Vec<Reference> =
+            self.client.get(&self.path(&format!("/git/matching-refs/heads/{}", segments(begin))))?.read()?;
+        let own = |r: Reference| Some((r.name.strip_prefix("refs/heads/")?.to_owned(), r.object.sha));
+        Ok(found.into_iter().filter_map(own).collect())
+    }
+
+    /// Pull requests from branches of ours into a branch; the latest hundred.
+    pub(super) fn our_pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble> {
+        let route = format!("/pulls?state=all&base={}&sort=created&direction=desc&per_page=100", percent(base));
         let found: Vec<Pull> = self.client.get(&self.path(&route))?.read()?;
-        // GitHub ignores a filter that it cannot read.
-        let own = found.into_iter().find(|pull| pull.head.branch == branch);
-        Ok(own.map(|pull| PullLink { number: pull.number, open: pull.state == "open" }))
+        let own = |pull: Pull| {
+            let here = pull.head.repo.as_ref().and_then(|r| Slug::parse(&r.full_name));
+            let from_us = pull.head.branch.starts_with(OUR_BRANCHES) && here.is_some_and(|r| r.same(&self.slug));
+            let signed = pull.user.as_ref().is_some_and(|user| user.login == self.bot);
+            let state =
+                pull.body.as_deref().filter(|_| signed).and_then(|b| marker::read::<RepairState>(marker::REPAIR, b));
+            (from_us && pull.base.branch == base).then(|| OurPull {
+                link: PullLink { number: pull.number, open: pull.state == "open" },
+                branch: pull.head.branch,
+                edit: state.map(|s| s.edit),
+            })
+        };
+        Ok(found.into_iter().filter_map(own).collect())
     }
 
     /// The latest run of a workflow on a branch; none where there is no such workflow.

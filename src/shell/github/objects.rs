@@ -76,11 +76,14 @@ pub(super) struct Comment {
     pub html_url: String,
     pub body: Option<String>,
     pub user: Option<User>,
+    pub line: Option<u64>,
 }
 
 impl Comment {
-    pub(super) fn ours(self) -> OurComment {
-        OurComment { id: self.id, url: self.html_url, body: self.body.unwrap_or_default() }
+    /// `on_lines`: it is a review comment; without a line it is outdated.
+    pub(super) fn ours(self, on_lines: bool) -> OurComment {
+        let current = !on_lines || self.line.is_some();
+        OurComment { id: self.id, url: self.html_url, body: self.body.unwrap_or_default(), current }
     }
 }
 
@@ -120,6 +123,8 @@ pub(super) struct Pull {
     pub state: String,
     #[serde(default)]
     pub locked: bool,
+    pub body: Option<String>,
+    pub user: Option<User>,
     pub head: Side,
     pub base: Side,
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::objects::{CheckRuns, Comment, Issue, Made, Pull};
 use super::{GitHub, PAGES, is_ours};
-use crate::model::forge::{PullLink, RunLink, percent};
+use crate::model::forge::{OurPull, RunLink, percent};
 use crate::plan::action::{Action, Annotation, LineComment};
 use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
 use crate::ports::{Claimed, Forge, Trouble};
@@ -23,14 +23,14 @@ use crate::shell::surroundings;
 const CLAIM_SECONDS: i64 = 300;
 
 impl GitHub {
-    fn list_comments(&self, route: &str) -> Result<Vec<OurComment>, Trouble> {
+    fn list_comments(&self, route: &str, on_lines: bool) -> Result<Vec<OurComment>, Trouble> {
         let mut ours = Vec::new();
         let mut other = None;
         self.client.whole(&self.path(route), PAGES, |answer| {
             let page: Vec<Comment> = answer.read()?;
             for comment in page {
                 let user = comment.user.as_ref().map(|u| (u.login.clone(), u.is_bot()));
-                let comment = comment.ours();
+                let comment = comment.ours(on_lines);
                 match user {
                     Some((login, _)) if is_ours(Some(&login), &self.bot) => ours.push(comment),
                     Some((login, true)) if comment.key().is_some() => other = Some(login),
@@ -99,11 +99,11 @@ impl Forge for GitHub {
     }
 
     fn comments(&self, on: u64) -> Result<Vec<OurComment>, Trouble> {
-        self.list_comments(&format!("/issues/{on}/comments?per_page=100"))
+        self.list_comments(&format!("/issues/{on}/comments?per_page=100"), false)
     }
 
     fn review_comments(&self, pull: u64) -> Result<Vec<OurComment>, Trouble> {
-        self.list_comments(&format!("/pulls/{pull}/comments?per_page=100"))
+        self.list_comments(&format!("/pulls/{pull}/comments?per_page=100"), true)
     }
 
     fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble> {
@@ -125,8 +125,12 @@ impl Forge for GitHub {
         self.file(path, revision)
     }
 
-    fn pull_from(&self, branch: &str) -> Result<Option<PullLink>, Trouble> {
-        self.latest_pull_from(branch)
+    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble> {
+        self.matching(begin)
+    }
+
+    fn pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble> {
+        self.our_pulls_into(base)
     }
 
     fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble> {

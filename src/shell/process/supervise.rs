@@ -74,7 +74,7 @@ const CLEARED: u32 = 5;
 /// Ends what the program left behind elsewhere, such as a container.
 fn clear(task: &Task) {
     let Some((program, arguments)) = task.after.split_first() else { return };
-    for round in 0..CLEARED {
+    for _ in 0..CLEARED {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(task.env.iter().map(|(k, v)| (k, v)));
         let done = command.stdin(Stdio::null()).stdout(Stdio::null()).output();

@@ -90,6 +90,13 @@ pub fn answer(state: &State, method: &str, path: &[&str], body: &Value) -> Reply
                 None => Reply::error(404, "Not Found"),
             }
         }
+        ("GET", ["matching-refs", rest @ ..]) => {
+            let begin = format!("refs/{}", rest.join("/"));
+            let listed = bare.git(&["for-each-ref", "--format=%(refname) %(objectname)"], &[], "").unwrap();
+            let rows = listed.lines().filter_map(|l| l.split_once(' ')).filter(|(name, _)| name.starts_with(&begin));
+            let json_of = |(name, sha): (&str, &str)| json!({"ref": name, "object": {"type": "commit", "sha": sha}});
+            Reply::of(200, Value::Array(rows.map(json_of).collect()))
+        }
         ("GET", ["commits", sha]) => match bare.commit_at(sha).filter(|found| found == sha) {
             Some(sha) => Reply::of(200, commit_json(bare, &sha)),
             None => Reply::error(404, "Not Found"),

@@ -487,6 +487,7 @@ fn pull_json(pull: &Pull, issue: &Issue, repository: &str) -> Value {
         "state": if issue.open { "open" } else { "closed" },
         "locked": issue.locked,
         "title": issue.title,
+        "body": issue.body,
         "user": user(&issue.author),
         "head": {"sha": pull.head_sha, "ref": pull.head_ref, "label": "x", "repo": {"full_name": pull.head_repository}},
         "base": {"sha": pull.base_sha, "ref": pull.base_ref, "label": "x", "repo": {"full_name": repository}},
@@ -545,7 +546,14 @@ fn pulls(state: &mut State, method: &str, path: &[&str], query: &[(String, Strin
         let label = |p: &Pull| format!("{}:{}", p.head_repository.split('/').next().unwrap(), p.head_ref);
         let all = parameter(query, "state") == Some("all");
         let open = |p: &&Pull| all || state.issues[&p.number].open;
-        let rows = state.pulls.values().rev().filter(open).filter(|p| head.is_none_or(|h| h == label(p)));
+        let base = parameter(query, "base");
+        let rows = state
+            .pulls
+            .values()
+            .rev()
+            .filter(open)
+            .filter(|p| base.is_none_or(|b| b == p.base_ref))
+            .filter(|p| head.is_none_or(|h| h == label(p)));
         return Reply::list(rows.map(|p| pull_json(p, &state.issues[&p.number], &repository)).collect(), None);
     }
     let Some(pull) = path.first().and_then(|n| n.parse().ok()).and_then(|n: u64| state.pulls.get(&n)).cloned() else {
