@@ -7,7 +7,7 @@ use crate::agent::healer::clash::{self, Clash, What};
 use crate::agent::healer::healing::{Cell, Healing, Outcome, Phases};
 use crate::agent::healer::propose;
 use crate::agent::healer::weigh::{self, Band, Weighed};
-use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters};
+use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters, snapshot};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::inline;
 use crate::error::Problem;
@@ -234,6 +234,9 @@ impl Session<'_> {
                     break;
                 }
             }
+            if round == 0 && next.is_none() && !tried.passes {
+                self.by_snapshot(&clash, &mut tried, passed_before, repeated)?;
+            }
             match next {
                 _ if tried.passes => break,
                 Some(again) => ran = again,
@@ -249,6 +252,45 @@ impl Session<'_> {
         }
         tried.state.clone_from(state);
         Ok(tried)
+    }
+
+    /// Has the framework bring its snapshots up to date, and weighs what it changed.
+    fn by_snapshot(
+        &mut self,
+        clash: &Clash,
+        tried: &mut Tried,
+        passed_before: Option<bool>,
+        repeated: u32,
+    ) -> Result<(), Problem> {
+        if !snapshot::is_snapshot(&clash.text) || !self.given.kinds.contains(&EditKind::Snapshot) {
+            return Ok(());
+        }
+        let laid: Vec<(String, String)> = tried.overlay.iter().map(|(p, t)| (p.clone(), t.clone())).collect();
+        let changed = self.bench.update(self.target, &laid)?;
+        let mut overlay = tried.overlay.clone();
+        let mut parts = Vec::new();
+        for (path, new) in changed {
+            let old = overlay.get(&path).cloned().or_else(|| (self.given.read)(&path));
+            // A file that the framework made is no snapshot that was there.
+            let Some(found) = old.and_then(|old| snapshot::parts(&old, &new)) else { return Ok(()) };
+            parts.extend(found);
+            tried.path.clone_from(&path);
+            overlay.insert(path, new);
+        }
+        if parts.is_empty() || parts.len() > snapshot::PARTS {
+            return Ok(());
+        }
+        let candidate = Candidate { path: tried.path.clone(), edits: Vec::new(), parts };
+        let weighed = self.weigh(&candidate.parts, &candidate, clash, passed_before, repeated, &tried.overlay);
+        let defect = weighed.band == Band::Defect;
+        tried.best.get_or_insert_with(|| (candidate.parts.clone(), weighed));
+        if !defect {
+            let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+            tried.passes = execution.passed();
+            tried.parts = candidate.parts;
+            tried.overlay = overlay;
+        }
+        Ok(())
     }
 
     fn is_allowed(&self, candidate: &Candidate) -> bool {

@@ -201,4 +201,12 @@ pub trait Workbench {
         extent: Extent,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem>;
+
+    /// Runs a test on the new code with the switch by which its framework brings
+    /// snapshots up to date; gives the texts of the files that it changed, and
+    /// leaves none of them changed. Nothing where the runner has no such switch.
+    ///
+    /// # Errors
+    /// Where nothing could be run.
+    fn update(&mut self, target: &Target, overlay: &[(String, String)]) -> Result<Vec<(String, String)>, Problem>;
 }

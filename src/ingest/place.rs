@@ -164,6 +164,8 @@ pub fn is_test_path(path: &str) -> bool {
         || stem == "conftest"
         || file.contains(".test.")
         || file.contains(".spec.")
+        || file.ends_with(".snap")
+        || file.ends_with(".ambr")
 }
 
 /// Whether a path is that of a text for people.

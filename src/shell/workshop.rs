@@ -249,37 +249,81 @@ impl Workshop {
             let tree = self.tree(commit, runner)?;
             (tree.root.clone(), tree.files.clone())
         };
-        let failed = |e: std::io::Error| Problem::failed("a test file cannot be put into the checkout").because(e);
-        let mut before: Vec<(PathBuf, Option<Vec<u8>>)> = Vec::new();
-        for (path, text) in overlay {
-            let place = root.join(path);
-            before.push((place.clone(), std::fs::read(&place).ok()));
-            if let Some(folder) = place.parent() {
-                std::fs::create_dir_all(folder).map_err(failed)?;
-            }
-            std::fs::write(&place, text).map_err(failed)?;
-        }
+        let before = overlaid(&root, overlay)?;
+        let result = self.ready(&root, &files, runner, target, extent).and_then(|ready| self.execute_tests(&ready));
+        put_back(before);
+        let _ = std::fs::remove_dir_all(self.out());
+        result
+    }
+
+    /// Where the present execution writes its reports.
+    fn out(&self) -> PathBuf {
+        self.scratch.path().join(format!("run-{}", self.runs))
+    }
+
+    /// The command that runs a test in a checkout.
+    fn ready(
+        &mut self,
+        root: &Path,
+        files: &[String],
+        runner: Runner,
+        target: &Target,
+        extent: Extent,
+    ) -> Result<Ready, Problem> {
         self.runs += 1;
-        let out = self.scratch.path().join(format!("run-{}", self.runs));
-        std::fs::create_dir_all(&out).map_err(failed)?;
+        let out = self.out();
+        std::fs::create_dir_all(&out).map_err(no_room)?;
         let contained = self.container.is_some();
         let home = runner::real_home().filter(|_| !contained);
         let network = self.policy.network();
-        let site = Site { root: &root, out: &out, files: &files, real_home: home.as_deref(), network, contained };
-        let ready = if self.policy.command.is_empty() {
+        let site = Site { root, out: &out, files, real_home: home.as_deref(), network, contained };
+        if self.policy.command.is_empty() {
             runner::command(runner, target, extent, &site).map_err(Problem::failed)
         } else {
             Ok(runner::from_template(&self.policy.command, Some(runner), target, extent, &site))
-        };
-        let result = ready.and_then(|ready| self.execute_tests(&ready));
-        for (place, content) in before {
-            let _ = match content {
-                Some(content) => std::fs::write(&place, content),
-                None => std::fs::remove_file(&place),
-            };
         }
-        let _ = std::fs::remove_dir_all(&out);
-        result
+    }
+
+    /// Runs a test with the switch that brings its snapshots up to date; gives the
+    /// texts of the files that came out different. The checkout is put back.
+    ///
+    /// # Errors
+    /// Where the overlay cannot be written, or the runner lacks something.
+    pub fn update(
+        &mut self,
+        commit: &str,
+        runner: Runner,
+        target: &Target,
+        overlay: &[(String, String)],
+    ) -> Result<Vec<(String, String)>, Problem> {
+        let (root, files) = {
+            let tree = self.tree(commit, runner)?;
+            (tree.root.clone(), tree.files.clone())
+        };
+        let before = overlaid(&root, overlay)?;
+        let known = changed(&root)?;
+        let ready = self.ready(&root, &files, runner, target, Extent::Alone);
+        let ready = ready.map(|ready| runner::updating(runner, ready).filter(|_| self.policy.command.is_empty()));
+        let done = match ready {
+            Ok(Some(ready)) => self.execute_tests(&ready).map(|_| ()),
+            Ok(None) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        let mut found = Vec::new();
+        for (path, is_new) in changed(&root)? {
+            if let Ok(text) = std::fs::read_to_string(root.join(&path)) {
+                found.push((path.clone(), text));
+            }
+            if is_new && !known.iter().any(|(k, _)| *k == path) {
+                let _ = std::fs::remove_file(root.join(&path));
+            } else if !is_new {
+                Self::git(&root, &["checkout", "--quiet", "HEAD", "--", &path])?;
+            }
+        }
+        found.retain(|(path, text)| !overlay.contains(&(path.clone(), text.clone())));
+        put_back(before);
+        let _ = std::fs::remove_dir_all(self.out());
+        done.map(|()| found)
     }
 
     fn execute_tests(&mut self, ready: &Ready) -> Result<Execution, Problem> {
@@ -301,6 +345,43 @@ impl Workshop {
         });
         Ok(Execution { ran, trouble, seconds: ended.seconds, output: tail(&ended.output(), SHOWN) })
     }
+}
+
+fn no_room(error: std::io::Error) -> Problem {
+    Problem::failed("a test file cannot be put into the checkout").because(error)
+}
+
+/// What stood at the places of an overlay before.
+type Before = Vec<(PathBuf, Option<Vec<u8>>)>;
+
+/// Lays texts over a checkout.
+fn overlaid(root: &Path, overlay: &[(String, String)]) -> Result<Before, Problem> {
+    let mut before = Vec::new();
+    for (path, text) in overlay {
+        let place = root.join(path);
+        before.push((place.clone(), std::fs::read(&place).ok()));
+        if let Some(folder) = place.parent() {
+            std::fs::create_dir_all(folder).map_err(no_room)?;
+        }
+        std::fs::write(&place, text).map_err(no_room)?;
+    }
+    Ok(before)
+}
+
+fn put_back(before: Before) {
+    for (place, content) in before {
+        let _ = match content {
+            Some(content) => std::fs::write(&place, content),
+            None => std::fs::remove_file(&place),
+        };
+    }
+}
+
+/// Files of a checkout that are not as they were checked out, and whether they are new.
+fn changed(root: &Path) -> Result<Vec<(String, bool)>, Problem> {
+    let told = Workshop::git(root, &["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
+    let row = |row: &str| Some((row.get(3..)?.to_owned(), row.starts_with("??")));
+    Ok(told.split('\0').filter_map(row).collect())
 }
 
 fn tail(text: &str, limit: usize) -> String {
@@ -415,6 +496,13 @@ impl<'a> Bench<'a> {
     ) -> Self {
         Self { workshop, old, new, runner }
     }
+
+    fn runner_of(&self, target: &Target) -> Result<Runner, Problem> {
+        (self.runner)(target).ok_or_else(|| {
+            Problem::failed(format!("no test runner is known for {}", target.file))
+                .hint("name one with --runner, or a command with --test-command")
+        })
+    }
 }
 
 impl Workbench for Bench<'_> {
@@ -433,15 +521,17 @@ impl Workbench for Bench<'_> {
             Code::New => self.new.clone(),
             Code::Old => self.old.clone().ok_or_else(|| Problem::failed("the code before the change is not known"))?,
         };
-        let runner = (self.runner)(target).ok_or_else(|| {
-            Problem::failed(format!("no test runner is known for {}", target.file))
-                .hint("name one with --runner, or a command with --test-command")
-        })?;
+        let runner = self.runner_of(target)?;
         let unprepared = self.workshop.tree(&commit, runner)?.unprepared.clone();
         let mut execution = self.workshop.run(&commit, runner, target, extent, overlay)?;
         if let (Some(why), Some(trouble)) = (unprepared, &mut execution.trouble) {
             trouble.push_str(&format!(" ({why})"));
         }
         Ok(execution)
+    }
+
+    fn update(&mut self, target: &Target, overlay: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+        let (commit, runner) = (self.new.clone(), self.runner_of(target)?);
+        self.workshop.update(&commit, runner, target, overlay)
     }
 }

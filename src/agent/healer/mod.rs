@@ -12,6 +12,7 @@ pub mod propose;
 pub mod renamed;
 pub mod request;
 pub mod sisters;
+pub mod snapshot;
 pub mod target;
 pub mod trace;
 pub mod weigh;

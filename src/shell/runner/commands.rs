@@ -249,6 +249,27 @@ fn phpunit(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
     }
 }
 
+/// See [`super::updating`]: Jest's and Vitest's `-u`, Playwright's, syrupy's and
+/// pytest-snapshot's option, and the variables of insta, go-snaps, cupaloy,
+/// rspec-snapshot and spatie's assertions.
+pub(super) fn updating(runner: Runner, mut ready: Ready) -> Option<Ready> {
+    let (options, variables): (&[&str], &[&str]) = match runner {
+        Runner::Jest | Runner::Vitest => (&["-u"], &[]),
+        Runner::Playwright => (&["--update-snapshots"], &[]),
+        Runner::Pytest => (&["--snapshot-update"], &[]),
+        Runner::CargoTest | Runner::Nextest => (&[], &["INSTA_UPDATE"]),
+        Runner::Go => (&[], &["UPDATE_SNAPS", "UPDATE_SNAPSHOTS"]),
+        Runner::Rspec | Runner::Phpunit => (&[], &["UPDATE_SNAPSHOTS"]),
+        _ => return None,
+    };
+    ready.argv.extend(words(options));
+    for name in variables {
+        let value = if *name == "INSTA_UPDATE" { "always" } else { "true" };
+        ready.env.push(((*name).to_owned(), value.to_owned()));
+    }
+    Some(ready)
+}
+
 pub(super) fn from_template(
     template: &str,
     runner: Option<Runner>,

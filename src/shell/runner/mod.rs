@@ -183,6 +183,13 @@ pub fn from_template(
     commands::from_template(template, runner, target, extent, site)
 }
 
+/// The same command with the switch by which the framework brings snapshots up
+/// to date; `None` where there is none.
+#[must_use]
+pub fn updating(runner: Runner, ready: Ready) -> Option<Ready> {
+    commands::updating(runner, ready)
+}
+
 /// Reads the results of a command that has run.
 #[must_use]
 pub fn read_results(results: &Results, folder: &Path, stdout: &str) -> Vec<Ran> {
