@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::agent::healer::clash::{self, Clash, What};
+use crate::agent::healer::healing::missing;
 use crate::agent::healer::healing::{Cell, Healing, Outcome, Phases};
 use crate::agent::healer::propose;
 use crate::agent::healer::weigh::{self, Band, Weighed};
-use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters, snapshot};
+use crate::agent::healer::{Candidate, Part, Sources, Test, mutant, renamed, request, sisters, snapshot};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::inline;
 use crate::error::Problem;
@@ -47,6 +48,8 @@ pub struct Given<'a> {
     pub repeat: u32,
     /// Other failing tests with the same old and new value.
     pub together: usize,
+    /// That the test passed on the code before the change, as an earlier run saw it.
+    pub passed: Option<&'a str>,
     /// Whether a test (file, names) is among the failing ones.
     pub fails: &'a dyn Fn(&str, &[String]) -> bool,
     /// Seconds since some moment, to tell how long the phases took.
@@ -61,7 +64,7 @@ pub fn heal(
     bench: &mut dyn Workbench,
     state: &mut BTreeMap<String, String>,
 ) -> Healing {
-    let mut session = Session { target, given, bench, proof: Vec::new(), phases: Phases::default() };
+    let mut session = Session { target, given, bench, name: None, proof: Vec::new(), phases: Phases::default() };
     match session.run(state) {
         Ok(mut done) => {
             done.phases = session.phases;
@@ -85,6 +88,8 @@ struct Session<'a> {
     target: &'a Target,
     given: &'a Given<'a>,
     bench: &'a mut dyn Workbench,
+    /// The name under which the runner reports the test, once it was seen.
+    name: Option<String>,
     proof: Vec<Cell>,
     phases: Phases,
 }
@@ -130,11 +135,23 @@ impl Session<'_> {
         old.and_then(|old| inline::transplanted(path, &old, text)).unwrap_or_else(|| text.to_owned())
     }
 
-    fn note(&mut self, corner: Corner, extent: Extent, execution: &Execution, times: u32) -> bool {
-        let holds = if corner.must_pass() { execution.passed() } else { execution.failed() };
-        let note = execution.trouble.clone();
-        self.proof.push(Cell { corner, extent, outcome: execution.word(), times, holds, note });
-        holds
+    fn note(&mut self, corner: Corner, extent: Extent, execution: &Execution, times: u32) {
+        let outcome = self.word(execution);
+        let holds = outcome == if corner.must_pass() { "passed" } else { "failed" };
+        let other = || execution.ran.iter().find(|r| r.outcome.is_bad()).map(|r| r.name.name.raw().to_owned());
+        let note = execution.trouble.clone().or_else(|| match (outcome, execution.failed()) {
+            ("not-run", true) => other().map(|name| format!("the test did not run, `{name}` failed")),
+            _ => None,
+        });
+        self.proof.push(Cell { corner, extent, outcome, times, holds, note });
+    }
+
+    /// `passed`, `failed` or `not-run`. Code that cannot be built or loaded fails
+    /// under another name than the test's: that is no failure of the test.
+    fn word(&self, execution: &Execution) -> &'static str {
+        let own = |r: &Ran| self.name.as_ref().is_none_or(|name| r.name.name.raw() == name);
+        let bad = execution.ran.iter().any(|r| r.outcome.is_bad() && own(r));
+        if execution.failed() && !bad { "not-run" } else { execution.word() }
     }
 
     /// Sees the test fail, twice alike.
@@ -160,6 +177,7 @@ impl Session<'_> {
                 &[],
             );
         }
+        self.name = Some(ran.name.name.raw().to_owned());
         self.note(Corner::OldOnNew, Extent::Alone, &first, REPRODUCED);
         Ok(Ok((ran, REPRODUCED)))
     }
@@ -168,7 +186,15 @@ impl Session<'_> {
     fn failing(&self, execution: &Execution) -> Option<Ran> {
         let bad = || execution.ran.iter().filter(|r| r.outcome.is_bad());
         let named = bad().find(|r| r.name.name.raw() == self.target.name);
-        named.or_else(|| bad().max_by_key(|r| r.name.name.raw().matches('/').count())).cloned()
+        // A test with tests below it fails because one of them does.
+        let below = |ran: &Ran| {
+            let begin = format!("{}/", ran.name.name.raw());
+            bad()
+                .filter(|r| r.name.name.raw().starts_with(&begin))
+                .max_by_key(|r| r.name.name.raw().matches('/').count())
+        };
+        let deepest = || bad().max_by_key(|r| r.name.name.raw().matches('/').count());
+        named.map(|ran| below(ran).unwrap_or(ran)).or_else(deepest).cloned()
     }
 
     /// Whether the test passes on the code before the change.
@@ -179,10 +205,28 @@ impl Session<'_> {
         let Some(text) = (self.given.read)(&self.target.file) else { return Ok(None) };
         let overlay = Overlay::from([(self.target.file.clone(), text)]);
         let execution = self.execute(Code::Old, Extent::Alone, &overlay)?;
+        let word = self.word(&execution);
+        if let Some(seen) = self.given.passed.filter(|_| word == "not-run") {
+            // What was seen then counts; that it was not seen now is said.
+            let note = format!(
+                "{seen}; now it cannot be run: {}",
+                execution.trouble.as_deref().unwrap_or("no reason is told")
+            );
+            let cell = Cell {
+                corner: Corner::OldOnOld,
+                extent: Extent::Alone,
+                outcome: "passed",
+                times: 1,
+                holds: true,
+                note: Some(note),
+            };
+            self.proof.push(cell);
+            return Ok(Some(true));
+        }
         self.note(Corner::OldOnOld, Extent::Alone, &execution, 1);
-        Ok(match (execution.passed(), execution.failed()) {
-            (true, _) => Some(true),
-            (_, true) => Some(false),
+        Ok(match word {
+            "passed" => Some(true),
+            "failed" => Some(false),
             _ => None,
         })
     }
@@ -380,7 +424,7 @@ impl Session<'_> {
         } else if band == Band::Defect {
             done.outcome = Outcome::Defect;
         } else {
-            let all = self.prove(&tried.overlay, &tried.state)?;
+            let all = self.prove(&done.parts, &tried.overlay, &tried.state)?;
             done.outcome = match band {
                 Band::Heal if all => Outcome::Healed,
                 Band::Heal => Outcome::Suggested,
@@ -396,19 +440,36 @@ impl Session<'_> {
     }
 
     /// The corners that are still open. Whether all four hold.
-    fn prove(&mut self, overlay: &Overlay, state: &Overlay) -> Result<bool, Problem> {
+    fn prove(&mut self, parts: &[Part], overlay: &Overlay, state: &Overlay) -> Result<bool, Problem> {
         let alone = self.execute(Code::New, Extent::Alone, overlay)?;
         self.note(Corner::NewOnNew, Extent::Alone, &alone, 1);
         self.with_neighbours(overlay, state)?;
+        let mut ran = false;
         if self.bench.has_old() {
             let execution = self.execute(Code::Old, Extent::Alone, overlay)?;
             self.note(Corner::NewOnOld, Extent::Alone, &execution, 1);
+            ran = self.word(&execution) != "not-run";
         }
-        let holds = |corner: Corner| {
-            let mut cells = self.proof.iter().filter(|c| c.corner == corner).peekable();
-            cells.peek().is_some() && cells.all(|c| c.holds)
-        };
-        Ok([Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew].into_iter().all(holds))
+        if !ran {
+            self.mutant(parts, overlay, state)?;
+        }
+        Ok(missing(&self.proof).is_empty())
+    }
+
+    /// Where the code before the change cannot be run: the healed test must fail on
+    /// another value than the one that came.
+    fn mutant(&mut self, parts: &[Part], overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
+        let mutants =
+            overlay.iter().filter(|(path, text)| state.get(*path) != Some(text)).filter_map(|(path, text)| {
+                let old = state.get(path).cloned().or_else(|| (self.given.read)(path))?;
+                Some((path.clone(), mutant::mutated(path, &old, text, parts)?))
+            });
+        let Some((path, text)) = mutants.into_iter().next() else { return Ok(()) };
+        let mut other = overlay.clone();
+        other.insert(path, text);
+        let execution = self.execute(Code::New, Extent::Alone, &other)?;
+        self.note(Corner::Mutant, Extent::Alone, &execution, 1);
+        Ok(())
     }
 
     /// The healed test passes, each time, with the other tests of its file; what

@@ -92,10 +92,14 @@ pub enum Corner {
     NewOnOld,
     /// The healed test on the code after the change: must pass, each time.
     NewOnNew,
+    /// The healed test with its healed value changed once more, on the code after
+    /// the change: must fail. It stands in for [`Corner::NewOnOld`] where the code
+    /// before the change cannot be run.
+    Mutant,
 }
 
 impl Corner {
-    /// `old` or `new` test, `old` or `new` code.
+    /// `old`, `new` or `mutant` test, `old` or `new` code.
     #[must_use]
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -103,6 +107,7 @@ impl Corner {
             Self::OldOnNew => ("old", "new"),
             Self::NewOnOld => ("new", "old"),
             Self::NewOnNew => ("new", "new"),
+            Self::Mutant => ("mutant", "new"),
         }
     }
 

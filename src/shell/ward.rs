@@ -55,6 +55,8 @@ struct Wish {
     target: Target,
     base: Option<String>,
     together: usize,
+    /// That it passed before, as an earlier run saw it.
+    passed: Option<String>,
 }
 
 /// What came of all tests.
@@ -134,7 +136,7 @@ impl Ward {
                 });
             }
             let target = found.remove(0);
-            wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0 });
+            wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0, passed: None });
         }
         self.heal(&wishes, Vec::new())
     }
@@ -166,6 +168,7 @@ impl Ward {
                     target,
                     base: base.clone(),
                     together,
+                    passed: seen_passing(diagnosis, base.as_deref()),
                 });
             }
         }
@@ -208,6 +211,7 @@ impl Ward {
                 sensitive: &self.policy.heal.sensitive,
                 repeat: self.repeat,
                 together: wish.together,
+                passed: wish.passed.as_deref(),
                 fails: &fails,
                 clock: &clock,
             };
@@ -227,6 +231,14 @@ impl Ward {
 /// Failures that no edit of a test can be the answer to are left alone.
 fn is_for_healer(diagnosis: &Diagnosis) -> bool {
     matches!(diagnosis.verdict, Verdict::OutdatedTest | Verdict::Regression | Verdict::Undecided | Verdict::BrokenTest)
+}
+
+/// Where an earlier run saw the tests of a diagnosis pass on the very commit that
+/// the present one is compared with.
+fn seen_passing(diagnosis: &Diagnosis, base: Option<&str>) -> Option<String> {
+    let good = diagnosis.past.last_good.as_deref()?;
+    let short = crate::history::short(good);
+    base.is_some_and(|base| base == good).then(|| format!("an earlier run on {short} saw it pass"))
 }
 
 /// Other failing tests with the same expected and actual value.

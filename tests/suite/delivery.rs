@@ -518,7 +518,7 @@ fn another_push_brings_no_second_pull_request() {
     let [first] = repair.branches().try_into().unwrap();
     repair.push("notes.txt", "more");
     let ran = repair.run_twice();
-    assert_eq!(repair.branches(), [first.clone()], "{}", ran.out);
+    assert_eq!(repair.branches(), std::slice::from_ref(&first), "{}", ran.out);
     assert_eq!(repair.world.server.state().pulls.len(), 2);
     assert!(repair.comment().contains(&format!("compare/topic...{first}?expand=1")), "{}", repair.comment());
     assert!(repair.comment().contains("[pull request 8]"));

@@ -44,6 +44,9 @@ struct Case {
     base: BTreeMap<String, String>,
     #[serde(default)]
     wants: Vec<String>,
+    /// Cells of the proof, as `test code outcome`.
+    #[serde(default)]
+    proof: Vec<String>,
 }
 
 fn three() -> u32 {
@@ -152,6 +155,9 @@ fn judge(world: &str, case: &Case, proposal: &Value, err: &str) -> Seen {
     let lines: Vec<&str> = patch.lines().collect();
     let wrong = match case.truth.as_str() {
         "bug" if remedy == "heal" => Some(format!("a bug was healed: {rationale}\n{patch}")),
+        "outdated" if !case.proof.iter().all(|wanted| cells(proposal).contains(wanted)) => {
+            Some(format!("{:?} is not all in {:?}: {rationale}", case.proof, cells(proposal)))
+        }
         "outdated" if !healed => Some(format!("{remedy}, {corners} corners: {rationale} {err}")),
         "outdated" => case
             .wants
@@ -170,6 +176,12 @@ fn judge(world: &str, case: &Case, proposal: &Value, err: &str) -> Seen {
         word: if healed { "healed".to_owned() } else { remedy },
         wrong,
     }
+}
+
+fn cells(proposal: &Value) -> Vec<String> {
+    let text = |cell: &Value, name: &str| cell[name].as_str().unwrap().to_owned();
+    let cells = proposal["proof"].as_array().unwrap();
+    cells.iter().map(|c| format!("{} {} {}", text(c, "test"), text(c, "code"), text(c, "outcome"))).collect()
 }
 
 /// How many of the four corners came out as they must.

@@ -126,6 +126,21 @@ impl Healing {
     }
 }
 
+/// The corners of a proof that are not there, or do not hold. The mutant stands in
+/// for the healed test on old code that could not be run.
+#[must_use]
+pub fn missing(proof: &[Cell]) -> Vec<Corner> {
+    let holds = |corner: Corner| {
+        let mut cells = proof.iter().filter(|c| c.corner == corner).peekable();
+        cells.peek().is_some() && cells.all(|c| c.holds)
+    };
+    let ran = proof.iter().any(|c| c.corner == Corner::NewOnOld && c.outcome != "not-run");
+    [Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew]
+        .into_iter()
+        .filter(|corner| !holds(*corner) && (*corner != Corner::NewOnOld || ran || !holds(Corner::Mutant)))
+        .collect()
+}
+
 /// A test that was looked at, and the diagnosis that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Healed {

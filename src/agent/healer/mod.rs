@@ -8,6 +8,7 @@
 pub mod clash;
 pub mod format;
 pub mod healing;
+pub mod mutant;
 pub mod propose;
 pub mod renamed;
 pub mod request;

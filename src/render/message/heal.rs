@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Page;
-use crate::agent::healer::healing::{Healed, Healing, Outcome};
+use crate::agent::healer::healing::{self, Healed, Healing, Outcome};
 use crate::agent::healer::weigh::{Band, DEFECT, HEAL, Weighed};
 use crate::code::hunks::Hunk;
 use crate::model::forge::{OurBranch, Scene, percent};
@@ -303,22 +303,14 @@ fn inert(text: &str, width: usize) -> String {
     out
 }
 
-/// The corners that are not there, or do not hold.
+/// The corners that are not there, or do not hold, in words.
 #[must_use]
 pub fn missing(healing: &Healing) -> String {
-    let all = [Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew];
-    let open: Vec<String> = all
-        .into_iter()
-        .filter(|corner| {
-            let mut cells = healing.proof.iter().filter(|c| c.corner == *corner).peekable();
-            cells.peek().is_none() || !cells.all(|c| c.holds)
-        })
-        .map(|corner| {
-            let (test, code) = corner.words();
-            format!("{test} test on {code} code")
-        })
-        .collect();
-    open.join(", ")
+    let words = |corner: Corner| {
+        let (test, code) = corner.words();
+        format!("{test} test on {code} code")
+    };
+    healing::missing(&healing.proof).into_iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
