@@ -5,6 +5,7 @@
 
 mod doubled;
 mod loosened;
+mod origins;
 mod paths;
 mod strength;
 mod swallowed;
@@ -164,6 +165,7 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
         swallowed::check(&pair, &mut out);
         loosened::check(&pair, &mut out);
         doubled::check(&pair, &mut out);
+        origins::check(&pair, &mut out);
         words::check(file, &pair, &mut out);
     }
     for file in files.iter().filter(|f| pair(f).is_none()) {

@@ -113,6 +113,11 @@ fn named(source: &Source, node: Node<'_>, add: &mut impl FnMut(&str, &Expr)) {
             for arg in call.args.iter().filter(|a| a.name.is_none()) {
                 add(&call.name, &arg.value);
             }
+            // Without a number of digits Jest and Vitest look at two.
+            if call.name == "toBeCloseTo" {
+                let two = Expr { range: node.byte_range(), kind: Kind::Number("2".to_owned()) };
+                add("precision", call.arg(1).unwrap_or(&two));
+            }
             // The last argument of Jest's and Vitest's `it` is its time-out.
             if matches!(call.name.as_str(), "it" | "test")
                 && source.language.is_script()
@@ -148,6 +153,9 @@ fn named(source: &Source, node: Node<'_>, add: &mut impl FnMut(&str, &Expr)) {
 /// The word of the lists that a name is made with.
 fn known(name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
+    if matches!(lower.as_str(), "abs" | "rel" | "within" | "be_within") || lower.ends_with("_tol") {
+        return Some("tolerance".to_owned());
+    }
     let found = SHRINKING.iter().find(|w| lower == **w || lower.ends_with(&format!("_{w}")));
     found.or_else(|| GROWING.iter().find(|w| lower.contains(**w))).map(|w| (*w).to_owned())
 }

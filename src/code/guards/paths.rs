@@ -93,7 +93,11 @@ pub(super) fn check(files: &[FilePatch], bounds: &Bounds, out: &mut Vec<Finding>
     let matches = |globs: &[String], path: &str| {
         globs.iter().any(|g| Glob::new(g).is_ok_and(|g| g.compile_matcher().is_match(path)))
     };
-    for file in files {
+    for (at, file) in files.iter().enumerate() {
+        if files[..at].iter().any(|other| other.path == file.path) {
+            let why = "the patch holds this file twice: each look at it would see one half".to_owned();
+            out.push(Finding { guard: Guard::Paths, path: file.path.clone(), line: None, why });
+        }
         let mut refuse =
             |why: String| out.push(Finding { guard: Guard::Paths, path: file.path.clone(), line: None, why });
         if let Some(oddity) = &file.oddity {

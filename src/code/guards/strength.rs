@@ -270,7 +270,12 @@ fn broader(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Optio
     let pattern = |e: &Expr, source: &Source| e.text().map_or_else(|| source.slice(&e.range).to_owned(), str::to_owned);
     let (before, now) = (pattern(before, old), pattern(now, new));
     let wild = |p: &str| {
-        [".*", ".+", "|", "\\w+", "\\S+", "\\d+", ".{", "[\\s\\S]"].iter().map(|w| p.matches(w).count()).sum::<usize>()
+        let open = [".*", ".+", "|", "\\w+", "\\S+", "\\d+", ".{", "[\\s\\S]"];
+        // Flags inside of a pattern, and behind a literal one.
+        let inline = ["(?i", "(?s", "(?m", "(?x"];
+        let behind = p.rsplit_once('/').filter(|_| p.starts_with('/')).map_or("", |(_, flags)| flags);
+        let flags = behind.chars().filter(|c| matches!(c, 'i' | 's' | 'm' | 'x')).count();
+        open.iter().chain(&inline).map(|w| p.matches(w).count()).sum::<usize>() + flags
     };
     if matches!(was.op, Op::Raises | Op::Matches) && wild(&now) > wild(&before) {
         return Some(format!("the pattern `{now}` allows more than `{before}`"));
