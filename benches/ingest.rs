@@ -110,6 +110,7 @@ fn verdict(path: &str) -> u64 {
         runs,
         facts: testmedic::model::run::RunFacts::default(),
         default_branch: None,
+        exchanges: &[],
         now: testmedic::model::time::Instant::from_unix(0),
         store: None,
         repository: None,

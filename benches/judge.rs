@@ -123,6 +123,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
         runs,
         facts: facts(RUNS + 1),
         default_branch: None,
+        exchanges: &[],
         now: Instant::from_unix(1_780_000_000),
         store: Some(&store as &dyn Store),
         repository: None,

@@ -6,6 +6,7 @@ mod guard;
 mod heal;
 mod history;
 mod job;
+mod run;
 mod triage;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,13 @@ const EXIT_CODES: &str = "Exit codes: 0 done · 1 tests failed in the sense of -
 pub enum Command {
     /// Read results, judge them against earlier runs, and say why tests failed
     Triage(Box<TriageArgs>),
+    /// Execute the tests, record their HTTP traffic, then triage what came out
+    #[command(
+        after_help = "The command after `--` runs as it is; its output and its exit code are its own, unless --fail-on asks \
+        for another. Traffic is seen by a pytest plug-in that the environment puts in: requests, httpx, urllib3 and the test \
+        clients of Flask, FastAPI and Django. Secrets are masked before anything is kept."
+    )]
+    Run(Box<RunArgs>),
     /// Repair outdated tests, with proof; refuse to touch tests that found a bug
     #[command(
         after_help = "Nothing is changed but what --patch names: the repository stays as it is. Exits with 0 where every \
@@ -166,6 +174,9 @@ pub struct TriageArgs {
     /// Reports: files, folders, globs, .xml, .xml.gz, .zip, or `-` for standard input (repeatable)
     #[arg(long, env = "TESTMEDIC_JUNIT", value_name = "GLOB", value_delimiter = '\n')]
     pub junit: Vec<String>,
+    /// HTTP traffic of the tests: HAR files, VCR cassettes, recordings of `testmedic run` (repeatable)
+    #[arg(long, env = "TESTMEDIC_TRAFFIC", value_name = "GLOB", value_delimiter = '\n')]
+    pub traffic: Vec<String>,
     /// Facts about the run.
     #[command(flatten)]
     pub facts: FactArgs,
@@ -294,6 +305,20 @@ pub struct ActionWords {
     /// Options, over those from INPUT_… variables
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
     pub words: Vec<String>,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What `triage` is told.
+    #[command(flatten)]
+    pub triage: TriageArgs,
+    /// Where to write the recording
+    #[arg(long, env = "TESTMEDIC_RECORD", default_value_os_t = run::default_record(), value_name = "FILE")]
+    pub record: PathBuf,
+    /// The command that runs the tests
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
 }
 
 /// Options of `action`: each is an input of the same name.
@@ -451,6 +476,7 @@ impl Cli {
             Command::History(HistoryCommand::Show(args)) => history::show(&args, colour),
             Command::History(HistoryCommand::Export(args)) => history::export(&args),
             Command::History(HistoryCommand::Prune(args)) => history::prune(&args),
+            Command::Run(args) => run::run(&args, colour),
             Command::Heal(args) => heal::heal(&args, colour),
             Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use crate::agent::healer::healing::{Healed, testimony};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
+use crate::diagnose::traffic::Sent;
 use crate::error::Problem;
 use crate::history::History;
 use crate::history::learn::{self, Learned, NotLearned};
 use crate::history::recovery::{self, Since};
 use crate::ingest::{attempts, legs};
+use crate::model::exchange::Exchange;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
@@ -27,6 +29,8 @@ pub struct Inputs<'a> {
     pub facts: RunFacts,
     /// The default branch, where the forge tells it.
     pub default_branch: Option<String>,
+    /// HTTP traffic of the tests.
+    pub exchanges: &'a [Exchange],
     /// The moment that counts as now.
     pub now: Instant,
     /// History to judge against.
@@ -58,7 +62,7 @@ pub struct Triage {
 /// repository costs evidence and is noted.
 #[must_use]
 pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs { mut runs, facts, default_branch, now, store, repository, record_to } = inputs;
+    let Inputs { mut runs, facts, default_branch, exchanges, now, store, repository, record_to } = inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
@@ -66,7 +70,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let history = History { default: default_branch, ..recall(&runs, &facts, at, store, &mut notes) };
     let groups = groups(failures(&runs, &history.failures), &history, &facts);
     let changes = changes(&groups.windows(), repository);
-    let diagnoses = groups.judge(&history, &facts, &changes);
+    let diagnoses = groups.judge(&history, &facts, &changes, &Sent::new(exchanges));
     let known = groups.known();
     let learned = learn::learn(&runs, &facts, &known);
     let plan = plan_record(&learned, record_to.as_deref());

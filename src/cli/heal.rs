@@ -111,6 +111,7 @@ fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<Stri
         runs,
         facts: args.facts.facts(Some(&ward.git), None),
         default_branch: None,
+        exchanges: &[],
         now: args.now.unwrap_or_else(surroundings::now),
         store: store.as_ref().map(|s| s as &dyn Store),
         repository: Some(&ward.git),

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::error::Problem;
+use crate::ingest::traffic::masking::Masker;
 use crate::model::change::Commit;
+use crate::model::exchange::Exchange;
 use crate::model::forge::{Occasion, Scene};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::time::Instant;
@@ -42,6 +44,8 @@ pub(super) struct Job {
     scratch: Option<tempfile::TempDir>,
     facts: RunFacts,
     runs: Vec<TestRun>,
+    /// HTTP traffic of the tests.
+    exchanges: Vec<Exchange>,
     now: Instant,
     notes: Vec<String>,
     /// Why nothing may be written, whatever is asked: trouble of our own.
@@ -67,6 +71,7 @@ impl Job {
             scratch: None,
             facts: RunFacts::default(),
             runs: Vec::new(),
+            exchanges: Vec::new(),
             now: args.now.unwrap_or_else(surroundings::now),
             notes: Vec::new(),
             forbidden: None,
@@ -101,6 +106,7 @@ impl Job {
         job.complete_scene(event);
         job.read_policy(&args.forge, &args.repo);
         job.read_reports(args)?;
+        job.read_traffic(args)?;
         Ok(job)
     }
 
@@ -171,6 +177,21 @@ impl Job {
         bar.finish_and_clear();
         self.name_legs();
         Ok(())
+    }
+
+    fn read_traffic(&mut self, args: &TriageArgs) -> Result<(), Problem> {
+        for traffic in files::read_traffic(Path::new(""), &args.traffic, &mut Masker::new(false))? {
+            for issue in &traffic.issues {
+                self.notes.push(format!("{}, {}: {}", traffic.path, issue.place, issue.message));
+            }
+            self.exchanges.extend(traffic.exchanges);
+        }
+        Ok(())
+    }
+
+    /// Takes in what was recorded beside the reports.
+    pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>) {
+        self.exchanges.extend(exchanges);
     }
 
     /// Reports in the folders of downloaded artifacts belong to the legs that the
@@ -307,6 +328,7 @@ impl Job {
             runs: std::mem::take(&mut self.runs),
             facts: self.facts.clone(),
             default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
+            exchanges: &self.exchanges,
             now: self.now,
             store: store.map(|s| s as &dyn Store),
             repository: Some(&both),

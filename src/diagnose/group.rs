@@ -12,6 +12,7 @@ use crate::diagnose::severity::{Stakes, severity};
 use crate::diagnose::similarity::Words;
 use crate::diagnose::suspects::{self, Named};
 use crate::diagnose::timeline::{self, Mark, Past};
+use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::{Diagnosis, Evidence, Member, PastOf, Verdict, decide};
 use crate::diagnose::{mismatch, signal};
 use crate::history::learn::KnownFailure;
@@ -269,10 +270,13 @@ impl Groups<'_> {
 
     /// Judges every group.
     #[must_use]
-    pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes) -> Vec<Diagnosis> {
+    pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes, sent: &Sent<'_>) -> Vec<Diagnosis> {
         let passing = self.passing_legs();
-        let mut diagnoses: Vec<Diagnosis> =
-            self.groups.par_iter().map(|group| self.judge_one(group, history, facts, changes, &passing)).collect();
+        let mut diagnoses: Vec<Diagnosis> = self
+            .groups
+            .par_iter()
+            .map(|group| self.judge_one(group, (history, facts), changes, sent, &passing))
+            .collect();
         diagnoses.sort_by(|a, b| {
             let rank = |d: &Diagnosis| {
                 (d.verdict == Verdict::Flaky, std::cmp::Reverse(d.severity), std::cmp::Reverse(d.members.len()))
@@ -307,9 +311,9 @@ impl Groups<'_> {
     fn judge_one(
         &self,
         group: &Group,
-        history: &History,
-        facts: &RunFacts,
+        (history, facts): (&History, &RunFacts),
         changes: &Changes,
+        sent: &Sent<'_>,
         passing: &HashMap<crate::model::test::TestId, Vec<String>>,
     ) -> Diagnosis {
         let failures = &self.failures;
@@ -343,6 +347,7 @@ impl Groups<'_> {
             ran,
             bad,
             gate: self.gates.get(&leg).copied().flatten(),
+            exchanges: group.indices.iter().flat_map(|i| sent.of(failures.case(*i))).copied().collect(),
             passing_legs: passing.get(&case.id).cloned().unwrap_or_default(),
         };
         self.conclude(group, &file)

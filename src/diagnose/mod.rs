@@ -23,4 +23,5 @@ pub mod signal;
 pub mod similarity;
 pub mod suspects;
 pub mod timeline;
+pub mod traffic;
 pub mod verdict;

@@ -21,3 +21,4 @@ pub mod legs;
 pub mod place;
 pub mod second_opinion;
 pub mod source;
+pub mod traffic;

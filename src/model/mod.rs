@@ -10,6 +10,7 @@
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
+pub mod exchange;
 pub mod failure;
 pub mod forge;
 pub mod heal;

@@ -72,6 +72,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         runs: files::read_reports(&folder, &[present.to_string_lossy().into_owned()], &|_| {})?,
         facts,
         default_branch: None,
+        exchanges: &[],
         now: surroundings::now(),
         store: Some(&store as &dyn Store),
         repository: made.as_ref().map(|g| g as &dyn Repository),

@@ -12,6 +12,8 @@ use crate::code::patch::Held;
 use crate::error::Problem;
 use crate::ingest::archive;
 use crate::ingest::junit;
+use crate::ingest::traffic::masking::Masker;
+use crate::ingest::traffic::{self, Traffic};
 use crate::model::run::TestRun;
 
 /// Files that a glob may find; more is a mistake in the pattern.
@@ -159,6 +161,38 @@ fn walk(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>, P
 pub fn matching(base: &Path, patterns: &[String]) -> Vec<PathBuf> {
     patterns.iter().filter_map(|pattern| expand(base, pattern).ok()).flatten().collect()
 }
+
+/// Reads traffic files; what cannot be read is named and stops nothing.
+///
+/// # Errors
+/// A pattern that is not a glob.
+pub fn read_traffic(base: &Path, patterns: &[String], masker: &mut Masker) -> Result<Vec<Traffic>, Problem> {
+    let is_traffic = |path: &Path| {
+        path.extension()
+            .is_some_and(|e| ["har", "yaml", "yml", "json", "ndjson"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+    };
+    let mut all = Vec::new();
+    for pattern in patterns.iter().filter(|p| !p.trim().is_empty()) {
+        let folder = base.join(pattern);
+        let found = if folder.is_dir() { walk(&folder, &is_traffic)? } else { expand(base, pattern)? };
+        if found.is_empty() {
+            all.push(traffic::unusable(pattern, "no file matches"));
+        }
+        for path in found {
+            let shown = path.display().to_string();
+            let size = path.metadata().map_or(0, |m| m.len());
+            all.push(match std::fs::read(&path) {
+                _ if size > TRAFFIC => traffic::unusable(&shown, &format!("it is larger than {} MB", TRAFFIC >> 20)),
+                Ok(bytes) => traffic::read(&shown, &bytes, masker),
+                Err(error) => traffic::unusable(&shown, &format!("it cannot be read: {error}")),
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Bytes of one traffic file.
+const TRAFFIC: u64 = 512 << 20;
 
 /// Whether `path` is something that is neither a file nor a folder.
 fn is_stream(path: &Path) -> bool {

@@ -27,6 +27,12 @@ pub fn kept(name: &str) -> Option<String> {
     KEPT.get()?.get(name).cloned()
 }
 
+/// All variables that were taken out of the environment.
+#[must_use]
+pub fn all_kept() -> BTreeMap<String, String> {
+    KEPT.get().cloned().unwrap_or_default()
+}
+
 /// Whether a variable is a secret, by its name or its value.
 #[must_use]
 pub fn is_secret(name: &str, value: &str) -> bool {

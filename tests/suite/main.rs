@@ -30,4 +30,5 @@ mod on_github;
 mod scenarios;
 mod stories;
 mod support;
+mod traffic;
 mod verdicts;

@@ -4,6 +4,7 @@
 //! To add a rule, write it into the file of its verdict and give its weight a
 //! line in [`weights`].
 
+mod answers;
 mod broken_test;
 mod environment;
 mod flaky;
@@ -19,6 +20,7 @@ use crate::diagnose::timeline::Past;
 use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::history::{History, short};
 use crate::model::change::Commit;
+use crate::model::exchange::Exchange;
 use crate::model::failure::{Gate, Signal};
 use crate::model::run::RunFacts;
 use crate::model::test::TestCase;
@@ -51,6 +53,8 @@ pub struct CaseFile<'a> {
     pub bad: u64,
     /// Whether the present run is broken as a whole.
     pub gate: Option<Gate>,
+    /// What its cases sent and got, where that was recorded.
+    pub exchanges: Vec<&'a Exchange>,
     /// Legs of the present run on which the first test passed.
     pub passing_legs: Vec<String>,
 }
@@ -109,6 +113,7 @@ pub fn evidence(file: &CaseFile<'_>) -> Vec<Evidence> {
     regression::testify(file, &mut out);
     outdated::testify(file, &mut out);
     rate_limited::testify(file, &mut out);
+    answers::testify(file, &mut out);
     environment::testify(file, &mut out);
     broken_test::testify(file, &mut out);
     out.0

@@ -101,6 +101,15 @@ pub const RATE_LIMIT_TEXT: f64 = 5.0;
 /// Several tests were refused at once.
 pub const RATE_LIMIT_TOGETHER: f64 = 0.7;
 
+/// A service refused a request of the test: its answer is there to be read.
+pub const REFUSED: f64 = 4.0;
+/// A request of the test got no answer at all.
+pub const NO_ANSWER: f64 = 3.0;
+/// The last answer that the test got came from a gateway.
+pub const GATEWAY: f64 = 2.0;
+/// The last answer was an error of the service itself.
+pub const ANSWERED_500: f64 = 1.0;
+
 /// The text names a broken connection, name, disk …
 pub const OUTSIDE_TEXT: f64 = 3.5;
 /// A gateway error or a time-out may be either.

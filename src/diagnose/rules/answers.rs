@@ -1,0 +1,28 @@
+//! What services answered while the tests ran: refusals, gateways, silence.
+
+use super::weights as w;
+use super::{CaseFile, Testimony, count};
+use crate::diagnose::verdict::Verdict::{Environment, RateLimited, Regression};
+use crate::model::exchange::Exchange;
+
+pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+    let status = |e: &Exchange| e.response.as_ref().map(|r| r.status);
+    let hint = |e: &Exchange| e.response.as_ref().and_then(|r| r.headers.get("retry-after")).map(str::to_owned);
+    let said = |e: &Exchange| format!("traffic of the test, {}", e.line());
+    let refused = |e: &&&Exchange| status(e) == Some(429) || matches!(status(e), Some(503 | 413)) && hint(e).is_some();
+    let all: Vec<&&Exchange> = file.exchanges.iter().filter(refused).collect();
+    if let Some(first) = all.first() {
+        let hint = hint(first).map_or_else(String::new, |h| format!(" with `Retry-After: {h}`"));
+        let more = if all.len() > 1 { format!(" ({} in all)", count(all.len(), "refusal")) } else { String::new() };
+        out.add(RateLimited, "refused", w::REFUSED, format!("{first}{hint}{more}"), said(first));
+        return;
+    }
+    // The answers of a test come in order: what counts is where it ended.
+    let Some(last) = file.exchanges.last() else { return };
+    match (status(last), &last.trouble) {
+        (None, Some(_)) => out.add(Environment, "no-answer", w::NO_ANSWER, format!("{last}"), said(last)),
+        (Some(502..=504), _) => out.add(Environment, "gateway", w::GATEWAY, format!("{last}"), said(last)),
+        (Some(500..=599), _) => out.add(Regression, "server-error", w::ANSWERED_500, format!("{last}"), said(last)),
+        _ => {}
+    }
+}

@@ -1,0 +1,69 @@
+//! Which exchanges belong to which test.
+
+use std::collections::HashMap;
+
+use crate::model::exchange::Exchange;
+use crate::model::test::TestCase;
+
+/// The traffic of a run, by the tests that sent it.
+#[derive(Debug, Default)]
+pub struct Sent<'a> {
+    by_test: HashMap<String, Vec<&'a Exchange>>,
+}
+
+impl<'a> Sent<'a> {
+    /// Sorts exchanges by their tests.
+    #[must_use]
+    pub fn new(exchanges: &'a [Exchange]) -> Self {
+        let mut by_test: HashMap<String, Vec<&Exchange>> = HashMap::new();
+        for exchange in exchanges {
+            if let Some(test) = &exchange.test {
+                by_test.entry(key(test)).or_default().push(exchange);
+            }
+        }
+        Self { by_test }
+    }
+
+    /// The exchanges of a test, in the order in which they were recorded.
+    #[must_use]
+    pub fn of(&self, case: &TestCase) -> &[&'a Exchange] {
+        if self.by_test.is_empty() {
+            return &[];
+        }
+        let (class, name) = (case.name.classname.raw(), case.name.name.raw());
+        let bare = name.split('[').next().unwrap_or(name);
+        // The whole name first; a name alone, as cassettes have it, at last.
+        let names = [
+            format!("{class}::{name}"),
+            format!("{class} {name}"),
+            format!("{class} {bare}"),
+            name.to_owned(),
+            bare.to_owned(),
+        ];
+        names.iter().find_map(|name| self.by_test.get(&key(name))).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// `tests/test_a.py::TestB::test_c[1]` and `tests.test_a.TestB test_c[1]` are one.
+fn key(name: &str) -> String {
+    let (head, parameters) = name.split_once('[').map_or((name, ""), |(head, rest)| (head, rest));
+    let plain = head.replace(".py::", ".").replace("::", ".").replace(['/', '\\', ' '], ".");
+    if parameters.is_empty() { plain } else { format!("{plain}[{parameters}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_recorders_and_reports() {
+        for (recorder, report) in [
+            ("tests/test_a.py::test_b", "tests.test_a test_b"),
+            ("tests/test_a.py::TestB::test_c[a/b::c-1]", "tests.test_a.TestB::test_c[a/b::c-1]"),
+            ("Orders are made", "Orders are made"),
+        ] {
+            assert_eq!(key(recorder), key(report));
+        }
+        assert_ne!(key("tests/test_a.py::test_b"), key("tests.test_b test_b"));
+    }
+}

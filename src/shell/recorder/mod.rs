@@ -1,0 +1,157 @@
+//! Records the HTTP traffic of tests while they run.
+//!
+//! Clients inside of the test process (a pytest plug-in of ours, put in by the
+//! environment) send what they see over a socket of this machine. Secrets are
+//! masked here, before anything is kept: nothing unmasked reaches a disk.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::error::Problem;
+use crate::ingest::traffic::masking::Masker;
+use crate::ingest::traffic::recording;
+use crate::model::exchange::Exchange;
+
+/// The plug-in.
+const PLUGIN: &str = include_str!("testmedic_recorder.py");
+/// Its name as a module.
+const MODULE: &str = "testmedic_recorder";
+/// Exchanges of one run that are kept.
+const MOST: usize = 200_000;
+
+/// What was recorded.
+#[derive(Debug, Default)]
+struct Kept {
+    masker: Masker,
+    exchanges: Vec<Exchange>,
+    lost: u64,
+}
+
+/// A recorder that listens.
+#[derive(Debug)]
+pub struct Recorder {
+    kept: Arc<Mutex<Kept>>,
+    folder: TempDir,
+    address: String,
+    word: String,
+}
+
+/// What came of a recording.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The exchanges, masked, in the order in which they ended.
+    pub exchanges: Vec<Exchange>,
+    /// Messages that could not be read, or had no room.
+    pub lost: u64,
+}
+
+impl Recorder {
+    /// Starts to listen. With `mail` addresses are masked as well.
+    ///
+    /// # Errors
+    /// Where this machine gives no port or no folder.
+    pub fn start(mail: bool) -> Result<Self, Problem> {
+        let failed = |e: std::io::Error| Problem::failed("traffic cannot be recorded").because(e);
+        let folder = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
+        std::fs::write(folder.path().join(format!("{MODULE}.py")), PLUGIN).map_err(failed)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?.to_string();
+        let mut random = [0_u8; 16];
+        let _ = getrandom::fill(&mut random);
+        let word: String = random.iter().map(|b| format!("{b:02x}")).collect();
+        let kept = Arc::new(Mutex::new(Kept { masker: Masker::new(mail), ..Kept::default() }));
+        let (own, expected) = (Arc::clone(&kept), word.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (kept, expected) = (Arc::clone(&own), expected.clone());
+                std::thread::spawn(move || listen(stream, &expected, &kept));
+            }
+        });
+        Ok(Self { kept, folder, address, word })
+    }
+
+    /// The variables under which a command is recorded, over what they are now.
+    #[must_use]
+    pub fn variables(&self, now: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+        let joined = |name: &str, own: String, between: &str| match now(name).filter(|v| !v.is_empty()) {
+            Some(before) => (name.to_owned(), format!("{own}{between}{before}")),
+            None => (name.to_owned(), own),
+        };
+        vec![
+            ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.address, self.word)),
+            joined("PYTHONPATH", self.folder.path().display().to_string(), if cfg!(windows) { ";" } else { ":" }),
+            joined("PYTEST_PLUGINS", MODULE.to_owned(), ","),
+        ]
+    }
+
+    /// Exchanges so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()
+    }
+
+    /// Ends the recording. What is still on its way gets a moment to arrive.
+    #[must_use]
+    pub fn end(&self) -> Recorded {
+        let mut before = usize::MAX;
+        for _ in 0..20 {
+            let now = self.count();
+            if now == before {
+                break;
+            }
+            before = now;
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Recorded { exchanges: std::mem::take(&mut kept.exchanges), lost: kept.lost }
+    }
+}
+
+/// Takes in what one client sends; a client that does not know the word is none.
+fn listen(stream: TcpStream, word: &str, kept: &Mutex<Kept>) {
+    let _ = stream.set_read_timeout(None);
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    if (&mut reader).take(100).read_line(&mut first).is_err() || first.trim_end() != word {
+        return;
+    }
+    loop {
+        let mut line = Vec::new();
+        // A line that never ends is cut off.
+        let bound = u64::try_from(recording::LINE).unwrap_or(u64::MAX) + 1;
+        match (&mut reader).take(bound).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let parsed = recording::parse(String::from_utf8_lossy(&line).trim_end());
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match parsed {
+            Ok(mut exchange) if kept.exchanges.len() < MOST => {
+                kept.masker.exchange(&mut exchange);
+                kept.exchanges.push(exchange);
+            }
+            _ => kept.lost += 1,
+        }
+    }
+}
+
+/// Writes a recording, a line for each exchange.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write(path: &Path, exchanges: &[Exchange]) -> Result<(), Problem> {
+    let failed = |e: std::io::Error| Problem::failed(format!("cannot write {}", path.display())).because(e);
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+    for exchange in exchanges {
+        writeln!(file, "{}", recording::line(exchange)).map_err(failed)?;
+    }
+    file.flush().map_err(failed)
+}

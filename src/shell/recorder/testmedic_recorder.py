@@ -1,0 +1,318 @@
+"""Tells testmedic which requests the tests send, and what comes back.
+
+testmedic puts this file on the path of a pytest process and names it in
+PYTEST_PLUGINS. It changes no file, asserts nothing, and whatever goes wrong in
+here is its own matter: the tests go on. What it sees goes to testmedic over a
+socket of this machine, which masks secrets before it keeps anything.
+"""
+
+import base64
+import functools
+import importlib.abc
+import importlib.util
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+LIMIT = 256 * 1024
+_dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_state = threading.local()
+_test = None
+_lock = threading.Lock()
+_links = {}
+
+
+def _link():
+    """The connection of this process; a process that was forked makes its own."""
+    pid = os.getpid()
+    if pid not in _links:
+        address, _, word = os.environ["TESTMEDIC_RECORDER"].partition("/")
+        host, _, port = address.rpartition(":")
+        link = socket.create_connection((host, int(port)), timeout=5)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.sendall((word + "\n").encode())
+        _links[pid] = link
+    return _links[pid]
+
+
+def _content(message, body):
+    if body is None or body == b"" or body == "":
+        return
+    if isinstance(body, str):
+        body = body.encode("utf-8", "replace")
+    if not isinstance(body, (bytes, bytearray)):
+        return
+    message["size"] = len(body)
+    part = bytes(body[:LIMIT])
+    try:
+        message["body"] = part.decode("utf-8")
+    except UnicodeDecodeError:
+        message["base64"] = base64.b64encode(part).decode("ascii")
+
+
+def _pairs(headers):
+    if headers is None:
+        return []
+    items = headers.items() if hasattr(headers, "items") else headers
+    text = lambda v: v if isinstance(v, str) else v.decode("latin-1") if isinstance(v, bytes) else str(v)
+    return [(text(name), text(value)) for name, value in items]
+
+
+def _sent(environ):
+    """The headers of a request that goes to an application of this process."""
+    sent = [(k[5:].replace("_", "-").title(), v) for k, v in environ.items() if k.startswith("HTTP_")]
+    if environ.get("CONTENT_TYPE"):
+        sent.append(("Content-Type", environ["CONTENT_TYPE"]))
+    return sent
+
+
+def _path(environ):
+    query = environ.get("QUERY_STRING")
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "/")
+    try:
+        # WSGI hands bytes on as if they were Latin-1.
+        path = path.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        pass
+    return path + "?" + query if query else path
+
+
+def _record(begun, method, url, headers, body, response=None, error=None):
+    """`response`: status, headers, body."""
+    try:
+        sent = {"method": str(method), "url": str(url), "headers": _pairs(headers)}
+        _content(sent, body)
+        line = {"testmedic": 1, "test": _test, "at": begun, "ms": (time.time() - begun) * 1000, "request": sent}
+        if response is not None:
+            status, came, content = response
+            line["response"] = {"status": int(status), "headers": _pairs(came)}
+            _content(line["response"], content)
+        if error is not None:
+            line["error"] = "%s: %s" % (type(error).__name__, str(error)[:500])
+        data = _dumps(line).encode() + b"\n"
+        with _lock:
+            _link().sendall(data)
+    except Exception:
+        pass
+
+
+def _quietly(function):
+    """What is wrong with looking must not be wrong with the test."""
+
+    @functools.wraps(function)
+    def run(*args):
+        try:
+            return function(*args)
+        except Exception:
+            return None
+
+    return run
+
+
+def _outermost(name):
+    """Whether no other client of ours is on the stack: requests sends through urllib3."""
+    if getattr(_state, "busy", None):
+        return False
+    _state.busy = name
+    return True
+
+
+def _requests(module):
+    original = module.Session.send
+
+    @functools.wraps(original)
+    def send(self, request, **options):
+        begun, own = time.time(), _outermost("requests")
+        try:
+            response = original(self, request, **options)
+        except Exception as error:
+            _record(begun, request.method, request.url, request.headers, request.body, error=error)
+            raise
+        finally:
+            if own:
+                _state.busy = None
+        seen(begun, request, (list(response.history) or [response])[0], options)
+        return response
+
+    @_quietly
+    def seen(begun, request, first, options):
+        # Each redirect is sent by a call of its own.
+        content = None if options.get("stream") else first.content
+        _record(begun, request.method, request.url, request.headers, request.body, (first.status_code, first.headers, content))
+
+    module.Session.send = send
+
+
+def _urllib3(module):
+    original = module.HTTPConnectionPool.urlopen
+
+    @functools.wraps(original)
+    def urlopen(self, method, url, body=None, headers=None, *args, **options):
+        if not _outermost("urllib3"):
+            return original(self, method, url, body, headers, *args, **options)
+        begun = time.time()
+        address = "%s://%s%s%s" % (self.scheme, self.host, ":%d" % self.port if self.port else "", url)
+        try:
+            response = original(self, method, url, body, headers, *args, **options)
+        except Exception as error:
+            _record(begun, method, address, headers, body, error=error)
+            raise
+        finally:
+            _state.busy = None
+        content = response.data if options.get("preload_content", True) else None
+        _record(begun, method, address, headers or self.headers, body, (response.status, response.headers, content))
+        return response
+
+    module.HTTPConnectionPool.urlopen = urlopen
+
+
+def _httpx(module):
+    @_quietly
+    def seen(begun, response, stream):
+        for one in list(response.history) + [response]:
+            body = getattr(one.request, "_content", None)
+            content = getattr(one, "_content", None) if not stream else None
+            _record(begun, one.request.method, one.request.url, one.request.headers, body, (one.status_code, one.headers, content))
+
+    original = module.Client.send
+    asynchronous = module.AsyncClient.send
+
+    @functools.wraps(original)
+    def send(self, request, **options):
+        begun = time.time()
+        try:
+            response = original(self, request, **options)
+        except Exception as error:
+            _record(begun, request.method, request.url, request.headers, getattr(request, "_content", None), error=error)
+            raise
+        seen(begun, response, options.get("stream"))
+        return response
+
+    @functools.wraps(asynchronous)
+    async def send_async(self, request, **options):
+        begun = time.time()
+        try:
+            response = await asynchronous(self, request, **options)
+        except Exception as error:
+            _record(begun, request.method, request.url, request.headers, getattr(request, "_content", None), error=error)
+            raise
+        seen(begun, response, options.get("stream"))
+        return response
+
+    module.Client.send = send
+    module.AsyncClient.send = send_async
+
+
+def _werkzeug(module):
+    original = module.Client.open
+
+    @_quietly
+    def seen(begun, response):
+        for one in list(getattr(response, "history", ())) + [response]:
+            environ = one.request.environ
+            stream = environ.get("wsgi.input")
+            body = stream.getvalue() if hasattr(stream, "getvalue") else None
+            # What streams without an end is left to the test.
+            whole = one.is_sequence or one.content_length is not None
+            content = one.get_data() if whole else None
+            host = environ["wsgi.url_scheme"] + "://" + environ.get("HTTP_HOST", "localhost")
+            came = (one.status_code, one.headers, content)
+            _record(begun, environ["REQUEST_METHOD"], host + _path(environ), _sent(environ), body, came)
+
+    @functools.wraps(original)
+    def open_(self, *args, **options):
+        begun = time.time()
+        response = original(self, *args, **options)
+        # Inner calls follow redirects, the outer one has them all.
+        seen(begun, response)
+        return response
+
+    module.Client.open = open_
+
+
+def _django(module):
+    original = module.Client.request
+
+    @_quietly
+    def seen(begun, request, response):
+        stream = request.get("wsgi.input")
+        inner = getattr(stream, "_FakePayload__content", None)
+        content = None if response.streaming else response.content
+        body = inner.getvalue() if inner is not None else None
+        came = (response.status_code, response.headers, content)
+        _record(begun, request.get("REQUEST_METHOD", "GET"), _path(request), _sent(request), body, came)
+
+    @functools.wraps(original)
+    def request_(self, **request):
+        begun = time.time()
+        response = original(self, **request)
+        seen(begun, request, response)
+        return response
+
+    module.Client.request = request_
+
+
+CLIENTS = {
+    "requests.sessions": _requests,
+    "urllib3.connectionpool": _urllib3,
+    "httpx": _httpx,
+    "werkzeug.test": _werkzeug,
+    "django.test.client": _django,
+}
+_done = set()
+
+
+@_quietly
+def _patch(name):
+    if name not in _done and name in sys.modules:
+        _done.add(name)
+        CLIENTS[name](sys.modules[name])
+
+
+class _Watch(importlib.abc.MetaPathFinder):
+    """Looks after clients when they are imported, and imports none itself."""
+
+    def find_spec(self, name, path, target=None):
+        if name not in CLIENTS or name in _done or getattr(_state, "finding", False):
+            return None
+        _state.finding = True
+        try:
+            spec = importlib.util.find_spec(name)
+        except Exception:
+            return None
+        finally:
+            _state.finding = False
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            _patch(name)
+
+        try:
+            spec.loader.exec_module = exec_module
+        except Exception:
+            pass
+        return spec
+
+
+if "TESTMEDIC_RECORDER" in os.environ:
+    sys.meta_path.insert(0, _Watch())
+    for _name in CLIENTS:
+        _patch(_name)
+
+
+def pytest_runtest_logstart(nodeid, location):
+    global _test
+    _test = nodeid
+    for name in CLIENTS:
+        _patch(name)
+
+
+def pytest_runtest_logfinish(nodeid, location):
+    global _test
+    _test = None

@@ -1,0 +1,438 @@
+//! Traffic of tests: real clients in real pytest runs, recorded without a change
+//! to the repository; files of other recorders; secrets.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Ran, Workplace};
+
+/// A suite of one file, with a server of its own where `live` asks for one.
+fn suite(text: &str) -> Workplace {
+    let place = Workplace::new();
+    place.write("tests/test_it.py", text);
+    place.write("conftest.py", SERVER);
+    place
+}
+
+/// A server that the tests can ask over the network.
+const SERVER: &str = r#"
+import http.server, json, threading
+import pytest
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        sent = self.rfile.read(length).decode(errors="replace") if length else ""
+        status = {"/busy": 429, "/gateway": 502, "/broken": 500, "/missing": 404}.get(self.path, 200)
+        body = json.dumps({"path": self.path, "sent": sent}).encode()
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/here")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if status == 429:
+            self.send_header("Retry-After", "2")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = answer
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def live():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+"#;
+
+fn run(place: &Workplace, options: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let mut words = vec!["run", "--history", "none"];
+    words.extend(options);
+    words.extend(["--", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]);
+    let all: Vec<(&str, &str)> = [("PATH", path.as_str()), ("PYTHONDONTWRITEBYTECODE", "1")]
+        .into_iter()
+        .chain(variables.iter().copied())
+        .collect();
+    place.run_with(&words, &all)
+}
+
+fn recorded(place: &Workplace) -> Vec<Value> {
+    place.read(".testmedic/traffic.ndjson").lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+/// `test METHOD path status` of each exchange.
+fn lines(place: &Workplace) -> Vec<String> {
+    let text = |v: &Value| v.as_str().unwrap_or("-").to_owned();
+    recorded(place)
+        .iter()
+        .map(|e| {
+            let url = text(&e["request"]["url"]);
+            let path = url
+                .split("://")
+                .last()
+                .unwrap()
+                .find('/')
+                .map_or(url.as_str(), |at| &url.split("://").last().unwrap()[at..])
+                .to_owned();
+            let status = e["response"]["status"].as_u64().map_or_else(|| text(&e["error"]), |s| s.to_string());
+            format!(
+                "{} {} {path} {status}",
+                text(&e["test"]).rsplit("::").next().unwrap(),
+                text(&e["request"]["method"])
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn clients_of_the_network_are_seen() {
+    let place = suite(
+        r#"
+import asyncio, httpx, requests, urllib3
+
+
+def test_requests(live):
+    assert requests.post(live + "/users?page=2", json={"name": "Ada"}).json()["path"] == "/users?page=2"
+
+
+def test_session_and_redirect(live):
+    assert requests.Session().get(live + "/moved").status_code == 200
+
+
+def test_urllib3(live):
+    assert urllib3.PoolManager().request("GET", live + "/pool").status == 200
+
+
+def test_httpx(live):
+    assert httpx.get(live + "/x").status_code == 200
+
+
+def test_httpx_async(live):
+    async def ask():
+        async with httpx.AsyncClient() as client:
+            return await client.put(live + "/y", content=b"\xff\x00")
+
+    assert asyncio.run(ask()).status_code == 200
+
+
+def test_nobody():
+    try:
+        requests.get("http://127.0.0.1:9/none", timeout=1)
+    except requests.ConnectionError:
+        pass
+"#,
+    );
+    let ran = run(&place, &[], &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let seen = lines(&place);
+    assert_eq!(seen.len(), 7, "{seen:#?}");
+    for line in [
+        "test_requests POST /users?page=2 200",
+        "test_session_and_redirect GET /moved 302",
+        "test_session_and_redirect GET /here 200",
+        "test_urllib3 GET /pool 200",
+        "test_httpx GET /x 200",
+        "test_httpx_async PUT /y 200",
+    ] {
+        assert!(seen.contains(&line.to_owned()), "{line}: {seen:#?}");
+    }
+    assert!(seen.iter().any(|l| l.starts_with("test_nobody GET /none ConnectionError")), "{seen:#?}");
+    assert!(
+        ran.out.contains("6 passed")
+            && ran.out.contains("recorded 7 exchanges of 6 tests in .testmedic/traffic.ndjson"),
+        "{}",
+        ran.out
+    );
+    let sent = &recorded(&place)[0];
+    assert_eq!(sent["request"]["body"], "{\"name\":\"Ada\"}");
+}
+
+#[test]
+fn test_clients_of_frameworks_are_seen() {
+    let place = suite(
+        r#"
+import django.conf
+import fastapi, fastapi.testclient, flask
+
+django.conf.settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], DEBUG=True)
+import django
+
+django.setup()
+from django.http import JsonResponse
+from django.test import Client
+from django.urls import path
+
+urlpatterns = [path("dj/<int:key>", lambda request, key: JsonResponse({"id": key}))]
+
+api = fastapi.FastAPI()
+
+
+@api.post("/fast")
+def fast(body: dict):
+    return {"got": body}
+
+
+app = flask.Flask(__name__)
+
+
+@app.post("/flask")
+def post():
+    return flask.jsonify(got=flask.request.get_json()), 201
+
+
+def test_flask():
+    assert app.test_client().post("/flask", json={"a": 1}).status_code == 201
+
+
+def test_fastapi():
+    assert fastapi.testclient.TestClient(api).post("/fast", json={"b": 2}).json() == {"got": {"b": 2}}
+
+
+def test_django():
+    assert Client().get("/dj/7?q=1").json() == {"id": 7}
+"#,
+    );
+    let ran = run(&place, &[], &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let seen = lines(&place);
+    assert_eq!(
+        seen,
+        ["test_flask POST /flask 201", "test_fastapi POST /fast 200", "test_django GET /dj/7?q=1 200"],
+        "{}",
+        ran.out
+    );
+    let all = recorded(&place);
+    assert_eq!(all[0]["request"]["body"], "{\"a\":1}");
+    assert!(all[0]["response"]["body"].as_str().unwrap().contains("{\"a\":1}"), "{}", all[0]);
+    assert_eq!(all[2]["response"]["body"], "{\"id\":7}");
+}
+
+/// What a service answered is evidence.
+#[test]
+fn answers_count() {
+    let place = suite(
+        r#"
+import requests
+
+
+def test_refused(live):
+    requests.get(live + "/fine")
+    assert requests.get(live + "/busy").ok
+
+
+def test_gateway(live):
+    assert requests.get(live + "/gateway").ok
+
+
+def test_fine(live):
+    assert requests.get(live + "/fine").ok
+"#,
+    );
+    let ran = run(&place, &["--json", "report.json"], &[]);
+    assert_eq!(ran.code, 1, "the suite's own exit code\n{}", ran.out);
+    let report: Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    let of = |test: &str| {
+        let diagnoses = report["diagnoses"].as_array().unwrap();
+        diagnoses.iter().find(|d| d["tests"].as_array().unwrap().iter().any(|t| t["name"] == test)).unwrap()
+    };
+    let refused = of("test_refused");
+    assert_eq!(refused["verdict"], "rate-limited", "{refused:#}");
+    let texts = |d: &Value| {
+        d["evidence"].as_array().unwrap().iter().map(|e| e["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(texts(refused).contains(&"GET /busy answered 429 with `Retry-After: 2`".to_owned()), "{refused:#}");
+    let gateway = of("test_gateway");
+    assert!(texts(gateway).contains(&"GET /gateway answered 502".to_owned()), "{gateway:#}");
+    // The same from the recording alone.
+    let again = place.triage(&["--traffic", ".testmedic/traffic.ndjson", "--history", "none", "--junit", "none.xml"]);
+    assert!(again["sources"].as_array().unwrap().len() == 1);
+}
+
+/// Twelve kinds of secrets, each sent and received: none is found in any file
+/// that is left, nor in what was printed.
+#[test]
+fn no_secret_stays() {
+    let place = suite(
+        r#"
+import base64
+import flask, requests
+
+app = flask.Flask(__name__)
+
+
+@app.post("/login")
+def login():
+    answer = flask.jsonify(access_token="sEcReT-one-11", user={"apiKey": "sEcReT-two-22"}, page=1)
+    answer.set_cookie("session", "sEcReT-three-33")
+    return answer
+
+
+def test_flask():
+    client = app.test_client()
+    client.post("/login", json={"password": "sEcReT-four-44", "pin": 98237461}, headers={"X-Api-Key": "sEcReT-five-55"})
+    client.get("/login?token=sEcReT-six-66", headers={"Cookie": "sid=sEcReT-seven-77; theme=dark"})
+    client.post("/login", data={"client_secret": "sEcReT-eight-88"})
+
+
+def test_requests(live):
+    requests.get(live + "/x", headers={"Authorization": "Bearer sEcReT-nine-99"})
+    requests.get(live + "/x", auth=("ann", "sEcReT-ten-10"))
+    requests.get(live.replace("//", "//ann:sEcReT-eleven-11@") + "/echo/sEcReT-one-11")
+    requests.post(live + "/x", data="key is ghp_sEcReTabcdefghijklmnopqrstuvwx1234")
+    assert False, "to be judged"
+"#,
+    );
+    let ran = run(&place, &["--json", "report.json", "--summary", "summary.md"], &[]);
+    let mut all = String::new();
+    for file in files(place.path()).iter().filter(|f| !f.ends_with("tests/test_it.py")) {
+        all.push_str(&String::from_utf8_lossy(&std::fs::read(file).unwrap()));
+    }
+    let recording = place.read(".testmedic/traffic.ndjson");
+    assert_eq!(recording.lines().count(), 7, "{recording}");
+    for secret in ["sEcReT", "98237461", "c0VjUmVULX"] {
+        assert!(!recording.contains(secret), "{secret} in {recording}");
+    }
+    // pytest prints the source of a failing test: that is the test's own text.
+    let report = place.read("report.json");
+    assert!(!all.replace(&report, "").replace(&place.read("summary.md"), "").contains("sEcReT"), "{all}");
+    // The token that was given is seen to be the one that was sent.
+    let lines: Vec<&str> = recording.lines().collect();
+    let given = lines[0].split("access_token\\\":\\\"").nth(1).unwrap().split('\\').next().unwrap();
+    assert!(
+        given.starts_with("secret-") && lines.iter().any(|l| l.contains(&format!("/echo/{given}"))),
+        "{given}: {recording}"
+    );
+    let _ = ran;
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().unwrap().flatten() {
+        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+/// Secrets of the bot are not the tests', secrets of the tests are.
+#[test]
+fn the_environment_of_the_suite() {
+    let place = suite(
+        "import os\n\n\ndef test_env():\n    assert os.environ['DB_PASSWORD'] == 'x1'\n    assert 'GITHUB_TOKEN' not in os.environ\n",
+    );
+    let ran = run(&place, &[], &[("GITHUB_TOKEN", "ghs_CounterpartTokenForTests0001"), ("DB_PASSWORD", "x1")]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn commands_that_are_no_pytest_run_as_they_are() {
+    let place = Workplace::new();
+    let ran = place.run_with(&["run", "--history", "none", "--", "sh", "-c", "echo hello; exit 7"], &[]);
+    assert_eq!(ran.code, 7, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("hello") && ran.out.contains("name the reports of the tests with --junit"), "{}", ran.out);
+    assert_eq!(place.run(&["run", "--", "no-such-program"]).code, 3);
+    assert_eq!(place.run(&["run"]).code, 2);
+}
+
+/// HAR and cassettes, by what their formats describe.
+#[test]
+fn files_of_other_recorders() {
+    use testmedic::ingest::traffic::masking::Masker;
+    use testmedic::ingest::traffic::read;
+    let har = r#"{"log": {"version": "1.2", "entries": [
+        {"startedDateTime": "2026-05-01T10:00:00.123Z", "time": 12.5,
+         "request": {"method": "get", "url": "https://api.example.org/users/1?x=a%20b#f", "headers": [{"name": "Authorization", "value": "Bearer abcdefgh"}]},
+         "response": {"status": 200, "headers": [{"name": "Content-Type", "value": "application/json; charset=utf-8"}],
+                      "content": {"size": 10, "mimeType": "application/json", "text": "eyJpZCI6IDF9", "encoding": "base64"}}},
+        {"request": {"method": "POST", "url": "https://api.example.org/", "headers": [{"name": "X-Testmedic-Test", "value": "t::a"}]}, "response": {"status": 0}},
+        {"request": {"url": "x"}}, 7]}}"#;
+    let python = "interactions:\n- request:\n    body: '{\"a\": 1}'\n    headers:\n      Accept: ['*/*']\n    method: POST\n    uri: http://h/orders\n  response:\n    body: {string: !!binary eyJpZCI6IDF9}\n    headers:\n      Content-Type: [application/json]\n    status: {code: 201, message: Created}\nversion: 1\n";
+    let ruby = "---\nhttp_interactions:\n- request:\n    method: get\n    uri: http://h/users?page=2\n    body:\n      encoding: UTF-8\n      string: ''\n    headers:\n      Accept:\n      - \"*/*\"\n  response:\n    status:\n      code: 200\n      message: OK\n    headers: {}\n    body:\n      encoding: UTF-8\n      string: '{\"id\": 1}'\n  recorded_at: Fri, 01 May 2026 10:00:00 GMT\nrecorded_with: VCR 6.2.0\n";
+    let one = |path: &str, text: &str| read(path, text.as_bytes(), &mut Masker::new(false));
+    let read_har = one("a.har", har);
+    assert_eq!((read_har.dialect, read_har.exchanges.len(), read_har.issues.len()), ("har", 2, 2));
+    let first = &read_har.exchanges[0];
+    assert_eq!((first.request.method.as_str(), first.request.path.as_str()), ("GET", "/users/1"));
+    assert_eq!(first.request.query, [("x".to_owned(), "a b".to_owned())]);
+    assert_eq!(first.request.headers.get("authorization"), Some("Bearer secret-1"));
+    assert_eq!(first.response.as_ref().unwrap().headers.media_type().as_deref(), Some("application/json"));
+    assert_eq!(read_har.exchanges[1].test.as_deref(), Some("t::a"));
+    assert!(read_har.exchanges[1].response.is_none() && read_har.exchanges[1].trouble.is_some());
+    for (path, text, line) in
+        [("test_made.yaml", python, "POST /orders answered 201"), ("users.yml", ruby, "GET /users answered 200")]
+    {
+        let found = one(path, text);
+        assert_eq!((found.dialect, found.issues.as_slice()), ("vcr", [].as_slice()), "{found:#?}");
+        assert_eq!(found.exchanges[0].to_string(), line);
+        let body = &found.exchanges[0].response.as_ref().unwrap().body;
+        assert_eq!(*body, testmedic::model::exchange::Body::Json(serde_json::json!({"id": 1})));
+    }
+    assert_eq!(one("test_made.yaml", python).exchanges[0].test.as_deref(), Some("test_made"));
+    for odd in
+        ["", "{", "[1]", "{\"log\": 3}", "{\"interactions\": 4}", "\u{0}\u{ff}", "- : [", "{\"testmedic\": 1}\n{\n"]
+    {
+        assert!(!one("odd", odd).issues.is_empty(), "{odd}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let _ = testmedic::ingest::traffic::read("x", &bytes, &mut testmedic::ingest::traffic::masking::Masker::new(true));
+    }
+
+    /// What is written is read back the same.
+    #[test]
+    fn recordings_come_back(path in "/[a-z/]{0,12}", body in "[a-z{}\" ]{0,20}", status in 100_u16..600) {
+        use testmedic::ingest::traffic::recording::{line, parse};
+        let text = serde_json::json!({"testmedic": 1, "test": "t", "at": 5.0, "ms": 1.5,
+            "request": {"method": "GET", "url": format!("http://h{path}?a=%20"), "headers": [["A", "b"]], "body": body},
+            "response": {"status": status, "headers": [], "body": body}}).to_string();
+        let exchange = parse(&text).unwrap();
+        proptest::prop_assert_eq!(parse(&line(&exchange)).unwrap(), exchange);
+    }
+}
+
+/// The plug-in costs less than a tenth on a suite of 200 tests that ask an
+/// application in the same process. Printed, not asserted: time decides no test.
+#[test]
+#[ignore = "a measurement: cargo test --release traffic::overhead -- --ignored --nocapture"]
+fn overhead() {
+    let text = "import flask\n\napp = flask.Flask(__name__)\n\n\n@app.get('/u/<int:key>')\ndef get(key):\n    return flask.jsonify(id=key, names=['Ada'] * 20)\n\n\nimport pytest\n\n\n@pytest.mark.parametrize('key', range(200))\ndef test_get(key):\n    client = app.test_client()\n    for n in range(5):\n        assert client.get(f'/u/{key}').json['id'] == key\n";
+    let place = suite(text);
+    let venv = crate::healing::prepared().join("venv/bin/python");
+    let plain = || {
+        let begun = std::time::Instant::now();
+        let done = Command::new(&venv)
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        assert!(done.status.success());
+        begun.elapsed().as_secs_f64()
+    };
+    let with = || {
+        let begun = std::time::Instant::now();
+        assert_eq!(run(&place, &[], &[]).code, 0);
+        begun.elapsed().as_secs_f64()
+    };
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        a.push(plain());
+        b.push(with());
+    }
+    a.sort_by(f64::total_cmp);
+    b.sort_by(f64::total_cmp);
+    println!("plain {:.2} s, recorded {:.2} s (medians of 7), {:+.1} %", a[3], b[3], (b[3] / a[3] - 1.0) * 100.0);
+}
