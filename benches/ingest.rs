@@ -111,6 +111,7 @@ fn verdict(path: &str) -> u64 {
         facts: testmedic::model::run::RunFacts::default(),
         default_branch: None,
         exchanges: &[],
+        described: Vec::new(),
         now: testmedic::model::time::Instant::from_unix(0),
         store: None,
         repository: None,

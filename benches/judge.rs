@@ -124,6 +124,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
         facts: facts(RUNS + 1),
         default_branch: None,
         exchanges: &[],
+        described: Vec::new(),
         now: Instant::from_unix(1_780_000_000),
         store: Some(&store as &dyn Store),
         repository: None,

@@ -10,6 +10,7 @@ use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
 use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
+use crate::traffic::memory::Memory;
 
 /// What became of a run that was to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,18 @@ pub trait Store {
     /// # Errors
     /// Where the store cannot be read.
     fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem>;
+
+    /// The shapes of answers that are remembered.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn shapes(&self) -> Result<Memory, Problem>;
+
+    /// Remembers the shapes of answers that one run saw.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    fn remember(&mut self, seen: &Memory) -> Result<(), Problem>;
 
     /// Remembers a run. The same run twice changes nothing.
     ///

@@ -20,6 +20,9 @@ use crate::plan::policy::Policy;
 use crate::plan::snapshot::OurIssue;
 use crate::plan::{Plan, Receipt, action};
 use crate::ports::{Absorbed, Repository, Store};
+use crate::traffic::drift::{self, Drift};
+use crate::traffic::memory::Memory;
+use crate::traffic::template::Templates;
 
 /// What a triage is given.
 pub struct Inputs<'a> {
@@ -31,6 +34,8 @@ pub struct Inputs<'a> {
     pub default_branch: Option<String>,
     /// HTTP traffic of the tests.
     pub exchanges: &'a [Exchange],
+    /// Paths of the API descriptions of the repository.
+    pub described: Vec<String>,
     /// The moment that counts as now.
     pub now: Instant,
     /// History to judge against.
@@ -50,6 +55,10 @@ pub struct Triage {
     pub plan: Plan,
     /// Web pages of issues by the id of the diagnosis they are about.
     pub known_issues: HashMap<String, String>,
+    /// The shapes of answers that this run saw.
+    pub memory: Memory,
+    /// How they differ from what is remembered, the gravest first.
+    pub drift: Vec<Drift>,
     /// What the healer brought.
     pub repairs: Repairs,
     /// Trouble of our own on the way, for people.
@@ -62,7 +71,7 @@ pub struct Triage {
 /// repository costs evidence and is noted.
 #[must_use]
 pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs { mut runs, facts, default_branch, exchanges, now, store, repository, record_to } = inputs;
+    let Inputs { mut runs, facts, default_branch, exchanges, described, now, store, repository, record_to } = inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
@@ -78,10 +87,33 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     for run in &runs {
         totals.add(&run.totals);
     }
+    let memory = Memory::of(exchanges, Templates::described(described.into_iter()), at);
+    let drift = drift(&memory, store, &mut notes);
     drop(learned);
     drop(groups);
     let found = Findings { runs, facts, at, totals, diagnoses, history, known };
-    Triage { found, plan, known_issues: HashMap::new(), repairs: Repairs::default(), notes, hampered: false }
+    Triage {
+        found,
+        plan,
+        known_issues: HashMap::new(),
+        memory,
+        drift,
+        repairs: Repairs::default(),
+        notes,
+        hampered: false,
+    }
+}
+
+/// How the answers of this run differ from what is remembered.
+fn drift(memory: &Memory, store: Option<&dyn Store>, notes: &mut Vec<String>) -> Vec<Drift> {
+    let Some(store) = store.filter(|_| !memory.kinds.is_empty()) else { return Vec::new() };
+    match store.shapes() {
+        Ok(before) => drift::between(&before, memory),
+        Err(problem) => {
+            notes.push(format!("how the API changed is not known: {}", chain(&problem)));
+            Vec::new()
+        }
+    }
 }
 
 /// Gives the severities that the policy asks for.
@@ -209,16 +241,30 @@ pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
     let Ok(learned) = learn::learn(&triage.found.runs, &triage.found.facts, &triage.found.known) else {
         return;
     };
+    let mut is_new = false;
     for leg in &learned {
         let id = format!("record-run:{}", hex(&leg.key));
         let receipt = match store.absorb(leg) {
-            Ok(Absorbed::New) => Receipt::Done(None),
+            Ok(Absorbed::New) => {
+                is_new = true;
+                Receipt::Done(None)
+            }
             Ok(Absorbed::Known) => Receipt::AlreadyDone,
             Err(problem) => Receipt::Failed(chain(&problem)),
         };
         for action in triage.plan.actions.iter_mut().filter(|a| a.id == id) {
             action.receipt = Some(receipt.clone());
         }
+    }
+    // What a branch made of the API is no measure for others until it is merged.
+    let default = triage.found.history.default_branch();
+    let is_default = default.is_none() || triage.found.facts.branch.as_deref() == default;
+    if is_new
+        && is_default
+        && !triage.memory.kinds.is_empty()
+        && let Err(problem) = store.remember(&triage.memory)
+    {
+        triage.notes.push(format!("the shapes of answers are not remembered: {}", chain(&problem)));
     }
 }
 

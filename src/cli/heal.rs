@@ -112,6 +112,7 @@ fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<Stri
         facts: args.facts.facts(Some(&ward.git), None),
         default_branch: None,
         exchanges: &[],
+        described: Vec::new(),
         now: args.now.unwrap_or_else(surroundings::now),
         store: store.as_ref().map(|s| s as &dyn Store),
         repository: Some(&ward.git),

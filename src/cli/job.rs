@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
+use crate::code::spec;
 use crate::error::Problem;
 use crate::ingest::traffic::masking::Masker;
 use crate::model::change::Commit;
@@ -189,6 +190,16 @@ impl Job {
         Ok(())
     }
 
+    /// Paths of the API descriptions of the repository, where traffic needs them.
+    fn described(&self) -> Vec<String> {
+        let Some(git) = self.git.as_ref().filter(|_| !self.exchanges.is_empty()) else { return Vec::new() };
+        let Some(top) = git.top() else { return Vec::new() };
+        let files = git.files();
+        let descriptions = files.iter().filter(|file| spec::is_description(file)).take(20);
+        let texts = descriptions.filter_map(|file| files::read_text(&top.join(file)).ok());
+        texts.flat_map(|text| spec::read(&text)).map(|operation| operation.path).collect()
+    }
+
     /// Takes in what was recorded beside the reports.
     pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>) {
         self.exchanges.extend(exchanges);
@@ -329,6 +340,7 @@ impl Job {
             facts: self.facts.clone(),
             default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
             exchanges: &self.exchanges,
+            described: self.described(),
             now: self.now,
             store: store.map(|s| s as &dyn Store),
             repository: Some(&both),

@@ -12,6 +12,7 @@ use crate::model::test::TestCase;
 use crate::model::time::Instant;
 use crate::render::message::heal;
 use crate::run::Triage;
+use crate::traffic::drift::Drift;
 
 /// The value of the field `schema`.
 pub const SCHEMA: &str = "testmedic.report/1";
@@ -25,6 +26,7 @@ pub struct Report {
     totals: TotalsRow,
     diagnoses: Vec<DiagnosisRow>,
     proposals: Vec<ProposalRow>,
+    drift: Vec<Drift>,
     plan: PlanRow,
 }
 
@@ -235,6 +237,7 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
         proposals: proposals(&triage.repairs.all),
+        drift: triage.drift.clone(),
         plan: plan(triage),
     }
 }

@@ -27,6 +27,7 @@ pub fn render(triage: &Triage) -> String {
     issues(&mut out, triage);
     table(&mut out, triage);
     repairs(&mut out, triage);
+    drift(&mut out, triage);
     plot(&mut out, triage);
     let mut shown = 0;
     for diagnosis in triage.found.diagnoses.iter().take(DETAILS) {
@@ -132,6 +133,20 @@ fn repairs(out: &mut String, triage: &Triage) {
     let _ = writeln!(out, "### Outdated tests");
     for healed in triage.repairs.all.iter().take(DETAILS) {
         out.push_str(&message::heal::entry(healed, None, None));
+    }
+    out.push('\n');
+}
+
+/// How the answers of the API changed.
+fn drift(out: &mut String, triage: &Triage) {
+    if triage.drift.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "### Changes in the answers of the API\n\n| | endpoint | where | what |\n|---|---|---|---|");
+    for one in triage.drift.iter().take(DETAILS) {
+        let place = if one.pointer.is_empty() { String::new() } else { code(one.place().trim_matches('`'), 120) };
+        let endpoint = code(&format!("{} {}", one.endpoint, one.status), 160);
+        let _ = writeln!(out, "| {} | {endpoint} | {place} | {} |", one.level.word(), prose(&one.text, 200));
     }
     out.push('\n');
 }

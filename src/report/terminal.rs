@@ -19,6 +19,8 @@ const EVIDENCE: usize = 4;
 const TESTS: usize = 5;
 /// Diagnoses shown in full.
 const DIAGNOSES: usize = 20;
+/// Changes of the API shown.
+const DRIFT: usize = 20;
 /// Issues shown.
 const ISSUES: usize = 10;
 
@@ -44,6 +46,7 @@ pub fn render(triage: &Triage, look: Look) -> String {
         let more = plural((triage.found.diagnoses.len() - DIAGNOSES) as u64, "more group");
         out.row("", &format!("and {more} of failures, all of them in the JSON report (--json FILE)"));
     }
+    out.drift(triage);
     out.plan(triage);
     out.text
 }
@@ -165,6 +168,24 @@ impl Page {
                 self.row("window", &format!("passed on {}, first failed on {}", short(good), short(bad)));
             }
             _ => {}
+        }
+    }
+
+    /// How the answers of the API changed.
+    fn drift(&mut self, triage: &Triage) {
+        if triage.drift.is_empty() {
+            return;
+        }
+        let style = Style::new().bold();
+        let head =
+            self.paint(style, &format!("{} in the answers of the API", plural(triage.drift.len() as u64, "change")));
+        let _ = writeln!(self.text, "\n{head}");
+        for drift in triage.drift.iter().take(DRIFT) {
+            let text = format!("{} {}  {} {}", drift.endpoint, drift.status, drift.place(), drift.text);
+            self.row(drift.level.word(), &line(&text, 300));
+        }
+        if triage.drift.len() > DRIFT {
+            self.row("", &format!("and {} more, all of them in the JSON report", triage.drift.len() - DRIFT));
         }
     }
 

@@ -73,6 +73,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         facts,
         default_branch: None,
         exchanges: &[],
+        described: Vec::new(),
         now: surroundings::now(),
         store: Some(&store as &dyn Store),
         repository: made.as_ref().map(|g| g as &dyn Repository),

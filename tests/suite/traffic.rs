@@ -260,6 +260,74 @@ def test_fine(live):
     assert!(again["sources"].as_array().unwrap().len() == 1);
 }
 
+/// What an answer had and has no more, across runs, and nothing where nothing changed.
+#[test]
+fn drift_is_seen_across_runs() {
+    let suite_of = |user: &str| {
+        format!(
+            "import flask, pytest\n\napp = flask.Flask(__name__)\n\n\n@app.get('/users/<int:key>')\ndef get(key):\n    return flask.jsonify({user})\n\n\n@pytest.mark.parametrize('key', range(30))\ndef test_user(key):\n    assert app.test_client().get(f'/users/{{key}}').status_code == 200\n"
+        )
+    };
+    let before = "id=key, name='Ada', email='a@example.org', state='open'";
+    let place = suite(&suite_of(before));
+    let go = |at: &str, commit: &str| {
+        let path =
+            format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+        let words = [
+            "run",
+            "--history",
+            "h.db",
+            "--apply",
+            "--json",
+            "report.json",
+            "--summary",
+            "summary.md",
+            "--now",
+            at,
+            "--at",
+            at,
+            "--head",
+            commit,
+            "--branch",
+            "main",
+            "--",
+            "python",
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ];
+        let ran = place.run_with(&words, &[("PATH", &path), ("PYTHONDONTWRITEBYTECODE", "1")]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let report: Value = serde_json::from_str(&place.read("report.json")).unwrap();
+        crate::support::check_contract(&report);
+        (ran.out, report["drift"].clone())
+    };
+    for day in 1..=2 {
+        let (out, drift) = go(&format!("2026-05-0{day}T10:00:00Z"), &format!("{day}").repeat(40));
+        assert_eq!(drift, serde_json::json!([]), "{out}");
+    }
+    place.write(
+        "tests/test_it.py",
+        suite_of("id=str(key), name='Ada', state='open', last_login_at='2026-05-01T10:00:00Z'"),
+    );
+    let (out, drift) = go("2026-05-03T10:00:00Z", &"3".repeat(40));
+    for line in [
+        "err  GET /users/{user} 200 `email` is gone: in 60 of 60 before, in none of 30 now",
+        "err  GET /users/{user} 200 `id` is string, and was integer",
+        "info  GET /users/{user} 200 `last_login_at` is new: string (date-time)",
+    ] {
+        assert!(out.contains(line), "{line}:\n{out}");
+    }
+    assert_eq!(drift.as_array().unwrap().len(), 3);
+    assert!(
+        place.read("summary.md").contains("| err | `GET /users/{user} 200` | `email` | is gone"),
+        "{}",
+        place.read("summary.md")
+    );
+}
+
 /// Twelve kinds of secrets, each sent and received: none is found in any file
 /// that is left, nor in what was printed.
 #[test]

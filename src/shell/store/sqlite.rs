@@ -5,6 +5,7 @@
 //! skipped tests as compressed sets, one row for each louder result.
 
 mod recall;
+mod shapes;
 mod show;
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +22,7 @@ use crate::history::{Alias, History, PastFailure};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Instant;
 use crate::ports::{Absorbed, Store};
+use crate::traffic::memory::Memory;
 
 pub use show::{Shown, ShownResult};
 
@@ -89,6 +91,7 @@ const MIGRATIONS: &[&str] = &[
         at INTEGER NOT NULL
     );
 ",
+    shapes::TABLE,
 ];
 
 /// How long a writer waits for another one.
@@ -497,6 +500,14 @@ impl Store for SqliteStore {
 
     fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem> {
         recall::failures(&self.connection, until.unix(), limit).map_err(|e| trouble(&self.path, "read", e))
+    }
+
+    fn shapes(&self) -> Result<Memory, Problem> {
+        self.read_shapes()
+    }
+
+    fn remember(&mut self, seen: &Memory) -> Result<(), Problem> {
+        self.write_shapes(seen)
     }
 
     fn absorb(&mut self, learned: &Learned<'_>) -> Result<Absorbed, Problem> {
