@@ -28,11 +28,11 @@ fn exchange(n: usize) -> Exchange {
     let body = json!({
         "id": n,
         "email": format!("user{n}@example.org"),
-        "state": ["open", "closed", "pending"][n % 3],
+        "state": (["open", "closed", "pending"][n % 3]),
         "created_at": format!("2026-05-{:02}T10:00:00Z", n % 28 + 1),
         "tags": ["a", "b"],
         "address": {"street": format!("Street {n}"), "city": "London", "zip": null},
-        "score": n as f64 / 7.0,
+        "score": (n as f64 / 7.0),
     });
     Exchange {
         test: None,
