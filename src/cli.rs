@@ -316,6 +316,9 @@ pub struct RunArgs {
     /// Where to write the recording
     #[arg(long, env = "TESTMEDIC_RECORD", default_value_os_t = run::default_record(), value_name = "FILE")]
     pub record: PathBuf,
+    /// Run failed tests again where there is a reason to; `false` runs the suite once
+    #[arg(long, env = "TESTMEDIC_RETRY", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub retry: bool,
     /// The command that runs the tests
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,

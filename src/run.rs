@@ -6,6 +6,7 @@ use crate::agent::healer::healing::{Healed, testimony};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::diagnose::traffic::Sent;
+use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::history::History;
 use crate::history::learn::{self, Learned, NotLearned};
@@ -135,6 +136,24 @@ pub fn hear(triage: &mut Triage, repairs: Repairs) {
         diagnosis.hear(testimony(&own));
     }
     triage.repairs = repairs;
+}
+
+/// Hears what running single tests again brought to light; of one diagnosis the
+/// same is heard once.
+pub fn listen(found: &mut Findings, heard: Vec<(TestId, Evidence)>) {
+    let of = |found: &Findings, at: usize| -> Vec<TestId> {
+        found.diagnoses[at].members.iter().map(|m| found.case(*m).id).collect()
+    };
+    for at in 0..found.diagnoses.len() {
+        let tests = of(found, at);
+        let mut own: Vec<Evidence> = Vec::new();
+        for (_, evidence) in heard.iter().filter(|(id, _)| tests.contains(id)) {
+            if !own.iter().any(|known| known.kind == evidence.kind) {
+                own.push(evidence.clone());
+            }
+        }
+        found.diagnoses[at].hear(own);
+    }
 }
 
 /// How the tests of each open issue of ours did since it was last seen.

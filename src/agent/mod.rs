@@ -2,3 +2,4 @@
 //! the world; running tests and reading files is asked for.
 
 pub mod healer;
+pub mod retrier;

@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::code::spec;
+use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::ingest::traffic::masking::Masker;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
 use crate::model::forge::{Occasion, Scene};
 use crate::model::run::{RunFacts, TestRun};
+use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
@@ -47,6 +49,8 @@ pub(super) struct Job {
     runs: Vec<TestRun>,
     /// HTTP traffic of the tests.
     exchanges: Vec<Exchange>,
+    /// What running single tests again brought to light.
+    heard: Vec<(TestId, Evidence)>,
     now: Instant,
     notes: Vec<String>,
     /// Why nothing may be written, whatever is asked: trouble of our own.
@@ -73,6 +77,7 @@ impl Job {
             facts: RunFacts::default(),
             runs: Vec::new(),
             exchanges: Vec::new(),
+            heard: Vec::new(),
             now: args.now.unwrap_or_else(surroundings::now),
             notes: Vec::new(),
             forbidden: None,
@@ -201,8 +206,9 @@ impl Job {
     }
 
     /// Takes in what was recorded beside the reports.
-    pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>) {
+    pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>, heard: Vec<(TestId, Evidence)>) {
         self.exchanges.extend(exchanges);
+        self.heard.extend(heard);
     }
 
     /// Reports in the folders of downloaded artifacts belong to the legs that the
@@ -346,6 +352,7 @@ impl Job {
             repository: Some(&both),
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
+        run::listen(&mut triage.found, std::mem::take(&mut self.heard));
         run::weigh(&mut triage.found, &self.policy);
         triage
     }

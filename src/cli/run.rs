@@ -1,69 +1,136 @@
-//! `testmedic run -- CMD`: executes the tests, records their HTTP traffic, then
-//! triages what came out.
+//! `testmedic run -- CMD`: executes the tests, records their HTTP traffic, runs
+//! failed ones again where there is a reason to, then triages what came out.
+
+mod again;
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
 use crate::cli::job::Job;
-use crate::error::Problem;
+use crate::error::{Problem, exit};
+use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::report::{FailOn, exit_code};
 use crate::shell::actions::Around;
 use crate::shell::recorder::{self, Recorder};
 use crate::shell::surroundings::say;
-use crate::shell::{shield, suite, surroundings};
+use crate::shell::{files, shield, suite, surroundings};
+
+/// The suite, as it can be run again.
+pub(super) struct Suite<'a> {
+    command: &'a [String],
+    recorder: &'a Recorder,
+    /// A folder for reports.
+    folder: PathBuf,
+    /// The report of the first run.
+    report: PathBuf,
+}
+
+impl Suite<'_> {
+    /// Runs the whole suite, or `tests` of it in their order.
+    fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<u8, Problem> {
+        let mut variables = self.recorder.variables(&surroundings::variable);
+        variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
+        if let Some(tests) = tests {
+            let order = self.folder.join("order.txt");
+            files::write(&order, &(tests.join("\n") + "\n"))?;
+            variables.push(("TESTMEDIC_ORDER".to_owned(), order.display().to_string()));
+        }
+        let code = suite::run(self.command, &variables, quiet)?;
+        self.recorder.settle();
+        Ok(code)
+    }
+
+    fn run_tests(&self, tests: &[String], report: &Path, quiet: bool) -> Result<u8, Problem> {
+        self.run(Some(tests), report, quiet)
+    }
+
+    /// Whether the last of some tests passes behind the others. Their exchanges are
+    /// no part of the recording.
+    fn passes(&self, tests: &[String]) -> Result<bool, Problem> {
+        let report = self.folder.join("alone.xml");
+        let before = self.recorder.count();
+        let _ = self.run_tests(tests, &report, true)?;
+        self.recorder.forget(before);
+        let runs = files::read_reports(Path::new(""), &[report.display().to_string()], &|_| {})?;
+        let Some(last) = tests.last() else { return Ok(false) };
+        let bad = runs
+            .iter()
+            .flat_map(|run| &run.cases)
+            .any(|case| case.outcome().is_bad() && crate::diagnose::traffic::is_test(last, case));
+        let ran: u64 = runs.iter().map(|run| run.totals.tests).sum();
+        Ok(ran > 0 && !bad)
+    }
+
+    fn jitter(&self) -> f64 {
+        let _ = self;
+        surroundings::random()
+    }
+}
 
 pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     shield::raise()?;
     let recorder = Recorder::start(false)?;
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
-    let own = folder.path().join("junit.xml");
-    let code = execute(args, &recorder, &own)?;
+    let report = folder.path().join("report.xml");
+    let mut suite =
+        Suite { command: &args.command, recorder: &recorder, folder: folder.path().to_owned(), report: report.clone() };
+    let code = suite.run(None, &report, false)?;
+    // A report that the command asks for is taken as it is.
+    if let Some(own) = recorder.report().filter(|own| own.is_file()) {
+        files::copy(&own, &report)?;
+    }
+    let again = if report.is_file() && code != exit::DONE && args.retry {
+        again::again(&mut suite)?
+    } else {
+        again::Again::default()
+    };
     let recorded = recorder.end();
     recorder::write(&args.record, &recorded.exchanges)?;
+    tell(args, &recorded, &again)?;
+    let mut triage = args.triage.clone();
+    if triage.junit.iter().all(|p| p.trim().is_empty()) {
+        if !report.is_file() {
+            say("No report was written, so nothing is judged: name the reports of the tests with --junit.\n")?;
+            return Ok(code);
+        }
+        let all = std::iter::once(&report).chain(&again.reports);
+        triage.junit = all.map(|path| path.display().to_string()).collect();
+    }
+    let around = Around::read()?;
+    let mut job = Job::prepare(&triage, around.as_ref())?;
+    job.add_traffic(recorded.exchanges, again.heard);
+    let done = job.run(&triage, None);
+    done.show(&triage, colour)?;
+    // The suite's own word stands, unless something else is asked for, or unless all
+    // that failed passed after a wait that is told above.
+    let recovered = !again.reports.is_empty() && done.triage.found.bad() == 0;
+    Ok(match triage.fail_on {
+        FailOn::Never if recovered => exit::DONE,
+        FailOn::Never => code,
+        asked => exit_code(&done.triage, asked),
+    })
+}
+
+/// Says what was recorded and what was run again.
+fn tell(args: &RunArgs, recorded: &recorder::Recorded, again: &again::Again) -> Result<(), Problem> {
     let mut tests: Vec<&str> = recorded.exchanges.iter().filter_map(|e| e.test.as_deref()).collect();
     tests.sort_unstable();
     tests.dedup();
     let lost = if recorded.lost > 0 { format!(", {} lost", recorded.lost) } else { String::new() };
     say(&format!(
-        "\nrecorded {} of {} in {}{lost}\n\n",
+        "\nrecorded {} of {} in {}{lost}\n",
         plural(recorded.exchanges.len() as u64, "exchange"),
         plural(tests.len() as u64, "test"),
         args.record.display()
     ))?;
-    let mut triage = args.triage.clone();
-    if triage.junit.iter().all(|p| p.trim().is_empty()) {
-        if !own.is_file() {
-            say("No report was written, so nothing is judged: name the reports of the tests with --junit.\n")?;
-            return Ok(code);
-        }
-        triage.junit = vec![own.display().to_string()];
+    for told in &again.told {
+        say(&format!("  again  {}\n", line(told, 400)))?;
     }
-    let around = Around::read()?;
-    let mut job = Job::prepare(&triage, around.as_ref())?;
-    job.add_traffic(recorded.exchanges);
-    let done = job.run(&triage, None);
-    done.show(&triage, colour)?;
-    // The suite's own word stands, unless something else is asked for.
-    Ok(if triage.fail_on == FailOn::Never { code } else { exit_code(&done.triage, triage.fail_on) })
-}
-
-/// Runs the command with our recorder beside it; its input and output are its own.
-fn execute(args: &RunArgs, recorder: &Recorder, report: &Path) -> Result<u8, Problem> {
-    let mut variables = recorder.variables(&surroundings::variable);
-    if args.triage.junit.iter().all(|p| p.trim().is_empty()) {
-        // pytest writes a report for us beside whatever it writes for others.
-        let before = surroundings::variable("PYTEST_ADDOPTS").unwrap_or_default();
-        let options = format!("{before} --junitxml={}", report.display());
-        variables.push(("PYTEST_ADDOPTS".to_owned(), options.trim_start().to_owned()));
-    }
-    suite::run(&args.command, &variables)
+    say("\n")
 }
 
 /// Where recordings go by default.
-pub(super) const RECORD: &str = ".testmedic/traffic.ndjson";
-
-/// See [`RECORD`].
 pub(super) fn default_record() -> PathBuf {
-    PathBuf::from(RECORD)
+    PathBuf::from(".testmedic/traffic.ndjson")
 }

@@ -44,6 +44,12 @@ impl<'a> Sent<'a> {
     }
 }
 
+/// Whether a recorder's name of a test means a case of a report.
+#[must_use]
+pub fn is_test(name: &str, case: &TestCase) -> bool {
+    key(name) == key(&format!("{}::{}", case.name.classname.raw(), case.name.name.raw()))
+}
+
 /// `tests/test_a.py::TestB::test_c[1]` and `tests.test_a.TestB test_c[1]` are one.
 fn key(name: &str) -> String {
     let (head, parameters) = name.split_once('[').map_or((name, ""), |(head, rest)| (head, rest));

@@ -191,6 +191,15 @@ pub fn read_traffic(base: &Path, patterns: &[String], masker: &mut Masker) -> Re
     Ok(all)
 }
 
+/// Copies a file.
+///
+/// # Errors
+/// Where it cannot be copied.
+pub fn copy(from: &Path, to: &Path) -> Result<(), Problem> {
+    let failed = |e: io::Error| Problem::failed(format!("cannot copy {}", from.display())).because(e);
+    std::fs::copy(from, to).map(|_| ()).map_err(failed)
+}
+
 /// Bytes of one traffic file.
 const TRAFFIC: u64 = 512 << 20;
 

@@ -16,11 +16,11 @@ const OURS: &[&str] = &[
 ];
 
 /// Runs `argv` with `variables` over the environment; input and output are its
-/// own. Gives its exit code. Secrets of the tests' own are theirs, ours are not.
+/// own, or where it is `quiet` nobody's. Gives its exit code. Secrets of the tests' own are theirs, ours are not.
 ///
 /// # Errors
 /// Where it cannot be started.
-pub fn run(argv: &[String], variables: &[(String, String)]) -> Result<u8, Problem> {
+pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Result<u8, Problem> {
     let (program, arguments) = argv.split_first().ok_or_else(|| {
         Problem::usage("there is no command to run").hint("for example: testmedic run -- python -m pytest")
     })?;
@@ -33,6 +33,9 @@ pub fn run(argv: &[String], variables: &[(String, String)]) -> Result<u8, Proble
         command.env_remove(name);
     }
     command.envs(variables.iter().map(|(name, value)| (name, value)));
+    if quiet {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    }
     let status = command.status().map_err(|e| {
         let problem = Problem::failed(format!("`{program}` cannot be run")).because(e);
         problem.hint("the command after `--` is started as it is, without a shell")

@@ -13,6 +13,20 @@ pub fn now() -> Instant {
     Instant::from_unix(jiff::Timestamp::now().as_second())
 }
 
+/// Waits.
+pub fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
+/// Any number from 0 to 1.
+#[must_use]
+pub fn random() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness all wait the same; nothing breaks.
+    let _ = getrandom::fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
+
 /// A variable of the environment; empty counts as unset.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {

@@ -252,7 +252,10 @@ def test_fine(live):
     let texts = |d: &Value| {
         d["evidence"].as_array().unwrap().iter().map(|e| e["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert!(texts(refused).contains(&"GET /busy answered 429 with `Retry-After: 2`".to_owned()), "{refused:#}");
+    assert!(
+        texts(refused).iter().any(|t| t.starts_with("GET /busy answered 429 with `Retry-After: 2`")),
+        "{refused:#}"
+    );
     let gateway = of("test_gateway");
     assert!(texts(gateway).contains(&"GET /gateway answered 502".to_owned()), "{gateway:#}");
     // The same from the recording alone.
@@ -503,4 +506,104 @@ fn overhead() {
     a.sort_by(f64::total_cmp);
     b.sort_by(f64::total_cmp);
     println!("plain {:.2} s, recorded {:.2} s (medians of 7), {:+.1} %", a[3], b[3], (b[3] / a[3] - 1.0) * 100.0);
+}
+
+/// A service that refuses its first requests and says for how long: the suite ends
+/// green, and the wait is told.
+#[test]
+fn what_a_service_asks_for_is_waited_for() {
+    let limited = r#"
+import flask, pytest
+
+app = flask.Flask(__name__)
+left = [int(open("refusals").read())]
+
+
+@app.get("/users")
+def users():
+    if left[0] > 0:
+        left[0] -= 1
+        open("refusals", "w").write(str(left[0]))
+        return flask.jsonify(error="slow down"), 429, {"Retry-After": WAIT}
+    return flask.jsonify([])
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_users(n):
+    assert app.test_client().get("/users").status_code == 200
+"#;
+    let place = suite(&limited.replace("WAIT", "'1'"));
+    place.write("refusals", "5");
+    let ran = run(&place, &["--json", "report.json"], &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("retry 1: 5 tests again in 1.0 s: GET /users asks to wait 1 s (`Retry-After: 1`)"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("then 5 of 5 tests passed"), "{}", ran.out);
+    let report: Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    assert_eq!(report["diagnoses"][0]["verdict"], "rate-limited", "{report:#}");
+    assert_eq!((report["totals"]["passed"].as_u64(), report["totals"]["flaky"].as_u64()), (Some(6), Some(5)));
+
+    let place = suite(&limited.replace("WAIT", "'100000'"));
+    place.write("refusals", "5");
+    let ran = run(&place, &[], &[]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(
+        ran.out
+            .contains("asks to wait 100000 s (`Retry-After: 100000`), which is more than the 120 s that a run waits"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("retry 1"));
+    // Who wants no retries gets none.
+    place.write("refusals", "5");
+    assert!(!run(&place, &["--retry=false"], &[]).out.contains("again"));
+}
+
+/// Victim, polluter and cleaner are named.
+#[test]
+fn tests_that_depend_on_their_order_are_named() {
+    let place = suite(
+        "state = {'users': 0}\n\n\ndef test_cleans():\n    state['users'] = 0\n\n\ndef test_other():\n    pass\n\n\ndef test_pollutes():\n    state['users'] += 1\n    assert state['users']\n\n\ndef test_between():\n    pass\n\n\ndef test_victim():\n    assert state['users'] == 0\n\n\ndef test_broken():\n    assert 1 == 2\n",
+    );
+    let ran = run(&place, &["--json", "report.json"], &[]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let told =
+        "it passes alone and fails behind `tests/test_it.py::test_pollutes`; `tests/test_it.py::test_cleans` undoes it";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let report: Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    let of = |test: &str| {
+        let diagnoses = report["diagnoses"].as_array().unwrap();
+        diagnoses.iter().find(|d| d["tests"][0]["name"] == test).unwrap().clone()
+    };
+    assert_eq!(of("test_victim")["verdict"], "flaky", "{report:#}");
+    let texts = of("test_broken")["evidence"].to_string();
+    assert!(texts.contains("run again by itself it fails as well"), "{texts}");
+    assert_eq!(report["totals"]["failed"], 2, "what passes alone is not passed");
+}
+
+/// A command that names a report of its own keeps it, and it is whole.
+#[test]
+fn the_own_report_of_a_command_stays() {
+    let place = suite("def test_a():\n    assert 1 == 2\n\n\ndef test_b():\n    pass\n");
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let words = [
+        "run",
+        "--history",
+        "none",
+        "--",
+        "python",
+        "-m",
+        "pytest",
+        "-q",
+        "--junitxml=own.xml",
+        "-p",
+        "no:cacheprovider",
+    ];
+    let ran = place.run_with(&words, &[("PATH", &path)]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert_eq!(place.read("own.xml").matches("<testcase").count(), 2);
+    assert!(ran.out.contains("2 tests: 1 passed, 1 failed"), "{}", ran.out);
 }

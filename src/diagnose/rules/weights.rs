@@ -133,6 +133,13 @@ pub const NEVER_PASSED: f64 = 2.3;
 /// The window changes the test file and no product code.
 pub const ONLY_TEST_CHANGED: f64 = 2.0;
 
+/// By itself a test fails as it did among the others: order is no explanation.
+pub const FAILS_ALONE: f64 = -1.0;
+/// On the same code it passed when it was run again.
+pub const PASSED_AGAIN: f64 = 4.0;
+/// It passes alone and fails behind certain other tests: they leave something behind.
+pub const POLLUTED: f64 = 5.0;
+
 /// The healer's four corners hold: the old test passed on the old code and fails
 /// on the new, the edited one the other way round.
 pub const PROVEN_OUTDATED: f64 = 4.0;

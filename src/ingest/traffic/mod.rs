@@ -6,6 +6,7 @@
 
 mod cassette;
 mod har;
+pub mod hints;
 pub mod masking;
 pub mod recording;
 

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ struct Kept {
     masker: Masker,
     exchanges: Vec<Exchange>,
     lost: u64,
+    /// Tests in the order in which they began.
+    order: Vec<String>,
+    /// Where pytest writes a report that its command asks for.
+    report: Option<PathBuf>,
 }
 
 /// A recorder that listens.
@@ -89,15 +93,46 @@ impl Recorder {
         ]
     }
 
-    /// Exchanges so far.
+    /// The exchanges so far.
+    #[must_use]
+    pub fn so_far(&self) -> Vec<Exchange> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone()
+    }
+
+    /// The tests in the order in which they first began.
+    #[must_use]
+    pub fn order(&self) -> Vec<String> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).order.clone()
+    }
+
+    /// Where pytest writes a report that its command asks for.
+    #[must_use]
+    pub fn report(&self) -> Option<PathBuf> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).report.clone()
+    }
+
+    /// Forgets what came after the first `count` exchanges.
+    pub fn forget(&self, count: usize) {
+        self.settle();
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.truncate(count);
+    }
+
+    /// How many exchanges there are so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()
     }
 
-    /// Ends the recording. What is still on its way gets a moment to arrive.
+    /// Ends the recording.
     #[must_use]
     pub fn end(&self) -> Recorded {
+        self.settle();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        Recorded { exchanges: std::mem::take(&mut kept.exchanges), lost: kept.lost }
+    }
+
+    /// Gives what is still on its way a moment to arrive.
+    pub fn settle(&self) {
         let mut before = usize::MAX;
         for _ in 0..20 {
             let now = self.count();
@@ -107,8 +142,6 @@ impl Recorder {
             before = now;
             std::thread::sleep(Duration::from_millis(25));
         }
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Recorded { exchanges: std::mem::take(&mut kept.exchanges), lost: kept.lost }
     }
 }
 
@@ -128,6 +161,15 @@ fn listen(stream: TcpStream, word: &str, kept: &Mutex<Kept>) {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }
+        if let Some(word) = told(&line) {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            match word {
+                Told::Began(test) if kept.order.len() < MOST && !kept.order.contains(&test) => kept.order.push(test),
+                Told::Report(path) => kept.report = Some(path),
+                Told::Began(_) => {}
+            }
+            continue;
+        }
         let parsed = recording::parse(String::from_utf8_lossy(&line).trim_end());
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         match parsed {
@@ -138,6 +180,21 @@ fn listen(stream: TcpStream, word: &str, kept: &Mutex<Kept>) {
             _ => kept.lost += 1,
         }
     }
+}
+
+/// What a client tells besides exchanges.
+enum Told {
+    Began(String),
+    Report(PathBuf),
+}
+
+fn told(line: &[u8]) -> Option<Told> {
+    // Exchanges begin otherwise, and are many.
+    let is_word =
+        [&b"{\"testmedic\":1,\"began\""[..], b"{\"testmedic\":1,\"report\""].iter().any(|w| line.starts_with(w));
+    let value: serde_json::Value = serde_json::from_slice(line).ok().filter(|_| is_word)?;
+    let began = value["began"].as_str().map(|test| Told::Began(test.to_owned()));
+    began.or_else(|| value["report"].as_str().map(|path| Told::Report(PathBuf::from(path))))
 }
 
 /// Writes a recording, a line for each exchange.

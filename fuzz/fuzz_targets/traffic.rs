@@ -1,0 +1,16 @@
+#![no_main]
+//! Any bytes as a file of traffic, and the shapes of whatever was read.
+
+use libfuzzer_sys::fuzz_target;
+use testmedic::ingest::traffic::masking::Masker;
+use testmedic::ingest::traffic::read;
+use testmedic::model::time::Instant;
+use testmedic::traffic::drift;
+use testmedic::traffic::memory::Memory;
+use testmedic::traffic::template::Templates;
+
+fuzz_target!(|bytes: &[u8]| {
+    let traffic = read("file", bytes, &mut Masker::new(true));
+    let memory = Memory::of(&traffic.exchanges, Templates::default(), Instant::from_unix(0));
+    assert_eq!(drift::between(&memory, &memory), []);
+});

@@ -1,0 +1,216 @@
+//! Failed tests are run again, each with a reason: after the wait that a service
+//! asks for, or alone, to see whether their order was the reason.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Suite;
+use crate::agent::retrier::order::{Found, Search, Step};
+use crate::agent::retrier::{Decision, decide};
+use crate::diagnose::rules::weights;
+use crate::diagnose::traffic::{Sent, is_test};
+use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
+use crate::error::Problem;
+use crate::model::run::RunFacts;
+use crate::model::test::TestId;
+use crate::model::text::Untrusted;
+use crate::render::terminal::line;
+use crate::render::words::plural;
+use crate::run::{self, Inputs, Triage};
+use crate::shell::surroundings::say;
+use crate::shell::{files, surroundings};
+
+/// Rounds of waiting.
+const ROUNDS: u32 = 4;
+/// Tests that are run alone, and those for which a polluter is looked for.
+const ALONE: usize = 10;
+const VICTIMS: usize = 3;
+/// Seconds that looking for polluters may take.
+const SEARCH: f64 = 180.0;
+/// Seconds that all waits of a run may take together.
+const WAITS: f64 = 300.0;
+
+/// What came of running tests again.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    /// Reports of the tests that were run again after a wait.
+    pub reports: Vec<PathBuf>,
+    /// What was learned about single tests.
+    pub heard: Vec<(TestId, Evidence)>,
+    /// What was done, for people.
+    pub told: Vec<String>,
+}
+
+/// Runs failed tests again as long as there is a reason to.
+pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
+    let mut out = Again::default();
+    let mut waited = 0.0;
+    for round in 0..ROUNDS {
+        let triage = judge(suite, &out.reports)?;
+        let (mut tests, mut longest, mut alone) = (Vec::new(), (0.0_f64, String::new()), Vec::new());
+        let exchanges = suite.recorder.so_far();
+        let sent = Sent::new(&exchanges);
+        for diagnosis in &triage.found.diagnoses {
+            let failing = failing(&triage, diagnosis, &suite.recorder.order());
+            if failing.is_empty() {
+                continue;
+            }
+            let own =
+                diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect::<Vec<_>>();
+            match decide(diagnosis.verdict, &own, round, suite.jitter(), surroundings::now()) {
+                Decision::Wait { seconds, why } if waited + seconds <= WAITS => {
+                    if seconds >= longest.0 {
+                        longest = (seconds, why);
+                    }
+                    tests.extend(failing.into_iter().map(|(node, _)| node));
+                }
+                Decision::Wait { .. } => {
+                    out.told.push(format!("all waits of a run may take {WAITS} s together: {}", diagnosis.title.raw()))
+                }
+                Decision::Alone => alone.extend(failing),
+                Decision::Leave(why) if round == 0 || diagnosis.verdict == Verdict::RateLimited => {
+                    out.told.push(format!("{}: {why}", line(diagnosis.title.raw(), 120)));
+                }
+                Decision::Leave(_) => {}
+            }
+        }
+        if round == 0 {
+            isolate(suite, &alone, &mut out)?;
+        }
+        if tests.is_empty() {
+            break;
+        }
+        let (seconds, why) = longest;
+        say(&format!(
+            "\nretry {}: {} again in {seconds:.1} s: {}\n",
+            round + 1,
+            plural(tests.len() as u64, "test"),
+            line(&why, 200)
+        ))?;
+        waited += seconds;
+        surroundings::pause(Duration::from_secs_f64(seconds));
+        let report = suite.folder.join(format!("report-rerun-{}.xml", round + 1));
+        suite.run_tests(&tests, &report, false)?;
+        let passed = passed(&report, &tests)?;
+        out.told.push(format!(
+            "waited {seconds:.1} s ({why}); then {} of {} passed",
+            passed,
+            plural(tests.len() as u64, "test")
+        ));
+        if report.is_file() {
+            out.reports.push(report);
+        }
+    }
+    Ok(out)
+}
+
+/// A quick judgement of what there is so far: without history and without a plan.
+fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<Triage, Problem> {
+    let patterns: Vec<String> =
+        std::iter::once(&suite.report).chain(more).map(|path| path.display().to_string()).collect();
+    let exchanges = suite.recorder.so_far();
+    Ok(run::triage(Inputs {
+        runs: files::read_reports(std::path::Path::new(""), &patterns, &|_| {})?,
+        facts: RunFacts::default(),
+        default_branch: None,
+        exchanges: &exchanges,
+        described: Vec::new(),
+        now: surroundings::now(),
+        store: None,
+        repository: None,
+        record_to: None,
+    }))
+}
+
+/// The tests of a diagnosis that ended bad, by the names under which they can be run.
+fn failing(triage: &Triage, diagnosis: &Diagnosis, order: &[String]) -> Vec<(String, TestId)> {
+    let cases = diagnosis.members.iter().map(|m| triage.found.case(*m)).filter(|c| c.outcome().is_bad());
+    cases.filter_map(|case| Some((order.iter().find(|node| is_test(node, case))?.clone(), case.id))).collect()
+}
+
+/// How many of some tests passed, by their report.
+fn passed(report: &std::path::Path, tests: &[String]) -> Result<usize, Problem> {
+    let runs = files::read_reports(std::path::Path::new(""), &[report.display().to_string()], &|_| {})?;
+    let bad: u64 = runs.iter().map(|r| r.totals.failed + r.totals.errored).sum();
+    let ran: u64 = runs.iter().map(|r| r.totals.tests - r.totals.skipped).sum();
+    Ok(usize::try_from(ran.saturating_sub(bad)).unwrap_or(0).min(tests.len()))
+}
+
+/// Runs each test by itself; for those that pass then, what pollutes them is
+/// looked for.
+fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -> Result<(), Problem> {
+    // A suite of one test has no order.
+    if suite.recorder.order().len() < 2 {
+        return Ok(());
+    }
+    let begun = std::time::Instant::now();
+    let order = suite.recorder.order();
+    let mut victims = 0;
+    let mut known: HashMap<Vec<String>, bool> = HashMap::new();
+    for (test, id) in tests.iter().take(ALONE) {
+        let before: Vec<String> = order.iter().take_while(|t| *t != test).cloned().collect();
+        let mut search = Search::new(test, &before);
+        let mut step = search.begin();
+        let found = loop {
+            match step {
+                Step::Done(found) => break Some(found),
+                Step::Run(_) if begun.elapsed().as_secs_f64() > SEARCH => break None,
+                Step::Run(wanted) if wanted.len() > 1 && victims >= VICTIMS => break None,
+                Step::Run(wanted) => {
+                    let passed = match known.get(&wanted) {
+                        Some(passed) => *passed,
+                        None => suite.passes(&wanted)?,
+                    };
+                    known.insert(wanted, passed);
+                    step = search.next(passed);
+                }
+            }
+        };
+        victims += usize::from(!matches!(found, Some(Found::FailsAlone)));
+        if let Some((evidence, told)) = found.and_then(|found| testimony(test, found)) {
+            out.heard.push((*id, evidence));
+            out.told.extend(told);
+        }
+    }
+    if tests.len() > ALONE {
+        out.told
+            .push(format!("only the first {ALONE} of {} were run alone", plural(tests.len() as u64, "failing test")));
+    }
+    Ok(())
+}
+
+fn testimony(test: &str, found: Found) -> Option<(Evidence, Option<String>)> {
+    let say = |about, kind, weight, text: String| Evidence {
+        about,
+        kind,
+        weight,
+        text: Untrusted::bounded(&text, 600),
+        source: Untrusted::new("runs of these tests"),
+    };
+    match found {
+        Found::FailsAlone => Some((
+            say(Verdict::Flaky, "fails-alone", weights::FAILS_ALONE, "run again by itself it fails as well".to_owned()),
+            None,
+        )),
+        Found::Passes => Some((
+            say(
+                Verdict::Flaky,
+                "passed-again",
+                weights::PASSED_AGAIN,
+                "run again, alone and behind the tests before it, it passes".to_owned(),
+            ),
+            Some(format!("{test} passes when it is run again")),
+        )),
+        Found::Polluted { polluters, cleaner } => {
+            let undone = cleaner.map_or_else(String::new, |c| format!("; `{c}` undoes it"));
+            let text = format!("it passes alone and fails behind `{}`{undone}", polluters.join("`, `"));
+            Some((say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}"))))
+        }
+        Found::Unfinished(set) => {
+            let text =
+                format!("it passes alone and fails behind {} other tests, too many to be tried one by one", set.len());
+            Some((say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}"))))
+        }
+    }
+}
