@@ -140,7 +140,7 @@ pub fn hear(triage: &mut Triage, repairs: Repairs) {
 
 /// Hears what running single tests again brought to light; of one diagnosis the
 /// same is heard once.
-pub fn listen(found: &mut Findings, heard: Vec<(TestId, Evidence)>) {
+pub fn listen(found: &mut Findings, heard: &[(TestId, Evidence)]) {
     let of = |found: &Findings, at: usize| -> Vec<TestId> {
         found.diagnoses[at].members.iter().map(|m| found.case(*m).id).collect()
     };

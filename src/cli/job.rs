@@ -352,7 +352,7 @@ impl Job {
             repository: Some(&both),
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
-        run::listen(&mut triage.found, std::mem::take(&mut self.heard));
+        run::listen(&mut triage.found, &self.heard);
         run::weigh(&mut triage.found, &self.policy);
         triage
     }

@@ -13,6 +13,7 @@ use crate::render::words::plural;
 use crate::report::{FailOn, exit_code};
 use crate::shell::actions::Around;
 use crate::shell::recorder::{self, Recorder};
+use crate::shell::suite::Ended;
 use crate::shell::surroundings::say;
 use crate::shell::{files, shield, suite, surroundings};
 
@@ -28,7 +29,7 @@ pub(super) struct Suite<'a> {
 
 impl Suite<'_> {
     /// Runs the whole suite, or `tests` of it in their order.
-    fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<u8, Problem> {
+    fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<Ended, Problem> {
         let mut variables = self.recorder.variables(&surroundings::variable);
         variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
         if let Some(tests) = tests {
@@ -36,12 +37,14 @@ impl Suite<'_> {
             files::write(&order, &(tests.join("\n") + "\n"))?;
             variables.push(("TESTMEDIC_ORDER".to_owned(), order.display().to_string()));
         }
-        let code = suite::run(self.command, &variables, quiet)?;
+        // Each run writes a report of its own.
+        files::remove(report);
+        let ended = suite::run(self.command, &variables, quiet)?;
         self.recorder.settle();
-        Ok(code)
+        Ok(ended)
     }
 
-    fn run_tests(&self, tests: &[String], report: &Path, quiet: bool) -> Result<u8, Problem> {
+    fn run_tests(&self, tests: &[String], report: &Path, quiet: bool) -> Result<Ended, Problem> {
         self.run(Some(tests), report, quiet)
     }
 
@@ -75,12 +78,17 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     let report = folder.path().join("report.xml");
     let mut suite =
         Suite { command: &args.command, recorder: &recorder, folder: folder.path().to_owned(), report: report.clone() };
-    let code = suite.run(None, &report, false)?;
+    let begun = surroundings::now();
+    let ended = suite.run(None, &report, false)?;
+    let code = ended.code;
+    how_it_ended(&ended, &recorder)?;
     // A report that the command asks for is taken as it is.
     if let Some(own) = recorder.report().filter(|own| own.is_file()) {
         files::copy(&own, &report)?;
     }
-    let again = if report.is_file() && code != exit::DONE && args.retry {
+    // Of several runs of pytest in one command each has a report.
+    let more = files::matching(folder.path(), &["report.*.xml".to_owned()]);
+    let again = if report.is_file() && more.is_empty() && !ended.was_stopped && code != exit::DONE && args.retry {
         again::again(&mut suite)?
     } else {
         again::Again::default()
@@ -91,11 +99,21 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     let mut triage = args.triage.clone();
     if triage.junit.iter().all(|p| p.trim().is_empty()) {
         if !report.is_file() {
-            say("No report was written, so nothing is judged: name the reports of the tests with --junit.\n")?;
+            say(
+                "No report was written, so nothing is judged: name the reports of the tests with --junit (without it only pytest's are found).\n",
+            )?;
             return Ok(code);
         }
-        let all = std::iter::once(&report).chain(&again.reports);
+        let all = std::iter::once(&report).chain(&more).chain(&again.reports);
         triage.junit = all.map(|path| path.display().to_string()).collect();
+    }
+    let old = files::matching(Path::new(""), &triage.junit).into_iter().find(|path| files::is_older(path, begun));
+    if let Some(old) = old {
+        say(&format!(
+            "{} is older than this run, so nothing is judged: the command did not write it.\n",
+            old.display()
+        ))?;
+        return Ok(code);
     }
     let around = Around::read()?;
     let mut job = Job::prepare(&triage, around.as_ref())?;
@@ -110,6 +128,20 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         FailOn::Never => code,
         asked => exit_code(&done.triage, asked),
     })
+}
+
+/// Says what is to be known about an unusual end.
+fn how_it_ended(ended: &Ended, recorder: &Recorder) -> Result<(), Problem> {
+    if ended.was_stopped {
+        say("\nstopped: what the tests left so far is judged\n")?;
+    } else if let Some(signal) = ended.signal {
+        let last = recorder
+            .order()
+            .last()
+            .map_or_else(String::new, |test| format!("; the last test that began was {}", line(test, 200)));
+        say(&format!("\nthe command was ended by signal {signal}{last}\n"))?;
+    }
+    Ok(())
 }
 
 /// Says what was recorded and what was run again.

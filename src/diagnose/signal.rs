@@ -16,11 +16,11 @@ const PHRASES: &[(Signal, &str)] = &[
     ),
     (
         Signal::Resources,
-        r"(?i)no space left on device|not enough space on the disk|ENOSPC|disk quota exceeded|cannot allocate memory|out of memory|OutOfMemoryError|OOMKilled|MemoryError|too many open files|EMFILE|java heap space",
+        r"(?i)no space left on device|not enough space on the disk|\bENOSPC\b|disk quota exceeded|cannot allocate memory|out of memory|OutOfMemoryError|OOMKilled|MemoryError|too many open files|\bEMFILE\b|java heap space",
     ),
     (
         Signal::Dns,
-        r"(?i)name or service not known|temporary failure in name resolution|ENOTFOUND|EAI_AGAIN|getaddrinfo|no such host|could not resolve host|UnknownHostException|NameResolutionError|nodename nor servname",
+        r"(?i)name or service not known|temporary failure in name resolution|\bENOTFOUND\b|\bEAI_AGAIN\b|getaddrinfo|no such host|could not resolve host|UnknownHostException|NameResolutionError|nodename nor servname",
     ),
     (
         Signal::Tls,
@@ -28,7 +28,7 @@ const PHRASES: &[(Signal, &str)] = &[
     ),
     (
         Signal::Connection,
-        r"(?i)actively refused|connection (was )?(refused|reset|aborted|timed out)|ECONNREFUSED|ECONNRESET|EPIPE\b|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ConnectException|ConnectionRefusedError|ConnectionResetError|ConnectTimeout|broken pipe|socket hang up|network is unreachable|no route to host|remote end closed connection|connect: connection|failed to establish a new connection|max retries exceeded|server has gone away|could not connect to|ConnectionError\b",
+        r"(?i)actively refused|connection (was )?(refused|reset|aborted|timed out)|\bECONNREFUSED\b|\bECONNRESET\b|\bEPIPE\b|\bETIMEDOUT\b|\bEHOSTUNREACH\b|\bENETUNREACH\b|ConnectException|ConnectionRefusedError|ConnectionResetError|ConnectTimeout|broken pipe|socket hang up|network is unreachable|no route to host|remote end closed connection|connect: connection|failed to establish a new connection|max retries exceeded|server has gone away|could not connect to|ConnectionError\b",
     ),
     (
         Signal::Runner,

@@ -15,6 +15,7 @@ use crate::ingest::junit;
 use crate::ingest::traffic::masking::Masker;
 use crate::ingest::traffic::{self, Traffic};
 use crate::model::run::TestRun;
+use crate::model::time::Instant;
 
 /// Files that a glob may find; more is a mistake in the pattern.
 const FILE_LIMIT: usize = 100_000;
@@ -198,6 +199,19 @@ pub fn read_traffic(base: &Path, patterns: &[String], masker: &mut Masker) -> Re
 pub fn copy(from: &Path, to: &Path) -> Result<(), Problem> {
     let failed = |e: io::Error| Problem::failed(format!("cannot copy {}", from.display())).because(e);
     std::fs::copy(from, to).map(|_| ()).map_err(failed)
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}
+
+/// Whether a file was last written before a moment.
+#[must_use]
+pub fn is_older(path: &Path, moment: Instant) -> bool {
+    let written = path.metadata().and_then(|m| m.modified()).ok();
+    let seconds = written.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map(|d| d.as_secs());
+    seconds.is_some_and(|s| i64::try_from(s).is_ok_and(|s| s < moment.unix()))
 }
 
 /// Bytes of one traffic file.

@@ -1,6 +1,9 @@
 //! Runs the command that a person gave, as it is.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Problem, exit};
 use crate::shell::shield;
@@ -16,11 +19,11 @@ const OURS: &[&str] = &[
 ];
 
 /// Runs `argv` with `variables` over the environment; input and output are its
-/// own, or where it is `quiet` nobody's. Gives its exit code. Secrets of the tests' own are theirs, ours are not.
+/// own, or where it is `quiet` nobody's. Tells how it ended. Secrets of the tests' own are theirs, ours are not.
 ///
 /// # Errors
 /// Where it cannot be started.
-pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Result<u8, Problem> {
+pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Result<Ended, Problem> {
     let (program, arguments) = argv.split_first().ok_or_else(|| {
         Problem::usage("there is no command to run").hint("for example: testmedic run -- python -m pytest")
     })?;
@@ -36,9 +39,66 @@ pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Resu
     if quiet {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
-    let status = command.status().map_err(|e| {
+    let failed = |e: std::io::Error| {
         let problem = Problem::failed(format!("`{program}` cannot be run")).because(e);
         problem.hint("the command after `--` is started as it is, without a shell")
-    })?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::COULD_NOT))
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let kinds = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    // Whoever stops us stops the tests; what they left so far is still judged.
+    let handlers: Vec<_> =
+        kinds.iter().filter_map(|kind| signal_hook::flag::register(*kind, Arc::clone(&stop)).ok()).collect();
+    let mut child = command.spawn().map_err(failed)?;
+    let mut told = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if stop.load(Ordering::SeqCst) && !told {
+            told = true;
+            end(&child);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    for handler in handlers {
+        signal_hook::low_level::unregister(handler);
+    }
+    Ok(Ended { code: code_of(status), was_stopped: told, signal: signal_of(status) })
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its exit code; 128 and the signal's number where one ended it, as shells do.
+    pub code: u8,
+    /// Whether we were asked to stop, and passed that on.
+    pub was_stopped: bool,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
+#[cfg(unix)]
+fn end(child: &std::process::Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(not(unix))]
+fn end(_: &std::process::Child) {}
+
+#[cfg(unix)]
+fn signal_of(status: std::process::ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal_of(_: std::process::ExitStatus) -> Option<i32> {
+    None
+}
+
+fn code_of(status: std::process::ExitStatus) -> u8 {
+    let signal = signal_of(status).map(|signal| 128 + signal);
+    status.code().or(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::COULD_NOT)
 }

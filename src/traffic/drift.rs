@@ -127,8 +127,8 @@ fn compare(had: &Node, has: &Node, at: &str, of: (&Seen, &Seen), out: &mut Vec<P
         compare(&before.item, &now.item, &format!("{at}/*"), of, out);
     }
     if let (Some(before), Some(now)) = (&had.objects, &has.objects)
-        && !before.is_map
-        && !now.is_map
+        && !before.has_data_for_names()
+        && !now.has_data_for_names()
     {
         fields(before, now, at, of, out);
     }
@@ -145,6 +145,16 @@ fn kinds(had: &Node, has: &Node, at: &str, out: &mut Vec<Place>) {
     let known = |kind: &&&str| before.contains(kind) || (**kind == "integer" && before.contains(&"number"));
     let new: Vec<&&str> = now.iter().filter(|kind| !known(kind)).collect();
     if new.is_empty() || before.is_empty() {
+        return;
+    }
+    // JSON has one kind of number: prices that happened to be whole are none.
+    if new.iter().all(|kind| **kind == "number") && before.contains(&"integer") {
+        out.push((
+            at.to_owned(),
+            "response-property-type-generalized",
+            Level::Info,
+            "is no whole number any more".to_owned(),
+        ));
         return;
     }
     let rule = if now.iter().all(|kind| !before.contains(kind)) {
@@ -168,7 +178,9 @@ fn fields(had: &Objects, has: &Objects, at: &str, of: (&Seen, &Seen), out: &mut 
                 } else {
                     ("response-optional-property-removed", Level::Warn)
                 };
-                if chance < CHANCE || (required && has.n > 0 && of.1.n >= 1 && had.n >= 20) {
+                // What the run before did not have either is no news.
+                let is_news = before.absent == 0;
+                if is_news && (chance < CHANCE || (required && has.n > 0 && of.1.n >= 1 && had.n >= 20)) {
                     let text = format!("is gone: in {count} of {} before, in none of {} now", had.n, has.n);
                     out.push((pointer, rule, level, text));
                 }

@@ -92,7 +92,7 @@ impl Memory {
         }
     }
 
-    /// Takes in what another run saw.
+    /// Takes in what a later run saw.
     pub fn merge(&mut self, other: &Self) {
         for (kind, seen) in &other.kinds {
             if let Some(own) = self.kinds.get_mut(kind) {
@@ -100,6 +100,7 @@ impl Memory {
                 own.runs += seen.runs;
                 own.first = own.first.into_iter().chain(seen.first).min();
                 own.last = own.last.into_iter().chain(seen.last).max();
+                own.body.age(&seen.body);
                 own.body.merge(&seen.body);
             } else if self.kinds.len() < KINDS {
                 self.kinds.insert(kind.clone(), seen.clone());

@@ -396,6 +396,56 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
+/// Secrets where they hide: joined cookies, multipart forms, lists, addresses in
+/// headers, paths, XML, YAML, JSON that was cut.
+#[test]
+fn secrets_in_odd_places() {
+    use testmedic::ingest::traffic::masking::Masker;
+    use testmedic::ingest::traffic::recording::{line, parse};
+    let multipart = "--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nLEAKmulti1\r\n--x--";
+    let bodies = [
+        multipart.to_owned(),
+        serde_json::json!({"tokens": ["LEAKtok1", "LEAKtok2"], "credentials": {"user": "LEAKu", "value": "LEAKcred"}})
+            .to_string(),
+        "<a><password>LEAKxml</password><u token=\"LEAKattr\"/></a>".to_owned(),
+        "user: ann\npassword: LEAKyaml\n".to_owned(),
+        format!("{{\"a\": \"{}\", \"token\": \"LEAKcut{}", "x".repeat(100), "y".repeat(300_000)),
+        "mutation { login(password: \"LEAKgraph\") { id } }".to_owned(),
+    ];
+    let urls = [
+        "http://h/reset-password/LEAKpath1",
+        "http://h/token/LEAKpath2/x",
+        "http://h/x?redirect=http%3A%2F%2Fh%2F%3Ftoken%3DLEAKinner",
+        "http://h/x?api_key=LEAKkey1",
+    ];
+    let headers = [
+        ("Location", "https://h/cb?code=LEAKcode1&state=LEAKstate1"),
+        ("Link", "<https://x/y?access_token=LEAKlink1>; rel=\"next\""),
+        ("Set-Cookie", "a=LEAKone; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT, b=LEAKtwo; HttpOnly"),
+        ("X-Auth-Token", "LEAKhead"),
+    ];
+    let mut seen = String::new();
+    for (n, body) in bodies.iter().enumerate() {
+        let text = serde_json::json!({"testmedic": 1, "request": {"method": "POST", "url": urls[n % urls.len()], "headers": [], "body": body},
+            "response": {"status": 200, "headers": headers, "body": body}}).to_string();
+        let mut exchange = parse(&text).unwrap();
+        Masker::new(false).exchange(&mut exchange);
+        seen.push_str(&line(&exchange));
+    }
+    let leaks: Vec<&str> =
+        seen.match_indices("LEAK").map(|(at, _)| &seen[at.saturating_sub(30)..(at + 16).min(seen.len())]).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
+    // What is no secret stays.
+    let harmless = serde_json::json!({"testmedic": 1, "request": {"method": "GET", "url": "http://h/users/17/orders?page=2&state=open", "headers": []},
+        "response": {"status": 200, "headers": [], "body": "{\"max_tokens\": 5, \"key\": 1, \"status\": \"open\", \"code\": \"GB\", \"keys\": 3}"}}).to_string();
+    let mut exchange = parse(&harmless).unwrap();
+    Masker::new(false).exchange(&mut exchange);
+    let shown = line(&exchange);
+    for word in ["/users/17/orders?page=2&state=open", "max_tokens\\\":5", "\\\"GB\\\""] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+}
+
 /// Secrets of the bot are not the tests', secrets of the tests are.
 #[test]
 fn the_environment_of_the_suite() {

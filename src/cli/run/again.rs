@@ -66,7 +66,10 @@ pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
                     tests.extend(failing.into_iter().map(|(node, _)| node));
                 }
                 Decision::Wait { .. } => {
-                    out.told.push(format!("all waits of a run may take {WAITS} s together: {}", diagnosis.title.raw()))
+                    out.told.push(format!(
+                        "all waits of a run may take {WAITS} s together: {}",
+                        line(diagnosis.title.raw(), 120)
+                    ));
                 }
                 Decision::Alone => alone.extend(failing),
                 Decision::Leave(why) if round == 0 || diagnosis.verdict == Verdict::RateLimited => {
@@ -82,27 +85,31 @@ pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
             break;
         }
         let (seconds, why) = longest;
-        say(&format!(
-            "\nretry {}: {} again in {seconds:.1} s: {}\n",
-            round + 1,
-            plural(tests.len() as u64, "test"),
-            line(&why, 200)
-        ))?;
         waited += seconds;
-        surroundings::pause(Duration::from_secs_f64(seconds));
-        let report = suite.folder.join(format!("report-rerun-{}.xml", round + 1));
-        suite.run_tests(&tests, &report, false)?;
-        let passed = passed(&report, &tests)?;
-        out.told.push(format!(
-            "waited {seconds:.1} s ({why}); then {} of {} passed",
-            passed,
-            plural(tests.len() as u64, "test")
-        ));
-        if report.is_file() {
-            out.reports.push(report);
-        }
+        retry(suite, &tests, round, (seconds, &why), &mut out)?;
     }
     Ok(out)
+}
+
+/// Waits, and runs tests again.
+fn retry(
+    suite: &Suite<'_>,
+    tests: &[String],
+    round: u32,
+    (seconds, why): (f64, &str),
+    out: &mut Again,
+) -> Result<(), Problem> {
+    let many = plural(tests.len() as u64, "test");
+    say(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
+    surroundings::pause(Duration::from_secs_f64(seconds));
+    let report = suite.folder.join(format!("report-rerun-{}.xml", round + 1));
+    suite.run_tests(tests, &report, false)?;
+    let passed = passed(&report, tests)?;
+    out.told.push(format!("waited {seconds:.1} s ({why}); then {passed} of {many} passed"));
+    if report.is_file() {
+        out.reports.push(report);
+    }
+    Ok(())
 }
 
 /// A quick judgement of what there is so far: without history and without a plan.
@@ -144,7 +151,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
     if suite.recorder.order().len() < 2 {
         return Ok(());
     }
-    let begun = std::time::Instant::now();
+    let clock = crate::shell::progress::clock();
     let order = suite.recorder.order();
     let mut victims = 0;
     let mut known: HashMap<Vec<String>, bool> = HashMap::new();
@@ -155,7 +162,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
         let found = loop {
             match step {
                 Step::Done(found) => break Some(found),
-                Step::Run(_) if begun.elapsed().as_secs_f64() > SEARCH => break None,
+                Step::Run(_) if clock() > SEARCH => break None,
                 Step::Run(wanted) if wanted.len() > 1 && victims >= VICTIMS => break None,
                 Step::Run(wanted) => {
                     let passed = match known.get(&wanted) {
@@ -168,7 +175,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
             }
         };
         victims += usize::from(!matches!(found, Some(Found::FailsAlone)));
-        if let Some((evidence, told)) = found.and_then(|found| testimony(test, found)) {
+        if let Some((evidence, told)) = found.map(|found| testimony(test, found)) {
             out.heard.push((*id, evidence));
             out.told.extend(told);
         }
@@ -180,7 +187,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
     Ok(())
 }
 
-fn testimony(test: &str, found: Found) -> Option<(Evidence, Option<String>)> {
+fn testimony(test: &str, found: Found) -> (Evidence, Option<String>) {
     let say = |about, kind, weight, text: String| Evidence {
         about,
         kind,
@@ -189,11 +196,11 @@ fn testimony(test: &str, found: Found) -> Option<(Evidence, Option<String>)> {
         source: Untrusted::new("runs of these tests"),
     };
     match found {
-        Found::FailsAlone => Some((
+        Found::FailsAlone => (
             say(Verdict::Flaky, "fails-alone", weights::FAILS_ALONE, "run again by itself it fails as well".to_owned()),
             None,
-        )),
-        Found::Passes => Some((
+        ),
+        Found::Passes => (
             say(
                 Verdict::Flaky,
                 "passed-again",
@@ -201,16 +208,16 @@ fn testimony(test: &str, found: Found) -> Option<(Evidence, Option<String>)> {
                 "run again, alone and behind the tests before it, it passes".to_owned(),
             ),
             Some(format!("{test} passes when it is run again")),
-        )),
+        ),
         Found::Polluted { polluters, cleaner } => {
             let undone = cleaner.map_or_else(String::new, |c| format!("; `{c}` undoes it"));
             let text = format!("it passes alone and fails behind `{}`{undone}", polluters.join("`, `"));
-            Some((say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}"))))
+            (say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}")))
         }
         Found::Unfinished(set) => {
             let text =
                 format!("it passes alone and fails behind {} other tests, too many to be tried one by one", set.len());
-            Some((say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}"))))
+            (say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}")))
         }
     }
 }

@@ -5,13 +5,25 @@ use super::{CaseFile, Testimony, count};
 use crate::diagnose::verdict::Verdict::{Environment, RateLimited, Regression};
 use crate::model::exchange::Exchange;
 
+/// Whether a request went to an application of the test's own process: test clients
+/// name these hosts, and no port.
+fn is_inside(exchange: &Exchange) -> bool {
+    matches!(exchange.request.origin.as_str(), "" | "http://localhost" | "http://testserver" | "http://test")
+}
+
 pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     let status = |e: &Exchange| e.response.as_ref().map(|r| r.status);
     let hint = |e: &Exchange| e.response.as_ref().and_then(|r| r.headers.get("retry-after")).map(str::to_owned);
     let said = |e: &Exchange| format!("traffic of the test, {}", e.line());
     let refused = |e: &&&Exchange| status(e) == Some(429) || matches!(status(e), Some(503 | 413)) && hint(e).is_some();
     let all: Vec<&&Exchange> = file.exchanges.iter().filter(refused).collect();
-    if let Some(first) = all.first() {
+    // A refusal counts where the test ended with it or speaks of it: tests of limits
+    // are refused on purpose.
+    let texts =
+        || file.cases.iter().filter_map(|c| c.failure()).map(|f| format!("{}{}", f.message.raw(), f.detail.raw()));
+    let spoken = || all.iter().filter_map(|e| status(e)).any(|code| texts().any(|t| t.contains(&code.to_string())));
+    let ended = file.exchanges.last().is_some_and(|last| refused(&last));
+    if let Some(first) = all.first().filter(|_| ended || spoken()) {
         let hint = hint(first).map_or_else(String::new, |h| format!(" with `Retry-After: {h}`"));
         let more = if all.len() > 1 { format!(" ({} in all)", count(all.len(), "refusal")) } else { String::new() };
         out.add(RateLimited, "refused", w::REFUSED, format!("{first}{hint}{more}"), said(first));
@@ -21,7 +33,10 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     let Some(last) = file.exchanges.last() else { return };
     match (status(last), &last.trouble) {
         (None, Some(_)) => out.add(Environment, "no-answer", w::NO_ANSWER, format!("{last}"), said(last)),
-        (Some(502..=504), _) => out.add(Environment, "gateway", w::GATEWAY, format!("{last}"), said(last)),
+        // Within one process there is no gateway.
+        (Some(502..=504), _) if !is_inside(last) => {
+            out.add(Environment, "gateway", w::GATEWAY, format!("{last}"), said(last));
+        }
         (Some(500..=599), _) => out.add(Regression, "server-error", w::ANSWERED_500, format!("{last}"), said(last)),
         _ => {}
     }

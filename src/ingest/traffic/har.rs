@@ -31,7 +31,8 @@ fn exchange(entry: &Value) -> Result<Exchange, &'static str> {
     let (origin, path, query) = address(url);
     let response = &entry["response"];
     // Browsers write 0 where nothing came back.
-    let status = response["status"].as_u64().and_then(|s| u16::try_from(s).ok()).filter(|s| *s > 0);
+    let number = |v: &Value| v.as_u64().or_else(|| v.as_str()?.trim().parse().ok());
+    let status = number(&response["status"]).and_then(|s| u16::try_from(s).ok()).filter(|s| *s > 0);
     let error =
         ["_error", "_errorText", "statusText"].iter().find_map(|k| response[*k].as_str().filter(|t| !t.is_empty()));
     Ok(Exchange {

@@ -87,6 +87,8 @@ fn rate_limit(value: &str) -> Option<(u64, u64)> {
     all?.into_iter().min_by_key(|(left, reset)| (*left, std::cmp::Reverse(*reset)))
 }
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A date in any form of HTTP.
 fn date(text: &str) -> Option<Instant> {
     let text = text.trim();
@@ -103,7 +105,6 @@ fn date(text: &str) -> Option<Instant> {
         [_, month, day, time, year] => (*day, *month, year.parse::<i64>().ok()?, *time),
         _ => return None,
     };
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|m| *m == month)? + 1;
     let day = day.parse::<u8>().ok()?;
     format!("{year:04}-{month:02}-{day:02}T{time}Z").parse().ok()
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn fields_and_waits() {
-        let table: [(&[(&str, &str)], Option<u64>); 19] = [
+        type Row = (&'static [(&'static str, &'static str)], Option<u64>);
+        let table: [Row; 19] = [
             (&[("Retry-After", "2")], Some(2)),
             (&[("retry-after", " 120 ")], Some(120)),
             (&[("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")], Some(7)),

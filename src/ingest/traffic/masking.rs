@@ -6,6 +6,9 @@
 //! a request sent the very token that a response gave.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use serde_json::Value;
 
@@ -42,7 +45,7 @@ impl Masker {
         for (name, value) in &mut request.query {
             *value = self.named(name, value);
         }
-        request.path = self.text(&request.path);
+        request.path = self.path(&request.path);
         self.headers(&mut request.headers);
         self.body(&mut request.body);
         if let Some(response) = &mut exchange.response {
@@ -96,7 +99,7 @@ impl Masker {
             *value = match lower.as_str() {
                 "authorization" | "proxy-authorization" => self.credentials(value),
                 "cookie" => self.pairs(value, ';', usize::MAX),
-                "set-cookie" => self.pairs(value, ';', 1),
+                "set-cookie" => self.set_cookies(value),
                 "www-authenticate" | "proxy-authenticate" => self.text(value),
                 _ => self.named(&lower, value),
             };
@@ -129,6 +132,42 @@ impl Masker {
         parts.collect::<Vec<_>>().join(&between.to_string())
     }
 
+    /// `a=b; Path=/`, also several of them that a client has joined by commas.
+    fn set_cookies(&mut self, value: &str) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        for part in value.split(", ") {
+            // A comma stands in dates as well: `Expires=Wed, 21 Oct …`.
+            match parts.last_mut() {
+                Some(before) if !part.split(';').next().unwrap_or("").contains('=') => {
+                    before.push_str(", ");
+                    before.push_str(part);
+                }
+                _ => parts.push(part.to_owned()),
+            }
+        }
+        parts.iter().map(|part| self.pairs(part, ';', 1)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A path: what follows a word such as `token` or `reset-password` is a secret
+    /// where it looks like one.
+    fn path(&mut self, path: &str) -> String {
+        let mut before = "";
+        let parts: Vec<String> = path
+            .split('/')
+            .map(|part| {
+                let odd = part.len() >= 6 && part.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+                let shown = if (is_secret_name(before) && odd) || is_key(part) {
+                    self.placeholder(part)
+                } else {
+                    self.text(part)
+                };
+                before = part;
+                shown
+            })
+            .collect();
+        parts.join("/")
+    }
+
     /// A value under a name.
     fn named(&mut self, name: &str, value: &str) -> String {
         if is_secret_name(name) && !value.is_empty() { self.placeholder(value) } else { self.text(value) }
@@ -157,19 +196,29 @@ impl Masker {
             Value::Array(items) if depth < DEPTH => items.iter_mut().for_each(|item| self.json(item, depth + 1)),
             Value::Object(fields) if depth < DEPTH => {
                 for (name, inner) in fields {
-                    match inner {
-                        Value::String(text) => *text = self.named(name, text),
-                        // A number under such a name is a secret as much: a PIN, a card.
-                        Value::Number(number) if is_secret_name(name) => {
-                            *inner = Value::String(self.placeholder(&number.to_string()));
-                        }
-                        inner => self.json(inner, depth + 1),
+                    if is_secret_name(name) || (holds_secrets(name) && !inner.is_number()) {
+                        self.secrets(inner, depth + 1);
+                    } else {
+                        self.json(inner, depth + 1);
                     }
                 }
             }
             // Deeper than anybody looks.
             Value::Array(_) | Value::Object(_) => *value = Value::Null,
             _ => {}
+        }
+    }
+
+    /// All that stands under the name of a secret: texts, numbers (a PIN, a card),
+    /// lists of them, objects.
+    fn secrets(&mut self, value: &mut Value, depth: usize) {
+        match value {
+            Value::String(text) => *text = self.placeholder(text),
+            Value::Number(number) => *value = Value::String(self.placeholder(&number.to_string())),
+            Value::Array(items) if depth < DEPTH => items.iter_mut().for_each(|item| self.secrets(item, depth + 1)),
+            Value::Object(fields) if depth < DEPTH => fields.values_mut().for_each(|v| self.secrets(v, depth + 1)),
+            Value::Array(_) | Value::Object(_) => *value = Value::Null,
+            Value::Null | Value::Bool(_) => {}
         }
     }
 
@@ -192,7 +241,8 @@ impl Masker {
     /// Any text: known secrets, as they are and percent-encoded, and shapes.
     #[must_use]
     pub fn text(&mut self, text: &str) -> String {
-        let mut out = mask(text).into_owned();
+        let loose = self.loose(text);
+        let mut out = mask(&loose).into_owned();
         for secret in &self.ordered {
             let Some(placeholder) = self.known.get(secret) else { continue };
             if out.contains(secret.as_str()) {
@@ -204,6 +254,31 @@ impl Masker {
             }
         }
         if self.mail { self.addresses(&out) } else { out }
+    }
+
+    /// Values beside their names in whatever text: `password: x`, `token=x`,
+    /// `<secret>x</secret>`, `name="password"` of a multipart form, an address with
+    /// parameters, JSON that was cut.
+    fn loose(&mut self, text: &str) -> String {
+        let Some(beside) = BESIDE.as_ref().filter(|_| text.len() > 6) else { return text.to_owned() };
+        let mut out = String::with_capacity(text.len());
+        let (mut at, mut from) = (0, 0);
+        while let Some(found) = beside.captures_at(text, from) {
+            let (Some(name), Some(value)) = (found.name("name"), found.name("value")) else { break };
+            // `code` and the like are secrets in addresses only.
+            let in_address = text[..name.start()].ends_with(['?', '&']);
+            let address = in_address && ADDRESS_NAMES.contains(&name.as_str());
+            if !is_secret_name(name.as_str()) && !address {
+                // What looked like a value may be the next name.
+                from = name.end();
+                continue;
+            }
+            out.push_str(&text[at..value.start()]);
+            out.push_str(&self.placeholder(value.as_str()));
+            (at, from) = (value.end(), value.end());
+        }
+        out.push_str(&text[at..]);
+        out
     }
 
     fn addresses(&mut self, text: &str) -> String {
@@ -226,6 +301,30 @@ impl Masker {
         }
         out
     }
+}
+
+/// Names in addresses whose values let somebody in (RFC 6749).
+const ADDRESS_NAMES: &[&str] = &["code", "state", "nonce"];
+
+/// A name, what stands between, a value.
+static BESIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let between = r#"(?:\\?["']?\s{0,3}(?:[:=]|%3D)\s{0,3}\\?["']?|["']\r?\n(?:[A-Za-z-]+:[^\n]*\n)*\r?\n|>)"#;
+    let value = r#"[^\s"'&;<>\\,|(){}\[\]%]{4,}"#;
+    Regex::new(&format!(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{{1,40}}){between}(?P<value>{value})")).ok()
+});
+
+/// Whether a segment of a path is a key by its form: long and hexadecimal. Ids are
+/// shorter, or have the form of ids.
+fn is_key(segment: &str) -> bool {
+    segment.len() >= 40 && segment.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// Names of lists and objects of secrets.
+fn holds_secrets(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    ["tokens", "secrets", "passwords", "credentials", "apikeys", "cookies", "keys"]
+        .iter()
+        .any(|word| plain.ends_with(word))
 }
 
 /// Levels of JSON that are kept.
@@ -260,7 +359,7 @@ pub fn is_secret_name(name: &str) -> bool {
     ];
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     // What only counts or describes tokens is none.
-    let harmless = ["tokentype", "tokenizer", "expires", "count", "usage", "limit", "maxtokens", "tokens"];
+    let harmless = ["tokentype", "tokenizer", "expires", "expiresin", "count", "usage", "limit", "maxtokens", "tokens"];
     if harmless.iter().any(|end| plain.ends_with(end)) {
         return false;
     }

@@ -19,6 +19,9 @@ use crate::model::exchange::Exchange;
 
 /// The plug-in.
 const PLUGIN: &str = include_str!("testmedic_recorder.py");
+/// What names it to pytest: from within the process, so that a command which has a
+/// `PYTHONPATH` of its own runs as ever, unrecorded.
+const SITE: &str = include_str!("sitecustomize.py");
 /// Its name as a module.
 const MODULE: &str = "testmedic_recorder";
 /// Exchanges of one run that are kept.
@@ -28,7 +31,8 @@ const MOST: usize = 200_000;
 #[derive(Debug, Default)]
 struct Kept {
     masker: Masker,
-    exchanges: Vec<Exchange>,
+    /// With the moment at which each began: redirects are told from the inside out.
+    exchanges: Vec<(f64, Exchange)>,
     lost: u64,
     /// Tests in the order in which they began.
     order: Vec<String>,
@@ -63,6 +67,7 @@ impl Recorder {
         let failed = |e: std::io::Error| Problem::failed("traffic cannot be recorded").because(e);
         let folder = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
         std::fs::write(folder.path().join(format!("{MODULE}.py")), PLUGIN).map_err(failed)?;
+        std::fs::write(folder.path().join("sitecustomize.py"), SITE).map_err(failed)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?.to_string();
         let mut random = [0_u8; 16];
@@ -89,14 +94,13 @@ impl Recorder {
         vec![
             ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.address, self.word)),
             joined("PYTHONPATH", self.folder.path().display().to_string(), if cfg!(windows) { ";" } else { ":" }),
-            joined("PYTEST_PLUGINS", MODULE.to_owned(), ","),
         ]
     }
 
     /// The exchanges so far.
     #[must_use]
     pub fn so_far(&self) -> Vec<Exchange> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone()
+        in_order(self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone())
     }
 
     /// The tests in the order in which they first began.
@@ -128,7 +132,7 @@ impl Recorder {
     pub fn end(&self) -> Recorded {
         self.settle();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Recorded { exchanges: std::mem::take(&mut kept.exchanges), lost: kept.lost }
+        Recorded { exchanges: in_order(std::mem::take(&mut kept.exchanges)), lost: kept.lost }
     }
 
     /// Gives what is still on its way a moment to arrive.
@@ -175,11 +179,25 @@ fn listen(stream: TcpStream, word: &str, kept: &Mutex<Kept>) {
         match parsed {
             Ok(mut exchange) if kept.exchanges.len() < MOST => {
                 kept.masker.exchange(&mut exchange);
-                kept.exchanges.push(exchange);
+                let begun = begun(&line);
+                kept.exchanges.push((begun, exchange));
             }
             _ => kept.lost += 1,
         }
     }
+}
+
+/// When an exchange began, to the fraction of a second.
+fn begun(line: &[u8]) -> f64 {
+    let text = String::from_utf8_lossy(&line[..line.len().min(2000)]);
+    let number = text.split("\"at\":").nth(1).unwrap_or("").trim_start();
+    let end = number.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(number.len());
+    number[..end].parse().unwrap_or(0.0)
+}
+
+fn in_order(mut all: Vec<(f64, Exchange)>) -> Vec<Exchange> {
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all.into_iter().map(|(_, exchange)| exchange).collect()
 }
 
 /// What a client tells besides exchanges.
@@ -205,6 +223,11 @@ pub fn write(path: &Path, exchanges: &[Exchange]) -> Result<(), Problem> {
     let failed = |e: std::io::Error| Problem::failed(format!("cannot write {}", path.display())).because(e);
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(failed)?;
+        let ignored = folder.join(".gitignore");
+        // What was recorded belongs into no repository by accident.
+        if folder.file_name().is_some_and(|name| name == ".testmedic") && !ignored.exists() {
+            std::fs::write(ignored, "*\n").map_err(failed)?;
+        }
     }
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
     for exchange in exchanges {

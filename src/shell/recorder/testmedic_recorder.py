@@ -213,10 +213,13 @@ def _werkzeug(module):
 
     @_quietly
     def seen(begun, response):
-        for one in list(getattr(response, "history", ())) + [response]:
+        # Redirects that are followed are opened by calls of their own: of the outermost
+        # one the first answer is not seen otherwise.
+        for one in (list(getattr(response, "history", ())) or [response])[:1]:
             environ = one.request.environ
             stream = environ.get("wsgi.input")
-            body = stream.getvalue() if hasattr(stream, "getvalue") else None
+            closed = getattr(stream, "closed", False)
+            body = stream.getvalue() if hasattr(stream, "getvalue") and not closed else None
             # What streams without an end is left to the test.
             whole = one.is_sequence or one.content_length is not None
             content = one.get_data() if whole else None
@@ -255,6 +258,21 @@ def _django(module):
         return response
 
     module.Client.request = request_
+    if hasattr(module, "AsyncClient"):
+        asynchronous = module.AsyncClient.request
+
+        @functools.wraps(asynchronous)
+        async def request_async(self, **request):
+            begun = time.time()
+            response = await asynchronous(self, **request)
+            scope = {"REQUEST_METHOD": request.get("method", "GET"), "PATH_INFO": request.get("path", "/")}
+            scope["QUERY_STRING"] = request.get("query_string", "")
+            for name, value in request.get("headers", ()):
+                scope["HTTP_" + name.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
+            seen(begun, scope, response)
+            return response
+
+        module.AsyncClient.request = request_async
 
 
 CLIENTS = {
@@ -315,6 +333,18 @@ def _tell(**what):
         _link().sendall(data)
 
 
+def _free(path):
+    """A place of our own: a command may run pytest more than once."""
+    stem, number = path[: -len(".xml")], 1
+    while True:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            return path
+        except FileExistsError:
+            number += 1
+            path = "%s.%d.xml" % (stem, number)
+
+
 @pytest.hookimpl(tryfirst=True)
 @_quietly
 def pytest_configure(config):
@@ -322,7 +352,7 @@ def pytest_configure(config):
     own, wanted = os.environ.get("TESTMEDIC_REPORT"), getattr(config.option, "xmlpath", None)
     if own and not hasattr(config, "workerinput") and hasattr(config.option, "xmlpath"):
         if wanted is None or "TESTMEDIC_ORDER" in os.environ:
-            config.option.xmlpath = own
+            config.option.xmlpath = _free(own)
         else:
             _tell(report=os.path.abspath(wanted))
 
@@ -339,6 +369,13 @@ def pytest_collection_modifyitems(config, items):
     left = set(wanted)
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in left])
     items[:] = chosen
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item, nextitem):
+    """What fixtures send when they end is no request of the test."""
+    global _test
+    _test = None
 
 
 @_quietly
