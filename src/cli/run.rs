@@ -88,7 +88,8 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     }
     // Of several runs of pytest in one command each has a report.
     let more = files::matching(folder.path(), &["report.*.xml".to_owned()]);
-    let again = if report.is_file() && more.is_empty() && !ended.was_stopped && code != exit::DONE && args.retry {
+    let is_written = files::is_filled(&report);
+    let again = if is_written && more.is_empty() && !ended.was_stopped && code != exit::DONE && args.retry {
         again::again(&mut suite)?
     } else {
         again::Again::default()
@@ -98,7 +99,7 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     tell(args, &recorded, &again)?;
     let mut triage = args.triage.clone();
     if triage.junit.iter().all(|p| p.trim().is_empty()) {
-        if !report.is_file() {
+        if !is_written {
             say(
                 "No report was written, so nothing is judged: name the reports of the tests with --junit (without it only pytest's are found).\n",
             )?;

@@ -201,6 +201,12 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Problem> {
     std::fs::copy(from, to).map(|_| ()).map_err(failed)
 }
 
+/// Whether a file is there with anything in it.
+#[must_use]
+pub fn is_filled(path: &Path) -> bool {
+    path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0)
+}
+
 /// Removes a file, if it is there.
 pub fn remove(path: &Path) {
     let _ = std::fs::remove_file(path);

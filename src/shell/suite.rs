@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Problem, exit};
 use crate::shell::shield;
@@ -17,6 +17,10 @@ const OURS: &[&str] = &[
     "ACTIONS_RUNTIME_TOKEN",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 ];
+
+/// How long a command that was interrupted may take to end: CI systems insist
+/// after 7.5 seconds (docs.github.com, "Canceling a workflow").
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs `argv` with `variables` over the environment; input and output are its
 /// own, or where it is `quiet` nobody's. Tells how it ended. Secrets of the tests' own are theirs, ours are not.
@@ -43,23 +47,33 @@ pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Resu
         let problem = Problem::failed(format!("`{program}` cannot be run")).because(e);
         problem.hint("the command after `--` is started as it is, without a shell")
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let kinds = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
-    // Whoever stops us stops the tests; what they left so far is still judged.
+    // Whoever stops us stops the tests; what they left so far is still judged. A
+    // terminal interrupts them itself; to others the word is passed on, gently at
+    // first: pytest writes its report when it is interrupted.
+    let (interrupted, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let kinds = [(signal_hook::consts::SIGINT, &interrupted), (signal_hook::consts::SIGTERM, &ended)];
     let handlers: Vec<_> =
-        kinds.iter().filter_map(|kind| signal_hook::flag::register(*kind, Arc::clone(&stop)).ok()).collect();
+        kinds.iter().filter_map(|(kind, flag)| signal_hook::flag::register(*kind, Arc::clone(flag)).ok()).collect();
     let mut child = command.spawn().map_err(failed)?;
-    let mut told = false;
+    let mut asked: Option<Instant> = None;
+    let mut insisted = false;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         }
-        if stop.load(Ordering::SeqCst) && !told {
-            told = true;
-            end(&child);
+        if asked.is_none() && ended.load(Ordering::SeqCst) {
+            asked = Some(Instant::now());
+            send(&child, false);
+        } else if asked.is_none() && interrupted.load(Ordering::SeqCst) {
+            asked = Some(Instant::now());
+        }
+        if !insisted && asked.is_some_and(|at| at.elapsed() > GRACE) {
+            insisted = true;
+            send(&child, true);
         }
         std::thread::sleep(Duration::from_millis(10));
     };
+    let told = asked.is_some();
     for handler in handlers {
         signal_hook::low_level::unregister(handler);
     }
@@ -77,16 +91,17 @@ pub struct Ended {
     pub signal: Option<i32>,
 }
 
+/// Asks the command to end, or insists on it.
 #[cfg(unix)]
-fn end(child: &std::process::Child) {
+fn send(child: &std::process::Child, insist: bool) {
     use rustix::process::{Pid, Signal, kill_process};
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::TERM);
+        let _ = kill_process(pid, if insist { Signal::TERM } else { Signal::INT });
     }
 }
 
 #[cfg(not(unix))]
-fn end(_: &std::process::Child) {}
+fn send(_: &std::process::Child, _: bool) {}
 
 #[cfg(unix)]
 fn signal_of(status: std::process::ExitStatus) -> Option<i32> {

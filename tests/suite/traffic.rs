@@ -466,6 +466,57 @@ fn commands_that_are_no_pytest_run_as_they_are() {
     assert_eq!(place.run(&["run"]).code, 2);
 }
 
+/// Whoever stops us stops the tests, and what they left is judged.
+#[test]
+fn a_run_that_is_stopped_still_speaks() {
+    let place = suite("import time\n\n\ndef test_fast():\n    pass\n\n\ndef test_slow():\n    time.sleep(60)\n");
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let child = Command::new(env!("CARGO_BIN_EXE_testmedic"))
+        .args(["run", "--history", "none", "--", "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"])
+        .current_dir(place.path())
+        .env("PATH", path)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first dot is printed when the second test begins.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+    let output = child.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("stopped: what the tests left so far is judged"), "{out}");
+    assert!(out.contains("1 passed") && out.contains("recorded 0 exchanges"), "{out}");
+    assert_eq!(output.status.code(), Some(2), "pytest's own code for an interruption: {out}");
+}
+
+/// A command that has a path of its own runs as ever; two runs of pytest in one
+/// command are two reports; a report of yesterday is none.
+#[test]
+fn commands_with_a_mind_of_their_own() {
+    let place = suite("def test_a():\n    assert 1 == 2\n");
+    place.write("tests/test_b.py", "def test_b():\n    pass\n");
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let go = |words: &[&str]| place.run_with(&[&["run", "--history", "none"], words].concat(), &[("PATH", &path)]);
+    let ran = go(&["--", "sh", "-c", "PYTHONPATH=. python -m pytest -q tests/test_b.py"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let ran = go(&[
+        "--fail-on",
+        "failure",
+        "--",
+        "sh",
+        "-c",
+        "python -m pytest -q tests/test_it.py; python -m pytest -q tests/test_b.py",
+    ]);
+    assert!(ran.code == 1 && ran.out.contains("2 tests: 1 passed, 1 failed"), "{}", ran.out);
+    place.write("old.xml", crate::support::report(&[("test_a", None)]));
+    let _ = Command::new("touch").args(["-d", "2020-01-01", "old.xml"]).current_dir(place.path()).status().unwrap();
+    let ran = go(&["--junit", "old.xml", "--", "true"]);
+    assert!(ran.out.contains("old.xml is older than this run"), "{}", ran.out);
+    let ran = go(&["--", "sh", "-c", "kill -9 $$"]);
+    assert!(ran.code == 137 && ran.out.contains("the command was ended by signal 9"), "{} {}", ran.code, ran.out);
+}
+
 /// HAR and cassettes, by what their formats describe.
 #[test]
 fn files_of_other_recorders() {
