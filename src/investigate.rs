@@ -16,6 +16,7 @@ use crate::ingest::place::is_test_path;
 use crate::model::change::{Commit, FileChange};
 use crate::model::heal::{Corner, EditKind};
 use crate::model::ran::{Execution, Extent, Ran, Target};
+use crate::model::test::Outcome as Ended;
 use crate::ports::{Code, Workbench};
 use crate::run::chain;
 
@@ -149,7 +150,10 @@ impl Session<'_> {
     /// `passed`, `failed` or `not-run`. Code that cannot be built or loaded fails
     /// under another name than the test's: that is no failure of the test.
     fn word(&self, execution: &Execution) -> &'static str {
-        let own = |r: &Ran| self.name.as_ref().is_none_or(|name| r.name.name.raw() == name);
+        // A row's name may hold the value that was healed; what could not even start
+        // is an error under a name of its own.
+        let named = |r: &Ran| self.name.as_ref().is_none_or(|name| r.name.name.raw() == name);
+        let own = |r: &Ran| r.outcome == Ended::Failed || named(r);
         let bad = execution.ran.iter().any(|r| r.outcome.is_bad() && own(r));
         if execution.failed() && !bad { "not-run" } else { execution.word() }
     }
