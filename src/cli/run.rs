@@ -64,11 +64,6 @@ impl Suite<'_> {
         let ran: u64 = runs.iter().map(|run| run.totals.tests).sum();
         Ok(ran > 0 && !bad)
     }
-
-    fn jitter(&self) -> f64 {
-        let _ = self;
-        surroundings::random()
-    }
 }
 
 pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {

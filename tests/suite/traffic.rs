@@ -469,7 +469,9 @@ fn commands_that_are_no_pytest_run_as_they_are() {
 /// Whoever stops us stops the tests, and what they left is judged.
 #[test]
 fn a_run_that_is_stopped_still_speaks() {
-    let place = suite("import time\n\n\ndef test_fast():\n    pass\n\n\ndef test_slow():\n    time.sleep(60)\n");
+    let place = suite(
+        "import time\n\n\ndef test_fast():\n    pass\n\n\ndef test_slow():\n    open('began', 'w').close()\n    time.sleep(60)\n",
+    );
     let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
     let child = Command::new(env!("CARGO_BIN_EXE_testmedic"))
         .args(["run", "--history", "none", "--", "python", "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider"])
@@ -479,8 +481,10 @@ fn a_run_that_is_stopped_still_speaks() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // The first dot is printed when the second test begins.
-    std::thread::sleep(std::time::Duration::from_secs(4));
+    let begun = std::time::Instant::now();
+    while !place.path().join("began").exists() && begun.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     let output = child.wait_with_output().unwrap();

@@ -58,7 +58,7 @@ pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
             }
             let own =
                 diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect::<Vec<_>>();
-            match decide(diagnosis.verdict, &own, round, suite.jitter(), surroundings::now()) {
+            match decide(diagnosis.verdict, &own, round, surroundings::random(), surroundings::now()) {
                 Decision::Wait { seconds, why } if waited + seconds <= WAITS => {
                     if seconds >= longest.0 {
                         longest = (seconds, why);
