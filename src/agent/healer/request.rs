@@ -23,7 +23,12 @@ const MOST: usize = 3;
 /// The statuses of a clash, expected first; `None` where it is about something else.
 fn statuses(test: &Test<'_>) -> Option<(u16, u16)> {
     let What::Compared { first, second, .. } = &test.clash.what else { return None };
-    let code = |v: &Value| v.shown()?.split(' ').next()?.parse::<u16>().ok().filter(|n| (100..600).contains(n));
+    // `201 Created`, and `201: name is missing` where a message goes on.
+    let code = |v: &Value| {
+        let shown = v.shown()?;
+        let digits = shown.split([' ', ':', ',', ';']).next()?;
+        digits.parse::<u16>().ok().filter(|n| (100..600).contains(n))
+    };
     Some((code(first)?, code(second)?))
 }
 
