@@ -39,14 +39,7 @@ fn exchange(n: usize) -> Exchange {
         at: None,
         millis: None,
         trouble: None,
-        request: Request {
-            method: "GET".to_owned(),
-            origin: String::new(),
-            path: format!("/things{}/{n}", n % 100),
-            query: Vec::new(),
-            headers: Headers::default(),
-            body: Body::Empty,
-        },
+        request: Request::get(&format!("/things{}/{n}", n % 100)),
         response: Some(Response {
             status: 200,
             headers: Headers(vec![("Content-Type".to_owned(), "application/json".to_owned())]),

@@ -41,6 +41,21 @@ pub struct Request {
     pub body: Body,
 }
 
+impl Request {
+    /// A `GET` of a path with nothing beside it: no origin, query, headers or body.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            origin: String::new(),
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: Headers::default(),
+            body: Body::Empty,
+        }
+    }
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {

@@ -233,14 +233,7 @@ mod tests {
             at: None,
             millis: None,
             trouble: None,
-            request: Request {
-                method: "GET".into(),
-                origin: String::new(),
-                path: "/users/7".into(),
-                query: Vec::new(),
-                headers: Headers::default(),
-                body: Body::Empty,
-            },
+            request: Request::get("/users/7"),
             response: Some(Response { status: 200, headers: Headers::default(), body: Body::Json(body.clone()) }),
         };
         let all: Vec<Exchange> = bodies.iter().map(exchange).collect();

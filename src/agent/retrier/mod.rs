@@ -88,14 +88,7 @@ mod tests {
             at: None,
             millis: None,
             trouble: None,
-            request: Request {
-                method: "GET".into(),
-                origin: String::new(),
-                path: "/x".into(),
-                query: Vec::new(),
-                headers: Headers::default(),
-                body: Body::Empty,
-            },
+            request: Request::get("/x"),
             response: Some(Response { status, headers, body: Body::Empty }),
         }
     }
