@@ -2,6 +2,7 @@
 
 mod action;
 mod apply;
+mod generate;
 mod guard;
 mod heal;
 mod history;
@@ -58,6 +59,13 @@ pub enum Command {
         failing test was judged (healed, to be asked about, or refused as a defect), with 3 where none could be."
     )]
     Heal(Box<HealArgs>),
+    /// Write tests that are missing, with proof
+    #[command(
+        after_help = "What is missing is seen from the traffic that `testmedic run` recorded: fields that no test checks, \
+        fields that are new, answers that no test asks for. Each test passes in order, shuffled and alone, and fails for \
+        a mutant of the answer that it checks, or it is thrown away. Nothing is changed but what --patch or --apply names."
+    )]
+    Generate(Box<GenerateArgs>),
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),
     /// What action.yml calls: picks the command from the event and the inputs
@@ -246,6 +254,44 @@ pub struct HealArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub repeat: Option<u32>,
     /// Write the repairs that are proven as a unified diff; `-` prints it
+    #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
+    pub patch: Option<PathBuf>,
+    /// Write the report as JSON; `-` prints it instead of the report for people
+    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The moment that counts as now
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<Instant>,
+}
+
+/// Options of `generate`.
+#[derive(Clone, Debug, Args)]
+pub struct GenerateArgs {
+    /// HTTP traffic of the tests: recordings of `testmedic run` (repeatable) [default: .testmedic/traffic.ndjson]
+    #[arg(long, env = "TESTMEDIC_TRAFFIC", value_name = "GLOB", value_delimiter = '\n')]
+    pub traffic: Vec<String>,
+    /// Only endpoints that hold this, such as `GET /users` (repeatable)
+    #[arg(long, value_name = "ENDPOINT")]
+    pub only: Vec<String>,
+    /// Only these recipes (repeatable) [default: `generate.recipes` of the policy, all of them]
+    #[arg(long, value_name = "NAME")]
+    pub recipe: Vec<String>,
+    /// The repository
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub repo: PathBuf,
+    /// Which history.
+    #[command(flatten)]
+    pub history: HistoryArg,
+    /// The policy, from this file instead of .github/testmedic.toml in the repository
+    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How often a written test must pass, in order and shuffled [default: `generate.repeat` of the policy, 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeat: Option<u32>,
+    /// Put the tests into the repository; `false` only shows them
+    #[arg(long, env = "TESTMEDIC_APPLY", num_args = 0..=1, default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
+    pub apply: bool,
+    /// Write the tests as a unified diff; `-` prints it
     #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
     pub patch: Option<PathBuf>,
     /// Write the report as JSON; `-` prints it instead of the report for people
@@ -481,6 +527,7 @@ impl Cli {
             Command::History(HistoryCommand::Prune(args)) => history::prune(&args),
             Command::Run(args) => run::run(&args, colour),
             Command::Heal(args) => heal::heal(&args, colour),
+            Command::Generate(args) => generate::generate(&args, colour),
             Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),
             Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),

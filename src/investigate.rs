@@ -1,6 +1,8 @@
 //! Drives the healer: runs what it asks for, shows it what came of it, and ends
 //! with what it proposes and why.
 
+pub mod generate;
+
 use std::collections::BTreeMap;
 
 use crate::agent::healer::clash::{self, Clash, What};

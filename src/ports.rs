@@ -1,10 +1,14 @@
 //! What the line needs of the world, as traits that `shell/` implements.
 
+use std::collections::BTreeMap;
+
 use crate::error::Problem;
 use crate::history::learn::Learned;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
+use crate::model::exchange::Exchange;
 use crate::model::forge::{OurPull, RunLink};
+use crate::model::mutant::Mutant;
 use crate::model::ran::{Execution, Extent, Target};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
@@ -222,4 +226,36 @@ pub trait Workbench {
     /// # Errors
     /// Where nothing could be run.
     fn update(&mut self, target: &Target, overlay: &[(String, String)]) -> Result<Vec<(String, String)>, Problem>;
+}
+
+/// How written tests are run.
+#[derive(Clone, Copy, Debug)]
+pub enum How<'a> {
+    /// As they stand in their files.
+    InOrder,
+    /// In an order that this number gives.
+    Shuffled(u64),
+    /// One of them, by the name that recorders give it.
+    Alone(&'a str),
+    /// As they stand, each shown the mutant that is named for it (by the same names).
+    Mutants(&'a BTreeMap<String, Mutant>),
+}
+
+/// What came of running written tests.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// How the tests ended.
+    pub execution: Execution,
+    /// What they sent, masked, by test in order.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// A place where written tests are run and their traffic is seen, as the generator
+/// needs it.
+pub trait Stage {
+    /// Runs the tests of `files` (path and text), which are laid over what is checked out.
+    ///
+    /// # Errors
+    /// Where nothing could be run.
+    fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem>;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::agent::generator::Made;
 use crate::agent::healer::healing::{Healed, testimony};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
@@ -62,6 +63,8 @@ pub struct Triage {
     pub drift: Vec<Drift>,
     /// What the healer brought.
     pub repairs: Repairs,
+    /// What the generator wrote.
+    pub written: Vec<Made>,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
     /// Whether that trouble kept us from doing what was asked.
@@ -100,6 +103,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
         memory,
         drift,
         repairs: Repairs::default(),
+        written: Vec::new(),
         notes,
         hampered: false,
     }

@@ -1,5 +1,6 @@
 //! The roles: what each concludes from what it was shown. Nothing here touches
 //! the world; running tests and reading files is asked for.
 
+pub mod generator;
 pub mod healer;
 pub mod retrier;

@@ -16,5 +16,6 @@ pub mod patch;
 pub mod printed;
 pub mod source;
 pub mod spec;
+pub mod style;
 pub mod value;
 pub mod writing;

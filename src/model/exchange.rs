@@ -56,6 +56,13 @@ impl Request {
     }
 }
 
+/// Whether an origin is an application of the test's own process: test clients name
+/// these hosts, and no port.
+#[must_use]
+pub fn is_inside(origin: &str) -> bool {
+    matches!(origin, "" | "http://localhost" | "http://testserver" | "http://test")
+}
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {

@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod failure;
 pub mod forge;
 pub mod heal;
+pub mod mutant;
 pub mod ran;
 pub mod run;
 pub mod secret;

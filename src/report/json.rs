@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::agent::generator::Made;
 use crate::agent::healer::healing::{Healed, Outcome};
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
@@ -184,6 +185,26 @@ fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
         .collect()
 }
 
+/// A written test; its proof are its passes and the mutants that it was shown.
+fn written(made: &Made) -> ProposalRow {
+    let row = |code, outcome, times| ProofRow { test: "new", code, outcome, times };
+    let (in_order, shuffled, alone) = made.passes;
+    let kills = u32::try_from(made.kills()).unwrap_or(u32::MAX);
+    let survived = u32::try_from(made.mutants.len()).unwrap_or(u32::MAX) - kills;
+    let mut proof = vec![row("new", "passed", in_order + shuffled + alone), row("mutant", "failed", kills)];
+    if survived > 0 {
+        proof.push(row("mutant", "passed", survived));
+    }
+    ProposalRow {
+        diagnosis: None,
+        role: "generator",
+        remedy: "generate",
+        patch: None,
+        proof,
+        rationale: mask(&format!("{}, {}: {}", made.name, made.draft.endpoint, made.draft.because)).into_owned(),
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct PlanRow {
     actions: Vec<ActionRow>,
@@ -236,7 +257,7 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         sources: sources(&triage.found.runs),
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
-        proposals: proposals(&triage.repairs.all),
+        proposals: proposals(&triage.repairs.all).into_iter().chain(triage.written.iter().map(written)).collect(),
         drift: triage.drift.clone(),
         plan: plan(triage),
     }

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod recorder;
 pub mod runner;
 pub mod shield;
+pub mod stage;
 pub mod store;
 pub mod suite;
 pub mod surroundings;

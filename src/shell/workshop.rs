@@ -256,6 +256,60 @@ impl Workshop {
         result
     }
 
+    /// Runs all tests of some files, which `overlay` brings along. `adjust` has the last
+    /// word on each command.
+    ///
+    /// # Errors
+    /// See [`Workshop::run`].
+    pub fn run_files(
+        &mut self,
+        commit: &str,
+        runner: Runner,
+        paths: &[String],
+        overlay: &[(String, String)],
+        adjust: &dyn Fn(&mut Ready),
+    ) -> Result<Execution, Problem> {
+        let (root, mut files) = {
+            let tree = self.tree(commit, runner)?;
+            (tree.root.clone(), tree.files.clone())
+        };
+        files.extend(overlay.iter().map(|(path, _)| path.clone()));
+        let before = overlaid(&root, overlay)?;
+        let together = runner.takes_many() && self.policy.command.is_empty();
+        let groups: Vec<&[String]> = if together { vec![paths] } else { paths.chunks(1).collect() };
+        let mut whole: Option<Execution> = None;
+        for group in groups {
+            let target = Target { file: group[0].clone(), ..Target::default() };
+            let done = self.ready(&root, &files, runner, &target, Extent::File).and_then(|mut ready| {
+                runner::add_files(&mut ready, &root, &group[1..]);
+                adjust(&mut ready);
+                self.execute_tests(&ready)
+            });
+            let _ = std::fs::remove_dir_all(self.out());
+            match (done, &mut whole) {
+                (Ok(done), Some(all)) => {
+                    all.ran.extend(done.ran);
+                    all.seconds += done.seconds;
+                    all.trouble = all.trouble.take().or(done.trouble);
+                    all.output.push_str(&done.output);
+                }
+                (Ok(done), all) => *all = Some(done),
+                (Err(problem), _) => {
+                    put_back(before);
+                    return Err(problem);
+                }
+            }
+        }
+        put_back(before);
+        whole.ok_or_else(|| Problem::failed("there is no file to run"))
+    }
+
+    /// A folder that tests see, for as long as this workshop stands.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Where the present execution writes its reports.
     fn out(&self) -> PathBuf {
         self.scratch.path().join(format!("run-{}", self.runs))

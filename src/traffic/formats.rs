@@ -39,6 +39,12 @@ pub fn name(bits: u16) -> Option<&'static str> {
     NAMES.iter().enumerate().find(|(at, _)| bits & (1 << at) != 0).map(|(_, name)| *name)
 }
 
+/// The most telling format among some: its name and its pattern.
+#[must_use]
+pub fn pattern(bits: u16) -> Option<(&'static str, &'static str)> {
+    (0..NAMES.len()).find(|at| bits & (1 << at) != 0).map(|at| (NAMES[at], PATTERNS[at]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,7 @@
 use super::weights as w;
 use super::{CaseFile, Testimony, count};
 use crate::diagnose::verdict::Verdict::{Environment, RateLimited, Regression};
-use crate::model::exchange::Exchange;
-
-/// Whether a request went to an application of the test's own process: test clients
-/// name these hosts, and no port.
-fn is_inside(exchange: &Exchange) -> bool {
-    matches!(exchange.request.origin.as_str(), "" | "http://localhost" | "http://testserver" | "http://test")
-}
+use crate::model::exchange::{Exchange, is_inside};
 
 pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     let status = |e: &Exchange| e.response.as_ref().map(|r| r.status);
@@ -34,7 +28,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     match (status(last), &last.trouble) {
         (None, Some(_)) => out.add(Environment, "no-answer", w::NO_ANSWER, format!("{last}"), said(last)),
         // Within one process there is no gateway.
-        (Some(502..=504), _) if !is_inside(last) => {
+        (Some(502..=504), _) if !is_inside(&last.request.origin) => {
             out.add(Environment, "gateway", w::GATEWAY, format!("{last}"), said(last));
         }
         (Some(500..=599), _) => out.add(Regression, "server-error", w::ANSWERED_500, format!("{last}"), said(last)),

@@ -4,8 +4,9 @@
 //! environment) send what they see over a socket of this machine. Secrets are
 //! masked here, before anything is kept: nothing unmasked reaches a disk.
 
+mod link;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -64,23 +65,25 @@ impl Recorder {
     /// # Errors
     /// Where this machine gives no port or no folder.
     pub fn start(mail: bool) -> Result<Self, Problem> {
+        Self::start_in(&std::env::temp_dir(), mail)
+    }
+
+    /// As [`Recorder::start`], with all that it needs below a folder, which tests that
+    /// are kept from the network see as well.
+    ///
+    /// # Errors
+    /// See [`Recorder::start`].
+    pub fn start_in(place: &Path, mail: bool) -> Result<Self, Problem> {
         let failed = |e: std::io::Error| Problem::failed("traffic cannot be recorded").because(e);
-        let folder = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
+        let folder = tempfile::Builder::new().prefix("testmedic-").tempdir_in(place).map_err(failed)?;
         std::fs::write(folder.path().join(format!("{MODULE}.py")), PLUGIN).map_err(failed)?;
         std::fs::write(folder.path().join("sitecustomize.py"), SITE).map_err(failed)?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?.to_string();
         let mut random = [0_u8; 16];
         let _ = getrandom::fill(&mut random);
         let word: String = random.iter().map(|b| format!("{b:02x}")).collect();
         let kept = Arc::new(Mutex::new(Kept { masker: Masker::new(mail), ..Kept::default() }));
         let (own, expected) = (Arc::clone(&kept), word.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (kept, expected) = (Arc::clone(&own), expected.clone());
-                std::thread::spawn(move || listen(stream, &expected, &kept));
-            }
-        });
+        let address = link::listen(folder.path(), move |stream| listen(stream, &expected, &own)).map_err(failed)?;
         Ok(Self { kept, folder, address, word })
     }
 
@@ -92,7 +95,7 @@ impl Recorder {
             None => (name.to_owned(), own),
         };
         vec![
-            ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.address, self.word)),
+            ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.word, self.address)),
             joined("PYTHONPATH", self.folder.path().display().to_string(), if cfg!(windows) { ";" } else { ":" }),
         ]
     }
@@ -150,8 +153,7 @@ impl Recorder {
 }
 
 /// Takes in what one client sends; a client that does not know the word is none.
-fn listen(stream: TcpStream, word: &str, kept: &Mutex<Kept>) {
-    let _ = stream.set_read_timeout(None);
+fn listen(stream: link::Stream, word: &str, kept: &Mutex<Kept>) {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     if (&mut reader).take(100).read_line(&mut first).is_err() || first.trim_end() != word {

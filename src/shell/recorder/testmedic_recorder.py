@@ -23,6 +23,7 @@ LIMIT = 256 * 1024
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _state = threading.local()
 _test = None
+_sent_so_far = 0
 _lock = threading.Lock()
 _links = {}
 
@@ -31,13 +32,32 @@ def _link():
     """The connection of this process; a process that was forked makes its own."""
     pid = os.getpid()
     if pid not in _links:
-        address, _, word = os.environ["TESTMEDIC_RECORDER"].partition("/")
-        host, _, port = address.rpartition(":")
-        link = socket.create_connection((host, int(port)), timeout=5)
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # `WORD/HOST:PORT`, or `WORD/` and the path of a socket.
+        word, _, address = os.environ["TESTMEDIC_RECORDER"].partition("/")
+        if address.startswith("/"):
+            link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            link.settimeout(5)
+            link.connect(address)
+        else:
+            host, _, port = address.rpartition(":")
+            link = socket.create_connection((host, int(port)), timeout=5)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.sendall((word + "\n").encode())
         _links[pid] = link
     return _links[pid]
+
+
+def _quietly(function):
+    """What is wrong with looking must not be wrong with the test."""
+
+    @functools.wraps(function)
+    def run(*args, **named):
+        try:
+            return function(*args, **named)
+        except Exception:
+            return None
+
+    return run
 
 
 def _content(message, body):
@@ -84,6 +104,8 @@ def _path(environ):
 
 def _record(begun, method, url, headers, body, response=None, error=None):
     """`response`: status, headers, body."""
+    global _sent_so_far
+    _sent_so_far += 1
     try:
         sent = {"method": str(method), "url": str(url), "headers": _pairs(headers)}
         _content(sent, body)
@@ -101,17 +123,88 @@ def _record(begun, method, url, headers, body, response=None, error=None):
         pass
 
 
-def _quietly(function):
-    """What is wrong with looking must not be wrong with the test."""
+def _mutants():
+    """The mutant of each test, where testmedic asks what a test would notice."""
+    path = os.environ.get("TESTMEDIC_MUTANTS")
+    if not path:
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
-    @functools.wraps(function)
-    def run(*args, **named):
-        try:
-            return function(*args, **named)
-        except Exception:
-            return None
 
-    return run
+_wanted = None
+
+
+@_quietly
+def _mutant():
+    """The mutant of the answer that was recorded last, if there is one."""
+    global _wanted
+    if _wanted is None:
+        _wanted = _mutants()
+    mutant = _wanted.get(_test) if _wanted else None
+    return mutant if mutant and mutant["exchange"] == _sent_so_far - 1 else None
+
+
+def _swapped(value):
+    """A value of another type."""
+    if isinstance(value, bool) or value is None:
+        return "mutant"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return 7 if isinstance(value, str) else "mutant"
+
+
+def _changed(value):
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    if isinstance(value, str):
+        return "mutant " + value
+    return [] if isinstance(value, list) else {}
+
+
+def _altered(value, path, change):
+    """`value` with what stands at `path` (`*`: each element) dropped or replaced."""
+    if not path:
+        return {"null": None, "type": _swapped(value), "value": _changed(value)}.get(change)
+    name, rest = path[0], path[1:]
+    if isinstance(value, list) and name == "*":
+        if not rest and change == "drop":
+            return []
+        return [_altered(item, rest, change) for item in value]
+    if isinstance(value, dict) and name in value:
+        value = dict(value)
+        if not rest and change == "drop":
+            del value[name]
+        else:
+            value[name] = _altered(value[name], rest, change)
+    return value
+
+
+def _mutated_body(mutant, content):
+    """The bytes of a body as the mutant has them."""
+    if mutant["change"] == "fill":
+        return b"mutant"
+    value = json.loads(content)
+    path = [p.replace("~1", "/").replace("~0", "~") for p in mutant["at"].split("/")[1:]]
+    return json.dumps(_altered(value, path, mutant["change"])).encode()
+
+
+def _mutate(headers, content, set_status, set_body):
+    """Changes an answer as its mutant says."""
+    mutant = _mutant()
+    if mutant is None:
+        return
+    change = mutant["change"]
+    if change == "status":
+        set_status(mutant["status"])
+    elif change == "header":
+        for name in [n for n in headers.keys() if n.lower() == mutant["at"].lower()]:
+            del headers[name]
+    else:
+        set_body(_mutated_body(mutant, content()))
 
 
 def _outermost(name):
@@ -137,6 +230,7 @@ def _requests(module):
             if own:
                 _state.busy = None
         seen(begun, request, (list(response.history) or [response])[0], options)
+        mutate(response)
         return response
 
     @_quietly
@@ -144,6 +238,15 @@ def _requests(module):
         # Each redirect is sent by a call of its own.
         content = None if options.get("stream") else first.content
         _record(begun, request.method, request.url, request.headers, request.body, (first.status_code, first.headers, content))
+
+    @_quietly
+    def mutate(response):
+        _mutate(
+            response.headers,
+            lambda: response.content,
+            lambda status: setattr(response, "status_code", status),
+            lambda body: setattr(response, "_content", body),
+        )
 
     module.Session.send = send
 
@@ -166,7 +269,17 @@ def _urllib3(module):
             _state.busy = None
         content = response.data if options.get("preload_content", True) else None
         _record(begun, method, address, headers or self.headers, body, (response.status, response.headers, content))
+        mutate(response)
         return response
+
+    @_quietly
+    def mutate(response):
+        _mutate(
+            response.headers,
+            lambda: response.data,
+            lambda status: setattr(response, "status", status),
+            lambda body: setattr(response, "_body", body),
+        )
 
     module.HTTPConnectionPool.urlopen = urlopen
 
@@ -178,6 +291,15 @@ def _httpx(module):
             body = getattr(one.request, "_content", None)
             content = getattr(one, "_content", None) if not stream else None
             _record(begun, one.request.method, one.request.url, one.request.headers, body, (one.status_code, one.headers, content))
+
+    @_quietly
+    def mutate(response):
+        _mutate(
+            response.headers,
+            lambda: response.content,
+            lambda status: setattr(response, "status_code", status),
+            lambda body: setattr(response, "_content", body),
+        )
 
     original = module.Client.send
     asynchronous = module.AsyncClient.send
@@ -191,6 +313,7 @@ def _httpx(module):
             _record(begun, request.method, request.url, request.headers, getattr(request, "_content", None), error=error)
             raise
         seen(begun, response, options.get("stream"))
+        mutate(response)
         return response
 
     @functools.wraps(asynchronous)
@@ -202,6 +325,7 @@ def _httpx(module):
             _record(begun, request.method, request.url, request.headers, getattr(request, "_content", None), error=error)
             raise
         seen(begun, response, options.get("stream"))
+        mutate(response)
         return response
 
     module.Client.send = send
@@ -233,7 +357,14 @@ def _werkzeug(module):
         response = original(self, *args, **options)
         # Inner calls follow redirects, the outer one has them all.
         seen(begun, response)
+        mutate(response)
         return response
+
+    @_quietly
+    def mutate(response):
+        _mutate(
+            response.headers, response.get_data, lambda status: setattr(response, "status_code", status), response.set_data
+        )
 
     module.Client.open = open_
 
@@ -250,11 +381,21 @@ def _django(module):
         came = (response.status_code, response.headers, content)
         _record(begun, request.get("REQUEST_METHOD", "GET"), _path(request), _sent(request), body, came)
 
+    @_quietly
+    def mutate(response):
+        _mutate(
+            response.headers,
+            lambda: response.content,
+            lambda status: setattr(response, "status_code", status),
+            lambda body: setattr(response, "content", body),
+        )
+
     @functools.wraps(original)
     def request_(self, **request):
         begun = time.time()
         response = original(self, **request)
         seen(begun, request, response)
+        mutate(response)
         return response
 
     module.Client.request = request_
@@ -270,6 +411,7 @@ def _django(module):
             for name, value in request.get("headers", ()):
                 scope["HTTP_" + name.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
             seen(begun, scope, response)
+            mutate(response)
             return response
 
         module.AsyncClient.request = request_async
@@ -380,8 +522,8 @@ def pytest_runtest_teardown(item, nextitem):
 
 @_quietly
 def pytest_runtest_logstart(nodeid, location):
-    global _test
-    _test = nodeid
+    global _test, _sent_so_far
+    _test, _sent_so_far = nodeid, 0
     _tell(began=nodeid)
     for name in CLIENTS:
         _patch(name)

@@ -90,6 +90,12 @@ impl Runner {
         }
     }
 
+    /// Whether one command can run several files.
+    #[must_use]
+    pub fn takes_many(self) -> bool {
+        matches!(self, Self::Pytest | Self::Jest)
+    }
+
     /// Files that say which dependencies it needs.
     #[must_use]
     pub fn locks(self) -> &'static [&'static str] {
@@ -188,6 +194,15 @@ pub fn from_template(
 #[must_use]
 pub fn updating(runner: Runner, ready: Ready) -> Option<Ready> {
     commands::updating(runner, ready)
+}
+
+/// Adds files to a command that runs one.
+pub fn add_files(ready: &mut Ready, root: &Path, files: &[String]) {
+    for file in files {
+        let path = root.join(file);
+        let inside = path.strip_prefix(&ready.folder).unwrap_or(&path);
+        ready.argv.push(inside.display().to_string());
+    }
 }
 
 /// Reads the results of a command that has run.

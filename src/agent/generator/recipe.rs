@@ -1,0 +1,335 @@
+//! The recipes: which tests fit an endpoint, from what it was seen answering.
+//!
+//! Each follows a rule that others have found useful: a thing that is not there
+//! (RFC 9110, 15.5.5), a method that is not allowed names those that are (15.5.6),
+//! a question for changes only (13.1.2), the negative bodies of Schemathesis and
+//! RESTler, the idempotency of PUT and DELETE (RFC 9110, 9.2.2, EvoMaster's oracles).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::{Aim, Draft, Endpoint, Mutating, Recipe, shapes};
+use crate::code::style::{self, Ask, Exemplar};
+use crate::model::exchange::{Body, Exchange, is_inside};
+use crate::traffic::memory::{Kind, Memory};
+
+/// Fields of a body that are left out one by one.
+const FIELDS: usize = 4;
+/// Methods that a service may lack, in the order in which they are tried.
+const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
+
+/// What recipes go by.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// Everything that is known of answers, this run included.
+    pub memory: &'a Memory,
+    /// Fields that are new: endpoint, status, JSON pointer.
+    pub new_fields: &'a [(String, u16, String)],
+    /// Which requests may change something.
+    pub mutating: Mutating,
+    /// Recipes that are wanted.
+    pub recipes: &'a [Recipe],
+}
+
+/// The drafts for one endpoint.
+#[must_use]
+pub fn drafts(asked: &Asked<'_>, ground: Ground<'_>) -> Vec<Draft> {
+    let Some((exemplar, sample)) = &asked.exemplar else { return Vec::new() };
+    let cook = Cook { asked, ground, exemplar, sample };
+    let mut all = Vec::new();
+    if cook.may(&asked.endpoint.method) {
+        cook.fields(&mut all);
+        cook.again(&mut all);
+        cook.bodies(&mut all);
+    }
+    cook.addresses(&mut all);
+    cook.credentials(&mut all);
+    all.retain(|draft| {
+        ground.recipes.contains(&draft.recipe) && draft.asks.iter().all(|(ask, _)| draft.exemplar.can(ask))
+    });
+    all
+}
+
+struct Cook<'a> {
+    asked: &'a Asked<'a>,
+    ground: Ground<'a>,
+    exemplar: &'a Exemplar,
+    sample: &'a Exchange,
+}
+
+impl Cook<'_> {
+    fn endpoint(&self) -> &Endpoint {
+        &self.asked.endpoint
+    }
+
+    /// Whether a request of this method may be written.
+    fn may(&self, method: &str) -> bool {
+        let safe = matches!(method, "GET" | "HEAD" | "OPTIONS");
+        safe || match self.ground.mutating {
+            Mutating::Never => false,
+            Mutating::Inside => is_inside(&self.sample.request.origin),
+            Mutating::Always => true,
+        }
+    }
+
+    fn draft(&self, recipe: Recipe, says: &str, asks: Vec<(Ask, Vec<u16>)>, aim: Aim, because: String) -> Draft {
+        let endpoint = self.endpoint().clone();
+        let mut words = style::words(&endpoint.method, &endpoint.template);
+        words.extend(style::plain(says));
+        Draft { endpoint, recipe, exemplar: self.exemplar.clone(), words, asks, aim, because }
+    }
+
+    fn status(&self) -> u16 {
+        self.sample.response.as_ref().map_or(200, |r| r.status)
+    }
+
+    /// Fields that are new, and those that no test speaks of.
+    fn fields(&self, out: &mut Vec<Draft>) {
+        let response = self.sample.response.as_ref();
+        let kind = Kind {
+            method: self.endpoint().method.clone(),
+            template: self.endpoint().template.clone(),
+            status: self.status(),
+            media: response.and_then(|r| r.headers.media_type()).unwrap_or_default(),
+        };
+        let Some(seen) = self.ground.memory.kinds.get(&kind) else { return };
+        let places = shapes::places(&seen.body);
+        let own: Vec<&str> = self
+            .ground
+            .new_fields
+            .iter()
+            .filter(|(endpoint, status, _)| *endpoint == kind.endpoint() && *status == kind.status)
+            .map(|(.., pointer)| pointer.as_str())
+            .collect();
+        let pointer = crate::code::style::check::pointer;
+        let is_new = |place: &Vec<String>| {
+            let at = pointer(place);
+            own.iter().any(|new| at == **new || at.starts_with(&format!("{new}/")))
+        };
+        let same = || vec![(Ask::Same, vec![kind.status])];
+        for new in &own {
+            let below: Vec<Vec<String>> = places
+                .iter()
+                .filter(|p| pointer(p) == **new || pointer(p).starts_with(&format!("{new}/")))
+                .cloned()
+                .collect();
+            if !below.is_empty() {
+                let says = format!("has {}", new.replace(['/', '*'], " "));
+                let because = format!("`{}` is new", new.trim_start_matches('/').replace('/', "."));
+                out.push(self.draft(Recipe::NewField, &says, same(), Aim::Fields(below), because));
+            }
+        }
+        let named = |place: &Vec<String>| place.iter().rev().find(|p| *p != "*").cloned().unwrap_or_default();
+        let silent: Vec<Vec<String>> = places
+            .iter()
+            .filter(|p| !is_new(p))
+            .filter(|p| !self.asked.spoken.speaks_of(&named(p)) || named(p).is_empty())
+            .cloned()
+            .collect();
+        if !silent.is_empty() {
+            let names: BTreeSet<String> = silent.iter().map(named).filter(|n| !n.is_empty()).collect();
+            let shown: Vec<String> = names.iter().take(4).map(|n| format!("`{n}`")).collect();
+            let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };
+            let because = match names.len() {
+                0 => "no test checks what it answers".to_owned(),
+                1 => format!("{} is never checked", shown.join(", ")),
+                _ => format!("{}{more} are never checked", shown.join(", ")),
+            };
+            out.push(self.draft(Recipe::Fields, "has its fields", same(), Aim::Fields(silent), because));
+        }
+    }
+
+    /// The same request twice, and what HTTP says of it.
+    fn again(&self, out: &mut Vec<Draft>) {
+        let status = self.status();
+        let same = |status: u16| (Ask::Same, vec![status]);
+        let has_body = self.sample.response.as_ref().is_some_and(|r| matches!(r.body, Body::Json(_)));
+        match self.endpoint().method.as_str() {
+            "GET" => {
+                if has_body {
+                    let because = "no test asks twice".to_owned();
+                    let asks = vec![same(status), same(status)];
+                    out.push(self.draft(Recipe::Stable, "answers the same twice", asks, Aim::Alike, because));
+                }
+                if self.sample.response.as_ref().is_some_and(|r| r.headers.get("etag").is_some()) {
+                    let quoting = Ask::Quoting("If-None-Match".to_owned(), "ETag".to_owned());
+                    let because = "it answers with an `ETag` that no test sends back".to_owned();
+                    let asks = vec![same(status), (quoting, vec![304])];
+                    out.push(self.draft(Recipe::Conditional, "is not modified", asks, Aim::Empty, because));
+                }
+                let asks = vec![(Ask::Method("HEAD".to_owned()), vec![status])];
+                out.push(self.draft(
+                    Recipe::Head,
+                    "answers head without a body",
+                    asks,
+                    Aim::Empty,
+                    "no test sends `HEAD`".to_owned(),
+                ));
+            }
+            "PUT" => {
+                let asks = vec![(Ask::Same, vec![200, 201, 204]), (Ask::Same, vec![200, 204])];
+                let aim = if has_body { Aim::Alike } else { Aim::Status };
+                let because = "no test replaces twice".to_owned();
+                out.push(self.draft(Recipe::Replaced, "twice is as once", asks, aim, because));
+            }
+            "DELETE" if !self.asked.statuses.contains(&404) => {
+                let asks = vec![same(status), (Ask::Same, vec![404, 410])];
+                let because = "no test deletes what is gone".to_owned();
+                out.push(self.draft(Recipe::Deleted, "is gone afterwards", asks, Aim::Envelope, because));
+            }
+            _ => {}
+        }
+    }
+
+    /// Bodies that are not right, and those that are.
+    fn bodies(&self, out: &mut Vec<Draft>) {
+        if !matches!(self.endpoint().method.as_str(), "POST" | "PUT" | "PATCH") {
+            return;
+        }
+        let Body::Json(Value::Object(sent)) = &self.sample.request.body else { return };
+        // What was masked is not what was sent.
+        if Value::Object(sent.clone()).to_string().contains("secret-") {
+            return;
+        }
+        let response = self.sample.response.as_ref().map(|r| &r.body);
+        if let Some(Body::Json(Value::Object(came))) = response {
+            let is_back = |(name, value): (&String, &Value)| {
+                !value.is_object() && !value.is_array() && !value.is_null() && came.get(name) == Some(value)
+            };
+            if sent.iter().any(|pair| is_back(pair) && !self.asked.spoken.speaks_of(pair.0)) {
+                let because = "no test checks that what was sent comes back".to_owned();
+                let asks = vec![(Ask::Same, vec![self.status()])];
+                out.push(self.draft(Recipe::Created, "answers what was sent", asks, Aim::Echo, because));
+            }
+        }
+        let refused: Vec<&Value> = self
+            .asked
+            .exchanges
+            .iter()
+            .filter(|e| e.response.as_ref().is_some_and(|r| (400..500).contains(&r.status)))
+            .filter_map(|e| if let Body::Json(body) = &e.request.body { Some(body) } else { None })
+            .collect();
+        let wrong = |value: Value| vec![(Ask::Body(value), vec![400, 422])];
+        // What may be left out of a PATCH is everything.
+        if self.endpoint().method != "PATCH" {
+            for name in sent.keys().filter(|n| !refused.iter().any(|r| r.get(n.as_str()).is_none())).take(FIELDS) {
+                let mut body = sent.clone();
+                body.remove(name);
+                let says = format!("needs {name}");
+                let because = format!("no test leaves `{name}` out");
+                out.push(self.draft(Recipe::MissingField, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+            }
+        }
+        for (name, value) in sent.iter().filter(|(_, v)| v.is_number() || v.is_string() || v.is_boolean()).take(FIELDS)
+        {
+            let other =
+                if value.is_number() || value.is_boolean() { "not-valid".into() } else { Value::Array(Vec::new()) };
+            if refused.iter().any(|r| r.get(name).is_some_and(|v| kind(v) != kind(value))) {
+                continue;
+            }
+            let mut body = sent.clone();
+            body.insert(name.clone(), other);
+            let says = format!("refuses {name} of another type");
+            let because = format!("no test sends `{name}` of another type");
+            out.push(self.draft(Recipe::WrongType, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+        }
+    }
+
+    /// Addresses that lead nowhere, and methods that are not there.
+    fn addresses(&self, out: &mut Vec<Draft>) {
+        let path = &self.sample.request.path;
+        let may = self.may(&self.endpoint().method);
+        if let Some(hole) = last_hole(path, &self.endpoint().template).filter(|_| may) {
+            let at = |value: &str| format!("{}{value}{}", &path[..hole.start], &path[hole.end..]);
+            let own = &path[hole.clone()];
+            let is_number = own.bytes().all(|b| b.is_ascii_digit());
+            let is_uuid = own.len() == 36 && own.bytes().filter(|b| *b == b'-').count() == 4;
+            let tested = |codes: &[u16]| codes.iter().any(|code| self.asked.statuses.contains(code));
+            if !tested(&[404, 410]) {
+                let unused = match (is_number, is_uuid) {
+                    (true, _) => "987654321",
+                    (_, true) => "00000000-0000-4000-8000-000000000000",
+                    _ => "no-such-one",
+                };
+                let asks = vec![(Ask::Path(at(unused)), vec![404, 410])];
+                let because = "no test asks for one that is not there".to_owned();
+                out.push(self.draft(Recipe::NotFound, "that is not there", asks, Aim::Envelope, because));
+            }
+            if (is_number || is_uuid) && !tested(&[400, 422]) {
+                let asks = vec![(Ask::Path(at("not-an-id")), vec![400, 404, 422])];
+                let because = "no test asks with an id that is none".to_owned();
+                out.push(self.draft(Recipe::MalformedId, "with an id that is none", asks, Aim::Envelope, because));
+            }
+            if is_number {
+                let asks = vec![(Ask::Path(at("9223372036854775808")), vec![400, 404, 422])];
+                let because = "no test asks with an id beyond 63 bits".to_owned();
+                out.push(self.draft(Recipe::Boundary, "with an id beyond 63 bits", asks, Aim::Envelope, because));
+            }
+        }
+        self.methods(out);
+    }
+
+    fn methods(&self, out: &mut Vec<Draft>) {
+        // One endpoint of a path tells for all of its methods.
+        let template = &self.endpoint().template;
+        let known: BTreeSet<&str> = self
+            .ground
+            .memory
+            .kinds
+            .keys()
+            .filter(|k| k.template == *template && k.status != 405)
+            .map(|k| k.method.as_str())
+            .collect();
+        let is_first = known.iter().next().is_none_or(|first| *first == self.endpoint().method);
+        let told = self.ground.memory.kinds.keys().any(|k| k.template == *template && k.status == 405);
+        let other = OTHERS.iter().find(|m| !known.contains(**m));
+        if let Some(method) = other.filter(|m| is_first && !told && self.may(m)) {
+            let path = &self.sample.request.path;
+            let path = last_hole(path, template)
+                .filter(|hole| path[hole.clone()].bytes().all(|b| b.is_ascii_digit()))
+                .map_or_else(|| path.clone(), |hole| format!("{}987654321{}", &path[..hole.start], &path[hole.end..]));
+            let asks = vec![(Ask::MethodOf((*method).to_owned(), path), vec![405])];
+            let says = format!("has no {}", method.to_ascii_lowercase());
+            let because = "no test uses a method that is not there".to_owned();
+            out.push(self.draft(Recipe::MethodNotAllowed, &says, asks, Aim::Header("Allow"), because));
+        }
+    }
+
+    fn credentials(&self, out: &mut Vec<Draft>) {
+        let sends = self.sample.request.headers.get("authorization").is_some();
+        let tested = self.asked.statuses.contains(&401) || self.asked.statuses.contains(&403);
+        if sends && !tested && self.may(&self.endpoint().method) {
+            let asks = vec![(Ask::Credentials, vec![401, 403])];
+            let because = "no test asks with credentials that are not valid".to_owned();
+            out.push(self.draft(Recipe::Unauthorised, "needs valid credentials", asks, Aim::Envelope, because));
+        }
+    }
+}
+
+fn kind(value: &Value) -> u8 {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 2,
+        Value::String(_) => 3,
+        Value::Array(_) => 4,
+        Value::Object(_) => 5,
+    }
+}
+
+/// Where in a path the last variable of its template stands.
+fn last_hole(path: &str, template: &str) -> Option<std::ops::Range<usize>> {
+    let parts: Vec<&str> = template.split('/').filter(|p| !p.is_empty()).collect();
+    let mut at = 0;
+    let mut places = Vec::new();
+    for segment in path.split('/') {
+        if !segment.is_empty() {
+            places.push(at..at + segment.len());
+        }
+        at += segment.len() + 1;
+    }
+    let last = parts.iter().rposition(|p| p.starts_with('{') && p.ends_with('}'))?;
+    (places.len() == parts.len()).then(|| places[last].clone())
+}

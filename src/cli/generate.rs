@@ -1,0 +1,289 @@
+//! `testmedic generate`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::agent::generator::asked::{self, Asked};
+use crate::agent::generator::recipe::{self, Ground};
+use crate::agent::generator::{Draft, Recipe};
+use crate::cli::GenerateArgs;
+use crate::code::source::Source;
+use crate::code::{edit, spec};
+use crate::error::{Problem, exit};
+use crate::ingest::traffic::masking::Masker;
+use crate::investigate::generate::{self, Generated, Given};
+use crate::model::exchange::Exchange;
+use crate::model::run::RunFacts;
+use crate::plan::policy::Policy;
+use crate::ports::Store;
+use crate::report::generate::render;
+use crate::report::json::{Origin, report};
+use crate::report::terminal::Look;
+use crate::run::{self, Inputs, Triage};
+use crate::shell::git::Git;
+use crate::shell::runner::{Runner, recognise};
+use crate::shell::stage::Rehearsal;
+use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::surroundings::say;
+use crate::shell::workshop::Workshop;
+use crate::shell::{files, shield, surroundings};
+use crate::traffic::memory::Memory;
+use crate::traffic::template::Templates;
+
+/// Where `testmedic run` records.
+const RECORDED: &str = ".testmedic/traffic.ndjson";
+
+pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem> {
+    shield::raise()?;
+    let mut notes = Vec::new();
+    let place = Place::find(args, &mut notes)?;
+    let exchanges = place.traffic(args, &mut notes)?;
+    let triage = place.judge(args, &exchanges, &mut notes)?;
+    let (known, drafts, asked) = place.drafts(args, &exchanges, &triage)?;
+    let mut done = place.write(args, drafts, &known, &mut notes)?;
+    done.notes.splice(0..0, notes);
+    done.asked = asked;
+    place.show(args, triage, &done, colour)?;
+    Ok(exit::DONE)
+}
+
+/// A repository, and what is allowed in it.
+struct Place {
+    git: Git,
+    top: PathBuf,
+    policy: Policy,
+    head: String,
+    files: Vec<String>,
+    cache: RefCell<HashMap<String, Option<Rc<Source>>>>,
+}
+
+/// What came of all runners.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) all: Generated,
+    pub(crate) notes: Vec<String>,
+    pub(crate) asked: (usize, usize),
+}
+
+impl Place {
+    fn find(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Self, Problem> {
+        let git = Git::find(&args.repo).ok_or_else(|| {
+            Problem::usage(format!("{} is no git repository", args.repo.display()))
+                .hint("written tests are proven in a checkout beside the repository; name it with --repo")
+        })?;
+        let top = git.top().ok_or_else(|| Problem::usage("the repository has no checkout"))?;
+        let policy = super::local_policy(&top, args.config.as_deref())?;
+        let head = match git.with_changes() {
+            Some(changed) => {
+                notes.push("changes that are not committed count as part of the tested code".to_owned());
+                changed
+            }
+            None => git.head().ok_or_else(|| Problem::usage("the repository has no commit"))?,
+        };
+        let files = git.files_at(&head);
+        Ok(Self { git, top, policy, head, files, cache: RefCell::default() })
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.git.text_at(&self.head, path)
+    }
+
+    /// A test file, parsed. Recorders name files from where the tests were started.
+    fn source(&self, path: &str) -> Option<Rc<Source>> {
+        if let Some(known) = self.cache.borrow().get(path) {
+            return known.clone();
+        }
+        let whole = self.files.iter().find(|f| *f == path).or_else(|| {
+            let end = format!("/{path}");
+            self.files.iter().find(|f| f.ends_with(&end))
+        });
+        let found = whole.and_then(|whole| Source::parse(whole, &self.read(whole)?)).map(Rc::new);
+        self.cache.borrow_mut().insert(path.to_owned(), found.clone());
+        found
+    }
+
+    fn traffic(&self, args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
+        let own = vec![args.repo.join(RECORDED).display().to_string()];
+        let patterns = if args.traffic.iter().all(|p| p.trim().is_empty()) { &own } else { &args.traffic };
+        let mut all = Vec::new();
+        for traffic in files::read_traffic(Path::new(""), patterns, &mut Masker::new(false))? {
+            notes.extend(traffic.issues.iter().map(|i| format!("{}, {}: {}", traffic.path, i.place, i.message)));
+            all.extend(traffic.exchanges);
+        }
+        if all.is_empty() {
+            return Err(Problem::usage("there is no traffic to write tests from")
+                .hint("record it with `testmedic run -- COMMAND OF THE TESTS`, or name recordings with --traffic"));
+        }
+        if !all.iter().any(|e| e.test.is_some()) {
+            return Err(Problem::usage("the traffic does not say which tests sent it")
+                .hint("tests are written like the test that sends a request: record with `testmedic run`"));
+        }
+        Ok(all)
+    }
+
+    /// Paths of the API descriptions of the repository.
+    fn described(&self) -> Vec<String> {
+        let descriptions = self.files.iter().filter(|file| spec::is_description(file)).take(20);
+        let texts = descriptions.filter_map(|file| self.read(file));
+        texts.flat_map(|text| spec::read(&text)).map(|operation| operation.path).collect()
+    }
+
+    /// How this traffic differs from what is remembered.
+    fn judge(&self, args: &GenerateArgs, exchanges: &[Exchange], notes: &mut Vec<String>) -> Result<Triage, Problem> {
+        let opened = args.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
+        let store = opened.unwrap_or_else(|problem| {
+            notes.push(format!("without history: {}", run::chain(&problem)));
+            None
+        });
+        let store = store.flatten();
+        let mut triage = run::triage(Inputs {
+            runs: Vec::new(),
+            facts: RunFacts { commit: Some(self.head.clone()), ..RunFacts::default() },
+            default_branch: None,
+            exchanges,
+            described: self.described(),
+            now: args.now.unwrap_or_else(surroundings::now),
+            store: store.as_ref().map(|s| s as &dyn Store),
+            repository: None,
+            record_to: None,
+        });
+        if let Some(store) = &store {
+            let mut known = store.shapes()?;
+            known.merge(&triage.memory);
+            triage.memory = known;
+        }
+        Ok(triage)
+    }
+
+    /// What is known of answers, the tests that could be written, and how many
+    /// endpoints there are of how many.
+    fn drafts(
+        &self,
+        args: &GenerateArgs,
+        exchanges: &[Exchange],
+        triage: &Triage,
+    ) -> Result<(Memory, Vec<Draft>, (usize, usize)), Problem> {
+        let mut templates = Templates::described(self.described().into_iter());
+        exchanges.iter().for_each(|e| templates.see(&e.request.path));
+        let sources = |path: &str| self.source(path);
+        let is_ours = |file: &str| self.policy.generate.is_ours(file);
+        let all = asked::asked(exchanges, &templates, &sources, &is_ours);
+        let chosen: Vec<&Asked<'_>> = all
+            .iter()
+            .filter(|a| args.only.is_empty() || args.only.iter().any(|o| a.endpoint.to_string().contains(o.as_str())))
+            .collect();
+        if chosen.is_empty() && !args.only.is_empty() {
+            let known: Vec<String> = all.iter().take(8).map(|a| a.endpoint.to_string()).collect();
+            return Err(Problem::usage(format!("no test asks {}", args.only.join(" or ")))
+                .hint(format!("tests ask {}", known.join(", "))));
+        }
+        let recipes = recipes(args, &self.policy)?;
+        let new_fields: Vec<(String, u16, String)> = triage
+            .drift
+            .iter()
+            .filter(|d| d.rule.ends_with("property-added"))
+            .map(|d| (d.endpoint.clone(), d.status, d.pointer.clone()))
+            .collect();
+        let ground = Ground {
+            memory: &triage.memory,
+            new_fields: &new_fields,
+            mutating: self.policy.generate.mutating,
+            recipes: &recipes,
+        };
+        let drafts = chosen.iter().flat_map(|asked| recipe::drafts(asked, ground)).collect();
+        let shown = chosen.iter().filter(|a| a.exemplar.is_some()).count();
+        Ok((triage.memory.clone(), drafts, (shown, chosen.len())))
+    }
+
+    /// Writes and proves, runner by runner.
+    fn write(
+        &self,
+        args: &GenerateArgs,
+        mut drafts: Vec<Draft>,
+        memory: &Memory,
+        notes: &mut Vec<String>,
+    ) -> Result<Done, Problem> {
+        let most = usize::try_from(self.policy.generate.max_tests).unwrap_or(usize::MAX);
+        if drafts.len() > most {
+            notes.push(format!("only the first {most} of {} tests are written (`generate.max-tests`)", drafts.len()));
+            drafts.truncate(most);
+        }
+        let mut by_runner: Vec<(Option<Runner>, Vec<Draft>)> = Vec::new();
+        for draft in drafts {
+            let read = |path: &str| self.read(path);
+            let runner = recognise(&draft.exemplar.file, None, &self.files, &read);
+            match by_runner.iter_mut().find(|(known, _)| *known == runner) {
+                Some((_, own)) => own.push(draft),
+                None => by_runner.push((runner, vec![draft])),
+            }
+        }
+        let mut done = Done::default();
+        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+        let read = |path: &str| self.read(path);
+        let folder = |file: &str| self.policy.generate.folder_for(file);
+        let repeat = args.repeat.unwrap_or(self.policy.generate.repeat);
+        let given = Given { memory, folder: &folder, read: &read, repeat, seed: 1 };
+        for (runner, own) in by_runner {
+            let Some(runner) = runner else {
+                notes.push(format!("no test runner is known for {}", own[0].exemplar.file));
+                continue;
+            };
+            let mut stage = Rehearsal::open(&mut workshop, &self.head, runner)?;
+            let more = generate::generate(own, &given, &mut stage)?;
+            done.all.made.extend(more.made);
+            done.all.files.extend(more.files);
+            done.all.dropped.extend(more.dropped);
+            done.all.left.extend(more.left);
+            done.all.runs += more.runs;
+        }
+        Ok(done)
+    }
+
+    fn show(&self, args: &GenerateArgs, mut triage: Triage, done: &Done, colour: bool) -> Result<(), Problem> {
+        let on_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
+        if args.apply {
+            for (path, _, text) in &done.all.files {
+                files::write(&self.top.join(path), text)?;
+            }
+        }
+        if !on_stdout(&args.json) && !on_stdout(&args.patch) {
+            let look = Look { colour, width: surroundings::width() };
+            say(&render(&done.all, &done.notes, done.asked, args.apply, look))?;
+        }
+        if let Some(path) = &args.patch {
+            let diff: String = done
+                .all
+                .files
+                .iter()
+                .map(|(path, old, new)| edit::diff(path, old.as_deref().unwrap_or(""), new))
+                .collect();
+            write(path, &diff)?;
+        }
+        if let Some(path) = &args.json {
+            triage.written.clone_from(&done.all.made);
+            let text = serde_json::to_string_pretty(&report(&triage, &Origin::default()))
+                .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
+            write(path, &(text + "\n"))?;
+        }
+        Ok(())
+    }
+}
+
+fn recipes(args: &GenerateArgs, policy: &Policy) -> Result<Vec<Recipe>, Problem> {
+    if args.recipe.is_empty() {
+        return Ok(policy.generate.recipes.clone());
+    }
+    let find = |name: &String| {
+        Recipe::ALL.into_iter().find(|r| r.word() == name).ok_or_else(|| {
+            let known: Vec<&str> = Recipe::ALL.iter().map(|r| r.word()).collect();
+            Problem::usage(format!("--recipe {name} is not known")).hint(format!("known are {}", known.join(", ")))
+        })
+    };
+    args.recipe.iter().map(find).collect()
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    if path == Path::new("-") { say(text) } else { files::write(path, text) }
+}

@@ -1,0 +1,361 @@
+//! Python, written.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::needs::{Form, names_in};
+use super::{Exemplar, METHODS};
+use crate::code::source::Source;
+use crate::code::style::check::{Check, Is, Tree};
+use crate::code::style::{Ask, NewTest, Written};
+
+/// Names of answers where there are several.
+const SEVERAL: [&str; 3] = ["first", "second", "third"];
+/// Characters of one line.
+const WIDTH: usize = 100;
+
+/// A text in quotes.
+pub(super) fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
+/// A JSON value as Python writes it.
+pub(super) fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let entry = |(k, v): (&String, &Value)| format!("{}: {}", quoted(k), literal(v));
+            format!("{{{}}}", map.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+impl Exemplar {
+    pub(in super::super) fn write(&self, test: &NewTest, file: &str, folder: &str) -> Option<Written> {
+        let name = format!("test_{}", test.words.join("_"));
+        let answers: Vec<&str> = if test.asks.len() == 1 {
+            vec!["response"]
+        } else {
+            SEVERAL.iter().copied().take(test.asks.len()).collect()
+        };
+        let mut calls = Vec::new();
+        for (at, ask) in test.asks.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|b| answers.get(b)).copied().unwrap_or("");
+            calls.push(format!("{} = {}", answers.get(at)?, self.call_text(ask, before)?));
+        }
+        let checks = self.checks(test, &answers);
+        let body = self.body(&calls, &checks, &test.asks);
+        let mut text: String = self.decorators.iter().fold(String::new(), |t, d| t + d + "\n");
+        if self.class.is_none() && self.layers.is_empty() {
+            return None;
+        }
+        let own: Vec<&str> = self.class.iter().map(|_| "self").collect();
+        let parameters: Vec<&str> = own.into_iter().chain(self.parameters.iter().map(String::as_str)).collect();
+        let lead = if self.is_async { "async " } else { "" };
+        let _ = write!(text, "{lead}def {name}({}):\n{body}", parameters.join(", "));
+        let header = self.header(&text, &checks, file, folder);
+        Some(Written { name, header, frame: self.frame(), text })
+    }
+
+    /// The class head and its common members.
+    fn frame(&self) -> String {
+        let Some(class) = &self.class else { return String::new() };
+        let mut text: String = class.decorators.iter().fold(String::new(), |t, d| t + d + "\n");
+        let _ = write!(text, "class TestGenerated{}:\n", class.bases);
+        for member in &class.members {
+            text.push_str(&indented(member, 1));
+            text.push_str("\n\n");
+        }
+        text
+    }
+
+    /// The call with what is different.
+    fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
+        let call = &self.call;
+        let mut function = call.function.clone();
+        let mut arguments = call.arguments.clone();
+        let address = |path: &str| {
+            let lead = call.before_path.as_deref()?;
+            let path = path.strip_prefix(call.base.as_str()).unwrap_or(path);
+            Some(match lead {
+                "" => quoted(path),
+                text if text.starts_with('"') => quoted(&format!("{}{path}", text.trim_matches('"'))),
+                expression => format!("{expression} + {}", quoted(path)),
+            })
+        };
+        match ask {
+            Ask::Same => {}
+            Ask::Path(path) => arguments[call.url].1 = address(path)?,
+            Ask::Method(method) | Ask::MethodOf(method, _) => {
+                if let Ask::MethodOf(_, path) = ask {
+                    arguments[call.url].1 = address(path)?;
+                }
+                let lower = method.to_ascii_lowercase();
+                match call.method {
+                    Some(at) => arguments[at].1 = quoted(method),
+                    None if METHODS.contains(&lower.as_str()) => function = lower,
+                    None => return None,
+                }
+            }
+            Ask::Credentials => {
+                arguments
+                    .retain(|(name, _)| !matches!(name.as_deref(), Some("headers" | "auth")) && !is_django_auth(name));
+                let (name, value) = ("Authorization", "\"Bearer not-valid\"");
+                arguments.push(self.header_argument(name, value));
+            }
+            Ask::Body(value) => {
+                let at = self.body_argument()?;
+                arguments[at].1 = literal(value);
+            }
+            Ask::Quoting(header, of) => {
+                let value = format!("{before}.headers[{}]", quoted(of));
+                let headers = arguments.iter().position(|(name, _)| name.as_deref() == Some("headers"));
+                match headers {
+                    Some(at) => arguments[at].1 = format!("{{**{}, {}: {value}}}", arguments[at].1, quoted(header)),
+                    None => arguments.push(self.header_argument(header, &value)),
+                }
+            }
+        }
+        let arguments: Vec<String> = arguments
+            .into_iter()
+            .map(|(name, text)| name.map_or_else(|| text.clone(), |name| format!("{name}={text}")))
+            .collect();
+        Some(format!("{}{}.{function}({})", call.lead, call.on, arguments.join(", ")))
+    }
+
+    /// The argument that sends a header.
+    fn header_argument(&self, name: &str, value: &str) -> (Option<String>, String) {
+        if self.is_django {
+            (Some(format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"))), value.to_owned())
+        } else {
+            (Some("headers".to_owned()), format!("{{{}: {value}}}", quoted(name)))
+        }
+    }
+
+    /// The body of the function: preparation, calls, checks.
+    fn body(&self, calls: &[String], checks: &[String], asks: &[Ask]) -> String {
+        let whole = asks.iter().any(|ask| !matches!(ask, Ask::Path(_) | Ask::MethodOf(..)));
+        let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
+        let mut lines: Vec<(usize, Vec<String>)> = Vec::new();
+        for (depth, layer) in self.layers.iter().enumerate().rev() {
+            let mut kept = Vec::new();
+            for statement in layer.statements.iter().rev() {
+                if whole || !statement.gives.is_disjoint(&needed) {
+                    needed.extend(statement.uses.iter().cloned());
+                    kept.push(statement.text.clone());
+                }
+            }
+            needed.extend(layer.head_names.iter().cloned());
+            kept.reverse();
+            lines.push((depth, kept));
+        }
+        lines.reverse();
+        let mut text = String::new();
+        for ((depth, kept), layer) in lines.iter().zip(&self.layers) {
+            if !layer.head.is_empty() {
+                text.push_str(&indented(&layer.head, *depth));
+                text.push('\n');
+            }
+            for statement in kept {
+                text.push_str(&indented(statement, depth + 1));
+                text.push('\n');
+            }
+        }
+        let depth = self.layers.len();
+        for line in calls.iter().chain(checks) {
+            text.push_str(&indented(line, depth));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn checks(&self, test: &NewTest, answers: &[&str]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (at, answer) in answers.iter().enumerate() {
+            let own: Vec<&Check> = test.checks.iter().filter(|(of, _)| *of == at).map(|(_, check)| check).collect();
+            for check in &own {
+                match check {
+                    Check::Status(status) => lines.push(format!("assert {answer}.status_code == {status}")),
+                    Check::Media(media) => lines.push(format!(
+                        "assert {answer}.headers[\"Content-Type\"].split(\";\")[0] == {}",
+                        quoted(media)
+                    )),
+                    Check::Header(name) => lines.push(format!("assert {} in {answer}.headers", quoted(name))),
+                    Check::Empty => lines.push(format!("assert {}", self.empty(answer))),
+                    Check::Alike => {
+                        let before = at.checked_sub(1).and_then(|b| answers.get(b)).copied().unwrap_or(answer);
+                        lines.push(format!("assert {answer}{json} == {before}{json}", json = self.json));
+                    }
+                    Check::Field(..) | Check::Equals(..) => {}
+                }
+            }
+            if let Some(tree) = Tree::of(own.iter().copied()) {
+                let body = if answers.len() == 1 { "body".to_owned() } else { format!("{answer}_body") };
+                lines.push(format!("{body} = {answer}{}", self.json));
+                fields(&tree, &body, &mut lines, 0);
+            }
+        }
+        lines
+    }
+
+    /// That there is no body.
+    fn empty(&self, answer: &str) -> String {
+        if self.json == ".get_json()" {
+            format!("{answer}.data == b\"\"")
+        } else {
+            format!("{answer}.content == b\"\"")
+        }
+    }
+
+    /// What the text needs of the file, in the order of the file.
+    fn header(&self, text: &str, checks: &[String], file: &str, folder: &str) -> Vec<String> {
+        let mut needed = names(text);
+        let fixtures = self.parameters.iter().map(|p| p.split([':', '=']).next().unwrap_or(p).trim().to_owned());
+        needed.extend(fixtures);
+        needed.extend(self.parameters.iter().filter_map(|p| p.split_once(':')).flat_map(|(_, kind)| names(kind)));
+        if let Some(class) = &self.class {
+            needed.extend(class.needs.iter().cloned());
+            needed.extend(class.decorators.iter().flat_map(|d| names(d.trim_start_matches('@'))));
+        }
+        let mut chosen: BTreeSet<usize> = BTreeSet::new();
+        loop {
+            let more: Vec<usize> = (0..self.definitions.len())
+                .filter(|at| !chosen.contains(at))
+                .filter(|at| self.definitions[*at].for_all || !self.definitions[*at].gives.is_disjoint(&needed))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            for at in more {
+                chosen.insert(at);
+                needed.extend(self.definitions[at].uses.iter().cloned());
+            }
+        }
+        let mut header: Vec<String> = Vec::new();
+        if checks.iter().any(|line| line.contains("re.search(")) {
+            header.push("import re".to_owned());
+        }
+        for at in chosen {
+            let definition = &self.definitions[at];
+            let wanted = |names: &[(String, String)]| -> Vec<String> {
+                names.iter().filter(|(_, name)| needed.contains(name)).map(|(whole, _)| whole.clone()).collect()
+            };
+            match &definition.kind {
+                Form::Import(names) => header.extend(wanted(names).into_iter().map(|n| format!("import {n}"))),
+                Form::From(module, names) => {
+                    let module = moved(module, file, folder);
+                    header.push(format!("from {module} import {}", wanted(names).join(", ")));
+                }
+                Form::Other => header.push(definition.text.clone()),
+            }
+        }
+        let mut seen = BTreeSet::new();
+        header.retain(|item| seen.insert(item.clone()));
+        header
+    }
+}
+
+fn is_django_auth(name: &Option<String>) -> bool {
+    name.as_deref().is_some_and(|n| n == "HTTP_AUTHORIZATION")
+}
+
+/// The names of a piece of Python.
+fn names(text: &str) -> BTreeSet<String> {
+    Source::parse("x.py", text).map(|source| names_in(&source, source.root())).unwrap_or_default()
+}
+
+/// A module with dots, as it is called from another folder.
+fn moved(module: &str, file: &str, folder: &str) -> String {
+    let dots = module.bytes().take_while(|b| *b == b'.').count();
+    if dots == 0 {
+        return module.to_owned();
+    }
+    let parts = |path: &str| -> Vec<String> { path.split('/').filter(|p| !p.is_empty()).map(str::to_owned).collect() };
+    let mut base = parts(file);
+    base.truncate(base.len().saturating_sub(dots));
+    let here = parts(folder);
+    let rest = &module[dots..];
+    if here.starts_with(&base) {
+        format!("{}{rest}", ".".repeat(here.len() - base.len() + 1))
+    } else {
+        let joined = base.join(".");
+        if rest.is_empty() { joined } else { format!("{joined}.{rest}") }
+    }
+}
+
+fn indented(text: &str, depth: usize) -> String {
+    let lead = "    ".repeat(depth);
+    text.lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("{lead}{line}") })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The lines for the places of a body.
+fn fields(tree: &Tree, here: &str, lines: &mut Vec<String>, depth: usize) {
+    let lead = "    ".repeat(depth);
+    if let Some(value) = &tree.equals {
+        lines.push(format!("{lead}assert {here} == {}", literal(value)));
+    }
+    if let Some(is) = &tree.is {
+        lines.extend(kind(is, here).into_iter().map(|line| format!("{lead}{line}")));
+    }
+    for (name, below) in &tree.below {
+        if name == "*" {
+            let item = ["item", "part", "piece"].get(here.matches("item").count().min(2)).copied().unwrap_or("item");
+            let item = if here.starts_with(item) { "element" } else { item };
+            lines.push(format!("{lead}for {item} in {here}:"));
+            fields(below, item, lines, depth + 1);
+        } else {
+            fields(below, &format!("{here}[{}]", quoted(name)), lines, depth);
+        }
+    }
+}
+
+fn kind(is: &Is, here: &str) -> Vec<String> {
+    let mut tests = Vec::new();
+    if !is.choices.is_empty() {
+        let all: Vec<String> = is.choices.iter().map(|c| quoted(c)).collect();
+        tests.push(format!("{here} in ({})", all.join(", ")));
+    } else if let Some((_, pattern)) = is.format {
+        tests.push(format!("re.search(r\"{pattern}\", {here})"));
+    } else if is.kinds == ["integer"] {
+        // `True` is an `int` to Python.
+        tests.push(format!("type({here}) is int"));
+    } else if !is.kinds.is_empty() {
+        let names: Vec<&str> = is.kinds.iter().flat_map(|k| python_types(k)).copied().collect();
+        let types = if names.len() == 1 { names[0].to_owned() } else { format!("({})", names.join(", ")) };
+        tests.push(format!("isinstance({here}, {types})"));
+    }
+    let mut lines: Vec<String> = tests
+        .into_iter()
+        .map(|test| if is.nullable { format!("assert {here} is None or {test}") } else { format!("assert {test}") })
+        .map(wrapped)
+        .collect();
+    if is.filled {
+        lines.push(format!("assert len({here}) > 0"));
+    }
+    lines
+}
+
+fn python_types(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "boolean" => &["bool"],
+        "integer" => &["int"],
+        "number" => &["int", "float"],
+        "string" => &["str"],
+        "array" => &["list"],
+        _ => &["dict"],
+    }
+}
+
+/// A long assertion in parentheses would be another one; what is long stays so.
+fn wrapped(line: String) -> String {
+    if line.len() <= WIDTH { line } else { line.replace(" or re.search(", " or re.search(\n    ") }
+}

@@ -1,0 +1,355 @@
+//! Drives the generator: sends what its drafts ask, settles what they check, and keeps
+//! of the tests those that pass each time and notice a mutant of an answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::agent::generator::settle::settle;
+use crate::agent::generator::{Draft, Dropped, Made};
+use crate::code::language::Language;
+use crate::code::style::{self, NewTest, Written, file};
+use crate::error::Problem;
+use crate::model::exchange::Exchange;
+use crate::model::mutant::Mutant;
+use crate::model::ran::Ran;
+use crate::model::test::Outcome;
+use crate::ports::{How, Stage, Staged};
+use crate::traffic::memory::Memory;
+
+/// How often the requests of drafts are sent before it is settled what is checked.
+const PROBES: u32 = 3;
+/// Rounds of proof: what turns out not to be stable is dropped, and the rest proven anew.
+const ROUNDS: usize = 3;
+/// Mutants that one test is shown.
+const MUTANTS: usize = 24;
+
+/// What the generator is given.
+pub struct Given<'a> {
+    /// Everything that is known of answers.
+    pub memory: &'a Memory,
+    /// The folder for tests like those of a file.
+    pub folder: &'a dyn Fn(&str) -> String,
+    /// Reads a file of the repository.
+    pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// How often a test must pass in file order, and shuffled.
+    pub repeat: u32,
+    /// Where the order of tests begins to vary.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Generated {
+    /// The tests that hold.
+    pub made: Vec<Made>,
+    /// Files: path, text before, text now.
+    pub files: Vec<(String, Option<String>, String)>,
+    /// Drafts that became no test, and why.
+    pub dropped: Vec<(Draft, Dropped)>,
+    /// Tests that stand there already, changed by a person or deleted: left alone.
+    pub left: Vec<String>,
+    /// How often tests were executed, as processes.
+    pub runs: u32,
+}
+
+/// A draft on its way.
+struct Work {
+    draft: Draft,
+    file: String,
+    written: Written,
+    /// The name that recorders give it; known once it ran.
+    node: String,
+    /// Its exchanges, run by run.
+    observed: Vec<Vec<Exchange>>,
+    test: NewTest,
+    passes: (u32, u32, u32),
+}
+
+/// Writes the tests that drafts stand for, and proves them.
+///
+/// # Errors
+/// Where tests cannot be run at all.
+pub fn generate(drafts: Vec<Draft>, given: &Given<'_>, stage: &mut dyn Stage) -> Result<Generated, Problem> {
+    let mut session = Session { given, stage, out: Generated::default() };
+    let mut works = session.begin(drafts);
+    if works.is_empty() {
+        return Ok(session.out);
+    }
+    works = session.probe(works)?;
+    works = session.prove(works)?;
+    session.mutate(works)?;
+    session.write();
+    Ok(session.out)
+}
+
+struct Session<'a, 'b> {
+    given: &'a Given<'a>,
+    stage: &'b mut dyn Stage,
+    out: Generated,
+}
+
+impl Session<'_, '_> {
+    fn drop_it(&mut self, draft: Draft, why: impl Into<String>) {
+        self.out.dropped.push((draft, Dropped::Because(why.into())));
+    }
+
+    /// Writes each draft as a test that only asks.
+    fn begin(&mut self, drafts: Vec<Draft>) -> Vec<Work> {
+        let mut works = Vec::new();
+        let mut names = BTreeSet::new();
+        for draft in drafts {
+            let folder = (self.given.folder)(&draft.exemplar.file);
+            let words = style::words(&draft.endpoint.method, &draft.endpoint.template);
+            let path = join(&folder, &style::file_name(draft.exemplar.language(), &words));
+            let test = draft.bare();
+            let Some(written) = draft.exemplar.write(&test, &folder) else {
+                self.drop_it(draft, "it cannot be written like the tests that are there");
+                continue;
+            };
+            if !names.insert((path.clone(), written.name.clone())) {
+                continue;
+            }
+            let (node, observed, passes) = (String::new(), Vec::new(), (0, 0, 0));
+            works.push(Work { draft, file: path, written, node, observed, test, passes });
+        }
+        works
+    }
+
+    /// Sends the requests of all drafts, and settles what each checks.
+    fn probe(&mut self, mut works: Vec<Work>) -> Result<Vec<Work>, Problem> {
+        for round in 0..PROBES {
+            let staged = self.run(&works, How::InOrder)?;
+            let mut kept = Vec::new();
+            for mut work in works {
+                match ended(&staged.execution.ran, &work) {
+                    Some(Outcome::Passed) => {
+                        observe(&mut work, &staged.exchanges);
+                        kept.push(work);
+                    }
+                    Some(_) => self.drop_it(work.draft, "its requests cannot be sent like that"),
+                    None if round == 0 => {
+                        let why = staged.execution.trouble.as_deref().unwrap_or("the runner did not run it");
+                        self.drop_it(work.draft, why);
+                    }
+                    None => self.drop_it(work.draft, "it was run once and not again"),
+                }
+            }
+            works = kept;
+            if works.is_empty() {
+                break;
+            }
+        }
+        Ok(self.settle(works))
+    }
+
+    fn settle(&mut self, works: Vec<Work>) -> Vec<Work> {
+        let mut kept = Vec::new();
+        for mut work in works {
+            let folder = (self.given.folder)(&work.draft.exemplar.file);
+            match settle(&work.draft, &work.observed, self.given.memory) {
+                Ok(test) => match work.draft.exemplar.write(&test, &folder) {
+                    Some(written) => {
+                        (work.test, work.written) = (test, written);
+                        kept.push(work);
+                    }
+                    None => self.drop_it(work.draft, "it cannot be written like the tests that are there"),
+                },
+                Err(why) => self.out.dropped.push((work.draft, why)),
+            }
+        }
+        kept
+    }
+
+    /// Runs the tests in order, shuffled and alone. A check that was not stable goes,
+    /// and what is left is proven anew.
+    fn prove(&mut self, mut works: Vec<Work>) -> Result<Vec<Work>, Problem> {
+        for round in 0..ROUNDS {
+            let mut failed: BTreeSet<usize> = BTreeSet::new();
+            works.iter_mut().for_each(|work| work.passes = (0, 0, 0));
+            for at in 0..2 * self.given.repeat {
+                let how = if at % 2 == 0 { How::InOrder } else { How::Shuffled(self.given.seed + u64::from(at)) };
+                let staged = self.run(&works, how)?;
+                for (index, work) in works.iter_mut().enumerate() {
+                    observe(work, &staged.exchanges);
+                    match ended(&staged.execution.ran, work) {
+                        Some(Outcome::Passed) if at % 2 == 0 => work.passes.0 += 1,
+                        Some(Outcome::Passed) => work.passes.1 += 1,
+                        _ => {
+                            failed.insert(index);
+                        }
+                    }
+                }
+            }
+            for index in 0..works.len() {
+                let node = works[index].node.clone();
+                let staged = self.run(&works, How::Alone(&node))?;
+                match ended(&staged.execution.ran, &works[index]) {
+                    Some(Outcome::Passed) => works[index].passes.2 += 1,
+                    _ => {
+                        failed.insert(index);
+                    }
+                }
+            }
+            if failed.is_empty() {
+                break;
+            }
+            let is_last = round + 1 == ROUNDS;
+            let (mut good, mut bad) = (Vec::new(), Vec::new());
+            for (index, work) in works.into_iter().enumerate() {
+                if failed.contains(&index) { bad.push(work) } else { good.push(work) }
+            }
+            let before: Vec<NewTest> = bad.iter().map(|work| work.test.clone()).collect();
+            let again = if is_last { Vec::new() } else { self.settle_some(bad, &before) };
+            works = good.into_iter().chain(again).collect();
+            if works.is_empty() {
+                break;
+            }
+        }
+        Ok(works)
+    }
+
+    /// Settles tests anew that failed; one that comes out as it was is not stable.
+    fn settle_some(&mut self, works: Vec<Work>, before: &[NewTest]) -> Vec<Work> {
+        let settled = self.settle(works);
+        let mut kept = Vec::new();
+        for work in settled {
+            if before.contains(&work.test) {
+                self.drop_it(work.draft, "it does not pass each time, whatever it checks");
+            } else {
+                kept.push(work);
+            }
+        }
+        kept
+    }
+
+    /// Shows each test the mutants of the answers that it checks.
+    fn mutate(&mut self, works: Vec<Work>) -> Result<(), Problem> {
+        let wanted: Vec<Vec<Mutant>> = works.iter().map(mutants).collect();
+        let most = wanted.iter().map(Vec::len).max().unwrap_or(0);
+        let mut shown: Vec<Vec<(Mutant, bool)>> = vec![Vec::new(); works.len()];
+        for round in 0..most {
+            let plan: BTreeMap<String, Mutant> = works
+                .iter()
+                .zip(&wanted)
+                .filter_map(|(work, own)| Some((work.node.clone(), own.get(round)?.clone())))
+                .collect();
+            let staged = self.run(&works, How::Mutants(&plan))?;
+            for (at, work) in works.iter().enumerate() {
+                if let Some(mutant) = wanted[at].get(round) {
+                    let noticed = ended(&staged.execution.ran, work).is_some_and(Outcome::is_bad);
+                    shown[at].push((mutant.clone(), noticed));
+                }
+            }
+        }
+        for (work, mutants) in works.into_iter().zip(shown) {
+            if !mutants.iter().any(|(_, noticed)| *noticed) {
+                self.drop_it(work.draft, "no mutant of the answer makes it fail");
+                continue;
+            }
+            let Work { draft, file, written, test, passes, .. } = work;
+            self.out.made.push(Made { draft, test, name: written.name.clone(), file, passes, mutants });
+        }
+        Ok(())
+    }
+
+    /// Puts the tests into their files, beside what stands there.
+    fn write(&mut self) {
+        let mut by_file: BTreeMap<String, Vec<&Made>> = BTreeMap::new();
+        for made in &self.out.made {
+            by_file.entry(made.file.clone()).or_default().push(made);
+        }
+        let (mut files, mut left, mut packages) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (path, made) in by_file {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let written: Vec<Written> = made.iter().filter_map(|m| m.draft.exemplar.write(&m.test, folder)).collect();
+            let old = (self.given.read)(&path);
+            let endpoint = made[0].draft.endpoint.to_string();
+            let language = made[0].draft.exemplar.language();
+            let Some((new, kept)) = file::update(language, &path, old.as_deref(), &endpoint, &written) else {
+                continue;
+            };
+            for (one, what) in written.iter().zip(kept) {
+                if matches!(what, file::Kept::Changed | file::Kept::Deleted) {
+                    left.push(format!("{path}::{}", one.name));
+                }
+            }
+            if old.as_deref() != Some(&new) {
+                packages.extend(package(self.given, &made[0].draft, folder));
+                files.push((path, old, new));
+            }
+        }
+        for path in packages.into_iter().filter(|p| (self.given.read)(p).is_none()) {
+            files.push((path, None, String::new()));
+        }
+        (self.out.files, self.out.left) = (files, left);
+    }
+
+    fn run(&mut self, works: &[Work], how: How<'_>) -> Result<Staged, Problem> {
+        self.out.runs += 1;
+        self.stage.run(&files(works, self.given), how)
+    }
+}
+
+/// `__init__.py`, where the tests beside are a package: dots lead through it.
+fn package(given: &Given<'_>, draft: &Draft, folder: &str) -> Option<String> {
+    let beside = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let is_package = (given.read)(&join(beside, "__init__.py")).is_some();
+    let is_python = draft.exemplar.language() == Language::Python;
+    (is_python && is_package && folder != beside && folder.starts_with(beside)).then(|| join(folder, "__init__.py"))
+}
+
+/// The files of all tests, written anew.
+fn files(works: &[Work], given: &Given<'_>) -> Vec<(String, String)> {
+    let mut by_file: BTreeMap<&str, Vec<&Work>> = BTreeMap::new();
+    for work in works {
+        by_file.entry(&work.file).or_default().push(work);
+    }
+    let mut out: BTreeMap<String, String> = BTreeMap::new();
+    for (path, own) in by_file {
+        let written: Vec<Written> = own.iter().map(|w| w.written.clone()).collect();
+        let first = &own[0].draft;
+        let text = file::update(first.exemplar.language(), path, None, &first.endpoint.to_string(), &written);
+        out.extend(text.map(|(text, _)| (path.to_owned(), text)));
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        out.extend(package(given, first, folder).map(|path| (path, String::new())));
+    }
+    out.into_iter().collect()
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// How a test ended.
+fn ended(ran: &[Ran], work: &Work) -> Option<Outcome> {
+    let name = &work.written.name;
+    let stem = work.file.rsplit('/').next().and_then(|f| f.split('.').next()).unwrap_or("");
+    let is_it = |r: &&Ran| {
+        r.name.name.raw() == name
+            && (r.name.classname.raw().contains(stem) || work.draft.exemplar.language() != Language::Python)
+    };
+    ran.iter().find(is_it).map(|r| r.outcome)
+}
+
+/// Takes in what a test sent in one run.
+fn observe(work: &mut Work, exchanges: &[Exchange]) {
+    let is_own = |test: &str| {
+        if !work.node.is_empty() {
+            return test == work.node;
+        }
+        let file = test.split("::").next().unwrap_or("");
+        work.file.ends_with(file) && test.rsplit("::").next() == Some(work.written.name.as_str())
+    };
+    let own: Vec<Exchange> = exchanges.iter().filter(|e| e.test.as_deref().is_some_and(is_own)).cloned().collect();
+    if let Some(test) = own.first().and_then(|e| e.test.clone()) {
+        work.node = test;
+    }
+    work.observed.push(own);
+}
+
+/// The mutants of what a test checks, each once.
+fn mutants(work: &Work) -> Vec<Mutant> {
+    let sent = work.observed.first().map_or(0, Vec::len);
+    let first = sent.saturating_sub(work.test.asks.len());
+    let all: BTreeSet<Mutant> = work.test.checks.iter().flat_map(|(at, check)| check.mutants(first + at)).collect();
+    all.into_iter().take(MUTANTS).collect()
+}

@@ -1,0 +1,81 @@
+//! Where written tests are run: a checkout beside the repository, with a recorder that
+//! sees what they send and shows them mutants of what comes back.
+
+use crate::error::Problem;
+use crate::ports::{How, Stage, Staged};
+use crate::shell::files;
+use crate::shell::recorder::Recorder;
+use crate::shell::runner::Runner;
+use crate::shell::workshop::Workshop;
+
+/// The place.
+#[derive(Debug)]
+pub struct Rehearsal<'a> {
+    workshop: &'a mut Workshop,
+    recorder: Recorder,
+    commit: String,
+    runner: Runner,
+}
+
+impl<'a> Rehearsal<'a> {
+    /// Opens one at a commit.
+    ///
+    /// # Errors
+    /// Where traffic cannot be recorded.
+    pub fn open(workshop: &'a mut Workshop, commit: &str, runner: Runner) -> Result<Self, Problem> {
+        let recorder = Recorder::start_in(workshop.scratch(), false)?;
+        Ok(Self { workshop, recorder, commit: commit.to_owned(), runner })
+    }
+
+    /// What the command of the tests sees besides.
+    fn variables(&self, how: How<'_>) -> Result<Vec<(String, String)>, Problem> {
+        let place = |name: &str| self.workshop.scratch().join(name);
+        let order = match how {
+            How::Shuffled(seed) => Some(shuffled(self.recorder.order(), seed)),
+            How::Alone(test) => Some(vec![test.to_owned()]),
+            How::InOrder | How::Mutants(_) => None,
+        };
+        let mut out = Vec::new();
+        if let Some(order) = order {
+            files::write(&place("order.txt"), &(order.join("\n") + "\n"))?;
+            out.push(("TESTMEDIC_ORDER".to_owned(), place("order.txt").display().to_string()));
+        }
+        if let How::Mutants(mutants) = how {
+            let text = serde_json::to_string(mutants).map_err(|e| Problem::failed("mutants are no JSON").because(e))?;
+            files::write(&place("mutants.json"), &text)?;
+            out.push(("TESTMEDIC_MUTANTS".to_owned(), place("mutants.json").display().to_string()));
+        }
+        Ok(out)
+    }
+}
+
+impl Stage for Rehearsal<'_> {
+    fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
+        let more = self.variables(how)?;
+        let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
+        let recorder = &self.recorder;
+        let adjust = |ready: &mut crate::shell::runner::Ready| {
+            let now = |name: &str| ready.env.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+            let own = recorder.variables(&now);
+            ready.env.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));
+            ready.env.extend(own);
+            ready.env.extend(more.iter().cloned());
+        };
+        let execution = self.workshop.run_files(&self.commit, self.runner, &paths, files, &adjust)?;
+        let exchanges = self.recorder.end().exchanges;
+        Ok(Staged { execution, exchanges })
+    }
+}
+
+/// Names in an order that a number gives (Fisher and Yates, with Marsaglia's xorshift).
+fn shuffled(mut names: Vec<String>, seed: u64) -> Vec<String> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for at in (1..names.len()).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let other = usize::try_from(state % (at as u64 + 1)).unwrap_or(0);
+        names.swap(at, other);
+    }
+    names
+}
