@@ -19,6 +19,10 @@ impl<'a> Sent<'a> {
         for exchange in exchanges {
             if let Some(test) = &exchange.test {
                 by_test.entry(key(test)).or_default().push(exchange);
+                // Reports of JavaScript's runners name no file.
+                if let Some(titles) = titles(test) {
+                    by_test.entry(key(titles)).or_default().push(exchange);
+                }
             }
         }
         Self { by_test }
@@ -42,6 +46,13 @@ impl<'a> Sent<'a> {
         ];
         names.iter().find_map(|name| self.by_test.get(&key(name))).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The titles of a test whose file is JavaScript or TypeScript.
+fn titles(test: &str) -> Option<&str> {
+    let (file, titles) = test.split_once("::")?;
+    let ending = file.rsplit('.').next()?;
+    matches!(ending, "js" | "cjs" | "mjs" | "jsx" | "ts" | "cts" | "mts" | "tsx").then_some(titles)
 }
 
 /// Whether a recorder's name of a test means a case of a report.

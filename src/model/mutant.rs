@@ -23,8 +23,10 @@ pub struct Mutant {
 pub enum Change {
     /// Another status.
     Status,
-    /// A field is gone, or a list is empty.
+    /// A field is gone.
     Drop,
+    /// A list is empty.
+    Empty,
     /// A field is `null`.
     Null,
     /// A field has another type.
@@ -44,6 +46,7 @@ impl fmt::Display for Mutant {
         match self.change {
             Change::Status => write!(f, "status {}", self.status),
             Change::Drop => write!(f, "{place} dropped"),
+            Change::Empty => write!(f, "{place} empty"),
             Change::Null => write!(f, "{place} null"),
             Change::Type => write!(f, "{place} of another type"),
             Change::Value => write!(f, "{place} with another value"),

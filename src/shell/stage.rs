@@ -30,7 +30,9 @@ impl<'a> Rehearsal<'a> {
     /// What the command of the tests sees besides.
     fn variables(&self, how: How<'_>) -> Result<Vec<(String, String)>, Problem> {
         let place = |name: &str| self.workshop.scratch().join(name);
+        let is_pytest = self.runner == Runner::Pytest;
         let order = match how {
+            _ if !is_pytest => None,
             How::Shuffled(seed) => Some(shuffled(self.recorder.order(), seed)),
             How::Alone(test) => Some(vec![test.to_owned()]),
             How::InOrder | How::Mutants(_) => None,
@@ -53,17 +55,32 @@ impl Stage for Rehearsal<'_> {
     fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
         let more = self.variables(how)?;
         let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
-        let recorder = &self.recorder;
+        let (recorder, runner) = (&self.recorder, self.runner);
         let adjust = |ready: &mut crate::shell::runner::Ready| {
             let now = |name: &str| ready.env.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
             let own = recorder.variables(&now);
             ready.env.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));
             ready.env.extend(own);
             ready.env.extend(more.iter().cloned());
+            if runner == Runner::Jest {
+                ready.argv.extend(jest(how));
+            }
         };
         let execution = self.workshop.run_files(&self.commit, self.runner, &paths, files, &adjust)?;
         let exchanges = self.recorder.end().exchanges;
         Ok(Staged { execution, exchanges })
+    }
+}
+
+/// The options by which Jest runs tests in another order, or one alone.
+fn jest(how: How<'_>) -> Vec<String> {
+    match how {
+        How::Shuffled(seed) => vec!["--randomize".to_owned(), format!("--seed={}", seed % 2_147_483_647)],
+        How::Alone(test) => {
+            let titles: Vec<&str> = test.split("::").skip(1).collect();
+            vec!["-t".to_owned(), format!("^{}$", regex::escape(&titles.join(" ")))]
+        }
+        How::InOrder | How::Mutants(_) => Vec::new(),
     }
 }
 

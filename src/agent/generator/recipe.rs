@@ -103,7 +103,7 @@ impl Cook<'_> {
             .filter(|(endpoint, status, _)| *endpoint == kind.endpoint() && *status == kind.status)
             .map(|(.., pointer)| pointer.as_str())
             .collect();
-        let pointer = crate::code::style::check::pointer;
+        let pointer = style::check::pointer;
         let is_new = |place: &Vec<String>| {
             let at = pointer(place);
             own.iter().any(|new| at == **new || at.starts_with(&format!("{new}/")))
@@ -125,10 +125,13 @@ impl Cook<'_> {
         let silent: Vec<Vec<String>> = places
             .iter()
             .filter(|p| !is_new(p))
-            .filter(|p| !self.asked.spoken.speaks_of(&named(p)) || named(p).is_empty())
+            .filter(|p| named(p).is_empty() || !self.asked.spoken.speaks_of(&named(p)))
             .cloned()
             .collect();
-        if !silent.is_empty() {
+        // The list itself is no gap where all that is in it is spoken of.
+        if silent.iter().any(|p| !named(p).is_empty())
+            || (!silent.is_empty() && !self.asked.spoken.whole && self.asked.spoken.words.is_empty())
+        {
             let names: BTreeSet<String> = silent.iter().map(named).filter(|n| !n.is_empty()).collect();
             let shown: Vec<String> = names.iter().take(4).map(|n| format!("`{n}`")).collect();
             let more = if names.len() > 4 { format!(" and {} more", names.len() - 4) } else { String::new() };

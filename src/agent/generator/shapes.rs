@@ -39,6 +39,7 @@ fn below(node: &Node, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     if let Some(lists) = node.lists.as_ref().filter(|l| node.kinds() == ["array"] && l.length.0 > 0 && node.nulls == 0)
     {
         leaf = false;
+        found.push(at.clone());
         at.push("*".to_owned());
         below(&lists.item, at, found);
         at.pop();

@@ -59,6 +59,9 @@ impl Check {
             Self::Field(at, is) => {
                 let place = pointer(at);
                 let mut all = vec![make(Change::Type, &place, 0)];
+                if is.filled {
+                    all.push(make(Change::Empty, &place, 0));
+                }
                 if at.last().is_some_and(|name| name != "*") {
                     all.insert(0, make(Change::Drop, &place, 0));
                     if !is.nullable {
@@ -114,12 +117,5 @@ impl Tree {
             }
         }
         any.then_some(tree)
-    }
-
-    /// Whether any place below has a format.
-    #[must_use]
-    pub fn has_format(&self) -> bool {
-        let own = self.is.as_ref().is_some_and(|is| is.format.is_some() && is.choices.is_empty());
-        own || self.below.values().any(Self::has_format)
     }
 }

@@ -113,6 +113,15 @@ impl Exemplar {
         }
     }
 
+    /// Whether a value stands in the exemplar as it is written: what is made up anew each
+    /// time, or comes from elsewhere, does not.
+    #[must_use]
+    pub fn shows(&self, value: &Value) -> bool {
+        match &self.inner {
+            Inner::Python(own) => own.shows(value),
+        }
+    }
+
     /// Whether a request of another path can be written.
     #[must_use]
     pub fn can(&self, ask: &Ask) -> bool {

@@ -23,6 +23,8 @@ const PLUGIN: &str = include_str!("testmedic_recorder.py");
 /// What names it to pytest: from within the process, so that a command which has a
 /// `PYTHONPATH` of its own runs as ever, unrecorded.
 const SITE: &str = include_str!("sitecustomize.py");
+/// The same for Node.
+const NODE: &str = include_str!("testmedic_recorder.cjs");
 /// Its name as a module.
 const MODULE: &str = "testmedic_recorder";
 /// Exchanges of one run that are kept.
@@ -78,6 +80,7 @@ impl Recorder {
         let folder = tempfile::Builder::new().prefix("testmedic-").tempdir_in(place).map_err(failed)?;
         std::fs::write(folder.path().join(format!("{MODULE}.py")), PLUGIN).map_err(failed)?;
         std::fs::write(folder.path().join("sitecustomize.py"), SITE).map_err(failed)?;
+        std::fs::write(folder.path().join(format!("{MODULE}.cjs")), NODE).map_err(failed)?;
         let mut random = [0_u8; 16];
         let _ = getrandom::fill(&mut random);
         let word: String = random.iter().map(|b| format!("{b:02x}")).collect();
@@ -94,7 +97,11 @@ impl Recorder {
             Some(before) => (name.to_owned(), format!("{own}{between}{before}")),
             None => (name.to_owned(), own),
         };
+        let script = self.folder.path().join(format!("{MODULE}.cjs"));
+        // Node takes quotes around what holds spaces, with backslashes before signs.
+        let script = script.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
         vec![
+            joined("NODE_OPTIONS", format!("--require \"{script}\""), " "),
             ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.word, self.address)),
             joined("PYTHONPATH", self.folder.path().display().to_string(), if cfg!(windows) { ";" } else { ":" }),
         ]

@@ -168,11 +168,9 @@ def _changed(value):
 def _altered(value, path, change):
     """`value` with what stands at `path` (`*`: each element) dropped or replaced."""
     if not path:
-        return {"null": None, "type": _swapped(value), "value": _changed(value)}.get(change)
+        return {"null": None, "type": _swapped(value), "value": _changed(value), "empty": []}.get(change)
     name, rest = path[0], path[1:]
     if isinstance(value, list) and name == "*":
-        if not rest and change == "drop":
-            return []
         return [_altered(item, rest, change) for item in value]
     if isinstance(value, dict) and name in value:
         value = dict(value)

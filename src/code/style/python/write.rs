@@ -13,9 +13,6 @@ use crate::code::style::{Ask, NewTest, Written};
 
 /// Names of answers where there are several.
 const SEVERAL: [&str; 3] = ["first", "second", "third"];
-/// Characters of one line.
-const WIDTH: usize = 100;
-
 /// A text in quotes.
 pub(super) fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
@@ -59,7 +56,7 @@ impl Exemplar {
         let parameters: Vec<&str> = own.into_iter().chain(self.parameters.iter().map(String::as_str)).collect();
         let lead = if self.is_async { "async " } else { "" };
         let _ = write!(text, "{lead}def {name}({}):\n{body}", parameters.join(", "));
-        let header = self.header(&text, &checks, file, folder);
+        let header = self.header(&text, test, file, folder);
         Some(Written { name, header, frame: self.frame(), text })
     }
 
@@ -177,20 +174,24 @@ impl Exemplar {
 
     fn checks(&self, test: &NewTest, answers: &[&str]) -> Vec<String> {
         let mut lines = Vec::new();
+        let is_unittest = self.class.as_ref().is_some_and(|class| class.bases.contains("TestCase"));
+        let say = Say { is_unittest };
         for (at, answer) in answers.iter().enumerate() {
             let own: Vec<&Check> = test.checks.iter().filter(|(of, _)| *of == at).map(|(_, check)| check).collect();
             for check in &own {
                 match check {
-                    Check::Status(status) => lines.push(format!("assert {answer}.status_code == {status}")),
-                    Check::Media(media) => lines.push(format!(
-                        "assert {answer}.headers[\"Content-Type\"].split(\";\")[0] == {}",
-                        quoted(media)
-                    )),
-                    Check::Header(name) => lines.push(format!("assert {} in {answer}.headers", quoted(name))),
-                    Check::Empty => lines.push(format!("assert {}", self.empty(answer))),
+                    Check::Status(status) => {
+                        lines.push(say.equal(&format!("{answer}.status_code"), &status.to_string()));
+                    }
+                    Check::Media(media) => {
+                        let own = format!("{answer}.headers[\"Content-Type\"].split(\";\")[0]");
+                        lines.push(say.equal(&own, &quoted(media)));
+                    }
+                    Check::Header(name) => lines.push(say.within(&quoted(name), &format!("{answer}.headers"))),
+                    Check::Empty => lines.push(say.equal(&self.content(answer), "b\"\"")),
                     Check::Alike => {
                         let before = at.checked_sub(1).and_then(|b| answers.get(b)).copied().unwrap_or(answer);
-                        lines.push(format!("assert {answer}{json} == {before}{json}", json = self.json));
+                        lines.push(say.equal(&format!("{answer}{}", self.json), &format!("{before}{}", self.json)));
                     }
                     Check::Field(..) | Check::Equals(..) => {}
                 }
@@ -198,23 +199,19 @@ impl Exemplar {
             if let Some(tree) = Tree::of(own.iter().copied()) {
                 let body = if answers.len() == 1 { "body".to_owned() } else { format!("{answer}_body") };
                 lines.push(format!("{body} = {answer}{}", self.json));
-                fields(&tree, &body, &mut lines, 0);
+                say.fields(&tree, &body, &mut lines, 0);
             }
         }
         lines
     }
 
-    /// That there is no body.
-    fn empty(&self, answer: &str) -> String {
-        if self.json == ".get_json()" {
-            format!("{answer}.data == b\"\"")
-        } else {
-            format!("{answer}.content == b\"\"")
-        }
+    /// The bytes of a body.
+    fn content(&self, answer: &str) -> String {
+        if self.json == ".get_json()" { format!("{answer}.data") } else { format!("{answer}.content") }
     }
 
     /// What the text needs of the file, in the order of the file.
-    fn header(&self, text: &str, checks: &[String], file: &str, folder: &str) -> Vec<String> {
+    fn header(&self, text: &str, test: &NewTest, file: &str, folder: &str) -> Vec<String> {
         let mut needed = names(text);
         let fixtures = self.parameters.iter().map(|p| p.split([':', '=']).next().unwrap_or(p).trim().to_owned());
         needed.extend(fixtures);
@@ -238,7 +235,10 @@ impl Exemplar {
             }
         }
         let mut header: Vec<String> = Vec::new();
-        if checks.iter().any(|line| line.contains("re.search(")) {
+        let formats: Vec<String> = patterns(test);
+        let is_unittest = self.class.as_ref().is_some_and(|class| class.bases.contains("TestCase"));
+        let may_be_null = test.checks.iter().any(|(_, c)| matches!(c, Check::Field(_, is) if is.nullable));
+        if !formats.is_empty() && (!is_unittest || may_be_null) {
             header.push("import re".to_owned());
         }
         for at in chosen {
@@ -255,6 +255,7 @@ impl Exemplar {
                 Form::Other => header.push(definition.text.clone()),
             }
         }
+        header.extend(formats);
         let mut seen = BTreeSet::new();
         header.retain(|item| seen.insert(item.clone()));
         header
@@ -297,51 +298,104 @@ fn indented(text: &str, depth: usize) -> String {
         .join("\n")
 }
 
-/// The lines for the places of a body.
-fn fields(tree: &Tree, here: &str, lines: &mut Vec<String>, depth: usize) {
-    let lead = "    ".repeat(depth);
-    if let Some(value) = &tree.equals {
-        lines.push(format!("{lead}assert {here} == {}", literal(value)));
-    }
-    if let Some(is) = &tree.is {
-        lines.extend(kind(is, here).into_iter().map(|line| format!("{lead}{line}")));
-    }
-    for (name, below) in &tree.below {
-        if name == "*" {
-            let item = ["item", "part", "piece"].get(here.matches("item").count().min(2)).copied().unwrap_or("item");
-            let item = if here.starts_with(item) { "element" } else { item };
-            lines.push(format!("{lead}for {item} in {here}:"));
-            fields(below, item, lines, depth + 1);
+/// How this suite says what must hold: with `assert`, or with unittest's methods.
+#[derive(Clone, Copy)]
+struct Say {
+    is_unittest: bool,
+}
+
+impl Say {
+    fn equal(self, own: &str, expected: &str) -> String {
+        if self.is_unittest {
+            format!("self.assertEqual({own}, {expected})")
         } else {
-            fields(below, &format!("{here}[{}]", quoted(name)), lines, depth);
+            format!("assert {own} == {expected}")
         }
+    }
+
+    fn within(self, own: &str, all: &str) -> String {
+        if self.is_unittest { format!("self.assertIn({own}, {all})") } else { format!("assert {own} in {all}") }
+    }
+
+    fn holds(self, test: &str) -> String {
+        if self.is_unittest { format!("self.assertTrue({test})") } else { format!("assert {test}") }
+    }
+
+    fn typed(self, own: &str, types: &str) -> String {
+        match (types, self.is_unittest) {
+            // `True` is an `int` to Python.
+            ("int", true) => format!("self.assertIs(type({own}), int)"),
+            ("int", false) => format!("assert type({own}) is int"),
+            (_, true) => format!("self.assertIsInstance({own}, {types})"),
+            (_, false) => format!("assert isinstance({own}, {types})"),
+        }
+    }
+
+    /// The lines for the places of a body.
+    fn fields(self, tree: &Tree, here: &str, lines: &mut Vec<String>, depth: usize) {
+        let lead = "    ".repeat(depth);
+        if let Some(value) = &tree.equals {
+            lines.push(format!("{lead}{}", self.equal(here, &literal(value))));
+        }
+        if let Some(is) = &tree.is {
+            lines.extend(self.kind(is, here).into_iter().map(|line| format!("{lead}{line}")));
+        }
+        for (name, below) in &tree.below {
+            if name == "*" {
+                let item = ["item", "part", "piece", "element"][depth.min(3)];
+                lines.push(format!("{lead}for {item} in {here}:"));
+                self.fields(below, item, lines, depth + 1);
+            } else {
+                self.fields(below, &format!("{here}[{}]", quoted(name)), lines, depth);
+            }
+        }
+    }
+
+    /// The lines for one place.
+    fn kind(self, is: &Is, here: &str) -> Vec<String> {
+        let all: Vec<String> = is.choices.iter().map(|c| quoted(c)).collect();
+        let choices = format!("({})", all.join(", "));
+        let names: Vec<&str> = is.kinds.iter().flat_map(|k| python_types(k)).copied().collect();
+        let types = if names.len() == 1 { names[0].to_owned() } else { format!("({})", names.join(", ")) };
+        let matches = is.format.map(|(name, _)| (constant(name), format!("re.search({}, {here})", constant(name))));
+        let mut lines = Vec::new();
+        if is.nullable {
+            let test = match (&matches, all.is_empty(), types.as_str()) {
+                (_, false, _) => format!("{here} in {choices}"),
+                (Some((_, test)), ..) => test.clone(),
+                (.., "int") => format!("type({here}) is int"),
+                _ => format!("isinstance({here}, {types})"),
+            };
+            lines.push(self.holds(&format!("{here} is None or {test}")));
+        } else if !all.is_empty() {
+            lines.push(self.within(here, &choices));
+        } else if let Some((name, test)) = matches {
+            let by_method = format!("self.assertRegex({here}, {name})");
+            lines.push(if self.is_unittest { by_method } else { format!("assert {test}") });
+        } else if !names.is_empty() {
+            lines.push(self.typed(here, &types));
+        }
+        if is.filled {
+            let by_method = format!("self.assertGreater(len({here}), 0)");
+            lines.push(if self.is_unittest { by_method } else { format!("assert len({here}) > 0") });
+        }
+        lines
     }
 }
 
-fn kind(is: &Is, here: &str) -> Vec<String> {
-    let mut tests = Vec::new();
-    if !is.choices.is_empty() {
-        let all: Vec<String> = is.choices.iter().map(|c| quoted(c)).collect();
-        tests.push(format!("{here} in ({})", all.join(", ")));
-    } else if let Some((_, pattern)) = is.format {
-        tests.push(format!("re.search(r\"{pattern}\", {here})"));
-    } else if is.kinds == ["integer"] {
-        // `True` is an `int` to Python.
-        tests.push(format!("type({here}) is int"));
-    } else if !is.kinds.is_empty() {
-        let names: Vec<&str> = is.kinds.iter().flat_map(|k| python_types(k)).copied().collect();
-        let types = if names.len() == 1 { names[0].to_owned() } else { format!("({})", names.join(", ")) };
-        tests.push(format!("isinstance({here}, {types})"));
-    }
-    let mut lines: Vec<String> = tests
-        .into_iter()
-        .map(|test| if is.nullable { format!("assert {here} is None or {test}") } else { format!("assert {test}") })
-        .map(wrapped)
-        .collect();
-    if is.filled {
-        lines.push(format!("assert len({here}) > 0"));
-    }
-    lines
+/// The name of a pattern: `DATE_TIME`.
+fn constant(format: &str) -> String {
+    format.to_ascii_uppercase().replace('-', "_")
+}
+
+/// The patterns that a test compares with, as constants.
+fn patterns(test: &NewTest) -> Vec<String> {
+    let formats = test.checks.iter().filter_map(|(_, check)| match check {
+        Check::Field(_, is) if is.choices.is_empty() => is.format,
+        _ => None,
+    });
+    let all: BTreeSet<String> = formats.map(|(name, pattern)| format!("{} = r\"{pattern}\"", constant(name))).collect();
+    all.into_iter().collect()
 }
 
 fn python_types(kind: &str) -> &'static [&'static str] {
@@ -353,9 +407,4 @@ fn python_types(kind: &str) -> &'static [&'static str] {
         "array" => &["list"],
         _ => &["dict"],
     }
-}
-
-/// A long assertion in parentheses would be another one; what is long stays so.
-fn wrapped(line: String) -> String {
-    if line.len() <= WIDTH { line } else { line.replace(" or re.search(", " or re.search(\n    ") }
 }
