@@ -285,7 +285,7 @@ pub struct GenerateArgs {
     /// The policy, from this file instead of .github/testmedic.toml in the repository
     #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How often a written test must pass, in order and shuffled [default: `generate.repeat` of the policy, 5]
+    /// How often a written test must pass shuffled [default: `generate.repeat` of the policy, 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub repeat: Option<u32>,
     /// Put the tests into the repository; `false` only shows them

@@ -233,8 +233,8 @@ pub trait Workbench {
 pub enum How<'a> {
     /// As they stand in their files.
     InOrder,
-    /// In an order that this number gives.
-    Shuffled(u64),
+    /// So many times, each time in another order, which the first number begins.
+    Shuffled(u64, u32),
     /// One of them, by the name that recorders give it.
     Alone(&'a str),
     /// As they stand, each shown the mutant that is named for it (by the same names).

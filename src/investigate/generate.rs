@@ -10,7 +10,7 @@ use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
-use crate::model::ran::Ran;
+use crate::model::ran::{Execution, Ran};
 use crate::model::test::Outcome;
 use crate::ports::{How, Stage, Staged};
 use crate::traffic::memory::Memory;
@@ -20,7 +20,7 @@ const PROBES: u32 = 3;
 /// Rounds of proof: what turns out not to be stable is dropped, and the rest proven anew.
 const ROUNDS: usize = 3;
 /// Mutants that one test is shown.
-const MUTANTS: usize = 24;
+const MUTANTS: usize = 16;
 
 /// What the generator is given.
 pub struct Given<'a> {
@@ -30,7 +30,7 @@ pub struct Given<'a> {
     pub folder: &'a dyn Fn(&str) -> String,
     /// Reads a file of the repository.
     pub read: &'a dyn Fn(&str) -> Option<String>,
-    /// How often a test must pass in file order, and shuffled.
+    /// How often a test must pass shuffled.
     pub repeat: u32,
     /// Where the order of tests begins to vary.
     pub seed: u64,
@@ -127,8 +127,7 @@ impl Session<'_, '_> {
                     }
                     Some(_) => self.drop_it(work.draft, "its requests cannot be sent like that"),
                     None if round == 0 => {
-                        let why = staged.execution.trouble.as_deref().unwrap_or("the runner did not run it");
-                        self.drop_it(work.draft, why);
+                        self.drop_it(work.draft, not_run(&staged.execution));
                     }
                     None => self.drop_it(work.draft, "it was run once and not again"),
                 }
@@ -160,51 +159,56 @@ impl Session<'_, '_> {
     }
 
     /// Runs the tests in order, shuffled and alone. A check that was not stable goes,
-    /// and what is left is proven anew.
-    fn prove(&mut self, mut works: Vec<Work>) -> Result<Vec<Work>, Problem> {
-        for round in 0..ROUNDS {
-            let mut failed: BTreeSet<usize> = BTreeSet::new();
-            works.iter_mut().for_each(|work| work.passes = (0, 0, 0));
-            for at in 0..2 * self.given.repeat {
-                let how = if at % 2 == 0 { How::InOrder } else { How::Shuffled(self.given.seed + u64::from(at)) };
-                let staged = self.run(&works, how)?;
-                for (index, work) in works.iter_mut().enumerate() {
-                    observe(work, &staged.exchanges);
-                    match ended(&staged.execution.ran, work) {
-                        Some(Outcome::Passed) if at % 2 == 0 => work.passes.0 += 1,
-                        Some(Outcome::Passed) => work.passes.1 += 1,
-                        _ => {
-                            failed.insert(index);
-                        }
-                    }
-                }
+    /// and what is left of its test is proven anew.
+    fn prove(&mut self, works: Vec<Work>) -> Result<Vec<Work>, Problem> {
+        let (mut open, mut proven) = (works, Vec::new());
+        for _ in 0..ROUNDS {
+            if open.is_empty() {
+                break;
             }
-            for index in 0..works.len() {
-                let node = works[index].node.clone();
-                let staged = self.run(&works, How::Alone(&node))?;
-                match ended(&staged.execution.ran, &works[index]) {
-                    Some(Outcome::Passed) => works[index].passes.2 += 1,
+            let failed = self.prove_once(&mut open)?;
+            let mut bad = Vec::new();
+            for (index, work) in open.into_iter().enumerate() {
+                if failed.contains(&index) { bad.push(work) } else { proven.push(work) }
+            }
+            let before: Vec<NewTest> = bad.iter().map(|work| work.test.clone()).collect();
+            open = self.settle_some(bad, &before);
+        }
+        for work in open {
+            self.drop_it(work.draft, "it does not pass each time, whatever it checks");
+        }
+        Ok(proven)
+    }
+
+    /// Which of some tests did not pass each time.
+    fn prove_once(&mut self, works: &mut [Work]) -> Result<BTreeSet<usize>, Problem> {
+        let mut failed: BTreeSet<usize> = BTreeSet::new();
+        works.iter_mut().for_each(|work| work.passes = (0, 0, 0));
+        let repeat = self.given.repeat;
+        for (how, times) in [(How::InOrder, 1), (How::InOrder, 1), (How::Shuffled(self.given.seed, repeat), repeat)] {
+            let staged = self.run(works, how)?;
+            for (index, work) in works.iter_mut().enumerate() {
+                observe(work, &staged.exchanges);
+                match (ended(&staged.execution.ran, work), how) {
+                    (Some(Outcome::Passed), How::InOrder) => work.passes.0 += times,
+                    (Some(Outcome::Passed), _) => work.passes.1 += times,
                     _ => {
                         failed.insert(index);
                     }
                 }
             }
-            if failed.is_empty() {
-                break;
-            }
-            let is_last = round + 1 == ROUNDS;
-            let (mut good, mut bad) = (Vec::new(), Vec::new());
-            for (index, work) in works.into_iter().enumerate() {
-                if failed.contains(&index) { bad.push(work) } else { good.push(work) }
-            }
-            let before: Vec<NewTest> = bad.iter().map(|work| work.test.clone()).collect();
-            let again = if is_last { Vec::new() } else { self.settle_some(bad, &before) };
-            works = good.into_iter().chain(again).collect();
-            if works.is_empty() {
-                break;
+        }
+        for index in (0..works.len()).filter(|index| !failed.contains(index)).collect::<Vec<_>>() {
+            let node = works[index].node.clone();
+            let staged = self.run(&works[index..=index], How::Alone(&node))?;
+            match ended(&staged.execution.ran, &works[index]) {
+                Some(Outcome::Passed) => works[index].passes.2 += 1,
+                _ => {
+                    failed.insert(index);
+                }
             }
         }
-        Ok(works)
+        Ok(failed)
     }
 
     /// Settles tests anew that failed; one that comes out as it was is not stable.
@@ -315,6 +319,14 @@ fn files(works: &[Work], given: &Given<'_>) -> Vec<(String, String)> {
     out.into_iter().collect()
 }
 
+/// Why nothing was run: the end of what the runner printed tells it best.
+fn not_run(execution: &Execution) -> String {
+    let why = execution.trouble.as_deref().unwrap_or("the runner did not run it");
+    let lines: Vec<&str> = execution.output.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    let end = lines[lines.len().saturating_sub(3)..].join(" | ");
+    if end.is_empty() { why.to_owned() } else { format!("{why}: {end}") }
+}
+
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
@@ -327,7 +339,10 @@ fn ended(ran: &[Ran], work: &Work) -> Option<Outcome> {
         r.name.name.raw() == name
             && (r.name.classname.raw().contains(stem) || work.draft.exemplar.language() != Language::Python)
     };
-    ran.iter().find(is_it).map(|r| r.outcome)
+    let own: Vec<&Ran> = ran.iter().filter(is_it).collect();
+    // Of several runs the worst counts.
+    let bad = own.iter().find(|r| r.outcome.is_bad() || r.flaky).map(|_| Outcome::Failed);
+    bad.or_else(|| own.first().map(|r| r.outcome))
 }
 
 /// Takes in what a test sent in one run.
@@ -343,7 +358,13 @@ fn observe(work: &mut Work, exchanges: &[Exchange]) {
     if let Some(test) = own.first().and_then(|e| e.test.clone()) {
         work.node = test;
     }
-    work.observed.push(own);
+    // Run several times in one go, it sent so many times as much.
+    let each = work.observed.first().map_or(own.len(), Vec::len);
+    if each > 0 && own.len() > each && own.len().is_multiple_of(each) {
+        work.observed.extend(own.chunks(each).map(<[Exchange]>::to_vec));
+    } else {
+        work.observed.push(own);
+    }
 }
 
 /// The mutants of what a test checks, each once.

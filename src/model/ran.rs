@@ -13,6 +13,8 @@ pub struct Ran {
     pub failure: Option<Failure>,
     /// Where it stands.
     pub place: Option<Place>,
+    /// Whether it failed before it passed.
+    pub flaky: bool,
     /// What its last comparison compared, where the runner lets us see it.
     pub compared: Option<Compared>,
 }
@@ -69,12 +71,12 @@ pub struct Execution {
 }
 
 impl Execution {
-    /// Whether it ran something, and all of that passed. Nothing run is no pass.
+    /// Whether it ran something, and all of that passed at once. Nothing run is no pass.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.trouble.is_none()
             && self.ran.iter().any(|r| r.outcome == Outcome::Passed)
-            && !self.ran.iter().any(|r| r.outcome.is_bad())
+            && !self.ran.iter().any(|r| r.outcome.is_bad() || r.flaky)
     }
 
     /// Whether a test ran and failed.

@@ -306,7 +306,7 @@ pub struct Generate {
     /// Which requests that change something may be written: `never`, `inside` (those to
     /// an application in the test's own process) or `always`.
     pub mutating: Mutating,
-    /// How often a written test must pass in the order of its file, and as often shuffled.
+    /// How often a written test must pass shuffled, besides in the order of its file and alone.
     #[schemars(range(min = 1, max = 100))]
     pub repeat: u32,
     /// Tests that one run writes.
@@ -320,7 +320,7 @@ impl Default for Generate {
             folder: String::new(),
             recipes: Recipe::ALL.to_vec(),
             mutating: Mutating::default(),
-            repeat: 5,
+            repeat: 10,
             max_tests: 60,
         }
     }

@@ -33,7 +33,11 @@ impl<'a> Rehearsal<'a> {
         let is_pytest = self.runner == Runner::Pytest;
         let order = match how {
             _ if !is_pytest => None,
-            How::Shuffled(seed) => Some(shuffled(self.recorder.order(), seed)),
+            // In one process: what tests leave behind there is shown to more of the others.
+            How::Shuffled(seed, times) => {
+                let known = self.recorder.order();
+                Some((0..times).flat_map(|n| shuffled(known.clone(), seed + u64::from(n))).collect())
+            }
             How::Alone(test) => Some(vec![test.to_owned()]),
             How::InOrder | How::Mutants(_) => None,
         };
@@ -53,6 +57,23 @@ impl<'a> Rehearsal<'a> {
 
 impl Stage for Rehearsal<'_> {
     fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
+        let How::Shuffled(seed, times) = how else { return self.once(files, how) };
+        if self.runner == Runner::Pytest || times < 2 {
+            return self.once(files, how);
+        }
+        let mut whole = self.once(files, How::Shuffled(seed, 1))?;
+        for n in 1..times {
+            let more = self.once(files, How::Shuffled(seed + u64::from(n), 1))?;
+            whole.execution.ran.extend(more.execution.ran);
+            whole.execution.trouble = whole.execution.trouble.take().or(more.execution.trouble);
+            whole.exchanges.extend(more.exchanges);
+        }
+        Ok(whole)
+    }
+}
+
+impl Rehearsal<'_> {
+    fn once(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
         let more = self.variables(how)?;
         let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
         let (recorder, runner) = (&self.recorder, self.runner);
@@ -75,7 +96,7 @@ impl Stage for Rehearsal<'_> {
 /// The options by which Jest runs tests in another order, or one alone.
 fn jest(how: How<'_>) -> Vec<String> {
     match how {
-        How::Shuffled(seed) => vec!["--randomize".to_owned(), format!("--seed={}", seed % 2_147_483_647)],
+        How::Shuffled(seed, _) => vec!["--randomize".to_owned(), format!("--seed={}", seed % 2_147_483_647)],
         How::Alone(test) => {
             let titles: Vec<&str> = test.split("::").skip(1).collect();
             vec!["-t".to_owned(), format!("^{}$", regex::escape(&titles.join(" ")))]

@@ -64,7 +64,7 @@ pub fn update(
         let (now, what) = match standing.iter().find(|s| s.name == test.name) {
             Some(s) if !s.is_ours => (None, Kept::Changed),
             Some(s) => renewed(&source, s, test, language),
-            None if wrote.contains(&test.name) => (None, Kept::Deleted),
+            None if wrote.contains(&slug(&test.name)) => (None, Kept::Deleted),
             None => (Some(added(&source, test, language)), Kept::Added),
         };
         if let Some(now) = now {
@@ -74,11 +74,16 @@ pub fn update(
             text = with_header(language, path, &text, &test.header)?;
         }
         if what == Kept::Added {
-            wrote.push(test.name.clone());
+            wrote.push(slug(&test.name));
         }
         kept.push(what);
     }
     Some((with_wrote(language, &text, &wrote), kept))
+}
+
+/// A name as one word.
+fn slug(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join("_")
 }
 
 /// The names of all tests that were ever written into a file.

@@ -8,6 +8,7 @@
 pub mod check;
 pub mod file;
 mod python;
+mod script;
 
 use serde_json::Value;
 
@@ -40,6 +41,7 @@ pub struct Exemplar {
 #[derive(Clone, Debug)]
 enum Inner {
     Python(python::Exemplar),
+    Script(Language, script::Exemplar),
 }
 
 /// How a request differs from the exemplar's.
@@ -91,6 +93,7 @@ pub struct Written {
 pub fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     let inner = match source.language {
         Language::Python => Inner::Python(python::exemplar(source, case, sought)?),
+        language if language.is_script() => Inner::Script(language, script::exemplar(source, case, sought)?),
         _ => return None,
     };
     Some(Exemplar { file: source.path.clone(), test: case.path.clone(), inner })
@@ -102,6 +105,7 @@ impl Exemplar {
     pub fn language(&self) -> Language {
         match self.inner {
             Inner::Python(_) => Language::Python,
+            Inner::Script(language, _) => language,
         }
     }
 
@@ -110,6 +114,7 @@ impl Exemplar {
     pub fn weight(&self) -> usize {
         match &self.inner {
             Inner::Python(own) => own.weight(),
+            Inner::Script(_, own) => own.weight(),
         }
     }
 
@@ -119,6 +124,7 @@ impl Exemplar {
     pub fn shows(&self, value: &Value) -> bool {
         match &self.inner {
             Inner::Python(own) => own.shows(value),
+            Inner::Script(_, own) => own.shows(value),
         }
     }
 
@@ -127,6 +133,7 @@ impl Exemplar {
     pub fn can(&self, ask: &Ask) -> bool {
         match &self.inner {
             Inner::Python(own) => own.can(ask),
+            Inner::Script(_, own) => own.can(ask),
         }
     }
 
@@ -135,6 +142,7 @@ impl Exemplar {
     pub fn write(&self, test: &NewTest, folder: &str) -> Option<Written> {
         match &self.inner {
             Inner::Python(own) => own.write(test, &self.file, folder),
+            Inner::Script(_, own) => own.write(test, &self.file, folder),
         }
     }
 }
@@ -194,4 +202,12 @@ pub fn plain(name: &str) -> Vec<String> {
     }
     words.retain(|w| !w.is_empty());
     words
+}
+
+/// Whether a text holds a piece that no letter or digit goes on with.
+fn holds(text: &str, piece: &str) -> bool {
+    text.match_indices(piece).any(|(at, _)| {
+        let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
+        !goes_on(text[..at].chars().next_back()) && !goes_on(text[at + piece.len()..].chars().next())
+    })
 }

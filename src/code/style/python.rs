@@ -404,7 +404,7 @@ impl Exemplar {
         let before = self.layers.iter().flat_map(|l| &l.statements).map(|s| &s.text);
         let constants = self.definitions.iter().filter(|d| d.kind == needs::Form::Other).map(|d| &d.text);
         let all = self.call.arguments.iter().map(|(_, text)| text).chain(before).chain(constants);
-        all.into_iter().any(|text| holds(text, &written) || holds(text, &single))
+        all.into_iter().any(|text| super::holds(text, &written) || super::holds(text, &single))
     }
 
     pub(super) fn can(&self, ask: &Ask) -> bool {
@@ -425,12 +425,4 @@ impl Exemplar {
             (is_json && self.call.arguments.get(1).is_some_and(|(name, _)| name.is_none())).then_some(1)
         })
     }
-}
-
-/// Whether a text holds a piece that no letter or digit goes on with.
-fn holds(text: &str, piece: &str) -> bool {
-    text.match_indices(piece).any(|(at, _)| {
-        let goes_on = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
-        !goes_on(text[..at].chars().next_back()) && !goes_on(text[at + piece.len()..].chars().next())
-    })
 }

@@ -30,6 +30,7 @@ pub fn of_report(run: &TestRun) -> Vec<Ran> {
             failure: case.failure().cloned(),
             place: case.place.clone(),
             compared: None,
+            flaky: case.is_flaky(),
         })
         .collect();
     for case in run.quiet.iter() {
@@ -45,7 +46,7 @@ fn ran(class: &str, name: &str, outcome: Outcome, failure: Option<Failure>) -> R
         classname: Untrusted::bounded(class, 2000),
         name: Untrusted::bounded(name, 2000),
     };
-    Ran { name, outcome, failure, place: None, compared: None }
+    Ran { name, outcome, failure, place: None, compared: None, flaky: false }
 }
 
 fn failure(text: &str) -> Failure {

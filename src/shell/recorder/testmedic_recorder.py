@@ -7,6 +7,7 @@ socket of this machine, which masks secrets before it keeps anything.
 """
 
 import base64
+import copy
 import functools
 import importlib.abc
 import importlib.util
@@ -497,6 +498,13 @@ def pytest_configure(config):
             _tell(report=os.path.abspath(wanted))
 
 
+def _another(item):
+    """The same test once more: pytest would not tear down what stands twice in a row."""
+    item = copy.copy(item)
+    item._initrequest()
+    return item
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Only the tests that testmedic wants to see again, in its order."""
@@ -505,7 +513,11 @@ def pytest_collection_modifyitems(config, items):
     with open(os.environ["TESTMEDIC_ORDER"], encoding="utf-8") as file:
         wanted = [line.rstrip("\n") for line in file]
     known = {item.nodeid: item for item in items}
-    chosen = [known[name] for name in wanted if name in known]
+    chosen, seen = [], set()
+    for name in wanted:
+        if name in known:
+            chosen.append(_another(known[name]) if name in seen else known[name])
+            seen.add(name)
     left = set(wanted)
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in left])
     items[:] = chosen

@@ -1,0 +1,271 @@
+//! JavaScript, written.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Exemplar, names_in};
+use crate::code::source::Source;
+use crate::code::style::check::{Check, Is, Tree};
+use crate::code::style::{Ask, NewTest, Written};
+
+const SEVERAL: [&str; 3] = ["first", "second", "third"];
+
+fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
+impl Exemplar {
+    pub(in super::super) fn write(&self, test: &NewTest, file: &str, folder: &str) -> Option<Written> {
+        let name = test.words.join(" ");
+        let taken: BTreeSet<&String> = self.before.iter().flat_map(|s| &s.gives).collect();
+        let free = |name: &str| {
+            if taken.iter().any(|t| *t == name) { format!("{name}Answer") } else { name.to_owned() }
+        };
+        let answers: Vec<String> = if test.asks.len() == 1 {
+            vec![free("response")]
+        } else {
+            SEVERAL.iter().take(test.asks.len()).map(|name| free(name)).collect()
+        };
+        let mut lines = Vec::new();
+        let mut calls = Vec::new();
+        for (at, ask) in test.asks.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|b| answers.get(b)).map_or("", String::as_str);
+            calls.push(format!("const {} = await {};", answers.get(at)?, self.call_text(ask, before)?));
+        }
+        lines.extend(self.kept(&calls, &test.asks));
+        lines.extend(calls);
+        lines.extend(checks(test, &answers));
+        let body: String = lines
+            .iter()
+            .flat_map(|line| line.lines())
+            .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") })
+            .collect();
+        let text = format!("{}({}, async () => {{\n{body}}});", self.word, quoted(&name));
+        let header = self.header(&text, test, file, folder);
+        Some(Written { name, header, frame: String::new(), text })
+    }
+
+    /// The statements before the calls that these need.
+    fn kept(&self, calls: &[String], asks: &[Ask]) -> Vec<String> {
+        let whole = asks.iter().any(|ask| !matches!(ask, Ask::Path(_) | Ask::MethodOf(..)));
+        let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
+        let mut kept = Vec::new();
+        for statement in self.before.iter().rev() {
+            if whole || !statement.gives.is_disjoint(&needed) {
+                needed.extend(statement.uses.iter().cloned());
+                kept.push(statement.text.clone());
+            }
+        }
+        kept.reverse();
+        kept
+    }
+
+    fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
+        let chain = &self.chain;
+        let (mut method, mut url, mut calls) = (chain.method.clone(), chain.url.clone(), chain.calls.clone());
+        let address = |path: &str| {
+            let lead = chain.before_path.as_deref()?;
+            let path = path.strip_prefix(chain.base.as_str()).unwrap_or(path);
+            Some(if lead.is_empty() { quoted(path) } else { format!("{lead} + {}", quoted(path)) })
+        };
+        match ask {
+            Ask::Same => {}
+            Ask::Path(path) => url = address(path)?,
+            Ask::Method(other) => method = other.to_ascii_lowercase(),
+            Ask::MethodOf(other, path) => {
+                method = other.to_ascii_lowercase();
+                url = address(path)?;
+            }
+            Ask::Credentials => {
+                calls.retain(|(name, text)| {
+                    name != "auth" && !(name == "set" && text.to_ascii_lowercase().contains("authorization"))
+                });
+                calls.push(("set".to_owned(), "\"Authorization\", \"Bearer not-valid\"".to_owned()));
+            }
+            Ask::Body(value) => calls.iter_mut().find(|(name, _)| name == "send")?.1 = value.to_string(),
+            Ask::Quoting(header, of) => {
+                let value = format!("{before}.headers[{}]", quoted(&of.to_ascii_lowercase()));
+                calls.push(("set".to_owned(), format!("{}, {value}", quoted(header))));
+            }
+        }
+        // A question without a body has none to send.
+        if matches!(ask, Ask::Method(_)) && matches!(method.as_str(), "get" | "head") {
+            calls.retain(|(name, _)| name != "send");
+        }
+        let rest: String = calls.iter().map(|(name, text)| format!(".{name}({text})")).collect();
+        let _ = self.is_awaited;
+        Some(format!("{}.{method}({url}){rest}", chain.on))
+    }
+
+    /// What the text needs of the file, in its order.
+    fn header(&self, text: &str, test: &NewTest, file: &str, folder: &str) -> Vec<String> {
+        let mut needed = names(text);
+        let mut chosen: BTreeSet<usize> = BTreeSet::new();
+        loop {
+            let more: Vec<usize> = (0..self.definitions.len())
+                .filter(|at| !chosen.contains(at))
+                .filter(|at| self.definitions[*at].for_all || !self.definitions[*at].gives.is_disjoint(&needed))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            for at in more {
+                chosen.insert(at);
+                needed.extend(self.definitions[at].uses.iter().cloned());
+            }
+        }
+        let mut header: Vec<String> =
+            chosen.into_iter().map(|at| moved(&self.definitions[at].text, file, folder)).collect();
+        header.extend(patterns(test));
+        let mut seen = BTreeSet::new();
+        header.retain(|item| seen.insert(item.clone()));
+        header
+    }
+}
+
+fn names(text: &str) -> BTreeSet<String> {
+    Source::parse("x.ts", text).map(|source| names_in(&source, source.root())).unwrap_or_default()
+}
+
+/// A statement whose relative addresses of modules lead from another folder to the same place.
+fn moved(text: &str, file: &str, folder: &str) -> String {
+    let pattern = r#"(require|import|from|mock|unmock|doMock|requireActual|importActual)(\s*\(?\s*)(["'])(\.\.?/[^"']*|\.\.?)["']"#;
+    let Ok(pattern) = regex::Regex::new(pattern) else { return text.to_owned() };
+    let beside = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    pattern
+        .replace_all(text, |found: &regex::Captures<'_>| {
+            format!("{}{}{q}{}{q}", &found[1], &found[2], relative(&found[4], beside, folder), q = &found[3])
+        })
+        .into_owned()
+}
+
+/// The address of a module from `folder`, which is `address` from `beside`.
+fn relative(address: &str, beside: &str, folder: &str) -> String {
+    let parts = |path: &str| -> Vec<String> { path.split('/').filter(|p| !p.is_empty()).map(str::to_owned).collect() };
+    let mut target = parts(beside);
+    for part in address.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => {
+                target.pop();
+            }
+            other => target.push(other.to_owned()),
+        }
+    }
+    let here = parts(folder);
+    let common = target.iter().zip(&here).take_while(|(a, b)| a == b).count();
+    let up = "../".repeat(here.len() - common);
+    let down = target[common..].join("/");
+    if up.is_empty() { format!("./{down}") } else { format!("{up}{down}") }
+}
+
+fn checks(test: &NewTest, answers: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, answer) in answers.iter().enumerate() {
+        let own: Vec<&Check> = test.checks.iter().filter(|(of, _)| *of == at).map(|(_, check)| check).collect();
+        for check in &own {
+            match check {
+                Check::Status(status) => lines.push(format!("expect({answer}.status).toBe({status});")),
+                Check::Media(media) => {
+                    let own = format!("{answer}.headers[\"content-type\"].split(\";\")[0]");
+                    lines.push(format!("expect({own}).toBe({});", quoted(media)));
+                }
+                Check::Header(name) => lines.push(format!(
+                    "expect(Object.keys({answer}.headers)).toContain({});",
+                    quoted(&name.to_ascii_lowercase())
+                )),
+                Check::Empty => lines.push(format!("expect({answer}.text || \"\").toBe(\"\");")),
+                Check::Alike => {
+                    let before = at.checked_sub(1).and_then(|b| answers.get(b)).unwrap_or(answer);
+                    lines.push(format!("expect({answer}.body).toEqual({before}.body);"));
+                }
+                Check::Field(..) | Check::Equals(..) => {}
+            }
+        }
+        if let Some(tree) = Tree::of(own.iter().copied()) {
+            fields(&tree, &format!("{answer}.body"), &mut lines, 0);
+        }
+    }
+    lines
+}
+
+fn member(here: &str, name: &str) -> String {
+    let plain = !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$');
+    if plain { format!("{here}.{name}") } else { format!("{here}[{}]", quoted(name)) }
+}
+
+fn fields(tree: &Tree, here: &str, lines: &mut Vec<String>, depth: usize) {
+    let lead = "  ".repeat(depth);
+    if let Some(value) = &tree.equals {
+        lines.push(format!("{lead}expect({here}).toEqual({value});"));
+    }
+    if let Some(is) = &tree.is {
+        lines.extend(kind(is, here).into_iter().map(|line| format!("{lead}{line}")));
+    }
+    for (name, below) in &tree.below {
+        if name == "*" {
+            let item = ["item", "part", "piece", "element"][depth.min(3)];
+            lines.push(format!("{lead}for (const {item} of {here}) {{"));
+            fields(below, item, lines, depth + 1);
+            lines.push(format!("{lead}}}"));
+        } else {
+            fields(below, &member(here, name), lines, depth);
+        }
+    }
+}
+
+fn kind(is: &Is, here: &str) -> Vec<String> {
+    let all: Vec<String> = is.choices.iter().map(|c| quoted(c)).collect();
+    let mut lines = Vec::new();
+    let test = |kind: &str| match kind {
+        "integer" => format!("Number.isInteger({here})"),
+        "array" => format!("Array.isArray({here})"),
+        "object" => format!("({here} !== null && typeof {here} === \"object\")"),
+        other => format!("typeof {here} === {}", quoted(other)),
+    };
+    let any = match is.kinds.as_slice() {
+        ["string"] => Some("String"),
+        ["number"] => Some("Number"),
+        ["boolean"] => Some("Boolean"),
+        ["array"] => Some("Array"),
+        ["object"] => Some("Object"),
+        _ => None,
+    };
+    if is.nullable || (any.is_none() && all.is_empty()) {
+        let mut tests: Vec<String> = is.nullable.then(|| format!("{here} === null")).into_iter().collect();
+        match (&is.format, all.is_empty()) {
+            (_, false) => tests.push(format!("[{}].includes({here})", all.join(", "))),
+            (Some((name, _)), _) => tests.push(format!("{}.test({here})", constant(name))),
+            _ => tests.extend(is.kinds.iter().map(|k| test(k))),
+        }
+        lines.push(format!("expect({}).toBe(true);", tests.join(" || ")));
+    } else if !all.is_empty() {
+        lines.push(format!("expect([{}]).toContain({here});", all.join(", ")));
+    } else if let Some((name, _)) = is.format {
+        lines.push(format!("expect({here}).toMatch({});", constant(name)));
+    } else if let Some(any) = any {
+        lines.push(format!("expect({here}).toEqual(expect.any({any}));"));
+    }
+    if is.filled {
+        lines.push(format!("expect({here}.length).toBeGreaterThan(0);"));
+    }
+    lines
+}
+
+fn constant(format: &str) -> String {
+    format.to_ascii_uppercase().replace('-', "_")
+}
+
+fn patterns(test: &NewTest) -> Vec<String> {
+    let formats = test.checks.iter().filter_map(|(_, check)| match check {
+        Check::Field(_, is) if is.choices.is_empty() => is.format,
+        _ => None,
+    });
+    let all: BTreeSet<String> = formats
+        .map(|(name, pattern)| format!("const {} = /{}/;", constant(name), pattern.replace('/', "\\/")))
+        .collect();
+    all.into_iter().collect()
+}
