@@ -237,8 +237,6 @@ pub enum How<'a> {
     Shuffled(u64, u32),
     /// One of them, by the name that recorders give it.
     Alone(&'a str),
-    /// As they stand, each shown the mutant that is named for it (by the same names).
-    Mutants(&'a BTreeMap<String, Mutant>),
 }
 
 /// What came of running written tests.
@@ -258,4 +256,16 @@ pub trait Stage {
     /// # Errors
     /// Where nothing could be run.
     fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem>;
+
+    /// Runs the tests once for each mutant that is named for them (by the names that
+    /// recorders give them). Tells which were noticed, by the same names in the same order.
+    ///
+    /// # Errors
+    /// Where nothing could be run.
+    fn noticed(&mut self, files: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem>;
 }
+
+/// Mutants by test.
+pub type Mutants = BTreeMap<String, Vec<Mutant>>;
+/// Which mutants were noticed, by test.
+pub type Noticed = BTreeMap<String, Vec<bool>>;

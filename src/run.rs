@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::agent::generator::Made;
+use crate::agent::generator::Generated;
 use crate::agent::healer::healing::{Healed, testimony};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
@@ -64,7 +64,7 @@ pub struct Triage {
     /// What the healer brought.
     pub repairs: Repairs,
     /// What the generator wrote.
-    pub written: Vec<Made>,
+    pub written: Generated,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
     /// Whether that trouble kept us from doing what was asked.
@@ -103,7 +103,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
         memory,
         drift,
         repairs: Repairs::default(),
-        written: Vec::new(),
+        written: Generated::default(),
         notes,
         hampered: false,
     }

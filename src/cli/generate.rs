@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use crate::agent::generator::asked::{self, Asked};
 use crate::agent::generator::recipe::{self, Ground};
-use crate::agent::generator::{Draft, Recipe};
+use crate::agent::generator::{Draft, Generated, Recipe};
 use crate::cli::GenerateArgs;
 use crate::code::source::Source;
-use crate::code::{edit, spec};
+use crate::code::spec;
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::masking::Masker;
-use crate::investigate::generate::{self, Generated, Given};
+use crate::investigate::generate::{self, Given};
 use crate::model::exchange::Exchange;
 use crate::model::run::RunFacts;
 use crate::plan::policy::Policy;
@@ -39,12 +39,12 @@ pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem>
     shield::raise()?;
     let mut notes = Vec::new();
     let place = Place::find(args, &mut notes)?;
-    let exchanges = place.traffic(args, &mut notes)?;
+    let exchanges = Place::traffic(args, &mut notes)?;
     let triage = place.judge(args, &exchanges, &mut notes)?;
-    let (known, drafts, asked) = place.drafts(args, &exchanges, &triage)?;
-    let mut done = place.write(args, drafts, &known, &mut notes)?;
+    let wanted = place.drafts(args, &exchanges, &triage)?;
+    let mut done = place.write(args, wanted.drafts, &triage.memory, &mut notes)?;
     done.notes.splice(0..0, notes);
-    done.asked = asked;
+    done.asked = wanted.asked;
     place.show(args, triage, &done, colour)?;
     Ok(exit::DONE)
 }
@@ -59,12 +59,19 @@ struct Place {
     cache: RefCell<HashMap<String, Option<Rc<Source>>>>,
 }
 
+/// The tests that could be written.
+struct Wanted {
+    drafts: Vec<Draft>,
+    /// For how many endpoints a test shows how they are asked, and of how many.
+    asked: (usize, usize),
+}
+
 /// What came of all runners.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) all: Generated,
-    pub(crate) notes: Vec<String>,
-    pub(crate) asked: (usize, usize),
+struct Done {
+    all: Generated,
+    notes: Vec<String>,
+    asked: (usize, usize),
 }
 
 impl Place {
@@ -104,7 +111,7 @@ impl Place {
         found
     }
 
-    fn traffic(&self, args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
+    fn traffic(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
         let own = vec![args.repo.join(RECORDED).display().to_string()];
         let patterns = if args.traffic.iter().all(|p| p.trim().is_empty()) { &own } else { &args.traffic };
         let mut all = Vec::new();
@@ -157,16 +164,12 @@ impl Place {
         Ok(triage)
     }
 
-    /// What is known of answers, the tests that could be written, and how many
-    /// endpoints there are of how many.
-    fn drafts(
-        &self,
-        args: &GenerateArgs,
-        exchanges: &[Exchange],
-        triage: &Triage,
-    ) -> Result<(Memory, Vec<Draft>, (usize, usize)), Problem> {
+    /// The tests that could be written.
+    fn drafts(&self, args: &GenerateArgs, exchanges: &[Exchange], triage: &Triage) -> Result<Wanted, Problem> {
         let mut templates = Templates::described(self.described().into_iter());
-        exchanges.iter().for_each(|e| templates.see(&e.request.path));
+        for exchange in exchanges {
+            templates.see(&exchange.request.path);
+        }
         let sources = |path: &str| self.source(path);
         let is_ours = |file: &str| self.policy.generate.is_ours(file);
         let all = asked::asked(exchanges, &templates, &sources, &is_ours);
@@ -194,7 +197,7 @@ impl Place {
         };
         let drafts = chosen.iter().flat_map(|asked| recipe::drafts(asked, ground)).collect();
         let shown = chosen.iter().filter(|a| a.exemplar.is_some()).count();
-        Ok((triage.memory.clone(), drafts, (shown, chosen.len())))
+        Ok(Wanted { drafts, asked: (shown, chosen.len()) })
     }
 
     /// Writes and proves, runner by runner.
@@ -231,12 +234,7 @@ impl Place {
                 continue;
             };
             let mut stage = Rehearsal::open(&mut workshop, &self.head, runner)?;
-            let more = generate::generate(own, &given, &mut stage)?;
-            done.all.made.extend(more.made);
-            done.all.files.extend(more.files);
-            done.all.dropped.extend(more.dropped);
-            done.all.left.extend(more.left);
-            done.all.runs += more.runs;
+            done.all.extend(generate::generate(own, &given, &mut stage)?);
         }
         Ok(done)
     }
@@ -253,16 +251,10 @@ impl Place {
             say(&render(&done.all, &done.notes, done.asked, args.apply, look))?;
         }
         if let Some(path) = &args.patch {
-            let diff: String = done
-                .all
-                .files
-                .iter()
-                .map(|(path, old, new)| edit::diff(path, old.as_deref().unwrap_or(""), new))
-                .collect();
-            write(path, &diff)?;
+            write(path, &done.all.diff())?;
         }
         if let Some(path) = &args.json {
-            triage.written.clone_from(&done.all.made);
+            triage.written = done.all.clone();
             let text = serde_json::to_string_pretty(&report(&triage, &Origin::default()))
                 .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
             write(path, &(text + "\n"))?;

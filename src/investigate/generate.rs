@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agent::generator::settle::settle;
-use crate::agent::generator::{Draft, Dropped, Made};
+use crate::agent::generator::{Draft, Dropped, Generated, Made};
 use crate::code::language::Language;
 use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
@@ -12,7 +12,7 @@ use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
 use crate::model::ran::{Execution, Ran};
 use crate::model::test::Outcome;
-use crate::ports::{How, Stage, Staged};
+use crate::ports::{How, Mutants, Stage, Staged};
 use crate::traffic::memory::Memory;
 
 /// How often the requests of drafts are sent before it is settled what is checked.
@@ -34,21 +34,6 @@ pub struct Given<'a> {
     pub repeat: u32,
     /// Where the order of tests begins to vary.
     pub seed: u64,
-}
-
-/// What came of it.
-#[derive(Debug, Default)]
-pub struct Generated {
-    /// The tests that hold.
-    pub made: Vec<Made>,
-    /// Files: path, text before, text now.
-    pub files: Vec<(String, Option<String>, String)>,
-    /// Drafts that became no test, and why.
-    pub dropped: Vec<(Draft, Dropped)>,
-    /// Tests that stand there already, changed by a person or deleted: left alone.
-    pub left: Vec<String>,
-    /// How often tests were executed, as processes.
-    pub runs: u32,
 }
 
 /// A draft on its way.
@@ -183,7 +168,9 @@ impl Session<'_, '_> {
     /// Which of some tests did not pass each time.
     fn prove_once(&mut self, works: &mut [Work]) -> Result<BTreeSet<usize>, Problem> {
         let mut failed: BTreeSet<usize> = BTreeSet::new();
-        works.iter_mut().for_each(|work| work.passes = (0, 0, 0));
+        for work in works.iter_mut() {
+            work.passes = (0, 0, 0);
+        }
         let repeat = self.given.repeat;
         for (how, times) in [(How::InOrder, 1), (How::InOrder, 1), (How::Shuffled(self.given.seed, repeat), repeat)] {
             let staged = self.run(works, how)?;
@@ -227,24 +214,13 @@ impl Session<'_, '_> {
 
     /// Shows each test the mutants of the answers that it checks.
     fn mutate(&mut self, works: Vec<Work>) -> Result<(), Problem> {
-        let wanted: Vec<Vec<Mutant>> = works.iter().map(mutants).collect();
-        let most = wanted.iter().map(Vec::len).max().unwrap_or(0);
-        let mut shown: Vec<Vec<(Mutant, bool)>> = vec![Vec::new(); works.len()];
-        for round in 0..most {
-            let plan: BTreeMap<String, Mutant> = works
-                .iter()
-                .zip(&wanted)
-                .filter_map(|(work, own)| Some((work.node.clone(), own.get(round)?.clone())))
-                .collect();
-            let staged = self.run(&works, How::Mutants(&plan))?;
-            for (at, work) in works.iter().enumerate() {
-                if let Some(mutant) = wanted[at].get(round) {
-                    let noticed = ended(&staged.execution.ran, work).is_some_and(Outcome::is_bad);
-                    shown[at].push((mutant.clone(), noticed));
-                }
-            }
-        }
-        for (work, mutants) in works.into_iter().zip(shown) {
+        let wanted: Mutants = works.iter().map(|work| (work.node.clone(), mutants(work))).collect();
+        self.out.runs += 1;
+        let noticed = self.stage.noticed(&files(&works, self.given), &wanted)?;
+        for work in works {
+            let shown = wanted.get(&work.node).cloned().unwrap_or_default();
+            let seen = noticed.get(&work.node).cloned().unwrap_or_default();
+            let mutants: Vec<(Mutant, bool)> = shown.into_iter().zip(seen).collect();
             if !mutants.iter().any(|(_, noticed)| *noticed) {
                 self.drop_it(work.draft, "no mutant of the answer makes it fail");
                 continue;

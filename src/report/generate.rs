@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::generator::{Dropped, Made};
-use crate::investigate::generate::Generated;
+use crate::agent::generator::{Dropped, Generated, Made};
 use crate::render::terminal::line;
 use crate::report::plural;
 use crate::report::terminal::{Look, Page};

@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use crate::agent::generator::Made;
+use crate::agent::generator::{Generated, Made};
 use crate::agent::healer::healing::{Healed, Outcome};
+use crate::code::edit;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::run::{IssueLevel, TestRun, Totals};
@@ -185,6 +186,22 @@ fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
         .collect()
 }
 
+/// The written tests; the first of each file has its patch.
+fn all_written(done: &Generated) -> Vec<ProposalRow> {
+    let mut rows = Vec::new();
+    let mut shown = Vec::new();
+    for made in &done.made {
+        let mut row = written(made);
+        if !shown.contains(&&made.file) {
+            shown.push(&made.file);
+            let own = done.files.iter().find(|(path, ..)| *path == made.file);
+            row.patch = own.map(|(path, old, new)| edit::diff(path, old.as_deref().unwrap_or(""), new));
+        }
+        rows.push(row);
+    }
+    rows
+}
+
 /// A written test; its proof are its passes and the mutants that it was shown.
 fn written(made: &Made) -> ProposalRow {
     let row = |code, outcome, times| ProofRow { test: "new", code, outcome, times };
@@ -201,7 +218,11 @@ fn written(made: &Made) -> ProposalRow {
         remedy: "generate",
         patch: None,
         proof,
-        rationale: mask(&format!("{}, {}: {}", made.name, made.draft.endpoint, made.draft.because)).into_owned(),
+        rationale: mask(&format!(
+            "{} by recipe {} for {}: {}",
+            made.name, made.draft.recipe, made.draft.endpoint, made.draft.because
+        ))
+        .into_owned(),
     }
 }
 
@@ -257,7 +278,7 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         sources: sources(&triage.found.runs),
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
-        proposals: proposals(&triage.repairs.all).into_iter().chain(triage.written.iter().map(written)).collect(),
+        proposals: proposals(&triage.repairs.all).into_iter().chain(all_written(&triage.written)).collect(),
         drift: triage.drift.clone(),
         plan: plan(triage),
     }

@@ -2,7 +2,7 @@
 //! sees what they send and shows them mutants of what comes back.
 
 use crate::error::Problem;
-use crate::ports::{How, Stage, Staged};
+use crate::ports::{How, Mutants, Noticed, Stage, Staged};
 use crate::shell::files;
 use crate::shell::recorder::Recorder;
 use crate::shell::runner::Runner;
@@ -39,17 +39,12 @@ impl<'a> Rehearsal<'a> {
                 Some((0..times).flat_map(|n| shuffled(known.clone(), seed + u64::from(n))).collect())
             }
             How::Alone(test) => Some(vec![test.to_owned()]),
-            How::InOrder | How::Mutants(_) => None,
+            How::InOrder => None,
         };
         let mut out = Vec::new();
         if let Some(order) = order {
             files::write(&place("order.txt"), &(order.join("\n") + "\n"))?;
             out.push(("TESTMEDIC_ORDER".to_owned(), place("order.txt").display().to_string()));
-        }
-        if let How::Mutants(mutants) = how {
-            let text = serde_json::to_string(mutants).map_err(|e| Problem::failed("mutants are no JSON").because(e))?;
-            files::write(&place("mutants.json"), &text)?;
-            out.push(("TESTMEDIC_MUTANTS".to_owned(), place("mutants.json").display().to_string()));
         }
         Ok(out)
     }
@@ -70,11 +65,45 @@ impl Stage for Rehearsal<'_> {
         }
         Ok(whole)
     }
+
+    fn noticed(&mut self, files: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem> {
+        let path = self.workshop.scratch().join("mutants.json");
+        let text = serde_json::to_string(mutants).map_err(|e| Problem::failed("mutants are no JSON").because(e))?;
+        files::write(&path, &text)?;
+        let most = mutants.values().map(Vec::len).max().unwrap_or(0);
+        let mut out: Noticed = mutants.iter().map(|(test, own)| (test.clone(), vec![false; own.len()])).collect();
+        // pytest shows all of them in one process, to copies of the tests; others one at a time.
+        let rounds = if self.runner == Runner::Pytest { 1 } else { most };
+        for round in 0..rounds {
+            let more = vec![
+                ("TESTMEDIC_MUTANTS".to_owned(), path.display().to_string()),
+                ("TESTMEDIC_MUTANT".to_owned(), round.to_string()),
+            ];
+            let staged = self.with(files, How::InOrder, &more)?;
+            let failed: Vec<(String, usize)> = if self.runner == Runner::Pytest {
+                self.recorder.noticed()
+            } else {
+                let bad = staged.execution.ran.iter().filter(|r| r.outcome.is_bad());
+                bad.map(|r| (r.name.name.raw().to_owned(), round)).collect()
+            };
+            for (name, at) in failed {
+                let own = out.iter_mut().find(|(test, _)| **test == name || test.rsplit("::").next() == Some(&name));
+                if let Some(seen) = own.and_then(|(_, seen)| seen.get_mut(at)) {
+                    *seen = true;
+                }
+            }
+        }
+        Ok(out)
+    }
 }
 
 impl Rehearsal<'_> {
     fn once(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
         let more = self.variables(how)?;
+        self.with(files, how, &more)
+    }
+
+    fn with(&mut self, files: &[(String, String)], how: How<'_>, more: &[(String, String)]) -> Result<Staged, Problem> {
         let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
         let (recorder, runner) = (&self.recorder, self.runner);
         let adjust = |ready: &mut crate::shell::runner::Ready| {
@@ -101,7 +130,7 @@ fn jest(how: How<'_>) -> Vec<String> {
             let titles: Vec<&str> = test.split("::").skip(1).collect();
             vec!["-t".to_owned(), format!("^{}$", regex::escape(&titles.join(" ")))]
         }
-        How::InOrder | How::Mutants(_) => Vec::new(),
+        How::InOrder => Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ mod container;
 mod delivery;
 mod differences;
 mod fixtures;
+mod generating;
 mod github;
 mod guards;
 mod healing;

@@ -16,6 +16,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::code::edit;
 use crate::code::style::{Ask, Exemplar, NewTest};
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
@@ -216,5 +217,37 @@ impl Made {
     #[must_use]
     pub fn kills(&self) -> usize {
         self.mutants.iter().filter(|(_, noticed)| *noticed).count()
+    }
+}
+
+/// What came of all drafts.
+#[derive(Clone, Debug, Default)]
+pub struct Generated {
+    /// The tests that hold.
+    pub made: Vec<Made>,
+    /// Files: path, text before, text now.
+    pub files: Vec<(String, Option<String>, String)>,
+    /// Drafts that became no test, and why.
+    pub dropped: Vec<(Draft, Dropped)>,
+    /// Tests that stand there already, changed by a person or deleted: left alone.
+    pub left: Vec<String>,
+    /// How often tests were executed, as processes.
+    pub runs: u32,
+}
+
+impl Generated {
+    /// Takes in what came of others.
+    pub fn extend(&mut self, more: Self) {
+        self.made.extend(more.made);
+        self.files.extend(more.files);
+        self.dropped.extend(more.dropped);
+        self.left.extend(more.left);
+        self.runs += more.runs;
+    }
+
+    /// The files as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        self.files.iter().map(|(path, old, new)| edit::diff(path, old.as_deref().unwrap_or(""), new)).collect()
     }
 }

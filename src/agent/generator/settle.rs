@@ -35,7 +35,7 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
         }
         let right = &draft.asks[at].1;
         if !right.contains(&status) {
-            return Err(wrong(draft, own[0], status, right));
+            return Err(wrong(own[0], status, right));
         }
         test.checks.push((at, Check::Status(status)));
         if at + 1 == count {
@@ -52,12 +52,11 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
 
 /// What to make of an answer that no rule expects: a service that breaks is wrong,
 /// whatever was asked; any other answer may be how this service is.
-fn wrong(draft: &Draft, exchange: &Exchange, status: u16, right: &[u16]) -> Dropped {
+fn wrong(exchange: &Exchange, status: u16, right: &[u16]) -> Dropped {
     if status >= 500 {
         return Dropped::Wrong(Box::new(exchange.clone()), format!("{exchange}"));
     }
     let expected: Vec<String> = right.iter().map(u16::to_string).collect();
-    let _ = draft;
     Dropped::Because(format!("it is answered with {status}, where the rule expects {}", expected.join(" or ")))
 }
 

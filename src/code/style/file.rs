@@ -208,8 +208,11 @@ fn with_header(language: Language, path: &str, text: &str, items: &[String]) -> 
         let is_import = is_import(item);
         let all = children(source.root());
         let first_test = standing(&source, language).iter().map(|s| s.mark.unwrap_or(s.range.start)).min();
-        let first_class =
-            all.iter().filter(|n| source.of(**n).contains("class TestGenerated")).map(|n| n.start_byte()).min();
+        let first_class = all
+            .iter()
+            .filter(|n| source.of(**n).contains("class TestGenerated"))
+            .map(tree_sitter::Node::start_byte)
+            .min();
         let first = first_test.into_iter().chain(first_class).min().unwrap_or(text.len());
         let last_import = all
             .iter()
@@ -255,4 +258,64 @@ fn is_import_node(source: &Source, node: tree_sitter::Node<'_>) -> bool {
 /// The end of the line that a byte stands in, its line end included.
 fn statement_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |p| at + p + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(name: &str, body: &str) -> Written {
+        Written {
+            name: name.to_owned(),
+            header: vec!["import re".to_owned(), "KEY = 1".to_owned()],
+            frame: String::new(),
+            text: format!("def {name}(client):\n    {body}\n"),
+        }
+    }
+
+    fn written(existing: Option<&str>, tests: &[Written]) -> (String, Vec<Kept>) {
+        update(Language::Python, "tests/generated/test_generated_x.py", existing, "GET /x", tests).unwrap()
+    }
+
+    #[test]
+    fn the_second_time_changes_nothing() {
+        let tests = [test("test_a", "assert client.a == 1"), test("test_b", "assert client.b == 2")];
+        let (first, kept) = written(None, &tests);
+        assert_eq!(kept, [Kept::Added, Kept::Added]);
+        assert_eq!(written(Some(&first), &tests), (first, vec![Kept::Same, Kept::Same]));
+    }
+
+    #[test]
+    fn what_people_did_stays() {
+        let tests = [test("test_a", "assert client.a == 1"), test("test_b", "assert client.b == 2")];
+        let (first, _) = written(None, &tests);
+        // One is renewed, one was changed by a person, a third is theirs alone.
+        let theirs = format!("{}\n\n\ndef test_own(client):\n    assert True\n", first.trim_end());
+        let theirs = theirs.replace("client.b == 2", "client.b == 3");
+        let now =
+            [test("test_a", "assert client.a == 9"), test("test_b", "assert client.b == 2"), test("test_c", "pass")];
+        let (second, kept) = written(Some(&theirs), &now);
+        assert_eq!(kept, [Kept::Renewed, Kept::Changed, Kept::Added]);
+        for (text, is_there) in
+            [("client.a == 9", true), ("client.a == 1", false), ("client.b == 3", true), ("test_own", true)]
+        {
+            assert_eq!(second.contains(text), is_there, "{text}: {second}");
+        }
+        assert_eq!(second.matches("import re").count(), 1, "{second}");
+        // A test that a person deleted does not come back.
+        let at = first.find("# testmedic: ").unwrap();
+        let end = first[at + 1..].find("# testmedic: ").unwrap() + at + 1;
+        let without = format!("{}{}", &first[..at], &first[end..]);
+        let (third, kept) = written(Some(&without), &tests);
+        assert_eq!(kept, [Kept::Deleted, Kept::Same]);
+        assert!(!third.contains("def test_a"), "{third}");
+    }
+
+    #[test]
+    fn any_file_can_be_added_to() {
+        for odd in ["", "\n\n", "x = (", "# testmedic wrote: test_a\n", "def test_a(client):\n    pass\n"] {
+            let (text, _) = written(Some(odd), &[test("test_a", "pass"), test("test_z", "pass")]);
+            assert!(text.contains("def test_z"), "{odd:?}: {text}");
+        }
+    }
 }

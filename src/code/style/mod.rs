@@ -211,3 +211,138 @@ fn holds(text: &str, piece: &str) -> bool {
         !goes_on(text[..at].chars().next_back()) && !goes_on(text[at + piece.len()..].chars().next())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(path: &str, text: &str, method: &str, origin: &str, asked: &str) -> Option<Exemplar> {
+        let source = Source::parse(path, text)?;
+        let cases = cases::find(&source);
+        let case = cases.first()?;
+        exemplar(&source, case, Sought { method, origin, path: asked })
+    }
+
+    fn call(found: &Exemplar, ask: Ask) -> String {
+        let test = NewTest { words: vec!["x".to_owned()], asks: vec![ask], checks: Vec::new() };
+        let text = found.write(&test, "tests/generated").unwrap().text;
+        text.lines().find(|l| l.contains("response =")).unwrap().trim().to_owned()
+    }
+
+    /// How suites write addresses, and what a request of another path looks like then.
+    #[test]
+    fn addresses_in_python() {
+        let other = || Ask::Path("/users/9".to_owned());
+        for (line, origin, expected) in [
+            ("client.get('/users/1')", "http://testserver", r#"response = client.get("/users/9")"#),
+            ("client.get(f'/users/{n}', headers=H)", "", r#"response = client.get("/users/9", headers=H)"#),
+            ("requests.get(BASE + '/users/1')", "http://h:1", r#"response = requests.get(BASE + "/users/9")"#),
+            ("requests.get(f'{BASE}/users/{n}')", "http://h:1", r#"response = requests.get(BASE + "/users/9")"#),
+            ("requests.get('http://h:1/users/1')", "http://h:1", r#"response = requests.get("http://h:1/users/9")"#),
+            ("client.request('GET', '/users/1')", "", r#"response = client.request('GET', "/users/9")"#),
+            ("client.get(url=path)", "", r#"response = client.get(url="/users/9")"#),
+        ] {
+            let found = read("test_a.py", &format!("def test_a(client):\n    x = {line}\n"), "GET", origin, "/users/1");
+            let found = found.unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(call(&found, other()), expected, "{line}");
+        }
+        // Another path, another method, and an address that nobody understands on the network.
+        for (line, origin) in
+            [("client.get('/orders')", ""), ("client.post('/users/1')", ""), ("fetch('/users/1')", "http://h:1")]
+        {
+            let text = format!("def test_a(client):\n    {line}\n");
+            assert!(read("test_a.py", &text, "GET", origin, "/users/1").is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_test_needs_comes_along() {
+        let text = r#"
+import os, re
+from . import helpers
+from app import app, other
+import pytest
+
+BASE = os.environ.get("BASE", "x")
+UNUSED = 1
+
+
+def make(client):
+    return client.post(BASE)
+
+
+@pytest.fixture
+def user(client):
+    return make(client)
+
+
+def test_a(client, user):
+    """Reads."""
+    client.put("/users/1")
+    with app.context() as inner:
+        assert inner
+        response = client.get(f"/users/{user}")
+        assert response.ok
+"#;
+        let found = read("tests/test_a.py", text, "GET", "", "/users/1").unwrap();
+        let test = NewTest {
+            words: vec!["it".to_owned()],
+            asks: vec![Ask::Same],
+            checks: vec![(0, Check::Status(200)), (0, Check::Equals(vec!["n".to_owned()], json!(5)))],
+        };
+        let written = found.write(&test, "tests/generated").unwrap();
+        assert_eq!(
+            written.text,
+            "def test_it(client, user):\n    client.put(\"/users/1\")\n    with app.context() as inner:\n        response = client.get(f\"/users/{user}\")\n        assert response.status_code == 200\n        body = response.json()\n        assert body[\"n\"] == 5\n"
+        );
+        let header = written.header.join("\n");
+        for (part, is_there) in [
+            ("import os", true),
+            ("import re", false),
+            ("from app import app", true),
+            ("other", false),
+            ("UNUSED", false),
+        ] {
+            assert_eq!(header.contains(part), is_there, "{part}: {header}");
+        }
+        assert!(header.contains("def make(client)") && header.contains("def user(client)"), "{header}");
+    }
+
+    #[test]
+    fn tests_of_jest() {
+        let text = r#"
+const request = require("supertest");
+const { app } = require("../app");
+let token;
+beforeAll(async () => { token = await login(); });
+describe("users", () => {
+  const PATH = "/users";
+  it("reads", async () => {
+    const made = await request(app).post(PATH).send({ name: "a" });
+    const response = await request(app).get(`/users/${made.body.id}`).set("A", token).expect(200);
+    expect(response.body.name).toBe("a");
+  });
+});
+"#;
+        let found = read("tests/a.test.js", text, "GET", "http://localhost", "/users/1").unwrap();
+        let test = NewTest {
+            words: vec!["it".to_owned()],
+            asks: vec![Ask::Path("/users/9".to_owned())],
+            checks: vec![(0, Check::Status(404))],
+        };
+        let written = found.write(&test, "tests/generated").unwrap();
+        assert_eq!(
+            written.text,
+            "it(\"it\", async () => {\n  const response = await request(app).get(\"/users/9\").set(\"A\", token);\n  expect(response.status).toBe(404);\n});"
+        );
+        assert!(written.header.contains(&"const { app } = require(\"../../app\");".to_owned()), "{:?}", written.header);
+        assert!(written.header.iter().any(|h| h.starts_with("beforeAll")), "{:?}", written.header);
+    }
+
+    #[test]
+    fn words_of_endpoints() {
+        assert_eq!(words("GET", "/api/users/{userId}/lastLogins").join("_"), "get_api_users_by_user_id_last_logins");
+        assert_eq!(words("GET", "/").join("_"), "get_root");
+    }
+}

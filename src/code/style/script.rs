@@ -21,8 +21,6 @@ pub(super) struct Exemplar {
     /// Statements before the call.
     before: Vec<Statement>,
     chain: Chain,
-    /// Whether `await` stands before it.
-    is_awaited: bool,
 }
 
 /// A statement that a test can need.
@@ -75,13 +73,11 @@ pub(super) fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> 
         .find(|a| matches!(a.kind(), "arrow_function" | "function_expression" | "function"))?;
     let body = field(function, "body").filter(|b| b.kind() == "statement_block")?;
     let (node, chain) = find_chain(source, body, sought)?;
-    let is_awaited = node.parent().is_some_and(|p| p.kind() == "await_expression");
     Some(Exemplar {
         definitions: around(source, case.node),
         word: word.to_owned(),
         before: before(source, body, node)?,
         chain,
-        is_awaited,
     })
 }
 
@@ -103,21 +99,17 @@ fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
     let column = node.start_position().column;
     let text = dedented(source.of(node), column);
     let uses = names_in(source, node);
-    let made = |gives, for_all| Some(Definition { text: text.clone(), gives, uses: uses.clone(), for_all });
-    match node.kind() {
-        "expression_statement" => {
-            let call = children(node).into_iter().next().filter(|c| c.kind() == "call_expression")?;
-            let name = source.of(field(call, "function")?);
-            let for_all = HOOKS.contains(&name) || name.starts_with("jest.") || name.starts_with("vi.");
-            for_all.then(|| made(BTreeSet::new(), true)).flatten()
-        }
-        _ => {
-            let gives = given_by(source, node);
-            // An import for its effect alone.
-            let bare = node.kind() == "import_statement" && gives.is_empty();
-            (bare || !gives.is_empty()).then(|| made(gives, bare)).flatten()
-        }
+    let made = |gives, for_all| Definition { text: text.clone(), gives, uses: uses.clone(), for_all };
+    if node.kind() == "expression_statement" {
+        let call = children(node).into_iter().next().filter(|c| c.kind() == "call_expression")?;
+        let name = source.of(field(call, "function")?);
+        let for_all = HOOKS.contains(&name) || name.starts_with("jest.") || name.starts_with("vi.");
+        return for_all.then(|| made(BTreeSet::new(), true));
     }
+    let gives = given_by(source, node);
+    // An import for its effect alone.
+    let bare = node.kind() == "import_statement" && gives.is_empty();
+    (bare || !gives.is_empty()).then(|| made(gives, bare))
 }
 
 /// The names that a statement gives a value.

@@ -41,6 +41,8 @@ struct Kept {
     order: Vec<String>,
     /// Where pytest writes a report that its command asks for.
     report: Option<PathBuf>,
+    /// Tests that failed for the mutant at an index.
+    noticed: Vec<(String, usize)>,
 }
 
 /// A recorder that listens.
@@ -125,6 +127,13 @@ impl Recorder {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).report.clone()
     }
 
+    /// Tests that failed for the mutant at an index, since this was last asked.
+    #[must_use]
+    pub fn noticed(&self) -> Vec<(String, usize)> {
+        self.settle();
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner).noticed)
+    }
+
     /// Forgets what came after the first `count` exchanges.
     pub fn forget(&self, count: usize) {
         self.settle();
@@ -179,7 +188,8 @@ fn listen(stream: link::Stream, word: &str, kept: &Mutex<Kept>) {
             match word {
                 Told::Began(test) if kept.order.len() < MOST && !kept.order.contains(&test) => kept.order.push(test),
                 Told::Report(path) => kept.report = Some(path),
-                Told::Began(_) => {}
+                Told::Noticed(test, at) if kept.noticed.len() < MOST => kept.noticed.push((test, at)),
+                Told::Began(_) | Told::Noticed(..) => {}
             }
             continue;
         }
@@ -213,15 +223,19 @@ fn in_order(mut all: Vec<(f64, Exchange)>) -> Vec<Exchange> {
 enum Told {
     Began(String),
     Report(PathBuf),
+    Noticed(String, usize),
 }
 
 fn told(line: &[u8]) -> Option<Told> {
     // Exchanges begin otherwise, and are many.
-    let is_word =
-        [&b"{\"testmedic\":1,\"began\""[..], b"{\"testmedic\":1,\"report\""].iter().any(|w| line.starts_with(w));
+    let is_word = ["began", "report", "noticed"]
+        .iter()
+        .any(|w| line.starts_with(format!("{{\"testmedic\":1,\"{w}\"").as_bytes()));
     let value: serde_json::Value = serde_json::from_slice(line).ok().filter(|_| is_word)?;
     let began = value["began"].as_str().map(|test| Told::Began(test.to_owned()));
-    began.or_else(|| value["report"].as_str().map(|path| Told::Report(PathBuf::from(path))))
+    let mutant = value["mutant"].as_u64().and_then(|at| usize::try_from(at).ok());
+    let noticed = value["noticed"].as_str().zip(mutant).map(|(test, at)| Told::Noticed(test.to_owned(), at));
+    began.or(noticed).or_else(|| value["report"].as_str().map(|path| Told::Report(PathBuf::from(path))))
 }
 
 /// Writes a recording, a line for each exchange.

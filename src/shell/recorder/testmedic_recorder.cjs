@@ -30,7 +30,11 @@ function install(where) {
   // ---- the link ----
 
   let link = null;
+  let runs = false;
   function tell(line) {
+    // npm, npx and servers are processes of Node too: only those that run tests tell.
+    runs ||= line.began !== undefined || (line.test ?? null) !== null;
+    if (!runs) return;
     quietly(() => {
       if (link === null) {
         const at = where.indexOf("/");
@@ -107,7 +111,7 @@ function install(where) {
   function mutant(name, at) {
     if (!process.env.TESTMEDIC_MUTANTS || name == null) return null;
     wanted ??= quietly(() => JSON.parse(require("node:fs").readFileSync(process.env.TESTMEDIC_MUTANTS, "utf8"))) || {};
-    const own = wanted[name];
+    const own = (wanted[name] || [])[Number(process.env.TESTMEDIC_MUTANT || 0)];
     return own && own.exchange === at ? own : null;
   }
 

@@ -134,6 +134,9 @@ def _mutants():
 
 
 _wanted = None
+# Which of the mutants of the test is shown.
+_round = None
+_rounds = {}
 
 
 @_quietly
@@ -142,7 +145,7 @@ def _mutant():
     global _wanted
     if _wanted is None:
         _wanted = _mutants()
-    mutant = _wanted.get(_test) if _wanted else None
+    mutant = _wanted.get(_test, [])[_round] if _round is not None and _wanted else None
     return mutant if mutant and mutant["exchange"] == _sent_so_far - 1 else None
 
 
@@ -508,6 +511,10 @@ def _another(item):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Only the tests that testmedic wants to see again, in its order."""
+    if "TESTMEDIC_MUTANTS" in os.environ:
+        shown = _mutants()
+        items[:] = [_another(item) for item in items for _ in shown.get(item.nodeid, ())]
+        return
     if "TESTMEDIC_ORDER" not in os.environ:
         return
     with open(os.environ["TESTMEDIC_ORDER"], encoding="utf-8") as file:
@@ -532,11 +539,20 @@ def pytest_runtest_teardown(item, nextitem):
 
 @_quietly
 def pytest_runtest_logstart(nodeid, location):
-    global _test, _sent_so_far
+    global _test, _sent_so_far, _round
     _test, _sent_so_far = nodeid, 0
-    _tell(began=nodeid)
+    if "TESTMEDIC_MUTANTS" in os.environ:
+        # A test stands there once for each of its mutants.
+        _rounds[nodeid] = _round = _rounds.get(nodeid, -1) + 1
+    _tell(began=_test)
     for name in CLIENTS:
         _patch(name)
+
+
+@_quietly
+def pytest_runtest_logreport(report):
+    if _round is not None and report.failed:
+        _tell(noticed=report.nodeid, mutant=_round)
 
 
 def pytest_runtest_logfinish(nodeid, location):

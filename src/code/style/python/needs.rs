@@ -59,7 +59,9 @@ fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
         return None;
     }
     let for_all = is_fixture || gives.contains("pytestmark");
-    Some(Definition { uses: names_in(source, node), text, kind, gives, for_all })
+    // What an import names is what it gives.
+    let uses = if kind == Form::Other { names_in(source, node) } else { BTreeSet::new() };
+    Some(Definition { uses, text, kind, gives, for_all })
 }
 
 /// The names of an import: what is imported, and under which name.

@@ -64,7 +64,7 @@ impl Exemplar {
     fn frame(&self) -> String {
         let Some(class) = &self.class else { return String::new() };
         let mut text: String = class.decorators.iter().fold(String::new(), |t, d| t + d + "\n");
-        let _ = write!(text, "class TestGenerated{}:\n", class.bases);
+        let _ = writeln!(text, "class TestGenerated{}:", class.bases);
         for member in &class.members {
             text.push_str(&indented(member, 1));
             text.push_str("\n\n");
@@ -102,7 +102,7 @@ impl Exemplar {
             }
             Ask::Credentials => {
                 arguments
-                    .retain(|(name, _)| !matches!(name.as_deref(), Some("headers" | "auth")) && !is_django_auth(name));
+                    .retain(|(name, _)| !matches!(name.as_deref(), Some("headers" | "auth" | "HTTP_AUTHORIZATION")));
                 let (name, value) = ("Authorization", "\"Bearer not-valid\"");
                 arguments.push(self.header_argument(name, value));
             }
@@ -143,7 +143,9 @@ impl Exemplar {
         for (depth, layer) in self.layers.iter().enumerate().rev() {
             let mut kept = Vec::new();
             for statement in layer.statements.iter().rev() {
-                if whole || !statement.gives.is_disjoint(&needed) {
+                // `session.headers.update(…)` gives nothing, and matters to who uses `session`.
+                let readies = statement.gives.is_empty() && !statement.uses.is_disjoint(&needed);
+                if whole || readies || !statement.gives.is_disjoint(&needed) {
                     needed.extend(statement.uses.iter().cloned());
                     kept.push(statement.text.clone());
                 }
@@ -260,10 +262,6 @@ impl Exemplar {
         header.retain(|item| seen.insert(item.clone()));
         header
     }
-}
-
-fn is_django_auth(name: &Option<String>) -> bool {
-    name.as_deref().is_some_and(|n| n == "HTTP_AUTHORIZATION")
 }
 
 /// The names of a piece of Python.

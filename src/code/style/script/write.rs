@@ -52,7 +52,9 @@ impl Exemplar {
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
         let mut kept = Vec::new();
         for statement in self.before.iter().rev() {
-            if whole || !statement.gives.is_disjoint(&needed) {
+            let is_request = statement.text.starts_with("await ");
+            let readies = statement.gives.is_empty() && !is_request && !statement.uses.is_disjoint(&needed);
+            if whole || readies || !statement.gives.is_disjoint(&needed) {
                 needed.extend(statement.uses.iter().cloned());
                 kept.push(statement.text.clone());
             }
@@ -94,7 +96,6 @@ impl Exemplar {
             calls.retain(|(name, _)| name != "send");
         }
         let rest: String = calls.iter().map(|(name, text)| format!(".{name}({text})")).collect();
-        let _ = self.is_awaited;
         Some(format!("{}.{method}({url}){rest}", chain.on))
     }
 
