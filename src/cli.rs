@@ -20,6 +20,7 @@ use crate::model::run::RunFacts;
 use crate::model::time::Instant;
 use crate::plan::policy::{self, Policy};
 use crate::shell::git::Git;
+use crate::shell::recorder::Upstream;
 use crate::shell::surroundings;
 
 /// The default place of the history.
@@ -365,6 +366,9 @@ pub struct RunArgs {
     /// Run failed tests again where there is a reason to; `false` runs the suite once
     #[arg(long, env = "TESTMEDIC_RETRY", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
     pub retry: bool,
+    /// A service that the tests ask, as `[VARIABLE=]URL`: a proxy stands before it, whose address VARIABLE (else BASE_URL) holds (repeatable)
+    #[arg(long, env = "TESTMEDIC_UPSTREAM", value_name = "[VARIABLE=]URL", value_delimiter = '\n')]
+    pub upstream: Vec<Upstream>,
     /// The command that runs the tests
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,

@@ -3,6 +3,7 @@
 
 mod again;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
@@ -21,6 +22,8 @@ use crate::shell::{files, shield, suite, surroundings};
 pub(super) struct Suite<'a> {
     command: &'a [String],
     recorder: &'a Recorder,
+    /// Addresses of proxies, by the variables that hold them.
+    proxies: Vec<(String, String)>,
     /// A folder for reports.
     folder: PathBuf,
     /// The report of the first run.
@@ -31,6 +34,9 @@ impl Suite<'_> {
     /// Runs the whole suite, or `tests` of it in their order.
     fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<Ended, Problem> {
         let mut variables = self.recorder.variables(&surroundings::variable);
+        variables.extend(self.proxies.iter().cloned());
+        let own: Vec<&str> = self.proxies.iter().map(|(_, address)| address.as_str()).collect();
+        variables.push(("TESTMEDIC_PROXIES".to_owned(), own.join(" ")));
         variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
         if let Some(tests) = tests {
             let order = self.folder.join("order.txt");
@@ -71,8 +77,14 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     let recorder = Recorder::start(false)?;
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let report = folder.path().join("report.xml");
-    let mut suite =
-        Suite { command: &args.command, recorder: &recorder, folder: folder.path().to_owned(), report: report.clone() };
+    let proxies = proxies(args, &recorder)?;
+    let mut suite = Suite {
+        command: &args.command,
+        recorder: &recorder,
+        proxies,
+        folder: folder.path().to_owned(),
+        report: report.clone(),
+    };
     let begun = surroundings::now();
     let ended = suite.run(None, &report, false)?;
     let code = ended.code;
@@ -126,6 +138,17 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     })
 }
 
+/// Puts a proxy before each service that is named.
+fn proxies(args: &RunArgs, recorder: &Recorder) -> Result<Vec<(String, String)>, Problem> {
+    let mut all = Vec::new();
+    for upstream in &args.upstream {
+        let (variable, address) = recorder.stand_before(upstream, args.retry)?;
+        say(&format!("{variable}={address} stands before {}\n", line(upstream.url.as_str(), 200)))?;
+        all.push((variable, address));
+    }
+    Ok(all)
+}
+
 /// Says what is to be known about an unusual end.
 fn how_it_ended(ended: &Ended, recorder: &Recorder) -> Result<(), Problem> {
     if ended.was_stopped {
@@ -152,10 +175,31 @@ fn tell(args: &RunArgs, recorded: &recorder::Recorded, again: &again::Again) -> 
         plural(tests.len() as u64, "test"),
         args.record.display()
     ))?;
+    for told in in_flight(&recorded.waits) {
+        say(&format!("  again  {}\n", line(&told, 400)))?;
+    }
     for told in &again.told {
         say(&format!("  again  {}\n", line(told, 400)))?;
     }
     say("\n")
+}
+
+/// Requests that were sent again in flight, each once.
+fn in_flight(waits: &[recorder::Waited]) -> Vec<String> {
+    let mut by_line: BTreeMap<(&str, u16), (u64, f64)> = BTreeMap::new();
+    for wait in waits {
+        let sum = by_line.entry((&wait.line, wait.status)).or_default();
+        *sum = (sum.0 + 1, sum.1 + wait.seconds);
+    }
+    by_line
+        .into_iter()
+        .map(|((asked, status), (times, seconds))| {
+            format!(
+                "rate-limited: {asked} was refused with {status} {}, and sent again in flight after waits of {seconds:.1} s as it asked",
+                plural(times, "time")
+            )
+        })
+        .collect()
 }
 
 /// Where recordings go by default.

@@ -712,3 +712,88 @@ fn the_own_report_of_a_command_stays() {
     assert_eq!(place.read("own.xml").matches("<testcase").count(), 2);
     assert!(ran.out.contains("2 tests: 1 passed, 1 failed"), "{}", ran.out);
 }
+
+/// A service of its own process, which refuses its first requests.
+const UPSTREAM: &str = r#"
+import http.server, json, sys
+
+refusals, seconds = int(sys.argv[1]), sys.argv[2]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        global refusals
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        refused = refusals > 0
+        refusals -= 1
+        body = json.dumps({"token": "t0ps3cret-abc", "path": self.path}).encode()
+        self.send_response(429 if refused else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if refused:
+            self.send_header("Retry-After", seconds)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+/// Runs a suite against a service of its own process, with a proxy between them.
+fn before_a_service(refusals: &str, seconds: &str) -> (Workplace, Ran) {
+    use std::io::BufRead;
+    let place = Workplace::new();
+    place.write("service.py", UPSTREAM);
+    place.write(
+        "tests/test_it.py",
+        "import os, requests\n\nAPI = os.environ[\"API\"]\n\n\ndef test_reads():\n    assert requests.get(API + \"/users\", headers={\"Authorization\": \"Bearer hunter2hunter2\"}).status_code == 200\n\n\ndef test_writes():\n    assert requests.post(API + \"/users\", json={\"password\": \"hunter3hunter3\"}).status_code == 200\n",
+    );
+    let python = crate::healing::prepared().join("venv/bin/python");
+    let mut service = Command::new(python)
+        .args(["service.py", refusals, seconds])
+        .current_dir(place.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    std::io::BufReader::new(service.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let upstream = format!("API=http://127.0.0.1:{}", port.trim());
+    let ran = run(&place, &["--upstream", &upstream], &[]);
+    service.kill().unwrap();
+    let _ = service.wait();
+    (place, ran)
+}
+
+#[test]
+fn a_refusal_is_waited_for_in_flight() {
+    let (place, ran) = before_a_service("5", "2");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let told = "rate-limited: GET /users was refused with 429 5 times, and sent again in flight after waits of 10.0 s";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let seen = lines(&place);
+    assert_eq!(seen.iter().filter(|l| *l == "test_reads GET /users 429").count(), 5, "{seen:#?}");
+    assert_eq!(seen[5..], ["test_reads GET /users 200", "test_writes POST /users 200"]);
+    let recorded = place.read(".testmedic/traffic.ndjson");
+    for secret in ["hunter2", "hunter3", "t0ps3cret", "x-testmedic-test", "X-Testmedic-Test"] {
+        assert!(!recorded.contains(secret), "{secret}: {recorded}");
+    }
+}
+
+#[test]
+fn a_refusal_for_a_day_is_told() {
+    let (place, ran) = before_a_service("9", "100000");
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("asks to wait 100000 s"), "{}", ran.out);
+    // A request that changes something is sent once.
+    let posts = lines(&place).iter().filter(|l| l.starts_with("test_writes POST")).count();
+    assert_eq!(posts, 1, "{:#?}", lines(&place));
+}

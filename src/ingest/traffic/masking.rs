@@ -367,7 +367,9 @@ pub fn is_secret_name(name: &str) -> bool {
         || WORDS.iter().any(|word| plain.contains(word))
 }
 
-pub(super) fn unescape(text: &str) -> String {
+/// A text without percent-encoding; `+` is a space.
+#[must_use]
+pub fn unescape(text: &str) -> String {
     let mut out = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -5,6 +5,7 @@
 //! masked here, before anything is kept: nothing unmasked reaches a disk.
 
 mod link;
+mod proxy;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::error::Problem;
 use crate::ingest::traffic::masking::Masker;
 use crate::ingest::traffic::recording;
 use crate::model::exchange::Exchange;
+
+pub use self::proxy::Upstream;
 
 /// The plug-in.
 const PLUGIN: &str = include_str!("testmedic_recorder.py");
@@ -43,6 +46,35 @@ struct Kept {
     report: Option<PathBuf>,
     /// Tests that failed for the mutant at an index.
     noticed: Vec<(String, usize)>,
+    /// Requests that were sent again in flight.
+    waits: Vec<Waited>,
+    /// Addresses of our own, whose traffic is seen where it goes through.
+    own: Vec<String>,
+    /// The test that began last.
+    present: Option<String>,
+}
+
+/// A request that was sent again in flight, because the answer asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waited {
+    /// `GET /users`.
+    pub line: String,
+    /// What refused it.
+    pub status: u16,
+    /// Seconds that were waited.
+    pub seconds: f64,
+}
+
+impl Kept {
+    /// Takes in an exchange that began at a moment; masks what must not be kept.
+    fn take(&mut self, begun: f64, mut exchange: Exchange) {
+        if self.exchanges.len() >= MOST {
+            self.lost += 1;
+            return;
+        }
+        self.masker.exchange(&mut exchange);
+        self.exchanges.push((begun, exchange));
+    }
 }
 
 /// A recorder that listens.
@@ -61,6 +93,8 @@ pub struct Recorded {
     pub exchanges: Vec<Exchange>,
     /// Messages that could not be read, or had no room.
     pub lost: u64,
+    /// Requests that were sent again in flight, in order.
+    pub waits: Vec<Waited>,
 }
 
 impl Recorder {
@@ -109,6 +143,18 @@ impl Recorder {
         ]
     }
 
+    /// Starts a proxy in front of a service; gives the variable that holds its address.
+    /// Requests that may be repeated are sent again in flight where an answer asks for
+    /// a short wait, unless `retries` is false.
+    ///
+    /// # Errors
+    /// Where this machine gives no port.
+    pub fn stand_before(&self, upstream: &Upstream, retries: bool) -> Result<(String, String), Problem> {
+        let address = proxy::start(upstream, Arc::clone(&self.kept), retries)?;
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).own.push(address.clone());
+        Ok((upstream.variable.clone(), address))
+    }
+
     /// The exchanges so far.
     #[must_use]
     pub fn so_far(&self) -> Vec<Exchange> {
@@ -151,7 +197,11 @@ impl Recorder {
     pub fn end(&self) -> Recorded {
         self.settle();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Recorded { exchanges: in_order(std::mem::take(&mut kept.exchanges)), lost: kept.lost }
+        Recorded {
+            exchanges: in_order(std::mem::take(&mut kept.exchanges)),
+            lost: kept.lost,
+            waits: std::mem::take(&mut kept.waits),
+        }
     }
 
     /// Gives what is still on its way a moment to arrive.
@@ -185,6 +235,9 @@ fn listen(stream: link::Stream, word: &str, kept: &Mutex<Kept>) {
         }
         if let Some(word) = told(&line) {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Told::Began(test) = &word {
+                kept.present = Some(test.clone());
+            }
             match word {
                 Told::Began(test) if kept.order.len() < MOST && !kept.order.contains(&test) => kept.order.push(test),
                 Told::Report(path) => kept.report = Some(path),
@@ -196,12 +249,10 @@ fn listen(stream: link::Stream, word: &str, kept: &Mutex<Kept>) {
         let parsed = recording::parse(String::from_utf8_lossy(&line).trim_end());
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         match parsed {
-            Ok(mut exchange) if kept.exchanges.len() < MOST => {
-                kept.masker.exchange(&mut exchange);
-                let begun = begun(&line);
-                kept.exchanges.push((begun, exchange));
-            }
-            _ => kept.lost += 1,
+            // What goes through a proxy of ours is seen there.
+            Ok(exchange) if kept.own.contains(&exchange.request.origin) => {}
+            Ok(exchange) => kept.take(begun(&line), exchange),
+            Err(_) => kept.lost += 1,
         }
     }
 }

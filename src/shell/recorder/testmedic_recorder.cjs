@@ -160,7 +160,13 @@ function install(where) {
   const state = Symbol("testmedic");
   const { ClientRequest, IncomingMessage } = http;
 
+  const proxies = (process.env.TESTMEDIC_PROXIES || "").split(" ").filter((address) => address !== "");
+
   function begin(request) {
+    if (!request[state] && !request.headersSent && present() !== null && proxies.length > 0) {
+      const address = `${request.protocol}//${request.getHeader("host")}`;
+      if (proxies.includes(address)) request.setHeader("X-Testmedic-Test", encodeURIComponent(String(present())));
+    }
     if (!request[state]) request[state] = { begun: now(), chunks: [], size: 0, test: present(), at: sent++ };
     return request[state];
   }

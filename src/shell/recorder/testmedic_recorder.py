@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -209,6 +210,16 @@ def _mutate(headers, content, set_status, set_body):
         set_body(_mutated_body(mutant, content()))
 
 
+_proxies = tuple(address + "/" for address in os.environ.get("TESTMEDIC_PROXIES", "").split())
+
+
+@_quietly
+def _announce(url, headers):
+    """Names the test to a proxy of testmedic's, which takes the name out again."""
+    if _proxies and _test is not None and (str(url) + "/").startswith(_proxies):
+        headers["X-Testmedic-Test"] = urllib.parse.quote(_test, safe="")
+
+
 def _outermost(name):
     """Whether no other client of ours is on the stack: requests sends through urllib3."""
     if getattr(_state, "busy", None):
@@ -223,6 +234,7 @@ def _requests(module):
     @functools.wraps(original)
     def send(self, request, **options):
         begun, own = time.time(), _outermost("requests")
+        _announce(request.url, request.headers)
         try:
             response = original(self, request, **options)
         except Exception as error:
@@ -309,6 +321,7 @@ def _httpx(module):
     @functools.wraps(original)
     def send(self, request, **options):
         begun = time.time()
+        _announce(request.url, request.headers)
         try:
             response = original(self, request, **options)
         except Exception as error:
@@ -321,6 +334,7 @@ def _httpx(module):
     @functools.wraps(asynchronous)
     async def send_async(self, request, **options):
         begun = time.time()
+        _announce(request.url, request.headers)
         try:
             response = await asynchronous(self, request, **options)
         except Exception as error:

@@ -61,7 +61,7 @@ fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
     let for_all = is_fixture || gives.contains("pytestmark");
     // What an import names is what it gives.
     let uses = if kind == Form::Other { names_in(source, node) } else { BTreeSet::new() };
-    Some(Definition { uses, text, kind, gives, for_all })
+    Some(Definition { text, kind, gives, uses, for_all })
 }
 
 /// The names of an import: what is imported, and under which name.
