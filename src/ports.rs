@@ -1,10 +1,10 @@
 //! What the line needs of the world, as traits that `shell/` implements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Problem;
 use crate::history::learn::Learned;
-use crate::history::{History, PastFailure};
+use crate::history::{History, PastFailure, Retried};
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
 use crate::model::forge::{OurPull, RunLink};
@@ -58,6 +58,18 @@ pub trait Store {
     /// # Errors
     /// Where the store cannot be written.
     fn remember(&mut self, seen: &Memory) -> Result<(), Problem>;
+
+    /// The seconds after which tests passed when they were last run again after a wait.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn waits(&self) -> Result<HashMap<TestId, f64>, Problem>;
+
+    /// Remembers what became of tests that were run again after a wait.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    fn remember_retries(&mut self, retried: &[Retried]) -> Result<(), Problem>;
 
     /// Remembers a run. The same run twice changes nothing.
     ///

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::agent::generator::Generated;
 use crate::agent::healer::healing::{Healed, testimony};
+use crate::code::spec::Operation;
+use crate::diagnose::described;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
-use crate::history::History;
 use crate::history::learn::{self, Learned, NotLearned};
 use crate::history::recovery::{self, Since};
+use crate::history::{History, Retried};
 use crate::ingest::{attempts, legs};
 use crate::model::exchange::Exchange;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
@@ -36,8 +38,8 @@ pub struct Inputs<'a> {
     pub default_branch: Option<String>,
     /// HTTP traffic of the tests.
     pub exchanges: &'a [Exchange],
-    /// Paths of the API descriptions of the repository.
-    pub described: Vec<String>,
+    /// What the API descriptions of the repository promise.
+    pub described: Vec<Operation>,
     /// The moment that counts as now.
     pub now: Instant,
     /// History to judge against.
@@ -59,10 +61,10 @@ pub struct Triage {
     pub known_issues: HashMap<String, String>,
     /// The shapes of answers that this run saw.
     pub memory: Memory,
-    /// How they differ from what is remembered, the gravest first.
-    pub drift: Vec<Drift>,
     /// What the healer brought.
     pub repairs: Repairs,
+    /// Tests that were run again after a wait.
+    pub retried: Vec<Retried>,
     /// What the generator wrote.
     pub written: Generated,
     /// Trouble of our own on the way, for people.
@@ -91,18 +93,20 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     for run in &runs {
         totals.add(&run.totals);
     }
-    let memory = Memory::of(exchanges, Templates::described(described.into_iter()), at);
-    let drift = drift(&memory, store, &mut notes);
+    let memory =
+        Memory::of(exchanges, Templates::described(described.iter().map(|operation| operation.path.clone())), at);
+    let mut drift = drift(&memory, store, &mut notes);
+    drift.extend(described::against(&memory, &described));
     drop(learned);
     drop(groups);
-    let found = Findings { runs, facts, at, totals, diagnoses, history, known };
+    let found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
     Triage {
         found,
         plan,
         known_issues: HashMap::new(),
         memory,
-        drift,
         repairs: Repairs::default(),
+        retried: Vec::new(),
         written: Generated::default(),
         notes,
         hampered: false,
@@ -121,8 +125,14 @@ fn drift(memory: &Memory, store: Option<&dyn Store>, notes: &mut Vec<String>) ->
     }
 }
 
-/// Gives the severities that the policy asks for.
+/// Leaves out what the policy accepts, and gives the severities that it asks for.
 pub fn weigh(found: &mut Findings, policy: &Policy) {
+    let at = found.at;
+    found.drift.retain(|drift| !policy.drift.accepts(&drift.fingerprint, at));
+    for drift in &mut found.drift {
+        drift.level = policy.drift.levels.get(drift.rule).copied().unwrap_or(drift.level);
+    }
+    found.drift.sort_by_key(|drift| std::cmp::Reverse(drift.level));
     if policy.severity.is_empty() {
         return;
     }
@@ -278,6 +288,12 @@ pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
         for action in triage.plan.actions.iter_mut().filter(|a| a.id == id) {
             action.receipt = Some(receipt.clone());
         }
+    }
+    if is_new
+        && !triage.retried.is_empty()
+        && let Err(problem) = store.remember_retries(&triage.retried)
+    {
+        triage.notes.push(format!("what became of retries is not remembered: {}", chain(&problem)));
     }
     // What a branch made of the API is no measure for others until it is merged.
     let default = triage.found.history.default_branch();

@@ -130,11 +130,11 @@ impl Place {
         Ok(all)
     }
 
-    /// Paths of the API descriptions of the repository.
-    fn described(&self) -> Vec<String> {
+    /// What the API descriptions of the repository promise.
+    fn described(&self) -> Vec<spec::Operation> {
         let descriptions = self.files.iter().filter(|file| spec::is_description(file)).take(20);
         let texts = descriptions.filter_map(|file| self.read(file));
-        texts.flat_map(|text| spec::read(&text)).map(|operation| operation.path).collect()
+        texts.flat_map(|text| spec::read(&text)).collect()
     }
 
     /// How this traffic differs from what is remembered.
@@ -166,7 +166,7 @@ impl Place {
 
     /// The tests that could be written.
     fn drafts(&self, args: &GenerateArgs, exchanges: &[Exchange], triage: &Triage) -> Result<Wanted, Problem> {
-        let mut templates = Templates::described(self.described().into_iter());
+        let mut templates = Templates::described(self.described().into_iter().map(|operation| operation.path));
         for exchange in exchanges {
             templates.see(&exchange.request.path);
         }
@@ -184,6 +184,7 @@ impl Place {
         }
         let recipes = recipes(args, &self.policy)?;
         let new_fields: Vec<(String, u16, String)> = triage
+            .found
             .drift
             .iter()
             .filter(|d| d.rule.ends_with("property-added"))

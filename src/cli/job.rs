@@ -16,6 +16,7 @@ use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::code::spec;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
+use crate::history::Retried;
 use crate::ingest::traffic::masking::Masker;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
@@ -51,6 +52,8 @@ pub(super) struct Job {
     exchanges: Vec<Exchange>,
     /// What running single tests again brought to light.
     heard: Vec<(TestId, Evidence)>,
+    /// Tests that were run again after a wait.
+    retried: Vec<Retried>,
     now: Instant,
     notes: Vec<String>,
     /// Why nothing may be written, whatever is asked: trouble of our own.
@@ -78,6 +81,7 @@ impl Job {
             runs: Vec::new(),
             exchanges: Vec::new(),
             heard: Vec::new(),
+            retried: Vec::new(),
             now: args.now.unwrap_or_else(surroundings::now),
             notes: Vec::new(),
             forbidden: None,
@@ -195,20 +199,26 @@ impl Job {
         Ok(())
     }
 
-    /// Paths of the API descriptions of the repository, where traffic needs them.
-    fn described(&self) -> Vec<String> {
+    /// What the API descriptions of the repository promise, where there is traffic.
+    fn described(&self) -> Vec<spec::Operation> {
         let Some(git) = self.git.as_ref().filter(|_| !self.exchanges.is_empty()) else { return Vec::new() };
         let Some(top) = git.top() else { return Vec::new() };
         let files = git.files();
         let descriptions = files.iter().filter(|file| spec::is_description(file)).take(20);
         let texts = descriptions.filter_map(|file| files::read_text(&top.join(file)).ok());
-        texts.flat_map(|text| spec::read(&text)).map(|operation| operation.path).collect()
+        texts.flat_map(|text| spec::read(&text)).collect()
     }
 
     /// Takes in what was recorded beside the reports.
-    pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>, heard: Vec<(TestId, Evidence)>) {
+    pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>) {
         self.exchanges.extend(exchanges);
+    }
+
+    /// Takes in what running tests again brought to light.
+    pub(super) fn add_retries(&mut self, heard: Vec<(TestId, Evidence)>, retried: Vec<Retried>, notes: Vec<String>) {
         self.heard.extend(heard);
+        self.retried.extend(retried);
+        self.notes.extend(notes);
     }
 
     /// Reports in the folders of downloaded artifacts belong to the legs that the
@@ -352,6 +362,7 @@ impl Job {
             repository: Some(&both),
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
+        triage.retried = std::mem::take(&mut self.retried);
         run::listen(&mut triage.found, &self.heard);
         run::weigh(&mut triage.found, &self.policy);
         triage

@@ -3,17 +3,21 @@
 
 mod again;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
 use crate::cli::job::Job;
 use crate::error::{Problem, exit};
+use crate::model::test::TestId;
+use crate::model::time::Instant;
+use crate::ports::Store;
 use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::report::{FailOn, exit_code};
 use crate::shell::actions::Around;
 use crate::shell::recorder::{self, Recorder};
+use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::suite::Ended;
 use crate::shell::surroundings::say;
 use crate::shell::{files, shield, suite, surroundings};
@@ -97,7 +101,7 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     let more = files::matching(folder.path(), &["report.*.xml".to_owned()]);
     let is_written = files::is_filled(&report);
     let again = if is_written && more.is_empty() && !ended.was_stopped && code != exit::DONE && args.retry {
-        again::again(&mut suite)?
+        again::again(&mut suite, &waits(args))?
     } else {
         again::Again::default()
     };
@@ -115,17 +119,15 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         let all = std::iter::once(&report).chain(&more).chain(&again.reports);
         triage.junit = all.map(|path| path.display().to_string()).collect();
     }
-    let old = files::matching(Path::new(""), &triage.junit).into_iter().find(|path| files::is_older(path, begun));
-    if let Some(old) = old {
-        say(&format!(
-            "{} is older than this run, so nothing is judged: the command did not write it.\n",
-            old.display()
-        ))?;
+    if let Some(old) = older(&triage.junit, begun) {
+        say(&format!("{old} is older than this run, so nothing is judged: the command did not write it.\n"))?;
         return Ok(code);
     }
     let around = Around::read()?;
     let mut job = Job::prepare(&triage, around.as_ref())?;
-    job.add_traffic(recorded.exchanges, again.heard);
+    let told = in_flight(&recorded.waits);
+    job.add_traffic(recorded.exchanges);
+    job.add_retries(again.heard, again.retried, told);
     let done = job.run(&triage, None);
     done.show(&triage, colour)?;
     // The suite's own word stands, unless something else is asked for, or unless all
@@ -136,6 +138,20 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         FailOn::Never => code,
         asked => exit_code(&done.triage, asked),
     })
+}
+
+/// A report that was there before the tests began.
+fn older(patterns: &[String], begun: Instant) -> Option<String> {
+    let all = files::matching(Path::new(""), patterns);
+    all.into_iter().find(|path| files::is_older(path, begun)).map(|path| path.display().to_string())
+}
+
+/// The seconds after which tests passed when they were last run again. A history that
+/// cannot be read is told of by the triage; retries do without.
+fn waits(args: &RunArgs) -> HashMap<TestId, f64> {
+    let path = args.triage.history.path().ok().flatten();
+    let store = path.and_then(|path| SqliteStore::open_existing(&path).ok().flatten());
+    store.and_then(|store| store.waits().ok()).unwrap_or_default()
 }
 
 /// Puts a proxy before each service that is named.

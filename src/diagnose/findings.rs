@@ -8,6 +8,7 @@ use crate::history::learn::KnownFailure;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
+use crate::traffic::drift::Drift;
 
 /// The present run, judged.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub struct Findings {
     pub totals: Totals,
     /// Why tests failed, the gravest first.
     pub diagnoses: Vec<Diagnosis>,
+    /// How the answers of the API differ from what is remembered and described, the
+    /// gravest first.
+    pub drift: Vec<Drift>,
     /// What was known before.
     pub history: History,
     /// What is remembered of each failure, by its place.

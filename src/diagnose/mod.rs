@@ -10,6 +10,7 @@
 
 pub mod changepoint;
 pub mod cluster;
+pub mod described;
 pub mod findings;
 pub mod fingerprint;
 pub mod frames;

@@ -17,6 +17,21 @@ use crate::model::failure::{FailureMark, Gate};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Instant;
 
+/// A test that was run again after a wait, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retried {
+    /// The test.
+    pub test: TestId,
+    /// When it was run again.
+    pub at: Instant,
+    /// Seconds that were waited before.
+    pub seconds: f64,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Why it was run again.
+    pub why: String,
+}
+
 /// One earlier run of one matrix leg.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastRun {

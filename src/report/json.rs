@@ -279,7 +279,7 @@ pub fn report(triage: &Triage, origin: &Origin) -> Report {
         totals: totals(&triage.found.totals),
         diagnoses: triage.found.diagnoses.iter().map(|d| diagnosis(triage, d)).collect(),
         proposals: proposals(&triage.repairs.all).into_iter().chain(all_written(&triage.written)).collect(),
-        drift: triage.drift.clone(),
+        drift: triage.found.drift.clone(),
         plan: plan(triage),
     }
 }

@@ -139,16 +139,11 @@ fn repairs(out: &mut String, triage: &Triage) {
 
 /// How the answers of the API changed.
 fn drift(out: &mut String, triage: &Triage) {
-    if triage.drift.is_empty() {
+    if triage.found.drift.is_empty() {
         return;
     }
-    let _ = writeln!(out, "### Changes in the answers of the API\n\n| | endpoint | where | what |\n|---|---|---|---|");
-    for one in triage.drift.iter().take(DETAILS) {
-        let place = if one.pointer.is_empty() { String::new() } else { code(one.place().trim_matches('`'), 120) };
-        let endpoint = code(&format!("{} {}", one.endpoint, one.status), 160);
-        let _ = writeln!(out, "| {} | {endpoint} | {place} | {} |", one.level.word(), prose(&one.text, 200));
-    }
-    out.push('\n');
+    out.push_str("### Changes in the answers of the API\n\n");
+    out.push_str(&message::drift(&triage.found.drift, DETAILS));
 }
 
 /// Failures a run on the line of the present branch, as a Mermaid chart.

@@ -173,19 +173,26 @@ impl Page {
 
     /// How the answers of the API changed.
     fn drift(&mut self, triage: &Triage) {
-        if triage.drift.is_empty() {
+        if triage.found.drift.is_empty() {
             return;
         }
         let style = Style::new().bold();
-        let head =
-            self.paint(style, &format!("{} in the answers of the API", plural(triage.drift.len() as u64, "change")));
+        let head = self
+            .paint(style, &format!("{} in the answers of the API", plural(triage.found.drift.len() as u64, "change")));
         let _ = writeln!(self.text, "\n{head}");
-        for drift in triage.drift.iter().take(DRIFT) {
-            let text = format!("{} {}  {} {}", drift.endpoint, drift.status, drift.place(), drift.text);
+        for drift in triage.found.drift.iter().take(DRIFT) {
+            let text = format!(
+                "{} {}  {} {}  [{}]",
+                drift.endpoint,
+                drift.status,
+                drift.place(),
+                drift.text,
+                drift.fingerprint
+            );
             self.row(drift.level.word(), &line(&text, 300));
         }
-        if triage.drift.len() > DRIFT {
-            self.row("", &format!("and {} more, all of them in the JSON report", triage.drift.len() - DRIFT));
+        if triage.found.drift.len() > DRIFT {
+            self.row("", &format!("and {} more, all of them in the JSON report", triage.found.drift.len() - DRIFT));
         }
     }
 

@@ -6,7 +6,9 @@
 //! bound p of how often it was there (Wilson, 95 %), that it is missing in all of n
 //! new answers must be less likely than 1 %.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::formats;
 use super::memory::{Memory, Seen};
@@ -20,7 +22,7 @@ const CHANCE: f64 = 0.01;
 const MOST: usize = 50;
 
 /// How much a change matters to clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// It tells.
@@ -46,6 +48,9 @@ pub struct Drift {
     pub level: Level,
     /// In words.
     pub text: String,
+    /// By what it is accepted: the same finding at the same place has the same, however
+    /// many answers show it.
+    pub fingerprint: String,
 }
 
 impl Level {
@@ -61,6 +66,20 @@ impl Level {
 }
 
 impl Drift {
+    /// A finding with its fingerprint.
+    #[must_use]
+    pub fn new(
+        (endpoint, status, pointer): (String, u16, &str),
+        rule: &'static str,
+        level: Level,
+        text: String,
+    ) -> Self {
+        let whole = format!("{rule}:{endpoint}:{status}:{pointer}");
+        let fingerprint =
+            Sha256::digest(whole.as_bytes()).iter().take(6).fold(String::new(), |t, b| t + &format!("{b:02x}"));
+        Self { endpoint, status, pointer: pointer.to_owned(), rule, level, text, fingerprint }
+    }
+
     /// The place for people: `` `user.tags.*.name` ``, or nothing for the whole answer.
     #[must_use]
     pub fn place(&self) -> String {
@@ -74,14 +93,8 @@ impl Drift {
 pub fn between(before: &Memory, now: &Memory) -> Vec<Drift> {
     let mut found = Vec::new();
     for (kind, seen) in &now.kinds {
-        let own = |pointer: &str, rule, level, text| Drift {
-            endpoint: kind.endpoint(),
-            status: kind.status,
-            pointer: pointer.to_owned(),
-            rule,
-            level,
-            text,
-        };
+        let own =
+            |pointer: &str, rule, level, text| Drift::new((kind.endpoint(), kind.status, pointer), rule, level, text);
         let known_endpoint = before.kinds.keys().any(|k| k.method == kind.method && k.template == kind.template);
         let Some(had) = before.kinds.get(kind) else {
             let known_status = before.kinds.keys().any(|k| k.endpoint() == kind.endpoint() && k.status == kind.status);

@@ -35,11 +35,22 @@ pub enum Decision {
     Leave(String),
 }
 
-/// Decides about the tests of one diagnosis: `tried` times they were run again
-/// already, `exchanges` is what they sent in their last run, `jitter` is any number
-/// from 0 to 1.
+/// What was tried before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tried {
+    /// How often the tests were run again in this run.
+    pub rounds: u32,
+    /// Seconds after which they passed when an earlier run waited for them.
+    pub learned: Option<f64>,
+}
+
+/// Decides about the tests of one diagnosis: `exchanges` is what they sent in their
+/// last run, `jitter` is any number from 0 to 1.
 #[must_use]
-pub fn decide(verdict: Verdict, exchanges: &[&Exchange], tried: u32, jitter: f64, now: Instant) -> Decision {
+pub fn decide(verdict: Verdict, exchanges: &[&Exchange], before: Tried, jitter: f64, now: Instant) -> Decision {
+    let tried = before.rounds;
+    // What helped last time is tried first; where it does not help, waits grow as ever.
+    let learned = before.learned.filter(|seconds| tried == 0 && *seconds <= LONGEST as f64);
     let backoff = (BASE * 2.0_f64.powi(i32::try_from(tried).unwrap_or(0))).min(CAP) * jitter.clamp(0.0, 1.0);
     match verdict {
         Verdict::RateLimited if tried >= REFUSED => Decision::Leave(format!("refused again after {tried} waits")),
@@ -58,8 +69,8 @@ pub fn decide(verdict: Verdict, exchanges: &[&Exchange], tried: u32, jitter: f64
                     why: format!("{line} asks to wait {} s (`{}`)", hint.seconds, hint.said),
                 },
                 None => Decision::Wait {
-                    seconds: backoff,
-                    why: "a service refused and did not say for how long".to_owned(),
+                    seconds: learned.unwrap_or(backoff),
+                    why: after("a service refused and did not say for how long", learned),
                 },
             }
         }
@@ -69,11 +80,17 @@ pub fn decide(verdict: Verdict, exchanges: &[&Exchange], tried: u32, jitter: f64
         Verdict::Environment => {
             let last =
                 exchanges.last().map_or_else(|| "the trouble is outside of the tests".to_owned(), |e| format!("{e}"));
-            Decision::Wait { seconds: backoff, why: last }
+            Decision::Wait { seconds: learned.unwrap_or(backoff), why: after(&last, learned) }
         }
         _ if tried == 0 => Decision::Alone,
         _ => Decision::Leave("it fails again".to_owned()),
     }
+}
+
+/// A reason, with what was learned from earlier runs.
+fn after(why: &str, learned: Option<f64>) -> String {
+    learned
+        .map_or(why.to_owned(), |seconds| format!("{why}; it passed after {seconds:.1} s when it was last run again"))
 }
 
 #[cfg(test)]
@@ -95,13 +112,18 @@ mod tests {
 
     #[test]
     fn reasons_and_waits() {
-        let told =
-            |verdict, exchange: &Exchange, tried| match decide(verdict, &[exchange], tried, 0.5, Instant::from_unix(0))
-            {
-                Decision::Wait { seconds, why } => format!("wait {seconds}: {why}"),
-                Decision::Alone => "alone".to_owned(),
-                Decision::Leave(why) => format!("leave: {why}"),
-            };
+        let with = |verdict, exchange: &Exchange, before| match decide(
+            verdict,
+            &[exchange],
+            before,
+            0.5,
+            Instant::from_unix(0),
+        ) {
+            Decision::Wait { seconds, why } => format!("wait {seconds}: {why}"),
+            Decision::Alone => "alone".to_owned(),
+            Decision::Leave(why) => format!("leave: {why}"),
+        };
+        let told = |verdict, exchange: &Exchange, rounds| with(verdict, exchange, Tried { rounds, learned: None });
         let (short, long) = (answer(429, &[("Retry-After", "2")]), answer(429, &[("Retry-After", "100000")]));
         for (verdict, exchange, tried, expected) in [
             (Verdict::RateLimited, &short, 0, "wait 2: GET /x asks to wait 2 s (`Retry-After: 2`)"),
@@ -120,5 +142,15 @@ mod tests {
         ] {
             assert_eq!(told(verdict, exchange, tried), expected);
         }
+        // What an earlier run learned is where the first wait begins, and a hint stands above it.
+        let learned = |rounds| Tried { rounds, learned: Some(7.5) };
+        let refused = answer(429, &[]);
+        let why = "a service refused and did not say for how long";
+        assert_eq!(
+            with(Verdict::RateLimited, &refused, learned(0)),
+            format!("wait 7.5: {why}; it passed after 7.5 s when it was last run again")
+        );
+        assert_eq!(with(Verdict::RateLimited, &refused, learned(1)), format!("wait 2: {why}"));
+        assert!(with(Verdict::RateLimited, &short, learned(0)).starts_with("wait 2: GET"));
     }
 }

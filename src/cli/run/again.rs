@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::Suite;
 use crate::agent::retrier::order::{Found, Search, Step};
-use crate::agent::retrier::{Decision, decide};
+use crate::agent::retrier::{Decision, Tried, decide};
 use crate::diagnose::rules::weights;
 use crate::diagnose::traffic::{Sent, is_test};
 use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
 use crate::error::Problem;
+use crate::history::Retried;
 use crate::model::run::RunFacts;
-use crate::model::test::TestId;
+use crate::model::test::{TestCase, TestId};
 use crate::model::text::Untrusted;
 use crate::render::terminal::line;
 use crate::render::words::plural;
@@ -38,12 +39,15 @@ pub(super) struct Again {
     pub reports: Vec<PathBuf>,
     /// What was learned about single tests.
     pub heard: Vec<(TestId, Evidence)>,
+    /// Tests that were run again after a wait.
+    pub retried: Vec<Retried>,
     /// What was done, for people.
     pub told: Vec<String>,
 }
 
-/// Runs failed tests again as long as there is a reason to.
-pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
+/// Runs failed tests again as long as there is a reason to. `waits` tells after how many
+/// seconds tests passed when they were last run again.
+pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Result<Again, Problem> {
     let mut out = Again::default();
     let mut waited = 0.0;
     for round in 0..ROUNDS {
@@ -58,12 +62,14 @@ pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
             }
             let own =
                 diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect::<Vec<_>>();
-            match decide(diagnosis.verdict, &own, round, surroundings::random(), surroundings::now()) {
+            let learned = failing.iter().filter_map(|(_, id)| waits.get(id).copied()).reduce(f64::max);
+            let tried = Tried { rounds: round, learned };
+            match decide(diagnosis.verdict, &own, tried, surroundings::random(), surroundings::now()) {
                 Decision::Wait { seconds, why } if waited + seconds <= WAITS => {
                     if seconds >= longest.0 {
                         longest = (seconds, why);
                     }
-                    tests.extend(failing.into_iter().map(|(node, _)| node));
+                    tests.extend(failing);
                 }
                 Decision::Wait { .. } => {
                     out.told.push(format!(
@@ -94,7 +100,7 @@ pub(super) fn again(suite: &mut Suite<'_>) -> Result<Again, Problem> {
 /// Waits, and runs tests again.
 fn retry(
     suite: &Suite<'_>,
-    tests: &[String],
+    tests: &[(String, TestId)],
     round: u32,
     (seconds, why): (f64, &str),
     out: &mut Again,
@@ -103,8 +109,16 @@ fn retry(
     say(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
     surroundings::pause(Duration::from_secs_f64(seconds));
     let report = suite.folder.join(format!("report-rerun-{}.xml", round + 1));
-    suite.run_tests(tests, &report, false)?;
-    let passed = passed(&report, tests)?;
+    let nodes: Vec<String> = tests.iter().map(|(node, _)| node.clone()).collect();
+    suite.run_tests(&nodes, &report, false)?;
+    let bad = still_bad(&report)?;
+    let at = surroundings::now();
+    let mut passed = 0;
+    for (node, test) in tests {
+        let held = report.is_file() && !bad.iter().any(|case| is_test(node, case));
+        passed += usize::from(held);
+        out.retried.push(Retried { test: *test, at, seconds, passed: held, why: why.to_owned() });
+    }
     out.told.push(format!("waited {seconds:.1} s ({why}); then {passed} of {many} passed"));
     if report.is_file() {
         out.reports.push(report);
@@ -136,12 +150,10 @@ fn failing(triage: &Triage, diagnosis: &Diagnosis, order: &[String]) -> Vec<(Str
     cases.filter_map(|case| Some((order.iter().find(|node| is_test(node, case))?.clone(), case.id))).collect()
 }
 
-/// How many of some tests passed, by their report.
-fn passed(report: &std::path::Path, tests: &[String]) -> Result<usize, Problem> {
+/// The cases of a report that did not pass.
+fn still_bad(report: &std::path::Path) -> Result<Vec<TestCase>, Problem> {
     let runs = files::read_reports(std::path::Path::new(""), &[report.display().to_string()], &|_| {})?;
-    let bad: u64 = runs.iter().map(|r| r.totals.failed + r.totals.errored).sum();
-    let ran: u64 = runs.iter().map(|r| r.totals.tests - r.totals.skipped).sum();
-    Ok(usize::try_from(ran.saturating_sub(bad)).unwrap_or(0).min(tests.len()))
+    Ok(runs.into_iter().flat_map(|run| run.cases).filter(|case| case.outcome().is_bad()).collect())
 }
 
 /// Runs each test by itself; for those that pass then, what pollutes them is

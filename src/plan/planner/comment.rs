@@ -10,6 +10,7 @@ use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
 use crate::plan::snapshot::{OurComment, sticky_key};
 use crate::render::message::{heal, sticky};
+use crate::traffic::drift::Level;
 
 /// End of a leg's part.
 const LEG_END: &str = "<!-- testmedic:leg-end -->";
@@ -44,7 +45,9 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
         return plan;
     }
     let bad = given.found.bad() > 0;
-    if existing.is_none() && !bad {
+    // A change that breaks clients is worth a comment although no test fails.
+    let breaks = given.found.drift.iter().any(|drift| drift.level == Level::Err);
+    if existing.is_none() && !bad && !breaks {
         return plan;
     }
     let mut parts = existing.map(|c| parts(&c.body)).unwrap_or_default();
@@ -74,7 +77,12 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     plan.actions.push(planned(
         Action::Comment { on: pull.number, key: key.clone(), edit: existing.map(|c| c.id), body },
         format!("comment:{}:{key}", pull.number),
-        if bad { "tests failed".to_owned() } else { "the tests pass again".to_owned() },
+        (match (bad, breaks) {
+            (true, _) => "tests failed",
+            (_, true) => "the answers of the API changed",
+            _ => "the tests pass again",
+        })
+        .to_owned(),
         format!("{} the comment on the pull request", if existing.is_some() { "update" } else { "write" }),
         because,
         guards,

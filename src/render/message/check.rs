@@ -1,6 +1,6 @@
 //! The check run beside a commit: title, summary and annotations.
 
-use super::{Page, evidence, icon, tests, window};
+use super::{Page, drift, evidence, icon, tests, window};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::Scene;
@@ -36,6 +36,9 @@ pub fn summary(found: &Findings, scene: &Scene, limit: usize) -> String {
             evidence(d, 6, Some(scene)),
             tests(found, d, 10)
         ));
+    }
+    if !found.drift.is_empty() {
+        page.push(&format!("\n### Changes in the answers of the API\n\n{}", drift(&found.drift, 20)));
     }
     page.finish()
 }

@@ -19,6 +19,27 @@ use crate::model::forge::{Scene, is_sha};
 use crate::model::test::TestCase;
 use crate::render::markdown::{code, fence, prose};
 use crate::render::words::plural;
+use crate::traffic::drift::Drift;
+
+/// How the answers of the API changed, as a table; empty where they did not.
+#[must_use]
+pub fn drift(all: &[Drift], most: usize) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("| | endpoint | where | what | finding |\n|---|---|---|---|---|\n");
+    for one in all.iter().take(most) {
+        let place = if one.pointer.is_empty() { String::new() } else { code(one.place().trim_matches('`'), 120) };
+        let endpoint = code(&format!("{} {}", one.endpoint, one.status), 160);
+        let (level, what) = (one.level.word(), prose(&one.text, 200));
+        let _ = writeln!(out, "| {level} | {endpoint} | {place} | {what} | {} |", code(&one.fingerprint, 20));
+    }
+    if all.len() > most {
+        let _ = writeln!(out, "\nand {} more", all.len() - most);
+    }
+    out.push('\n');
+    out
+}
 
 /// Text that grows by whole sections up to a limit.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Page, commit, evidence, failure, has_window, icon, suspects, tests, window};
+use super::{Page, commit, drift, evidence, failure, has_window, icon, suspects, tests, window};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::history::short;
@@ -35,6 +35,10 @@ pub fn section(
     }
     for repair in repairs {
         page.push(repair);
+    }
+    if !found.drift.is_empty() {
+        let table = drift(&found.drift, DETAILS);
+        page.push(&format!("\n#### Changes in the answers of the API\n\n{table}"));
     }
     for d in found.diagnoses.iter().take(DETAILS) {
         page.push(&details(found, d, scene));

@@ -9,6 +9,7 @@ mod proxy;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct Recorder {
     folder: TempDir,
     address: String,
     word: String,
+    /// Clients that are connected.
+    open: Arc<AtomicUsize>,
 }
 
 /// What came of a recording.
@@ -122,8 +125,15 @@ impl Recorder {
         let word: String = random.iter().map(|b| format!("{b:02x}")).collect();
         let kept = Arc::new(Mutex::new(Kept { masker: Masker::new(mail), ..Kept::default() }));
         let (own, expected) = (Arc::clone(&kept), word.clone());
-        let address = link::listen(folder.path(), move |stream| listen(stream, &expected, &own)).map_err(failed)?;
-        Ok(Self { kept, folder, address, word })
+        let open = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&open);
+        let serve = move |stream| {
+            count.fetch_add(1, Ordering::SeqCst);
+            listen(stream, &expected, &own);
+            count.fetch_sub(1, Ordering::SeqCst);
+        };
+        let address = link::listen(folder.path(), serve).map_err(failed)?;
+        Ok(Self { kept, folder, address, word, open })
     }
 
     /// The variables under which a command is recorded, over what they are now.
@@ -206,14 +216,20 @@ impl Recorder {
 
     /// Gives what is still on its way a moment to arrive.
     pub fn settle(&self) {
-        let mut before = usize::MAX;
-        for _ in 0..20 {
+        let (mut before, mut alike) = (usize::MAX, 0);
+        for _ in 0..100 {
+            std::thread::sleep(Duration::from_millis(5));
+            // Where all clients have hung up, nothing is on its way; a process that the
+            // tests left behind may never.
+            if self.open.load(Ordering::SeqCst) == 0 {
+                break;
+            }
             let now = self.count();
-            if now == before {
+            alike = if now == before { alike + 1 } else { 0 };
+            if alike == 10 {
                 break;
             }
             before = now;
-            std::thread::sleep(Duration::from_millis(25));
         }
     }
 }

@@ -197,7 +197,7 @@ def _mutated_body(mutant, content):
 
 def _mutate(headers, content, set_status, set_body):
     """Changes an answer as its mutant says."""
-    mutant = _mutant()
+    mutant = _mutant() if _round is not None else None
     if mutant is None:
         return
     change = mutant["change"]

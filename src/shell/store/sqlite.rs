@@ -5,6 +5,7 @@
 //! skipped tests as compressed sets, one row for each louder result.
 
 mod recall;
+mod retries;
 mod shapes;
 mod show;
 
@@ -18,7 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use crate::error::Problem;
 use crate::history::learn::{Learned, Named};
 use crate::history::rename::{Candidate, link};
-use crate::history::{Alias, History, PastFailure};
+use crate::history::{Alias, History, PastFailure, Retried};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Instant;
 use crate::ports::{Absorbed, Store};
@@ -92,6 +93,7 @@ const MIGRATIONS: &[&str] = &[
     );
 ",
     shapes::TABLE,
+    retries::TABLE,
 ];
 
 /// How long a writer waits for another one.
@@ -508,6 +510,14 @@ impl Store for SqliteStore {
 
     fn remember(&mut self, seen: &Memory) -> Result<(), Problem> {
         self.write_shapes(seen)
+    }
+
+    fn waits(&self) -> Result<HashMap<TestId, f64>, Problem> {
+        self.read_waits()
+    }
+
+    fn remember_retries(&mut self, retried: &[Retried]) -> Result<(), Problem> {
+        self.write_retries(retried)
     }
 
     fn absorb(&mut self, learned: &Learned<'_>) -> Result<Absorbed, Problem> {

@@ -1,0 +1,61 @@
+//! What the policy says of tests that are written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::generator::{Mutating, Recipe};
+
+/// See [`super::Policy::generate`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Generate {
+    /// The folder for tests that are written; `generated` beside the tests that they
+    /// are like where it is empty.
+    pub folder: String,
+    /// The recipes that are used.
+    pub recipes: Vec<Recipe>,
+    /// Which requests that change something may be written: `never`, `inside` (those to
+    /// an application in the test's own process) or `always`.
+    pub mutating: Mutating,
+    /// How often a written test must pass shuffled, besides in the order of its file and alone.
+    #[schemars(range(min = 1, max = 100))]
+    pub repeat: u32,
+    /// Tests that one run writes.
+    #[schemars(range(min = 1, max = 500))]
+    pub max_tests: u32,
+}
+
+impl Default for Generate {
+    fn default() -> Self {
+        Self {
+            folder: String::new(),
+            recipes: Recipe::ALL.to_vec(),
+            mutating: Mutating::default(),
+            repeat: 10,
+            max_tests: 60,
+        }
+    }
+}
+
+impl Generate {
+    /// The folder for tests like those of `file`.
+    #[must_use]
+    pub fn folder_for(&self, file: &str) -> String {
+        if !self.folder.is_empty() {
+            return self.folder.trim_matches('/').to_owned();
+        }
+        match file.rsplit_once('/') {
+            Some((beside, _)) => format!("{beside}/generated"),
+            None => "generated".to_owned(),
+        }
+    }
+
+    /// Whether a file holds tests that were written.
+    #[must_use]
+    pub fn is_ours(&self, file: &str) -> bool {
+        let folder = if self.folder.is_empty() { "generated" } else { self.folder.trim_matches('/') };
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let folders = format!("/{}", file.strip_suffix(name).unwrap_or(""));
+        folders.contains(&format!("/{folder}/")) && name.contains("generated")
+    }
+}
