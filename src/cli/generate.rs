@@ -9,6 +9,7 @@ use crate::agent::generator::asked::{self, Asked};
 use crate::agent::generator::recipe::{self, Ground};
 use crate::agent::generator::{Draft, Generated, Recipe};
 use crate::cli::GenerateArgs;
+use crate::code::guards::Bounds;
 use crate::code::source::Source;
 use crate::code::spec;
 use crate::error::{Problem, exit};
@@ -201,6 +202,17 @@ impl Place {
         Ok(Wanted { drafts, asked: (shown, chosen.len()) })
     }
 
+    /// Where written tests may stand: their files are new, and may be large.
+    fn bounds(&self) -> Bounds {
+        let mut bounds = self.policy.heal.bounds();
+        (bounds.files, bounds.lines) = (100, 5000);
+        let folder = self.policy.generate.folder.trim_matches('/');
+        if !folder.is_empty() {
+            bounds.tests.push(format!("{folder}/**"));
+        }
+        bounds
+    }
+
     /// Writes and proves, runner by runner.
     fn write(
         &self,
@@ -228,7 +240,8 @@ impl Place {
         let read = |path: &str| self.read(path);
         let folder = |file: &str| self.policy.generate.folder_for(file);
         let repeat = args.repeat.unwrap_or(self.policy.generate.repeat);
-        let given = Given { memory, folder: &folder, read: &read, repeat, seed: 1 };
+        let bounds = self.bounds();
+        let given = Given { memory, folder: &folder, read: &read, bounds: &bounds, repeat, seed: 1 };
         for (runner, own) in by_runner {
             let Some(runner) = runner else {
                 notes.push(format!("no test runner is known for {}", own[0].exemplar.file));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::agent::generator::settle::settle;
 use crate::agent::generator::{Draft, Dropped, Generated, Made};
+use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::language::Language;
 use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
@@ -30,6 +31,8 @@ pub struct Given<'a> {
     pub folder: &'a dyn Fn(&str) -> String,
     /// Reads a file of the repository.
     pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// Where written tests may stand.
+    pub bounds: &'a Bounds,
     /// How often a test must pass shuffled.
     pub repeat: u32,
     /// Where the order of tests begins to vary.
@@ -63,6 +66,7 @@ pub fn generate(drafts: Vec<Draft>, given: &Given<'_>, stage: &mut dyn Stage) ->
     works = session.prove(works)?;
     session.mutate(works)?;
     session.write();
+    session.confirm()?;
     Ok(session.out)
 }
 
@@ -105,7 +109,7 @@ impl Session<'_, '_> {
             let staged = self.run(&works, How::InOrder)?;
             let mut kept = Vec::new();
             for mut work in works {
-                match ended(&staged.execution.ran, &work) {
+                match ended(&staged.execution.ran, &work.written.name, &work.file) {
                     Some(Outcome::Passed) => {
                         observe(&mut work, &staged.exchanges);
                         kept.push(work);
@@ -176,7 +180,7 @@ impl Session<'_, '_> {
             let staged = self.run(works, how)?;
             for (index, work) in works.iter_mut().enumerate() {
                 observe(work, &staged.exchanges);
-                match (ended(&staged.execution.ran, work), how) {
+                match (ended(&staged.execution.ran, &work.written.name, &work.file), how) {
                     (Some(Outcome::Passed), How::InOrder) => work.passes.0 += times,
                     (Some(Outcome::Passed), _) => work.passes.1 += times,
                     _ => {
@@ -188,7 +192,7 @@ impl Session<'_, '_> {
         for index in (0..works.len()).filter(|index| !failed.contains(index)).collect::<Vec<_>>() {
             let node = works[index].node.clone();
             let staged = self.run(&works[index..=index], How::Alone(&node))?;
-            match ended(&staged.execution.ran, &works[index]) {
+            match ended(&staged.execution.ran, &works[index].written.name, &works[index].file) {
                 Some(Outcome::Passed) => works[index].passes.2 += 1,
                 _ => {
                     failed.insert(index);
@@ -257,10 +261,45 @@ impl Session<'_, '_> {
                 files.push((path, old, new));
             }
         }
+        files.retain(|(path, old, new)| {
+            let patch =
+                FilePatch { path: path.clone(), old: old.clone(), new: Some(new.clone()), ..FilePatch::default() };
+            let found = guards::check(&[patch], self.given.bounds);
+            let is_fine = found.is_empty();
+            self.out.refused.extend(found);
+            is_fine
+        });
         for path in packages.into_iter().filter(|p| (self.given.read)(p).is_none()) {
             files.push((path, None, String::new()));
         }
         (self.out.files, self.out.left) = (files, left);
+        let refused: Vec<String> = self.out.refused.iter().map(|finding| finding.path.clone()).collect();
+        self.out.made.retain(|made| !refused.contains(&made.file));
+    }
+
+    /// Runs the files as they will stand: beside what people wrote, tests must pass too.
+    fn confirm(&mut self) -> Result<(), Problem> {
+        if self.out.files.iter().all(|(_, old, _)| old.is_none()) {
+            return Ok(());
+        }
+        let whole: Vec<(String, String)> =
+            self.out.files.iter().map(|(path, _, new)| (path.clone(), new.clone())).collect();
+        self.out.runs += 1;
+        let staged = self.stage.run(&whole, How::InOrder)?;
+        let passes = |made: &Made| ended(&staged.execution.ran, &made.name, &made.file) == Some(Outcome::Passed);
+        let bad: BTreeSet<String> =
+            self.out.made.iter().filter(|made| !passes(made)).map(|made| made.file.clone()).collect();
+        let is_there = |file: &String| self.out.files.iter().any(|(path, ..)| path == file);
+        let bad: BTreeSet<String> = bad.into_iter().filter(is_there).collect();
+        for made in std::mem::take(&mut self.out.made) {
+            if bad.contains(&made.file) {
+                self.drop_it(made.draft, "it does not pass in the file that is there");
+            } else {
+                self.out.made.push(made);
+            }
+        }
+        self.out.files.retain(|(path, ..)| !bad.contains(path));
+        Ok(())
     }
 
     fn run(&mut self, works: &[Work], how: How<'_>) -> Result<Staged, Problem> {
@@ -308,13 +347,10 @@ fn join(folder: &str, name: &str) -> String {
 }
 
 /// How a test ended.
-fn ended(ran: &[Ran], work: &Work) -> Option<Outcome> {
-    let name = &work.written.name;
-    let stem = work.file.rsplit('/').next().and_then(|f| f.split('.').next()).unwrap_or("");
-    let is_it = |r: &&Ran| {
-        r.name.name.raw() == name
-            && (r.name.classname.raw().contains(stem) || work.draft.exemplar.language() != Language::Python)
-    };
+fn ended(ran: &[Ran], name: &str, file: &str) -> Option<Outcome> {
+    let stem = file.rsplit('/').next().and_then(|f| f.split('.').next()).unwrap_or("");
+    let is_it =
+        |r: &&Ran| r.name.name.raw() == name && (r.name.classname.raw().contains(stem) || !file.ends_with(".py"));
     let own: Vec<&Ran> = ran.iter().filter(is_it).collect();
     // Of several runs the worst counts.
     let bad = own.iter().find(|r| r.outcome.is_bad() || r.flaky).map(|_| Outcome::Failed);

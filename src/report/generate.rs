@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::generator::{Dropped, Generated, Made};
+use crate::agent::generator::{Draft, Dropped, Generated, Made};
+use crate::code::style::check::Check;
+use crate::model::exchange::{Body, Exchange, is_inside};
+use crate::model::forge::percent;
 use crate::render::terminal::line;
 use crate::report::plural;
 use crate::report::terminal::{Look, Page};
@@ -18,12 +21,13 @@ const TOLD: usize = 40;
 pub fn render(done: &Generated, notes: &[String], asked: (usize, usize), applied: bool, look: Look) -> String {
     let mut page = Page { text: String::new(), look };
     let kills: usize = done.made.iter().map(Made::kills).sum();
+    let unwritten = done.dropped.iter().filter(|(_, why)| matches!(why, Dropped::Because(_))).count();
     let head = format!(
         "{} written for {}: {} killed; {} not written",
         plural(done.made.len() as u64, "test"),
         plural(asked.1 as u64, "endpoint"),
         plural(kills as u64, "mutant"),
-        plural(done.dropped.len() as u64, "draft"),
+        plural(unwritten as u64, "draft"),
     );
     page.text.push_str(&format!("{}\n", page.paint(Style::new().bold(), &head)));
     if asked.0 < asked.1 {
@@ -76,24 +80,29 @@ impl Page {
     }
 
     fn dropped(&mut self, done: &Generated) {
-        let wrong = done.dropped.iter().filter(|(_, why)| matches!(why, Dropped::Wrong(..)));
-        for (draft, why) in wrong {
-            if let Dropped::Wrong(_, text) = why {
-                let head = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), "DEFECT");
-                self.text.push_str(&format!(
-                    "\n{head}  {}  {}\n",
-                    line(&draft.endpoint.to_string(), 120),
-                    draft.recipe
-                ));
-                self.row("seen", &line(text, 300));
+        for (draft, exchange, times) in done.defects() {
+            let head = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), "DEFECT");
+            let status = exchange.response.as_ref().map_or(0, |r| r.status);
+            let title = format!("{} answers {status}: {}", draft.endpoint, draft.because);
+            self.text.push_str(&format!("\n{head}  {}\n", line(&title, 200)));
+            self.row("severity", "high: a service must not break, whatever it is asked");
+            self.row("seen", &format!("{times} of {times} times"));
+            self.row("again", &line(&curl(exchange), 600));
+            for (at, text) in reproducing(draft).lines().take(20).enumerate() {
+                let lead: String = text.chars().take_while(|c| *c == ' ').collect();
+                self.row(if at == 0 { "test" } else { "" }, &format!("{lead}{}", line(text.trim(), 200)));
             }
+        }
+        for finding in &done.refused {
+            let text = format!("{}: {}: {}", finding.path, finding.guard.name(), finding.why);
+            self.row("refused", &line(&text, 300));
         }
         let others: Vec<String> = done
             .dropped
             .iter()
             .filter_map(|(draft, why)| match why {
                 Dropped::Because(why) => Some(format!("{} {}: {why}", draft.endpoint, draft.recipe)),
-                Dropped::Wrong(..) => None,
+                Dropped::Wrong(..) | Dropped::Unbroken => None,
             })
             .collect();
         if !others.is_empty() {
@@ -105,5 +114,67 @@ impl Page {
         if others.len() > TOLD {
             self.row("", &format!("and {} more", others.len() - TOLD));
         }
+    }
+}
+
+/// The smallest test that shows a defect: the request, and what would be right.
+#[must_use]
+pub fn reproducing(draft: &Draft) -> String {
+    let mut test = draft.bare();
+    let last = draft.asks.len().saturating_sub(1);
+    let right = draft.asks.last().and_then(|(_, right)| right.first()).copied().unwrap_or(400);
+    test.checks.push((last, Check::Status(right)));
+    let folder = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    draft.exemplar.write(&test, folder).map_or(String::new(), |written| written.text)
+}
+
+/// A request as a command. What was masked stays so: the placeholder is to be filled in.
+#[must_use]
+pub fn curl(exchange: &Exchange) -> String {
+    let request = &exchange.request;
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let origin = if is_inside(&request.origin) { "$BASE_URL" } else { request.origin.as_str() };
+    let query: Vec<String> = request.query.iter().map(|(k, v)| format!("{}={}", percent(k), percent(v))).collect();
+    let question = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let mut out =
+        format!("curl -i -X {} \"{origin}\"{}", request.method, quoted(&format!("{}{question}", request.path)));
+    for (name, value) in &request.headers.0 {
+        let is_own = ["host", "content-length", "connection", "accept-encoding", "user-agent", "accept"]
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own));
+        if !is_own {
+            out.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
+        }
+    }
+    match &request.body {
+        Body::Json(value) => {
+            // A long value says no more than its beginning.
+            let text = value.to_string();
+            out.push_str(&format!(" -d {}", quoted(&text)));
+        }
+        Body::Text(text) => out.push_str(&format!(" -d {}", quoted(text))),
+        _ => {}
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::exchange::{Headers, Request};
+
+    #[test]
+    fn requests_as_commands() {
+        let mut request = Request::get("/users/a'b");
+        request.method = "POST".to_owned();
+        request.query.push(("q".to_owned(), "a b".to_owned()));
+        request.headers =
+            Headers(vec![("Host".to_owned(), "x".to_owned()), ("Authorization".to_owned(), "secret-1".to_owned())]);
+        request.body = Body::Json(serde_json::json!({"name": "it's"}));
+        let exchange = Exchange { test: None, at: None, millis: None, request, response: None, trouble: None };
+        assert_eq!(
+            curl(&exchange),
+            r#"curl -i -X POST "$BASE_URL"'/users/a'\''b?q=a%20b' -H 'Authorization: secret-1' -d '{"name":"it'\''s"}'"#
+        );
     }
 }

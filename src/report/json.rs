@@ -13,6 +13,7 @@ use crate::model::secret::mask;
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
 use crate::render::message::heal;
+use crate::report::generate;
 use crate::run::Triage;
 use crate::traffic::drift::Drift;
 
@@ -199,6 +200,20 @@ fn all_written(done: &Generated) -> Vec<ProposalRow> {
         }
         rows.push(row);
     }
+    let defects = done.defects().map(|(draft, exchange, times)| ProposalRow {
+        diagnosis: None,
+        role: "reporter",
+        remedy: "file",
+        patch: None,
+        proof: vec![ProofRow {
+            test: "new",
+            code: "new",
+            outcome: "failed",
+            times: u32::try_from(times).unwrap_or(u32::MAX),
+        }],
+        rationale: mask(&format!("{exchange}: {} ({})", draft.because, generate::curl(exchange))).into_owned(),
+    });
+    rows.extend(defects);
     rows
 }
 

@@ -77,7 +77,7 @@ impl Suite {
 /// What one recipe did: tests, passes, mutants killed and shown.
 type Row = BTreeMap<String, (u64, u64, u64, u64)>;
 
-fn holds(name: &str, noise: &[&str]) -> Row {
+fn holds(name: &str, noise: &[&str], defects: &[&str]) -> Row {
     let suite = Suite::new(name);
     suite.record(&["--history", "none"]);
     let recorded = suite.place.read(".testmedic/traffic.ndjson");
@@ -88,7 +88,14 @@ fn holds(name: &str, noise: &[&str]) -> Row {
     let report = suite.generate(&["--history", "none", "--repeat", &repeat(name).to_string()]);
     crate::support::check_contract(&report);
     let mut rows = Row::new();
-    for proposal in report["proposals"].as_array().unwrap() {
+    let proposals = report["proposals"].as_array().unwrap();
+    let found: Vec<&str> =
+        proposals.iter().filter(|p| p["remedy"] == "file").map(|p| p["rationale"].as_str().unwrap()).collect();
+    assert_eq!(found.len(), defects.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(defects) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+    for proposal in proposals.iter().filter(|p| p["remedy"] == "generate") {
         let rationale = proposal["rationale"].as_str().unwrap();
         let recipe = rationale.split(" by recipe ").nth(1).unwrap().split(' ').next().unwrap();
         let times = |code: &str, outcome: &str| -> u64 {
@@ -120,27 +127,30 @@ fn holds(name: &str, noise: &[&str]) -> Row {
 
 #[test]
 fn fastapi() {
-    told("FastAPI, TestClient", holds("fastapi", &["created_at", "\"key\"", "\"now\""]));
+    told(
+        "FastAPI, TestClient",
+        holds("fastapi", &["created_at", "\"key\"", "\"now\""], &["POST /orders answered 500: `quantity` is 0"]),
+    );
 }
 
 #[test]
 fn flask() {
-    told("Flask, unittest", holds("flask", &[]));
+    told("Flask, unittest", holds("flask", &[], &[]));
 }
 
 #[test]
 fn django() {
-    told("Django, test client", holds("django", &[]));
+    told("Django, test client", holds("django", &[], &[]));
 }
 
 #[test]
 fn live() {
-    told("a live server, requests", holds("live", &["\"seen\""]));
+    told("a live server, requests", holds("live", &["\"seen\""], &[]));
 }
 
 #[test]
 fn express() {
-    told("Express, supertest", holds("express", &["created"]));
+    told("Express, supertest", holds("express", &["created"], &[]));
 }
 
 /// Keeps a row of the table, and writes it when all are there.

@@ -103,7 +103,7 @@ fn lines(place: &Workplace) -> Vec<String> {
 fn clients_of_the_network_are_seen() {
     let place = suite(
         r#"
-import asyncio, httpx, requests, urllib3
+import asyncio, httpx, pytest, requests, urllib.error, urllib.request, urllib3
 
 
 def test_requests(live):
@@ -120,6 +120,13 @@ def test_urllib3(live):
 
 def test_httpx(live):
     assert httpx.get(live + "/x").status_code == 200
+
+
+def test_standard(live):
+    with urllib.request.urlopen(live + "/std", data=b"sent") as answer:
+        assert answer.read().endswith(b"}") and answer.status == 200
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(live + "/missing")
 
 
 def test_httpx_async(live):
@@ -140,21 +147,23 @@ def test_nobody():
     let ran = run(&place, &[], &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     let seen = lines(&place);
-    assert_eq!(seen.len(), 7, "{seen:#?}");
+    assert_eq!(seen.len(), 9, "{seen:#?}");
     for line in [
         "test_requests POST /users?page=2 200",
         "test_session_and_redirect GET /moved 302",
         "test_session_and_redirect GET /here 200",
         "test_urllib3 GET /pool 200",
         "test_httpx GET /x 200",
+        "test_standard POST /std 200",
+        "test_standard GET /missing 404",
         "test_httpx_async PUT /y 200",
     ] {
         assert!(seen.contains(&line.to_owned()), "{line}: {seen:#?}");
     }
     assert!(seen.iter().any(|l| l.starts_with("test_nobody GET /none ConnectionError")), "{seen:#?}");
     assert!(
-        ran.out.contains("6 passed")
-            && ran.out.contains("recorded 7 exchanges of 6 tests in .testmedic/traffic.ndjson"),
+        ran.out.contains("7 passed")
+            && ran.out.contains("recorded 9 exchanges of 7 tests in .testmedic/traffic.ndjson"),
         "{}",
         ran.out
     );

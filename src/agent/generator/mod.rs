@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::edit;
+use crate::code::guards::Finding;
 use crate::code::style::{Ask, Exemplar, NewTest};
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
@@ -56,11 +57,14 @@ pub enum Recipe {
     Replaced,
     /// What was deleted is gone.
     Deleted,
+    /// Values at the edge of what a field may hold. No test comes of it: that a service
+    /// does not break is all that is known to be right.
+    Extremes,
 }
 
 impl Recipe {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NewField,
         Self::Fields,
         Self::NotFound,
@@ -76,6 +80,7 @@ impl Recipe {
         Self::Created,
         Self::Replaced,
         Self::Deleted,
+        Self::Extremes,
     ];
 
     /// The word in the policy and in reports.
@@ -97,6 +102,7 @@ impl Recipe {
             Self::Created => "created",
             Self::Replaced => "replaced",
             Self::Deleted => "deleted",
+            Self::Extremes => "extremes",
         }
     }
 }
@@ -171,6 +177,8 @@ pub enum Aim {
     Echo,
     /// Statuses alone.
     Status,
+    /// That the service does not break; no test comes of it.
+    Unbroken,
 }
 
 impl Draft {
@@ -191,8 +199,10 @@ pub enum Dropped {
     /// Nothing to say about the service: it cannot be written, is not stable, notices
     /// nothing.
     Because(String),
-    /// The service answered as it must not.
-    Wrong(Box<Exchange>, String),
+    /// The service answered as it must not, each time of so many.
+    Wrong(Box<Exchange>, usize),
+    /// The service did not break, which was all there was to see.
+    Unbroken,
 }
 
 /// A test that was written, with its proof.
@@ -231,17 +241,29 @@ pub struct Generated {
     pub dropped: Vec<(Draft, Dropped)>,
     /// Tests that stand there already, changed by a person or deleted: left alone.
     pub left: Vec<String>,
+    /// What guards object to; files among these are not written.
+    pub refused: Vec<Finding>,
     /// How often tests were executed, as processes.
     pub runs: u32,
 }
 
 impl Generated {
+    /// The answers that are wrong: the draft that brought one to light, the exchange, and
+    /// how often it came out so, each time.
+    pub fn defects(&self) -> impl Iterator<Item = (&Draft, &Exchange, usize)> {
+        self.dropped.iter().filter_map(|(draft, why)| match why {
+            Dropped::Wrong(exchange, times) => Some((draft, &**exchange, *times)),
+            _ => None,
+        })
+    }
+
     /// Takes in what came of others.
     pub fn extend(&mut self, more: Self) {
         self.made.extend(more.made);
         self.files.extend(more.files);
         self.dropped.extend(more.dropped);
         self.left.extend(more.left);
+        self.refused.extend(more.refused);
         self.runs += more.runs;
     }
 

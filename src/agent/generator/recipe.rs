@@ -225,6 +225,7 @@ impl Cook<'_> {
                 out.push(self.draft(Recipe::MissingField, &says, wrong(Value::Object(body)), Aim::Envelope, because));
             }
         }
+        self.extremes(sent, out);
         for (name, value) in sent.iter().filter(|(_, v)| v.is_number() || v.is_string() || v.is_boolean()).take(FIELDS)
         {
             let other =
@@ -237,6 +238,24 @@ impl Cook<'_> {
             let says = format!("refuses {name} of another type");
             let because = format!("no test sends `{name}` of another type");
             out.push(self.draft(Recipe::WrongType, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+        }
+    }
+
+    /// Values at the edge of what a field may hold.
+    fn extremes(&self, sent: &serde_json::Map<String, Value>, out: &mut Vec<Draft>) {
+        for (name, value) in sent.iter().filter(|(_, v)| v.is_number() || v.is_string()).take(FIELDS) {
+            let edges: Vec<(&str, Value)> = if value.is_number() {
+                vec![("0", 0.into()), ("minus 1", (-1).into()), ("2 to the 63", 9_223_372_036_854_775_808_u64.into())]
+            } else {
+                vec![("empty", "".into()), ("10000 signs", "x".repeat(10_000).into()), ("a zero byte", "\u{0}".into())]
+            };
+            for (edge, value) in edges {
+                let mut body = sent.clone();
+                body.insert(name.clone(), value);
+                let asks = vec![(Ask::Body(Value::Object(body)), Vec::new())];
+                let because = format!("`{name}` is {edge}");
+                out.push(self.draft(Recipe::Extremes, &format!("with {name} {edge}"), asks, Aim::Unbroken, because));
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
         }
         let right = &draft.asks[at].1;
         if !right.contains(&status) {
-            return Err(wrong(own[0], status, right));
+            return Err(wrong(own[0], own.len(), status, right));
         }
         test.checks.push((at, Check::Status(status)));
         if at + 1 == count {
@@ -52,9 +52,12 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
 
 /// What to make of an answer that no rule expects: a service that breaks is wrong,
 /// whatever was asked; any other answer may be how this service is.
-fn wrong(exchange: &Exchange, status: u16, right: &[u16]) -> Dropped {
+fn wrong(exchange: &Exchange, times: usize, status: u16, right: &[u16]) -> Dropped {
     if status >= 500 {
-        return Dropped::Wrong(Box::new(exchange.clone()), format!("{exchange}"));
+        return Dropped::Wrong(Box::new(exchange.clone()), times);
+    }
+    if right.is_empty() {
+        return Dropped::Unbroken;
     }
     let expected: Vec<String> = right.iter().map(u16::to_string).collect();
     Dropped::Because(format!("it is answered with {status}, where the rule expects {}", expected.join(" or ")))
@@ -64,7 +67,7 @@ fn aimed(draft: &Draft, own: &[&Exchange], before: &[&Exchange], memory: &Memory
     let answers: Vec<&Response> = own.iter().filter_map(|e| e.response.as_ref()).collect();
     let mut checks: Vec<Check> = media(&answers).into_iter().collect();
     match &draft.aim {
-        Aim::Status => {}
+        Aim::Status | Aim::Unbroken => {}
         Aim::Fields(places) => {
             let node = remembered(draft, &answers, memory);
             let found = places.iter().filter_map(|place| {

@@ -11,6 +11,7 @@ import copy
 import functools
 import importlib.abc
 import importlib.util
+import io
 import json
 import os
 import socket
@@ -348,6 +349,57 @@ def _httpx(module):
     module.AsyncClient.send = send_async
 
 
+def _standard(module):
+    """The standard library's client, which urllib.request sends through."""
+    ask, answer = module.HTTPConnection.request, module.HTTPConnection.getresponse
+
+    @functools.wraps(ask)
+    def request(self, method, url, body=None, headers={}, **options):
+        if not getattr(_state, "busy", None):
+            scheme = "https" if isinstance(self, getattr(module, "HTTPSConnection", ())) else "http"
+            address = url if "://" in url else "%s://%s:%d%s" % (scheme, self.host, self.port, url)
+            headers = dict(headers)
+            _announce(address, headers)
+            self._testmedic = (time.time(), method, address, headers, body)
+        return ask(self, method, url, body, headers, **options)
+
+    @functools.wraps(answer)
+    def getresponse(self):
+        asked = self.__dict__.pop("_testmedic", None)
+        try:
+            response = answer(self)
+        except Exception as error:
+            if asked:
+                _record(*asked, error=error)
+            raise
+        if asked:
+            seen(asked, response)
+        return response
+
+    @_quietly
+    def seen(asked, response):
+        # What streams without an end is left to the test.
+        whole = response.length is not None or (response.chunked and "event-stream" not in response.getheader("Content-Type", ""))
+        content = response.read() if whole else None
+        status, came = response.status, response.headers
+        if content is not None:
+            keep(response, content)
+        _record(*asked, (status, came, content))
+        _mutate(
+            came,
+            lambda: content,
+            lambda other: [setattr(response, "status", other), setattr(response, "code", other)],
+            lambda other: keep(response, other),
+        )
+
+    def keep(response, content):
+        """The body that was read stands there again."""
+        response.fp, response.length, response.chunked = io.BytesIO(content), len(content), False
+
+    module.HTTPConnection.request = request
+    module.HTTPConnection.getresponse = getresponse
+
+
 def _werkzeug(module):
     original = module.Client.open
 
@@ -434,6 +486,7 @@ def _django(module):
 
 
 CLIENTS = {
+    "http.client": _standard,
     "requests.sessions": _requests,
     "urllib3.connectionpool": _urllib3,
     "httpx": _httpx,
