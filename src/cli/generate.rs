@@ -41,8 +41,8 @@ pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem>
     let mut notes = Vec::new();
     let place = Place::find(args, &mut notes)?;
     let exchanges = Place::traffic(args, &mut notes)?;
-    let triage = place.judge(args, &exchanges, &mut notes)?;
-    let wanted = place.drafts(args, &exchanges, &triage)?;
+    let (triage, now) = place.judge(args, &exchanges, &mut notes)?;
+    let wanted = place.drafts(args, &exchanges, (&triage, &now))?;
     let mut done = place.write(args, wanted.drafts, &triage.memory, &mut notes)?;
     done.notes.splice(0..0, notes);
     done.asked = wanted.asked;
@@ -138,8 +138,13 @@ impl Place {
         texts.flat_map(|text| spec::read(&text)).collect()
     }
 
-    /// How this traffic differs from what is remembered.
-    fn judge(&self, args: &GenerateArgs, exchanges: &[Exchange], notes: &mut Vec<String>) -> Result<Triage, Problem> {
+    /// What is known of answers, and what this traffic tells of them.
+    fn judge(
+        &self,
+        args: &GenerateArgs,
+        exchanges: &[Exchange],
+        notes: &mut Vec<String>,
+    ) -> Result<(Triage, Memory), Problem> {
         let opened = args.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
         let store = opened.unwrap_or_else(|problem| {
             notes.push(format!("without history: {}", run::chain(&problem)));
@@ -157,16 +162,22 @@ impl Place {
             repository: None,
             record_to: None,
         });
+        let now = triage.memory.clone();
         if let Some(store) = &store {
             let mut known = store.shapes()?;
             known.merge(&triage.memory);
             triage.memory = known;
         }
-        Ok(triage)
+        Ok((triage, now))
     }
 
     /// The tests that could be written.
-    fn drafts(&self, args: &GenerateArgs, exchanges: &[Exchange], triage: &Triage) -> Result<Wanted, Problem> {
+    fn drafts(
+        &self,
+        args: &GenerateArgs,
+        exchanges: &[Exchange],
+        (triage, now): (&Triage, &Memory),
+    ) -> Result<Wanted, Problem> {
         let mut templates = Templates::described(self.described().into_iter().map(|operation| operation.path));
         for exchange in exchanges {
             templates.see(&exchange.request.path);
@@ -184,13 +195,7 @@ impl Place {
                 .hint(format!("tests ask {}", known.join(", "))));
         }
         let recipes = recipes(args, &self.policy)?;
-        let new_fields: Vec<(String, u16, String)> = triage
-            .found
-            .drift
-            .iter()
-            .filter(|d| d.rule.ends_with("property-added"))
-            .map(|d| (d.endpoint.clone(), d.status, d.pointer.clone()))
-            .collect();
+        let new_fields = recipe::new_fields(now, &triage.memory);
         let ground = Ground {
             memory: &triage.memory,
             new_fields: &new_fields,

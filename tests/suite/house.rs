@@ -113,6 +113,18 @@ fn the_demo_judges_right() {
     let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
     let ran = place.run_with(&["demo", "--dir", "demo"], &[("PATH", &path)]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for line in [
+        "again  waited 1.0 s (GET /catalogue asks to wait 1 s (`Retry-After: 1`)); then 1 of 1 test passed",
+        "RATE-LIMITED",
+        "it passes alone and fails behind `tests/test_wishlist.py::test_wishing`",
+        "GET /users/{user} 200 `last_login_at` is new: string (date-time)",
+        "test_get_users_by_user_has_last_login_at",
+        "killed 5 of 5 mutants",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {}{}", ran.out, ran.err);
+    }
+    let written = place.read("demo/live/tests/generated/test_generated_get_users_by_user.py");
+    assert!(written.contains("assert re.search(DATE_TIME, body[\"last_login_at\"])"), "{written}");
     let report: serde_json::Value = serde_json::from_str(&place.read("demo/report.json")).unwrap();
     check_contract(&report);
     let verdicts: Vec<(&str, usize)> = report["diagnoses"]

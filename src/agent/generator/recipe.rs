@@ -17,6 +17,8 @@ use crate::traffic::memory::{Kind, Memory};
 
 /// Fields of a body that are left out one by one.
 const FIELDS: usize = 4;
+/// New fields of one endpoint that get a test each.
+const NEW: usize = 8;
 /// Methods that a service may lack, in the order in which they are tried.
 const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
 
@@ -25,12 +27,25 @@ const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
 pub struct Ground<'a> {
     /// Everything that is known of answers, this run included.
     pub memory: &'a Memory,
-    /// Fields that are new: endpoint, status, JSON pointer.
-    pub new_fields: &'a [(String, u16, String)],
+    /// Places that are in each answer now and were not in each before.
+    pub new_fields: &'a [(Kind, Vec<String>)],
     /// Which requests may change something.
     pub mutating: Mutating,
     /// Recipes that are wanted.
     pub recipes: &'a [Recipe],
+}
+
+/// The places that are in each answer of `now`, and in what is known besides are not.
+#[must_use]
+pub fn new_fields(now: &Memory, known: &Memory) -> Vec<(Kind, Vec<String>)> {
+    let mut found = Vec::new();
+    for (kind, seen) in &now.kinds {
+        let Some(had) = known.kinds.get(kind).filter(|had| had.n > seen.n) else { continue };
+        let is_new =
+            |place: &Vec<String>| place.last().is_some_and(|n| n != "*") && shapes::at(&had.body, place).is_none();
+        found.extend(shapes::places(&seen.body).into_iter().filter(is_new).map(|place| (kind.clone(), place)));
+    }
+    found
 }
 
 /// The drafts for one endpoint.
@@ -96,31 +111,16 @@ impl Cook<'_> {
         };
         let Some(seen) = self.ground.memory.kinds.get(&kind) else { return };
         let places = shapes::places(&seen.body);
-        let own: Vec<&str> = self
-            .ground
-            .new_fields
-            .iter()
-            .filter(|(endpoint, status, _)| *endpoint == kind.endpoint() && *status == kind.status)
-            .map(|(.., pointer)| pointer.as_str())
-            .collect();
-        let pointer = style::check::pointer;
-        let is_new = |place: &Vec<String>| {
-            let at = pointer(place);
-            own.iter().any(|new| at == **new || at.starts_with(&format!("{new}/")))
-        };
+        let new: Vec<&Vec<String>> =
+            self.ground.new_fields.iter().filter(|(of, _)| *of == kind).map(|(_, place)| place).collect();
         let same = || vec![(Ask::Same, vec![kind.status])];
-        for new in &own {
-            let below: Vec<Vec<String>> = places
-                .iter()
-                .filter(|p| pointer(p) == **new || pointer(p).starts_with(&format!("{new}/")))
-                .cloned()
-                .collect();
-            if !below.is_empty() {
-                let says = format!("has {}", new.replace(['/', '*'], " "));
-                let because = format!("`{}` is new", new.trim_start_matches('/').replace('/', "."));
-                out.push(self.draft(Recipe::NewField, &says, same(), Aim::Fields(below), because));
-            }
+        for place in new.iter().take(NEW) {
+            let shown = place.iter().filter(|part| *part != "*").cloned().collect::<Vec<_>>();
+            let because = format!("`{}` is new", shown.join("."));
+            let says = format!("has {}", shown.join(" "));
+            out.push(self.draft(Recipe::NewField, &says, same(), Aim::Fields(vec![(*place).clone()]), because));
         }
+        let is_new = |place: &Vec<String>| new.contains(&place);
         let named = |place: &Vec<String>| place.iter().rev().find(|p| *p != "*").cloned().unwrap_or_default();
         let silent: Vec<Vec<String>> = places
             .iter()

@@ -4,6 +4,8 @@
 //!
 //! `fixtures/demo/record.py` wrote the bundle.
 
+mod live;
+
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,9 +33,9 @@ use crate::shell::ward::Ward;
 use crate::shell::{files, progress, shield, surroundings};
 
 /// The API's history, as `git fast-export` writes it.
-const REPOSITORY: &[u8] = include_bytes!("../../fixtures/demo/repository.fi");
+const REPOSITORY: &[u8] = include_bytes!("../../../fixtures/demo/repository.fi");
 /// The reports of its runs, and their manifest.
-const RUNS: &[u8] = include_bytes!("../../fixtures/demo/runs.zip");
+const RUNS: &[u8] = include_bytes!("../../../fixtures/demo/runs.zip");
 
 /// Runs the demo in `dir`, or in a new temporary folder.
 ///
@@ -81,10 +83,14 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     });
     say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
     files::write(&folder.join("summary.md"), &summary::render(&found))?;
-    heal(made.as_ref(), &shop, &mut found)?;
+    let python = python();
+    heal(made.as_ref(), &shop, &mut found, python.is_some())?;
     let json = serde_json::to_string_pretty(&report(&found, &Origin::default()))
         .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
     files::write(&folder.join("report.json"), &(json + "\n"))?;
+    if let Some(python) = python.filter(|_| made.is_some()) {
+        live::run(&folder.join("live"), python)?;
+    }
     say(&format!(
         "\nThe same as JSON and Markdown: {0}/report.json, {0}/summary.md\nLook into the past of a test:  testmedic history show test_user_has_email --history {0}/history.db\n",
         folder.display()
@@ -92,20 +98,25 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
+/// A Python that has pytest.
+fn python() -> Option<&'static str> {
+    let has_pytest = |python: &&str| {
+        let done =
+            Command::new(python).args(["-c", "import pytest"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+        done.is_ok_and(|s| s.success())
+    };
+    ["python3", "python"].into_iter().find(has_pytest)
+}
+
 /// Heals: the outdated test on a branch of its own, with its proof; the
 /// regression is refused. Needs pytest, since tests are really run.
-fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage) -> Result<(), Problem> {
+fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage, has_pytest: bool) -> Result<(), Problem> {
     say("\nHealing: tests are run on old and new code.\n\n")?;
     let Some(git) = made else {
         say("Not done: git is not installed.\n")?;
         return Ok(());
     };
-    let pytest = |python: &str| {
-        let done =
-            Command::new(python).args(["-c", "import pytest"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
-        done.is_ok_and(|s| s.success())
-    };
-    if !pytest("python3") && !pytest("python") {
+    if !has_pytest {
         say("Not done: pytest is not installed (`pip install pytest`), and the example's tests are pytest's.\n")?;
         return Ok(());
     }

@@ -1,0 +1,75 @@
+//! The second half of the demo: a suite that asks a live service. Its traffic is
+//! recorded, a refusal is waited out, an order-dependent pair is named, and a field
+//! that is new gets its test. The commands are those that a person would type.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::Problem;
+use crate::shell::files;
+use crate::shell::surroundings::say;
+
+/// The suite.
+const FILES: [(&str, &str); 3] = [
+    ("service.py", include_str!("../../../fixtures/demo/live/service.py")),
+    ("conftest.py", include_str!("../../../fixtures/demo/live/conftest.py")),
+    ("tests/test_shop.py", include_str!("../../../fixtures/demo/live/tests/test_shop.py")),
+];
+/// A test file that comes with the second commit.
+const WISHES: (&str, &str) =
+    ("tests/test_wishlist.py", include_str!("../../../fixtures/demo/live/tests/test_wishlist.py"));
+
+/// Runs it in `folder`, with a Python that has pytest.
+pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
+    say("\nTraffic: a suite that asks a live service, before and after the service grew a field.\n")?;
+    for (path, text) in FILES {
+        files::write(&folder.join(path), text)?;
+    }
+    files::write(&folder.join(".gitignore"), ".testmedic\n__pycache__\nbusy\n")?;
+    let git = |arguments: &[&str]| -> bool {
+        let done = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost"])
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status();
+        done.is_ok_and(|status| status.success())
+    };
+    let commit = |message: &str| git(&["add", "--all"]) && git(&["commit", "--quiet", "--message", message]);
+    if !git(&["init", "--quiet", "--initial-branch=main", "."]) || !commit("A shop") {
+        return say("Not done: git cannot make a repository there.\n");
+    }
+    let tests = ["--", python, "-m", "pytest", "-q", "-p", "no:cacheprovider"];
+    command(folder, &[&["run", "--apply"], &tests[..]].concat())?;
+    let grown =
+        FILES[0].1.replace("\"ada@example.org\"}", "\"ada@example.org\", \"last_login_at\": \"2026-04-09T07:30:00Z\"}");
+    files::write(&folder.join("service.py"), &grown)?;
+    files::write(&folder.join(WISHES.0), WISHES.1)?;
+    files::write(&folder.join("busy"), "")?;
+    commit("Tell when a user last logged in; wishlists");
+    command(folder, &[&["run", "--apply"], &tests[..]].concat())?;
+    command(folder, &["generate", "--only", "GET /users", "--recipe", "new-field", "--apply"])
+}
+
+/// Shows a command of ours and what it prints.
+fn command(folder: &Path, words: &[&str]) -> Result<(), Problem> {
+    let failed = |e: std::io::Error| Problem::failed("the demo cannot start itself").because(e);
+    say(&format!("\n$ testmedic {}\n", words.join(" ")))?;
+    let done = Command::new(std::env::current_exe().map_err(failed)?)
+        .args(words)
+        .args(["--color", "never"].iter().filter(|_| !words.contains(&"--")))
+        .current_dir(folder)
+        .env_remove("TESTMEDIC_HISTORY")
+        .env("NO_COLOR", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TESTMEDIC_FORGE", "none")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(failed)?;
+    say(&String::from_utf8_lossy(&done.stdout))?;
+    say(&String::from_utf8_lossy(&done.stderr))
+}
