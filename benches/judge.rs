@@ -125,6 +125,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
+        incidents: Vec::new(),
         now: Instant::from_unix(1_780_000_000),
         store: Some(&store as &dyn Store),
         repository: None,

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::diagnose::incident::Incident;
 use crate::error::Problem;
 use crate::model::forge::Scene;
 use crate::model::run::RunFacts;
@@ -508,6 +509,27 @@ fn local_policy(root: &Path, named: Option<&Path>) -> Result<Policy, Problem> {
     }
     let text = crate::shell::files::read_text(&path)?;
     Policy::parse(&text).map_err(|e| Problem::usage(format!("the policy {}: {e}", path.display())))
+}
+
+/// The incidents that files of the repository tell of; what is wrong with one is noted.
+fn incidents(
+    policy: &Policy,
+    files: &[String],
+    read: &dyn Fn(&str) -> Option<String>,
+    notes: &mut Vec<String>,
+) -> Vec<Incident> {
+    const MOST: usize = 500;
+    let globs = policy.incidents.files.iter().filter_map(|glob| globset::Glob::new(glob).ok());
+    let wanted: Vec<globset::GlobMatcher> = globs.map(|glob| glob.compile_matcher()).collect();
+    let mut found = Vec::new();
+    for path in files.iter().filter(|path| wanted.iter().any(|glob| glob.is_match(path))).take(MOST) {
+        match read(path).map(|text| Incident::parse(path, &text)) {
+            Some(Ok(incident)) => found.push(incident),
+            Some(Err(why)) => notes.push(format!("the incident {path} is left out: {why}")),
+            None => notes.push(format!("the incident {path} cannot be read")),
+        }
+    }
+    found
 }
 
 impl Cli {

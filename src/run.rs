@@ -8,6 +8,7 @@ use crate::code::spec::Operation;
 use crate::diagnose::described;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
+use crate::diagnose::incident::Incident;
 use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
@@ -18,6 +19,7 @@ use crate::ingest::{attempts, legs};
 use crate::model::exchange::Exchange;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestId;
+use crate::model::text::Untrusted;
 use crate::model::time::Instant;
 use crate::plan::planner::{Recovery, Repairs};
 use crate::plan::policy::Policy;
@@ -27,6 +29,9 @@ use crate::ports::{Absorbed, Repository, Store};
 use crate::traffic::drift::{self, Drift};
 use crate::traffic::memory::Memory;
 use crate::traffic::template::Templates;
+
+/// Failures of one diagnosis that are compared with incidents.
+const MEMBERS: usize = 20;
 
 /// What a triage is given.
 pub struct Inputs<'a> {
@@ -40,6 +45,8 @@ pub struct Inputs<'a> {
     pub exchanges: &'a [Exchange],
     /// What the API descriptions of the repository promise.
     pub described: Vec<Operation>,
+    /// Incidents that people wrote down.
+    pub incidents: Vec<Incident>,
     /// The moment that counts as now.
     pub now: Instant,
     /// History to judge against.
@@ -77,7 +84,8 @@ pub struct Triage {
 /// repository costs evidence and is noted.
 #[must_use]
 pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs { mut runs, facts, default_branch, exchanges, described, now, store, repository, record_to } = inputs;
+    let Inputs { mut runs, facts, default_branch, exchanges, described, incidents, now, store, repository, record_to } =
+        inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
@@ -93,13 +101,17 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     for run in &runs {
         totals.add(&run.totals);
     }
-    let memory =
-        Memory::of(exchanges, Templates::described(described.iter().map(|operation| operation.path.clone())), at);
+    let mut templates = Templates::described(described.iter().map(|operation| operation.path.clone()));
+    for exchange in exchanges {
+        templates.see(&exchange.request.path);
+    }
+    let memory = Memory::of(exchanges, templates.clone(), at);
     let mut drift = drift(&memory, store, &mut notes);
     drift.extend(described::against(&memory, &described));
     drop(learned);
     drop(groups);
-    let found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
+    let mut found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
+    remember_incidents(&mut found, &incidents, &Sent::new(exchanges), &templates);
     Triage {
         found,
         plan,
@@ -110,6 +122,35 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
         written: Generated::default(),
         notes,
         hampered: false,
+    }
+}
+
+/// Says of failures and of changes in answers which incidents they resemble. That weighs
+/// nothing: it is where a person looks next.
+fn remember_incidents(found: &mut Findings, incidents: &[Incident], sent: &Sent<'_>, templates: &Templates) {
+    let template = |path: &str| templates.of(path);
+    for at in 0..found.diagnoses.len() {
+        let alike = found.diagnoses[at].members.iter().take(MEMBERS).find_map(|member| {
+            let case = found.case(*member);
+            let failure = case.failure()?;
+            let text = format!("{}\n{}", failure.message.raw(), failure.detail.raw());
+            incidents.iter().find_map(|own| Some((own, own.resembles(&text, sent.of(case), &template)?)))
+        });
+        if let Some((incident, why)) = alike {
+            let diagnosis = &mut found.diagnoses[at];
+            diagnosis.evidence.push(Evidence {
+                about: diagnosis.verdict,
+                kind: "incident",
+                weight: 0.0,
+                text: Untrusted::bounded(&format!("it resembles the incident {}: {why}", incident.told()), 600),
+                source: Untrusted::bounded(&incident.source, 300),
+            });
+        }
+    }
+    for drift in &mut found.drift {
+        if let Some(incident) = incidents.iter().find(|incident| incident.is_near(drift)) {
+            drift.text = format!("{}; the incident {} was there", drift.text, incident.told());
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem>
     let place = Place::find(args, &mut notes)?;
     let exchanges = Place::traffic(args, &mut notes)?;
     let (triage, now) = place.judge(args, &exchanges, &mut notes)?;
-    let wanted = place.drafts(args, &exchanges, (&triage, &now))?;
+    let wanted = place.drafts(args, &exchanges, (&triage, &now), &mut notes)?;
     let mut done = place.write(args, wanted.drafts, &triage.memory, &mut notes)?;
     done.notes.splice(0..0, notes);
     done.asked = wanted.asked;
@@ -157,6 +157,7 @@ impl Place {
             default_branch: None,
             exchanges,
             described: self.described(),
+            incidents: Vec::new(),
             now: args.now.unwrap_or_else(surroundings::now),
             store: store.as_ref().map(|s| s as &dyn Store),
             repository: None,
@@ -177,6 +178,7 @@ impl Place {
         args: &GenerateArgs,
         exchanges: &[Exchange],
         (triage, now): (&Triage, &Memory),
+        notes: &mut Vec<String>,
     ) -> Result<Wanted, Problem> {
         let mut templates = Templates::described(self.described().into_iter().map(|operation| operation.path));
         for exchange in exchanges {
@@ -196,7 +198,10 @@ impl Place {
         }
         let recipes = recipes(args, &self.policy)?;
         let new_fields = recipe::new_fields(now, &triage.memory);
+        let read = |path: &str| self.read(path);
+        let incidents = super::incidents(&self.policy, &self.files, &read, notes);
         let ground = Ground {
+            incidents: &incidents,
             memory: &triage.memory,
             new_fields: &new_fields,
             mutating: self.policy.generate.mutating,

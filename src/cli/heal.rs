@@ -113,6 +113,7 @@ fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<Stri
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
+        incidents: Vec::new(),
         now: args.now.unwrap_or_else(surroundings::now),
         store: store.as_ref().map(|s| s as &dyn Store),
         repository: Some(&ward.git),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
 use crate::code::spec;
+use crate::diagnose::incident::Incident;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::history::Retried;
@@ -199,6 +200,15 @@ impl Job {
         Ok(())
     }
 
+    /// Incidents that the repository tells of, where something failed or was asked.
+    fn incidents(&mut self) -> Vec<Incident> {
+        let quiet = self.exchanges.is_empty() && !self.runs.iter().any(|run| !run.cases.is_empty());
+        let Some(git) = self.git.as_ref().filter(|_| !quiet) else { return Vec::new() };
+        let (Some(top), files) = (git.top(), git.files()) else { return Vec::new() };
+        let read = |path: &str| files::read_text(&top.join(path)).ok();
+        super::incidents(&self.policy, &files, &read, &mut self.notes)
+    }
+
     /// What the API descriptions of the repository promise, where there is traffic.
     fn described(&self) -> Vec<spec::Operation> {
         let Some(git) = self.git.as_ref().filter(|_| !self.exchanges.is_empty()) else { return Vec::new() };
@@ -350,6 +360,7 @@ impl Job {
     }
 
     fn judge(&mut self, store: Option<&SqliteStore>) -> Triage {
+        let incidents = self.incidents();
         let both = Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
         let mut triage = run::triage(Inputs {
             runs: std::mem::take(&mut self.runs),
@@ -357,6 +368,7 @@ impl Job {
             default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
             exchanges: &self.exchanges,
             described: self.described(),
+            incidents,
             now: self.now,
             store: store.map(|s| s as &dyn Store),
             repository: Some(&both),

@@ -15,6 +15,7 @@ pub mod findings;
 pub mod fingerprint;
 pub mod frames;
 pub mod group;
+pub mod incident;
 pub mod mask;
 pub mod mismatch;
 pub mod reproduce;

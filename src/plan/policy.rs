@@ -6,6 +6,7 @@
 
 mod drift;
 mod generate;
+mod incidents;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ use crate::plan::action::Person;
 
 pub use drift::{Accepted, Day, DriftPolicy};
 pub use generate::Generate;
+pub use incidents::Incidents;
 
 /// Where the policy stands in a repository.
 pub const PATH: &str = ".github/testmedic.toml";
@@ -48,6 +50,8 @@ pub struct Policy {
     pub generate: Generate,
     /// How the answers of the API changed.
     pub drift: DriftPolicy,
+    /// Incidents that failures are compared with, and that tests are written for.
+    pub incidents: Incidents,
     /// Running tests, for the proof of a repair or of a written test.
     pub run: RunPolicy,
     /// Severity of what fails under a path, over what the rules say: globs of

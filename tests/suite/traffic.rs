@@ -823,3 +823,27 @@ fn a_refusal_for_a_day_is_told() {
     let posts = lines(&place).iter().filter(|l| l.starts_with("test_writes POST")).count();
     assert_eq!(posts, 1, "{:#?}", lines(&place));
 }
+
+#[test]
+fn incidents_are_remembered() {
+    let place = suite(
+        "import requests\n\n\ndef test_one(live):\n    assert requests.get(live + \"/broken\").status_code == 200\n\n\ndef test_two():\n    raise RuntimeError(\"deadlock detected while updating row 17\")\n",
+    );
+    place.write(
+        "incidents/a.toml",
+        "title = \"The shop was broken\"\nat = \"2026-05-01\"\nendpoint = \"GET /broken\"\nstatus = 500\n",
+    );
+    place.write("incidents/b.toml", "title = \"Rows were stuck\"\nurl = \"https://example.org/7\"\nmessage = \"deadlock detected while updating row 3\"\n");
+    place.write("incidents/odd.toml", "titel = \"x\"\n");
+    place.git(&["init", "-q", "-b", "main", "."]);
+    place.commit("All of it");
+    let ran = run(&place, &["--json", "report.json"], &[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    for line in [
+        "it resembles the incident \"The shop was broken\" of 2026-05-01 (incidents/a.toml): the same endpoint answers the same status",
+        "it resembles the incident \"Rows were stuck\" (https://example.org/7): it says the same",
+        "the incident incidents/odd.toml is left out: unknown field `titel`",
+    ] {
+        assert!(ran.out.contains(line), "{line}: {}", ran.out);
+    }
+}

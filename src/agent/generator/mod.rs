@@ -60,11 +60,13 @@ pub enum Recipe {
     /// Values at the edge of what a field may hold. No test comes of it: that a service
     /// does not break is all that is known to be right.
     Extremes,
+    /// What an incident was about.
+    Incident,
 }
 
 impl Recipe {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NewField,
         Self::Fields,
         Self::NotFound,
@@ -81,6 +83,7 @@ impl Recipe {
         Self::Replaced,
         Self::Deleted,
         Self::Extremes,
+        Self::Incident,
     ];
 
     /// The word in the policy and in reports.
@@ -103,6 +106,7 @@ impl Recipe {
             Self::Replaced => "replaced",
             Self::Deleted => "deleted",
             Self::Extremes => "extremes",
+            Self::Incident => "incident",
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::{Aim, Draft, Endpoint, Mutating, Recipe, shapes};
 use crate::code::style::{self, Ask, Exemplar};
+use crate::diagnose::incident::Incident;
 use crate::model::exchange::{Body, Exchange, is_inside};
 use crate::traffic::memory::{Kind, Memory};
 
@@ -29,6 +30,8 @@ pub struct Ground<'a> {
     pub memory: &'a Memory,
     /// Places that are in each answer now and were not in each before.
     pub new_fields: &'a [(Kind, Vec<String>)],
+    /// Incidents that people wrote down.
+    pub incidents: &'a [Incident],
     /// Which requests may change something.
     pub mutating: Mutating,
     /// Recipes that are wanted.
@@ -58,6 +61,7 @@ pub fn drafts(asked: &Asked<'_>, ground: Ground<'_>) -> Vec<Draft> {
         cook.fields(&mut all);
         cook.again(&mut all);
         cook.bodies(&mut all);
+        cook.incidents(&mut all);
     }
     cook.addresses(&mut all);
     cook.credentials(&mut all);
@@ -238,6 +242,28 @@ impl Cook<'_> {
             let says = format!("refuses {name} of another type");
             let because = format!("no test sends `{name}` of another type");
             out.push(self.draft(Recipe::WrongType, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+        }
+    }
+
+    /// What incidents of this endpoint were about: the request that broke it, which must
+    /// not again.
+    fn incidents(&self, out: &mut Vec<Draft>) {
+        const ANY: [u16; 10] = [200, 201, 202, 204, 400, 403, 404, 409, 413, 422];
+        let own = self.endpoint().to_string();
+        for incident in self.ground.incidents.iter().filter(|i| i.endpoint.as_ref() == Some(&own)) {
+            let right = if incident.right.is_empty() { ANY.to_vec() } else { incident.right.clone() };
+            let ask = match (&incident.body, &self.sample.request.body) {
+                // What the incident does not name is as the suite sends it.
+                (Some(Value::Object(told)), Body::Json(Value::Object(sent))) => {
+                    let mut body = sent.clone();
+                    body.extend(told.clone());
+                    Ask::Body(Value::Object(body))
+                }
+                (Some(told), _) => Ask::Body(told.clone()),
+                (None, _) => Ask::Same,
+            };
+            let because = format!("the incident {}", incident.told());
+            out.push(self.draft(Recipe::Incident, &incident.title, vec![(ask, right)], Aim::Envelope, because));
         }
     }
 

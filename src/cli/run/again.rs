@@ -137,6 +137,7 @@ fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<Triage, Problem> {
         default_branch: None,
         exchanges: &exchanges,
         described: Vec::new(),
+        incidents: Vec::new(),
         now: surroundings::now(),
         store: None,
         repository: None,

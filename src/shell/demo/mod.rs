@@ -76,6 +76,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
+        incidents: Vec::new(),
         now: surroundings::now(),
         store: Some(&store as &dyn Store),
         repository: made.as_ref().map(|g| g as &dyn Repository),

@@ -1,0 +1,19 @@
+//! Where incidents are told of.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// See [`super::Policy::incidents`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Incidents {
+    /// Files that tell of one each (globs): TOML with `title`, and as far as known `at`,
+    /// `url`, `endpoint`, `status`, `message`, `body`, `right`.
+    pub files: Vec<String>,
+}
+
+impl Default for Incidents {
+    fn default() -> Self {
+        Self { files: vec!["incidents/*.toml".to_owned(), ".github/incidents/*.toml".to_owned()] }
+    }
+}
