@@ -112,6 +112,7 @@ fn verdict(path: &str) -> u64 {
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
+        incidents: Vec::new(),
         now: testmedic::model::time::Instant::from_unix(0),
         store: None,
         repository: None,
