@@ -232,6 +232,8 @@ impl Place {
         notes: &mut Vec<String>,
     ) -> Result<Done, Problem> {
         let most = usize::try_from(self.policy.generate.max_tests).unwrap_or(usize::MAX);
+        // What only looks for defects comes last.
+        drafts.sort_by_key(|draft| draft.recipe == Recipe::Extremes);
         if drafts.len() > most {
             notes.push(format!("only the first {most} of {} tests are written (`generate.max-tests`)", drafts.len()));
             drafts.truncate(most);

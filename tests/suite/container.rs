@@ -177,7 +177,7 @@ fn a_container_ends_with_us() {
             .unwrap();
         let wait = |what: &dyn Fn() -> bool| {
             let begun = Instant::now();
-            while !what() && begun.elapsed() < Duration::from_secs(30) {
+            while !what() && begun.elapsed() < Duration::from_secs(120) {
                 std::thread::sleep(Duration::from_millis(100));
             }
             what()
