@@ -53,7 +53,8 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
 /// What to make of an answer that no rule expects: a service that breaks is wrong,
 /// whatever was asked; any other answer may be how this service is.
 fn wrong(exchange: &Exchange, times: usize, status: u16, right: &[u16]) -> Dropped {
-    if status >= 500 {
+    // 501 says that a method is not there, which is no breaking (RFC 9110, 15.6.2).
+    if status >= 500 && status != 501 {
         return Dropped::Wrong(Box::new(exchange.clone()), times);
     }
     if right.is_empty() {
