@@ -218,6 +218,9 @@ impl Session<'_, '_> {
 
     /// Shows each test the mutants of the answers that it checks.
     fn mutate(&mut self, works: Vec<Work>) -> Result<(), Problem> {
+        if works.is_empty() {
+            return Ok(());
+        }
         let wanted: Mutants = works.iter().map(|work| (work.node.clone(), mutants(work))).collect();
         self.out.runs += 1;
         let noticed = self.stage.noticed(&files(&works, self.given), &wanted)?;

@@ -94,6 +94,10 @@ fn wrote(language: Language, text: &str) -> Vec<String> {
 }
 
 fn head(language: Language, endpoint: &str) -> String {
+    // A path is the service's choice: nothing of it may end the text that it stands in.
+    let plain =
+        |c: char| if c.is_control() || matches!(c, '"' | '\\' | '`' | '\u{2028}' | '\u{2029}') { '_' } else { c };
+    let endpoint: String = endpoint.chars().map(plain).take(300).collect();
     let told = format!("Tests of `{endpoint}`, written by testmedic from what it answers.");
     let rule = "A test that you change is yours from then on; one that you delete does not come back.";
     let lead = comment(language);
@@ -309,6 +313,20 @@ mod tests {
         let (third, kept) = written(Some(&without), &tests);
         assert_eq!(kept, [Kept::Deleted, Kept::Same]);
         assert!(!third.contains("def test_a"), "{third}");
+    }
+
+    #[test]
+    fn no_path_leaves_its_text() {
+        for odd in ["GET /a\"\"\"+open(1)+\"\"\"", "GET /a\\N{x}", "GET /a\nimport os"] {
+            for language in [Language::Python, Language::JavaScript] {
+                let text = head(language, odd);
+                let source = Source::parse_as(language, "x", &text).unwrap();
+                let code: Vec<&str> = children(source.root()).iter().map(|n| n.kind()).collect();
+                let expected: &[&str] = if language == Language::Python { &["expression_statement"] } else { &[] };
+                assert_eq!(code, expected, "{text}");
+                assert!(!text.contains('\\') && !source.is_broken(), "{text}");
+            }
+        }
     }
 
     #[test]
