@@ -1,9 +1,10 @@
 //! What a written test checks of an answer, before it is written in any language.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::NewTest;
 use crate::model::mutant::{Change, Mutant};
 
 /// One thing that a test checks.
@@ -81,6 +82,22 @@ impl Check {
             _ => None,
         }
     }
+}
+
+/// The formats that a test compares with, each with its pattern.
+#[must_use]
+pub fn formats(test: &NewTest) -> BTreeSet<(&'static str, &'static str)> {
+    let of = |check: &Check| match check {
+        Check::Field(_, is) if is.choices.is_empty() => is.format,
+        _ => None,
+    };
+    test.checks.iter().filter_map(|(_, check)| of(check)).collect()
+}
+
+/// The name of a format's pattern in a file: `DATE_TIME`.
+#[must_use]
+pub fn constant(format: &str) -> String {
+    format.to_ascii_uppercase().replace('-', "_")
 }
 
 /// A JSON pointer.

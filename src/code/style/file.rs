@@ -7,6 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Written;
+use super::piece::{dedented, indented};
 use crate::code::edit::{self, Edit};
 use crate::code::language::Language;
 use crate::code::source::{Source, children};
@@ -151,17 +152,6 @@ fn standing(source: &Source, language: Language) -> Vec<Standing> {
 /// The statement that a test is: in JavaScript a call within one.
 fn statement(node: tree_sitter::Node<'_>) -> tree_sitter::Node<'_> {
     node.parent().filter(|p| p.kind() == "expression_statement").unwrap_or(node)
-}
-
-fn dedented(text: &str, column: usize) -> String {
-    let lead = " ".repeat(column);
-    text.lines().map(|line| line.strip_prefix(&lead).unwrap_or(line)).collect::<Vec<_>>().join("\n")
-}
-
-fn indented(text: &str, column: usize) -> String {
-    let lead = " ".repeat(column);
-    let line = |line: &str| if line.is_empty() { String::new() } else { format!("{lead}{line}") };
-    text.trim_end().lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn marked(test: &Written, language: Language, column: usize) -> String {
@@ -321,7 +311,7 @@ mod tests {
             for language in [Language::Python, Language::JavaScript] {
                 let text = head(language, odd);
                 let source = Source::parse_as(language, "x", &text).unwrap();
-                let code: Vec<&str> = children(source.root()).iter().map(|n| n.kind()).collect();
+                let code: Vec<&str> = children(source.root()).iter().map(tree_sitter::Node::kind).collect();
                 let expected: &[&str] = if language == Language::Python { &["expression_statement"] } else { &[] };
                 assert_eq!(code, expected, "{text}");
                 assert!(!text.contains('\\') && !source.is_broken(), "{text}");

@@ -5,17 +5,23 @@
 //! call, what stands before it, and of the file's imports, fixtures and helpers only
 //! what those name.
 
+mod address;
 pub mod check;
 pub mod file;
+mod piece;
 mod python;
 mod script;
 
 use serde_json::Value;
 
 use self::check::Check;
-use crate::code::cases::{self, Case};
+use crate::code::cases::Case;
 use crate::code::language::Language;
 use crate::code::source::Source;
+
+/// Names of answers where a test has several, and of elements of lists, by depth.
+const SEVERAL: [&str; 3] = ["first", "second", "third"];
+const ITEMS: [&str; 4] = ["item", "part", "piece", "element"];
 
 /// A request that a test was seen sending.
 #[derive(Clone, Copy, Debug)]
@@ -147,12 +153,6 @@ impl Exemplar {
     }
 }
 
-/// The names of a file's tests, with their text.
-#[must_use]
-pub fn tests_of(source: &Source) -> Vec<(String, std::ops::Range<usize>)> {
-    cases::find(source).into_iter().map(|case| (case.name().to_owned(), case.node.byte_range())).collect()
-}
-
 /// The name of a file that holds tests of an endpoint: `test_generated_get_users_by_user.py`.
 #[must_use]
 pub fn file_name(language: Language, words: &[String]) -> String {
@@ -204,6 +204,11 @@ pub fn plain(name: &str) -> Vec<String> {
     words
 }
 
+/// A text in quotes, as JSON, Python and JavaScript write it.
+fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
+}
+
 /// Whether a text holds a piece that no letter or digit goes on with.
 fn holds(text: &str, piece: &str) -> bool {
     text.match_indices(piece).any(|(at, _)| {
@@ -215,6 +220,7 @@ fn holds(text: &str, piece: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::cases;
     use serde_json::json;
 
     fn read(path: &str, text: &str, method: &str, origin: &str, asked: &str) -> Option<Exemplar> {

@@ -8,17 +8,17 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use self::needs::{Definition, names_in};
+use super::address::{Address, Part, sender};
+use super::piece::{Piece, dedented};
 use super::{Ask, Sought};
 use crate::code::cases::Case;
-use crate::code::source::{Source, children, field};
-use crate::model::exchange::is_inside;
+use crate::code::source::{Source, children, field, walk};
 
 /// How a test asks; see the room's words.
 #[derive(Clone, Debug)]
 pub(super) struct Exemplar {
     /// Definitions of the file that can be needed.
     definitions: Vec<Definition>,
-    /// Its package, from the folder that Python imports from: dots lead there.
     decorators: Vec<String>,
     /// Parameters as written, `self` left out.
     parameters: Vec<String>,
@@ -50,16 +50,7 @@ struct Layer {
     /// What opens the block: `with TestClient(app) as client:`; empty for the test itself.
     head: String,
     head_names: BTreeSet<String>,
-    statements: Vec<Statement>,
-}
-
-#[derive(Clone, Debug)]
-struct Statement {
-    text: String,
-    /// Names that it gives a value.
-    gives: BTreeSet<String>,
-    /// Names that it uses.
-    uses: BTreeSet<String>,
+    statements: Vec<Piece>,
 }
 
 /// The call that asks.
@@ -76,11 +67,7 @@ struct Call {
     /// Which of them is the address, and which the method.
     url: usize,
     method: Option<usize>,
-    /// What stands before a path: an expression, or nothing; `None` where only the
-    /// call as it is can be written.
-    before_path: Option<String>,
-    /// What of the path the expression already holds.
-    base: String,
+    address: Address,
 }
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
@@ -138,30 +125,23 @@ fn accessor(source: &Source, sought: Sought<'_>) -> &'static str {
 
 /// The call in a test that sends the request.
 fn find_call<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<(Node<'t>, Call)> {
-    let mut found: Vec<(Node<'t>, Call, bool)> = Vec::new();
-    crate::code::source::walk(body, |node| {
+    let mut found: Vec<((Node<'t>, Call), bool)> = Vec::new();
+    walk(body, |node| {
         if node.kind() == "call"
-            && let Some((call, is_sure)) = read_call(source, node, sought)
+            && let Some(call) = read_call(source, node, sought)
         {
             let whole = node.parent().filter(|p| p.kind() == "await").unwrap_or(node);
-            found.push((whole, call, is_sure));
+            let is_sure = call.address.is_sure;
+            found.push(((whole, call), is_sure));
         }
         !matches!(node.kind(), "function_definition" | "lambda")
     });
-    // The last of those that are sure: what came before belongs to its preparation.
-    let sure = found.iter().rposition(|(_, _, sure)| *sure);
-    let at = match sure {
-        Some(at) => at,
-        // One that cannot be read is it where there is no other.
-        None if found.len() == 1 => 0,
-        None => return None,
-    };
-    let (node, mut call, _) = found.swap_remove(at);
+    let (node, mut call) = sender(found)?;
     call.lead = if node.kind() == "await" { "await " } else { "" };
     Some((node, call))
 }
 
-fn read_call(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Call, bool)> {
+fn read_call(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<Call> {
     let target = field(node, "function").filter(|f| f.kind() == "attribute")?;
     let function = source.of(field(target, "attribute")?);
     let arguments: Vec<(Option<String>, String, Node<'_>)> = children(field(node, "arguments")?)
@@ -191,65 +171,15 @@ fn read_call(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Cal
         url = named;
     }
     let (_, _, address) = arguments.get(url)?;
-    let (before_path, base, is_sure) = read_address(source, *address, sought)?;
-    let call = Call {
+    Some(Call {
         lead: "",
         on: source.of(field(target, "object")?).to_owned(),
         function: function.to_owned(),
+        address: Address::read(parts(source, *address).as_deref(), sought)?,
         arguments: arguments.into_iter().map(|(name, text, _)| (name, text)).collect(),
         url,
         method,
-        before_path,
-        base,
-    };
-    Some((call, is_sure))
-}
-
-/// What stands before the path in an address, what of the path that holds, and
-/// whether it is the address that was asked. `None` where it is another.
-fn read_address(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Option<String>, String, bool)> {
-    // An application of the test's own process is asked by paths alone.
-    let inside = is_inside(sought.origin);
-    let opaque = || Some((inside.then(String::new), String::new(), false));
-    let Some(parts) = parts(source, node) else { return opaque() };
-    let whole = format!("{}{}", sought.origin, sought.path);
-    // What is asked in the address itself is no part of the path.
-    let fixed = |text: &str| text.split(['?', '#']).next().unwrap_or("").to_owned();
-    let begins_with = parts.first()?;
-    let (lead, rest) = match begins_with {
-        Part::Text(text) if text.starts_with('/') => (Some(String::new()), &parts[..]),
-        Part::Text(text) if text.contains("://") => {
-            let end = text.find("://").and_then(|at| text[at + 3..].find('/').map(|p| at + 3 + p))?;
-            (Some(write::quoted(&text[..end])), &parts[..])
-        }
-        // A path without a slash is below the client's own base.
-        Part::Text(_) => (Some(String::new()), &parts[..]),
-        Part::Hole(expression) => (Some(expression.clone()), &parts[1..]),
-    };
-    let mut pattern = String::new();
-    for part in rest {
-        match part {
-            Part::Text(text) => {
-                let cut = fixed(text);
-                pattern.push_str(&regex::escape(&cut));
-                if cut.len() < text.len() {
-                    break;
-                }
-            }
-            Part::Hole(_) => pattern.push_str("[^/?]+"),
-        }
-    }
-    let found = regex::Regex::new(&format!("^(.*?){pattern}$")).ok()?.captures(&whole)?;
-    let base = found.get(1).map_or("", |m| m.as_str());
-    // What the expression holds: origin and perhaps the begin of the path.
-    let base = base.strip_prefix(sought.origin).unwrap_or(base);
-    let base = if matches!(begins_with, Part::Text(t) if t.contains("://")) { "" } else { base };
-    Some((lead, base.to_owned(), !pattern.is_empty()))
-}
-
-enum Part {
-    Text(String),
-    Hole(String),
+    })
 }
 
 /// The parts of a text that is put together; `None` where it is none.
@@ -326,7 +256,7 @@ fn layers(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Layer>>
 
 /// A statement of the preparation; assertions belong to the other test, and texts
 /// that tell what it does as well.
-fn kept(source: &Source, node: Node<'_>) -> Option<Statement> {
+fn kept(source: &Source, node: Node<'_>) -> Option<Piece> {
     let inner = children(node).into_iter().next();
     let is_text = node.kind() == "expression_statement" && inner.is_some_and(|i| i.kind() == "string");
     let checks = inner.is_some_and(|i| {
@@ -339,10 +269,11 @@ fn kept(source: &Source, node: Node<'_>) -> Option<Statement> {
         return None;
     }
     let column = node.start_position().column;
-    Some(Statement {
-        text: needs::dedented(source.of(node), column),
+    Some(Piece {
+        text: dedented(source.of(node), column),
         gives: needs::given_by(source, node),
         uses: names_in(source, node),
+        for_all: false,
     })
 }
 
@@ -377,7 +308,7 @@ fn class_around(source: &Source, test: Node<'_>, exemplar: &Exemplar) -> Option<
     Some(Some(Class {
         bases,
         decorators: decorators(source, outer),
-        members: members.iter().map(|m| needs::dedented(source.of(*m), m.start_position().column)).collect(),
+        members: members.iter().map(|m| dedented(source.of(*m), m.start_position().column)).collect(),
         needs,
     }))
 }
@@ -402,14 +333,14 @@ impl Exemplar {
         let written = write::literal(value);
         let single = written.replace('"', "'");
         let before = self.layers.iter().flat_map(|l| &l.statements).map(|s| &s.text);
-        let constants = self.definitions.iter().filter(|d| d.kind == needs::Form::Other).map(|d| &d.text);
+        let constants = self.definitions.iter().filter(|d| d.kind == needs::Form::Other).map(|d| &d.piece.text);
         let all = self.call.arguments.iter().map(|(_, text)| text).chain(before).chain(constants);
         all.into_iter().any(|text| super::holds(text, &written) || super::holds(text, &single))
     }
 
     pub(super) fn can(&self, ask: &Ask) -> bool {
         match ask {
-            Ask::Path(_) | Ask::MethodOf(..) => self.call.before_path.is_some(),
+            Ask::Path(_) | Ask::MethodOf(..) => self.call.address.is_open(),
             Ask::Body(_) => self.body_argument().is_some(),
             _ => true,
         }

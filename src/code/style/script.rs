@@ -6,38 +6,22 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
+use super::address::{Address, Part, sender};
+use super::piece::{Piece, dedented};
 use super::{Ask, Sought};
 use crate::code::cases::Case;
 use crate::code::source::{Source, children, field, walk};
-use crate::model::exchange::is_inside;
 
 /// How a test asks; see the room's words.
 #[derive(Clone, Debug)]
 pub(super) struct Exemplar {
     /// Statements of the file and of the groups around the test.
-    definitions: Vec<Definition>,
+    definitions: Vec<Piece>,
     /// `test` or `it`.
     word: String,
     /// Statements before the call.
-    before: Vec<Statement>,
+    before: Vec<Piece>,
     chain: Chain,
-}
-
-/// A statement that a test can need.
-#[derive(Clone, Debug)]
-struct Definition {
-    text: String,
-    gives: BTreeSet<String>,
-    uses: BTreeSet<String>,
-    /// Whether it works on every test: a hook, a mock.
-    for_all: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Statement {
-    text: String,
-    gives: BTreeSet<String>,
-    uses: BTreeSet<String>,
 }
 
 /// `request(app).get("/x").set("A", "b").send(body)`.
@@ -50,11 +34,7 @@ struct Chain {
     url: String,
     /// Calls after it, with their arguments.
     calls: Vec<(String, String)>,
-    /// What stands before a path: an expression, or nothing; `None` where only the
-    /// address as it is can be written.
-    before_path: Option<String>,
-    /// What of the path that already holds.
-    base: String,
+    address: Address,
 }
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "del", "head", "options"];
@@ -82,7 +62,7 @@ pub(super) fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> 
 }
 
 /// The statements that the test can need: of the file, then of the groups around it.
-fn around(source: &Source, test: Node<'_>) -> Vec<Definition> {
+fn around(source: &Source, test: Node<'_>) -> Vec<Piece> {
     let mut blocks = Vec::new();
     let mut at = test;
     while let Some(parent) = at.parent() {
@@ -95,11 +75,11 @@ fn around(source: &Source, test: Node<'_>) -> Vec<Definition> {
     blocks.into_iter().flat_map(children).filter_map(|node| definition(source, node)).collect()
 }
 
-fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
+fn definition(source: &Source, node: Node<'_>) -> Option<Piece> {
     let column = node.start_position().column;
     let text = dedented(source.of(node), column);
     let uses = names_in(source, node);
-    let made = |gives, for_all| Definition { text: text.clone(), gives, uses: uses.clone(), for_all };
+    let made = |gives, for_all| Piece { text: text.clone(), gives, uses: uses.clone(), for_all };
     if node.kind() == "expression_statement" {
         let call = children(node).into_iter().next().filter(|c| c.kind() == "call_expression")?;
         let name = source.of(field(call, "function")?);
@@ -160,29 +140,19 @@ fn names_in(source: &Source, node: Node<'_>) -> BTreeSet<String> {
     found
 }
 
-fn dedented(text: &str, column: usize) -> String {
-    let lead = " ".repeat(column);
-    text.lines().map(|line| line.strip_prefix(&lead).unwrap_or(line)).collect::<Vec<_>>().join("\n")
-}
-
 /// The chain in a test that sends the request: of its outermost call, the node.
 fn find_chain<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<(Node<'t>, Chain)> {
-    let mut found: Vec<(Node<'t>, Chain, bool)> = Vec::new();
+    let mut found: Vec<((Node<'t>, Chain), bool)> = Vec::new();
     walk(body, |node| {
         if node.kind() == "call_expression"
-            && let Some((chain, is_sure)) = read_chain(source, node, sought)
+            && let Some(chain) = read_chain(source, node, sought)
         {
-            found.push((outermost(node), chain, is_sure));
+            let is_sure = chain.address.is_sure;
+            found.push(((outermost(node), chain), is_sure));
         }
         true
     });
-    let at = match found.iter().rposition(|(_, _, sure)| *sure) {
-        Some(at) => at,
-        None if found.len() == 1 => 0,
-        None => return None,
-    };
-    let (node, chain, _) = found.swap_remove(at);
-    Some((node, chain))
+    sender(found)
 }
 
 /// The whole chain that a call begins.
@@ -196,7 +166,7 @@ fn outermost(node: Node<'_>) -> Node<'_> {
     at
 }
 
-fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Chain, bool)> {
+fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<Chain> {
     let target = field(node, "function").filter(|f| f.kind() == "member_expression")?;
     let method = source.of(field(target, "property")?);
     let lower = sought.method.to_ascii_lowercase();
@@ -209,7 +179,7 @@ fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Ch
         return None;
     }
     let url = children(field(node, "arguments")?).into_iter().next()?;
-    let (before_path, base, is_sure) = read_address(source, url, sought)?;
+    let address = Address::read(parts(source, url).as_deref(), sought)?;
     let mut calls = Vec::new();
     let mut at = node;
     while let Some(member) = at.parent().filter(|p| p.kind() == "member_expression")
@@ -223,22 +193,16 @@ fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Ch
         }
         at = call;
     }
-    let chain = Chain {
+    Some(Chain {
         on: source.of(on).to_owned(),
         method: method.to_owned(),
         url: source.of(url).to_owned(),
         calls,
-        before_path,
-        base,
-    };
-    Some((chain, is_sure))
+        address,
+    })
 }
 
-enum Part {
-    Text(String),
-    Hole(String),
-}
-
+/// The parts of a text that is put together; `None` where it is none.
 fn parts(source: &Source, node: Node<'_>) -> Option<Vec<Part>> {
     match node.kind() {
         "string" | "template_string" => {
@@ -269,37 +233,8 @@ fn parts(source: &Source, node: Node<'_>) -> Option<Vec<Part>> {
     }
 }
 
-/// As for Python: what stands before the path, what of it that holds, whether it fits.
-fn read_address(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<(Option<String>, String, bool)> {
-    let Some(parts) = parts(source, node) else {
-        return Some((is_inside(sought.origin).then(String::new), String::new(), false));
-    };
-    let whole = format!("{}{}", sought.origin, sought.path);
-    let (lead, rest) = match parts.first()? {
-        Part::Text(_) => (String::new(), &parts[..]),
-        Part::Hole(expression) => (expression.clone(), &parts[1..]),
-    };
-    let mut pattern = String::new();
-    for part in rest {
-        match part {
-            Part::Text(text) => {
-                let cut = text.split(['?', '#']).next().unwrap_or("");
-                pattern.push_str(&regex::escape(cut));
-                if cut.len() < text.len() {
-                    break;
-                }
-            }
-            Part::Hole(_) => pattern.push_str("[^/?]+"),
-        }
-    }
-    let found = regex::Regex::new(&format!("^(.*?){pattern}$")).ok()?.captures(&whole)?;
-    let base = found.get(1).map_or("", |m| m.as_str());
-    let base = base.strip_prefix(sought.origin).unwrap_or(base);
-    Some((Some(lead), base.to_owned(), !pattern.is_empty()))
-}
-
 /// The statements before a call; `None` where the call is made only under a condition.
-fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Statement>> {
+fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>> {
     let mut found = Vec::new();
     for statement in children(body) {
         if statement.start_byte() <= call.start_byte() && call.end_byte() <= statement.end_byte() {
@@ -312,10 +247,11 @@ fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Stateme
         if source.of(statement).starts_with("expect(") || source.of(statement).starts_with("await expect(") {
             continue;
         }
-        found.push(Statement {
+        found.push(Piece {
             text: dedented(source.of(statement), statement.start_position().column),
             gives: given_by(source, statement),
             uses: names_in(source, statement),
+            for_all: false,
         });
     }
     None
@@ -328,7 +264,7 @@ impl Exemplar {
 
     pub(super) fn can(&self, ask: &Ask) -> bool {
         match ask {
-            Ask::Path(_) | Ask::MethodOf(..) => self.chain.before_path.is_some(),
+            Ask::Path(_) | Ask::MethodOf(..) => self.chain.address.is_open(),
             Ask::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "send").count() == 1,
             _ => true,
         }

@@ -5,20 +5,15 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use crate::code::source::{Source, children, field, walk};
+use crate::code::style::piece::Piece;
 
 /// A statement at the top of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Definition {
-    /// As written.
-    pub(super) text: String,
+    /// What it gives and uses.
+    pub(super) piece: Piece,
     /// What it is.
     pub(super) kind: Form,
-    /// Names that it gives.
-    pub(super) gives: BTreeSet<String>,
-    /// Names that it uses.
-    pub(super) uses: BTreeSet<String>,
-    /// Whether it works on every test of the file: a fixture for all, a mark.
-    pub(super) for_all: bool,
 }
 
 /// The form of a definition.
@@ -61,7 +56,7 @@ fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
     let for_all = is_fixture || gives.contains("pytestmark");
     // What an import names is what it gives.
     let uses = if kind == Form::Other { names_in(source, node) } else { BTreeSet::new() };
-    Some(Definition { text, kind, gives, uses, for_all })
+    Some(Definition { piece: Piece { text, gives, uses, for_all }, kind })
 }
 
 /// The names of an import: what is imported, and under which name.
@@ -127,11 +122,4 @@ fn is_label(node: Node<'_>) -> bool {
         "keyword_argument" => field(parent, "name") == Some(node),
         _ => false,
     }
-}
-
-/// A text of several lines without the indentation that its first line has. Lines that
-/// have less of it (within a text) stay.
-pub(super) fn dedented(text: &str, column: usize) -> String {
-    let lead = " ".repeat(column);
-    text.lines().map(|line| line.strip_prefix(&lead).unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }

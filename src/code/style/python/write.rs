@@ -8,15 +8,9 @@ use serde_json::Value;
 use super::needs::{Form, names_in};
 use super::{Exemplar, METHODS};
 use crate::code::source::Source;
-use crate::code::style::check::{Check, Is, Tree};
-use crate::code::style::{Ask, NewTest, Written};
-
-/// Names of answers where there are several.
-const SEVERAL: [&str; 3] = ["first", "second", "third"];
-/// A text in quotes.
-pub(super) fn quoted(text: &str) -> String {
-    Value::String(text.to_owned()).to_string()
-}
+use crate::code::style::check::{Check, Is, Tree, constant, formats};
+use crate::code::style::piece::{Piece, chosen, indented, kept, once};
+use crate::code::style::{Ask, ITEMS, NewTest, SEVERAL, Written, quoted};
 
 /// A JSON value as Python writes it.
 pub(super) fn literal(value: &Value) -> String {
@@ -66,7 +60,7 @@ impl Exemplar {
         let mut text: String = class.decorators.iter().fold(String::new(), |t, d| t + d + "\n");
         let _ = writeln!(text, "class TestGenerated{}:", class.bases);
         for member in &class.members {
-            text.push_str(&indented(member, 1));
+            text.push_str(&indented(member, 4));
             text.push_str("\n\n");
         }
         text
@@ -77,21 +71,12 @@ impl Exemplar {
         let call = &self.call;
         let mut function = call.function.clone();
         let mut arguments = call.arguments.clone();
-        let address = |path: &str| {
-            let lead = call.before_path.as_deref()?;
-            let path = path.strip_prefix(call.base.as_str()).unwrap_or(path);
-            Some(match lead {
-                "" => quoted(path),
-                text if text.starts_with('"') => quoted(&format!("{}{path}", text.trim_matches('"'))),
-                expression => format!("{expression} + {}", quoted(path)),
-            })
-        };
         match ask {
             Ask::Same => {}
-            Ask::Path(path) => arguments[call.url].1 = address(path)?,
+            Ask::Path(path) => arguments[call.url].1 = call.address.at(path)?,
             Ask::Method(method) | Ask::MethodOf(method, _) => {
                 if let Ask::MethodOf(_, path) = ask {
-                    arguments[call.url].1 = address(path)?;
+                    arguments[call.url].1 = call.address.at(path)?;
                 }
                 let lower = method.to_ascii_lowercase();
                 match call.method {
@@ -137,38 +122,28 @@ impl Exemplar {
 
     /// The body of the function: preparation, calls, checks.
     fn body(&self, calls: &[String], checks: &[String], asks: &[Ask]) -> String {
-        let whole = asks.iter().any(|ask| !matches!(ask, Ask::Path(_) | Ask::MethodOf(..)));
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
         let mut lines: Vec<(usize, Vec<String>)> = Vec::new();
         for (depth, layer) in self.layers.iter().enumerate().rev() {
-            let mut kept = Vec::new();
-            for statement in layer.statements.iter().rev() {
-                // `session.headers.update(…)` gives nothing, and matters to who uses `session`.
-                let readies = statement.gives.is_empty() && !statement.uses.is_disjoint(&needed);
-                if whole || readies || !statement.gives.is_disjoint(&needed) {
-                    needed.extend(statement.uses.iter().cloned());
-                    kept.push(statement.text.clone());
-                }
-            }
+            let kept = kept(&layer.statements, asks, &mut needed, &|_| true);
             needed.extend(layer.head_names.iter().cloned());
-            kept.reverse();
             lines.push((depth, kept));
         }
         lines.reverse();
         let mut text = String::new();
         for ((depth, kept), layer) in lines.iter().zip(&self.layers) {
             if !layer.head.is_empty() {
-                text.push_str(&indented(&layer.head, *depth));
+                text.push_str(&indented(&layer.head, 4 * depth));
                 text.push('\n');
             }
             for statement in kept {
-                text.push_str(&indented(statement, depth + 1));
+                text.push_str(&indented(statement, 4 * (depth + 1)));
                 text.push('\n');
             }
         }
         let depth = self.layers.len();
         for line in calls.iter().chain(checks) {
-            text.push_str(&indented(line, depth));
+            text.push_str(&indented(line, 4 * depth));
             text.push('\n');
         }
         text
@@ -222,20 +197,8 @@ impl Exemplar {
             needed.extend(class.needs.iter().cloned());
             needed.extend(class.decorators.iter().flat_map(|d| names(d.trim_start_matches('@'))));
         }
-        let mut chosen: BTreeSet<usize> = BTreeSet::new();
-        loop {
-            let more: Vec<usize> = (0..self.definitions.len())
-                .filter(|at| !chosen.contains(at))
-                .filter(|at| self.definitions[*at].for_all || !self.definitions[*at].gives.is_disjoint(&needed))
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            for at in more {
-                chosen.insert(at);
-                needed.extend(self.definitions[at].uses.iter().cloned());
-            }
-        }
+        let pieces: Vec<&Piece> = self.definitions.iter().map(|definition| &definition.piece).collect();
+        let chosen = chosen(&pieces, &mut needed);
         let mut header: Vec<String> = Vec::new();
         let formats: Vec<String> = patterns(test);
         let is_unittest = self.class.as_ref().is_some_and(|class| class.bases.contains("TestCase"));
@@ -254,13 +217,11 @@ impl Exemplar {
                     let module = moved(module, file, folder);
                     header.push(format!("from {module} import {}", wanted(names).join(", ")));
                 }
-                Form::Other => header.push(definition.text.clone()),
+                Form::Other => header.push(definition.piece.text.clone()),
             }
         }
         header.extend(formats);
-        let mut seen = BTreeSet::new();
-        header.retain(|item| seen.insert(item.clone()));
-        header
+        once(header)
     }
 }
 
@@ -286,14 +247,6 @@ fn moved(module: &str, file: &str, folder: &str) -> String {
         let joined = base.join(".");
         if rest.is_empty() { joined } else { format!("{joined}.{rest}") }
     }
-}
-
-fn indented(text: &str, depth: usize) -> String {
-    let lead = "    ".repeat(depth);
-    text.lines()
-        .map(|line| if line.is_empty() { String::new() } else { format!("{lead}{line}") })
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 /// How this suite says what must hold: with `assert`, or with unittest's methods.
@@ -340,7 +293,7 @@ impl Say {
         }
         for (name, below) in &tree.below {
             if name == "*" {
-                let item = ["item", "part", "piece", "element"][depth.min(3)];
+                let item = ITEMS[depth.min(ITEMS.len() - 1)];
                 lines.push(format!("{lead}for {item} in {here}:"));
                 self.fields(below, item, lines, depth + 1);
             } else {
@@ -381,19 +334,9 @@ impl Say {
     }
 }
 
-/// The name of a pattern: `DATE_TIME`.
-fn constant(format: &str) -> String {
-    format.to_ascii_uppercase().replace('-', "_")
-}
-
 /// The patterns that a test compares with, as constants.
 fn patterns(test: &NewTest) -> Vec<String> {
-    let formats = test.checks.iter().filter_map(|(_, check)| match check {
-        Check::Field(_, is) if is.choices.is_empty() => is.format,
-        _ => None,
-    });
-    let all: BTreeSet<String> = formats.map(|(name, pattern)| format!("{} = r\"{pattern}\"", constant(name))).collect();
-    all.into_iter().collect()
+    formats(test).into_iter().map(|(name, pattern)| format!("{} = r\"{pattern}\"", constant(name))).collect()
 }
 
 fn python_types(kind: &str) -> &'static [&'static str] {

@@ -2,18 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::{Exemplar, names_in};
 use crate::code::source::Source;
-use crate::code::style::check::{Check, Is, Tree};
-use crate::code::style::{Ask, NewTest, Written};
-
-const SEVERAL: [&str; 3] = ["first", "second", "third"];
-
-fn quoted(text: &str) -> String {
-    Value::String(text.to_owned()).to_string()
-}
+use crate::code::style::check::{Check, Is, Tree, constant, formats};
+use crate::code::style::piece::{Piece, chosen, indented, kept, once};
+use crate::code::style::{Ask, ITEMS, NewTest, SEVERAL, Written, quoted};
 
 impl Exemplar {
     pub(in super::super) fn write(&self, test: &NewTest, file: &str, folder: &str) -> Option<Written> {
@@ -36,11 +29,7 @@ impl Exemplar {
         lines.extend(self.kept(&calls, &test.asks));
         lines.extend(calls);
         lines.extend(checks(test, &answers));
-        let body: String = lines
-            .iter()
-            .flat_map(|line| line.lines())
-            .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") })
-            .collect();
+        let body: String = lines.iter().map(|line| indented(line, 2) + "\n").collect();
         let text = format!("{}({}, async () => {{\n{body}}});", self.word, quoted(&name));
         let header = self.header(&text, test, file, folder);
         Some(Written { name, header, frame: String::new(), text })
@@ -48,36 +37,20 @@ impl Exemplar {
 
     /// The statements before the calls that these need.
     fn kept(&self, calls: &[String], asks: &[Ask]) -> Vec<String> {
-        let whole = asks.iter().any(|ask| !matches!(ask, Ask::Path(_) | Ask::MethodOf(..)));
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
-        let mut kept = Vec::new();
-        for statement in self.before.iter().rev() {
-            let is_request = statement.text.starts_with("await ");
-            let readies = statement.gives.is_empty() && !is_request && !statement.uses.is_disjoint(&needed);
-            if whole || readies || !statement.gives.is_disjoint(&needed) {
-                needed.extend(statement.uses.iter().cloned());
-                kept.push(statement.text.clone());
-            }
-        }
-        kept.reverse();
-        kept
+        kept(&self.before, asks, &mut needed, &|piece| !piece.text.starts_with("await "))
     }
 
     fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
         let chain = &self.chain;
         let (mut method, mut url, mut calls) = (chain.method.clone(), chain.url.clone(), chain.calls.clone());
-        let address = |path: &str| {
-            let lead = chain.before_path.as_deref()?;
-            let path = path.strip_prefix(chain.base.as_str()).unwrap_or(path);
-            Some(if lead.is_empty() { quoted(path) } else { format!("{lead} + {}", quoted(path)) })
-        };
         match ask {
             Ask::Same => {}
-            Ask::Path(path) => url = address(path)?,
+            Ask::Path(path) => url = chain.address.at(path)?,
             Ask::Method(other) => method = other.to_ascii_lowercase(),
             Ask::MethodOf(other, path) => {
                 method = other.to_ascii_lowercase();
-                url = address(path)?;
+                url = chain.address.at(path)?;
             }
             Ask::Credentials => {
                 calls.retain(|(name, text)| {
@@ -102,26 +75,12 @@ impl Exemplar {
     /// What the text needs of the file, in its order.
     fn header(&self, text: &str, test: &NewTest, file: &str, folder: &str) -> Vec<String> {
         let mut needed = names(text);
-        let mut chosen: BTreeSet<usize> = BTreeSet::new();
-        loop {
-            let more: Vec<usize> = (0..self.definitions.len())
-                .filter(|at| !chosen.contains(at))
-                .filter(|at| self.definitions[*at].for_all || !self.definitions[*at].gives.is_disjoint(&needed))
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            for at in more {
-                chosen.insert(at);
-                needed.extend(self.definitions[at].uses.iter().cloned());
-            }
-        }
+        let pieces: Vec<&Piece> = self.definitions.iter().collect();
+        let chosen = chosen(&pieces, &mut needed);
         let mut header: Vec<String> =
             chosen.into_iter().map(|at| moved(&self.definitions[at].text, file, folder)).collect();
         header.extend(patterns(test));
-        let mut seen = BTreeSet::new();
-        header.retain(|item| seen.insert(item.clone()));
-        header
+        once(header)
     }
 }
 
@@ -208,7 +167,7 @@ fn fields(tree: &Tree, here: &str, lines: &mut Vec<String>, depth: usize) {
     }
     for (name, below) in &tree.below {
         if name == "*" {
-            let item = ["item", "part", "piece", "element"][depth.min(3)];
+            let item = ITEMS[depth.min(ITEMS.len() - 1)];
             lines.push(format!("{lead}for (const {item} of {here}) {{"));
             fields(below, item, lines, depth + 1);
             lines.push(format!("{lead}}}"));
@@ -256,17 +215,9 @@ fn kind(is: &Is, here: &str) -> Vec<String> {
     lines
 }
 
-fn constant(format: &str) -> String {
-    format.to_ascii_uppercase().replace('-', "_")
-}
-
+/// The patterns that a test compares with, as constants.
 fn patterns(test: &NewTest) -> Vec<String> {
-    let formats = test.checks.iter().filter_map(|(_, check)| match check {
-        Check::Field(_, is) if is.choices.is_empty() => is.format,
-        _ => None,
-    });
-    let all: BTreeSet<String> = formats
-        .map(|(name, pattern)| format!("const {} = /{}/;", constant(name), pattern.replace('/', "\\/")))
-        .collect();
-    all.into_iter().collect()
+    let written =
+        |(name, pattern): (&str, &str)| format!("const {} = /{}/;", constant(name), pattern.replace('/', "\\/"));
+    formats(test).into_iter().map(written).collect()
 }
