@@ -62,7 +62,8 @@ fn main() {
     for round in 0..ALL / ROUND {
         let exchanges = &rounds[round % rounds.len()];
         let begun = Clock::now();
-        memory.merge(&Memory::of(exchanges, Templates::default(), Instant::from_unix(0)));
+        let templates = Templates::default().taught(exchanges.iter().map(|e| e.request.path.as_str()));
+        memory.merge(&Memory::of(exchanges, &templates, Instant::from_unix(0)));
         learning += begun.elapsed().as_secs_f64();
         let begun = Clock::now();
         for exchange in exchanges {

@@ -7,6 +7,7 @@ mod guard;
 mod heal;
 mod history;
 mod job;
+mod local;
 mod run;
 mod triage;
 
@@ -23,6 +24,8 @@ use crate::plan::policy::{self, Policy};
 use crate::shell::git::Git;
 use crate::shell::recorder::Upstream;
 use crate::shell::surroundings;
+
+pub use self::local::LocalArgs;
 
 /// The default place of the history.
 pub const HISTORY: &str = ".testmedic/history.db";
@@ -234,18 +237,12 @@ pub struct HealArgs {
     /// Facts about the run.
     #[command(flatten)]
     pub facts: FactArgs,
-    /// The repository
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    pub repo: PathBuf,
+    /// The repository, and what is known of it.
+    #[command(flatten)]
+    pub local: LocalArgs,
     /// The last good revision [default: as the history tells, else where the branch left its base]
     #[arg(long, env = "TESTMEDIC_BASE", value_name = "REV")]
     pub base: Option<String>,
-    /// Which history.
-    #[command(flatten)]
-    pub history: HistoryArg,
-    /// The policy, from this file instead of .github/testmedic.toml in the repository
-    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// The test runner [default: recognised from the repository and the report]
     #[arg(long, env = "TESTMEDIC_RUNNER", value_name = "NAME")]
     pub runner: Option<String>,
@@ -258,12 +255,6 @@ pub struct HealArgs {
     /// Write the repairs that are proven as a unified diff; `-` prints it
     #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
     pub patch: Option<PathBuf>,
-    /// Write the report as JSON; `-` prints it instead of the report for people
-    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// The moment that counts as now
-    #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Instant>,
 }
 
 /// Options of `generate`.
@@ -278,15 +269,9 @@ pub struct GenerateArgs {
     /// Only these recipes (repeatable) [default: `generate.recipes` of the policy, all of them]
     #[arg(long, value_name = "NAME")]
     pub recipe: Vec<String>,
-    /// The repository
-    #[arg(long, default_value = ".", value_name = "DIR")]
-    pub repo: PathBuf,
-    /// Which history.
+    /// The repository, and what is known of it.
     #[command(flatten)]
-    pub history: HistoryArg,
-    /// The policy, from this file instead of .github/testmedic.toml in the repository
-    #[arg(long, env = "TESTMEDIC_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub local: LocalArgs,
     /// How often a written test must pass shuffled [default: `generate.repeat` of the policy, 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub repeat: Option<u32>,
@@ -296,12 +281,6 @@ pub struct GenerateArgs {
     /// Write the tests as a unified diff; `-` prints it
     #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
     pub patch: Option<PathBuf>,
-    /// Write the report as JSON; `-` prints it instead of the report for people
-    #[arg(long, env = "TESTMEDIC_JSON", value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// The moment that counts as now
-    #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Instant>,
 }
 
 /// How to reach the forge.

@@ -66,6 +66,8 @@ pub struct Triage {
     pub plan: Plan,
     /// Web pages of issues by the id of the diagnosis they are about.
     pub known_issues: HashMap<String, String>,
+    /// Templates of the paths that were asked and described.
+    pub templates: Templates,
     /// The shapes of answers that this run saw.
     pub memory: Memory,
     /// What the healer brought.
@@ -101,11 +103,9 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     for run in &runs {
         totals.add(&run.totals);
     }
-    let mut templates = Templates::described(described.iter().map(|operation| operation.path.clone()));
-    for exchange in exchanges {
-        templates.see(&exchange.request.path);
-    }
-    let memory = Memory::of(exchanges, templates.clone(), at);
+    let described_paths = described.iter().map(|operation| operation.path.clone());
+    let templates = Templates::described(described_paths).taught(exchanges.iter().map(|e| e.request.path.as_str()));
+    let memory = Memory::of(exchanges, &templates, at);
     let mut drift = drift(&memory, store, &mut notes);
     drift.extend(described::against(&memory, &described));
     drop(learned);
@@ -116,6 +116,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
         found,
         plan,
         known_issues: HashMap::new(),
+        templates,
         memory,
         repairs: Repairs::default(),
         retried: Vec::new(),

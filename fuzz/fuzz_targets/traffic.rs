@@ -11,6 +11,7 @@ use testmedic::traffic::template::Templates;
 
 fuzz_target!(|bytes: &[u8]| {
     let traffic = read("file", bytes, &mut Masker::new(true));
-    let memory = Memory::of(&traffic.exchanges, Templates::default(), Instant::from_unix(0));
+    let templates = Templates::default().taught(traffic.exchanges.iter().map(|e| e.request.path.as_str()));
+    let memory = Memory::of(&traffic.exchanges, &templates, Instant::from_unix(0));
     assert_eq!(drift::between(&memory, &memory), []);
 });

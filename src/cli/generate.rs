@@ -9,6 +9,7 @@ use crate::agent::generator::asked::{self, Asked};
 use crate::agent::generator::recipe::{self, Ground};
 use crate::agent::generator::{Draft, Generated, Recipe};
 use crate::cli::GenerateArgs;
+use crate::cli::local::Local;
 use crate::code::guards::Bounds;
 use crate::code::source::Source;
 use crate::code::spec;
@@ -20,18 +21,13 @@ use crate::model::run::RunFacts;
 use crate::plan::policy::Policy;
 use crate::ports::Store;
 use crate::report::generate::render;
-use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
 use crate::run::{self, Inputs, Triage};
 use crate::shell::git::Git;
 use crate::shell::runner::{Runner, recognise};
 use crate::shell::stage::Rehearsal;
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::say;
 use crate::shell::workshop::Workshop;
-use crate::shell::{files, shield, surroundings};
+use crate::shell::{files, shield};
 use crate::traffic::memory::Memory;
-use crate::traffic::template::Templates;
 
 /// Where `testmedic run` records.
 const RECORDED: &str = ".testmedic/traffic.ndjson";
@@ -77,19 +73,9 @@ struct Done {
 
 impl Place {
     fn find(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Self, Problem> {
-        let git = Git::find(&args.repo).ok_or_else(|| {
-            Problem::usage(format!("{} is no git repository", args.repo.display()))
-                .hint("written tests are proven in a checkout beside the repository; name it with --repo")
-        })?;
-        let top = git.top().ok_or_else(|| Problem::usage("the repository has no checkout"))?;
-        let policy = super::local_policy(&top, args.config.as_deref())?;
-        let head = match git.with_changes() {
-            Some(changed) => {
-                notes.push("changes that are not committed count as part of the tested code".to_owned());
-                changed
-            }
-            None => git.head().ok_or_else(|| Problem::usage("the repository has no commit"))?,
-        };
+        let local = args.local.find("written tests are proven in a checkout beside the repository")?;
+        let head = local.head(notes)?;
+        let Local { git, top, policy } = local;
         let files = git.files_at(&head);
         Ok(Self { git, top, policy, head, files, cache: RefCell::default() })
     }
@@ -113,7 +99,7 @@ impl Place {
     }
 
     fn traffic(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
-        let own = vec![args.repo.join(RECORDED).display().to_string()];
+        let own = vec![args.local.repo.join(RECORDED).display().to_string()];
         let patterns = if args.traffic.iter().all(|p| p.trim().is_empty()) { &own } else { &args.traffic };
         let mut all = Vec::new();
         for traffic in files::read_traffic(Path::new(""), patterns, &mut Masker::new(false))? {
@@ -145,12 +131,7 @@ impl Place {
         exchanges: &[Exchange],
         notes: &mut Vec<String>,
     ) -> Result<(Triage, Memory), Problem> {
-        let opened = args.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
-        let store = opened.unwrap_or_else(|problem| {
-            notes.push(format!("without history: {}", run::chain(&problem)));
-            None
-        });
-        let store = store.flatten();
+        let store = args.local.store(notes)?;
         let mut triage = run::triage(Inputs {
             runs: Vec::new(),
             facts: RunFacts { commit: Some(self.head.clone()), ..RunFacts::default() },
@@ -158,7 +139,7 @@ impl Place {
             exchanges,
             described: self.described(),
             incidents: Vec::new(),
-            now: args.now.unwrap_or_else(surroundings::now),
+            now: args.local.now(),
             store: store.as_ref().map(|s| s as &dyn Store),
             repository: None,
             record_to: None,
@@ -180,13 +161,9 @@ impl Place {
         (triage, now): (&Triage, &Memory),
         notes: &mut Vec<String>,
     ) -> Result<Wanted, Problem> {
-        let mut templates = Templates::described(self.described().into_iter().map(|operation| operation.path));
-        for exchange in exchanges {
-            templates.see(&exchange.request.path);
-        }
         let sources = |path: &str| self.source(path);
         let is_ours = |file: &str| self.policy.generate.is_ours(file);
-        let all = asked::asked(exchanges, &templates, &sources, &is_ours);
+        let all = asked::asked(exchanges, &triage.templates, &sources, &is_ours);
         let chosen: Vec<&Asked<'_>> = all
             .iter()
             .filter(|a| args.only.is_empty() || args.only.iter().any(|o| a.endpoint.to_string().contains(o.as_str())))
@@ -266,26 +243,14 @@ impl Place {
     }
 
     fn show(&self, args: &GenerateArgs, mut triage: Triage, done: &Done, colour: bool) -> Result<(), Problem> {
-        let on_stdout = |path: &Option<PathBuf>| path.as_deref() == Some(Path::new("-"));
         if args.apply {
             for (path, _, text) in &done.all.files {
                 files::write(&self.top.join(path), text)?;
             }
         }
-        if !on_stdout(&args.json) && !on_stdout(&args.patch) {
-            let look = Look { colour, width: surroundings::width() };
-            say(&render(&done.all, &done.notes, done.asked, args.apply, look))?;
-        }
-        if let Some(path) = &args.patch {
-            write(path, &done.all.diff())?;
-        }
-        if let Some(path) = &args.json {
-            triage.written = done.all.clone();
-            let text = serde_json::to_string_pretty(&report(&triage, &Origin::default()))
-                .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
-            write(path, &(text + "\n"))?;
-        }
-        Ok(())
+        triage.written = done.all.clone();
+        let told = |look| render(&done.all, &done.notes, done.asked, args.apply, look);
+        args.local.show((&told, colour), (args.patch.as_deref(), &done.all.diff()), (&triage, None))
     }
 }
 
@@ -300,8 +265,4 @@ fn recipes(args: &GenerateArgs, policy: &Policy) -> Result<Vec<Recipe>, Problem>
         })
     };
     args.recipe.iter().map(find).collect()
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    if path == Path::new("-") { say(text) } else { files::write(path, text) }
 }

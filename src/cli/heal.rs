@@ -4,21 +4,17 @@ use std::path::Path;
 
 use crate::agent::healer::healing::Outcome;
 use crate::cli::HealArgs;
+use crate::cli::local::Local;
 use crate::error::{Problem, exit};
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::plan::planner::Repairs;
 use crate::ports::Store;
 use crate::report::heal;
-use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
 use crate::run::{self, Inputs, Triage};
-use crate::shell::git::Git;
 use crate::shell::runner::{Runner, recognise_by_name};
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::say;
-use crate::shell::ward::{Healings, Ward};
-use crate::shell::{files, shield, surroundings};
+use crate::shell::ward::Ward;
+use crate::shell::{files, shield};
 
 pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     shield::raise()?;
@@ -43,39 +39,30 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     }
     done.notes.splice(0..0, notes);
     run::hear(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
-    show(args, &triage, &done, colour)?;
+    let told = |look| heal::render(&done.all, &done.notes, look);
+    args.local.show((&told, colour), (args.patch.as_deref(), &done.patch()), (&triage, done.base.clone()))?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
     let unreadable = !patterns.is_empty() && triage.found.is_incomplete();
     Ok(if in_vain || unreadable { exit::COULD_NOT } else { exit::DONE })
 }
 
 fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
-    let git = Git::find(&args.repo).ok_or_else(|| {
-        Problem::usage(format!("{} is no git repository", args.repo.display()))
-            .hint("healing runs old and new tests on old and new code; name the repository with --repo")
-    })?;
-    let top = git.top().ok_or_else(|| Problem::usage("the repository has no checkout"))?;
-    let mut policy = super::local_policy(&top, args.config.as_deref())?;
-    if policy.heal.mode == HealMode::Off {
+    let mut local = args.local.find("healing runs old and new tests on old and new code")?;
+    if local.policy.heal.mode == HealMode::Off {
         return Err(Problem::usage("the policy switches healing off (`heal = \"off\"`)"));
     }
     if let Some(command) = args.test_command.as_ref().filter(|c| !c.is_empty()) {
-        policy.run.command.clone_from(command);
+        local.policy.run.command.clone_from(command);
     }
     let commit = |name: &str, rev: &str| {
-        git.resolve(rev).ok_or_else(|| Problem::usage(format!("{name} {rev} is no commit of the repository")))
+        local.git.resolve(rev).ok_or_else(|| Problem::usage(format!("{name} {rev} is no commit of the repository")))
     };
     let head = match &args.facts.head {
         Some(rev) => commit("--head", rev)?,
-        None => match git.with_changes() {
-            Some(changed) => {
-                notes.push("changes that are not committed count as part of the tested code".to_owned());
-                changed
-            }
-            None => git.head().ok_or_else(|| Problem::usage("the repository has no commit"))?,
-        },
+        None => local.head(notes)?,
     };
     let base = args.base.as_ref().filter(|b| !b.is_empty()).map(|rev| commit("--base", rev)).transpose()?;
+    let Local { git, top, policy } = local;
     Ok(Ward {
         files: git.files_at(&head),
         repeat: args.repeat.unwrap_or(policy.heal.repeat),
@@ -101,12 +88,7 @@ fn runner(args: &HealArgs) -> Result<Option<Runner>, Problem> {
 /// Judges the reports; without any, nothing has failed that is known.
 fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<String>) -> Result<Triage, Problem> {
     let runs = files::read_reports(Path::new("."), patterns, &|_| {})?;
-    let opened = args.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
-    let store = opened.unwrap_or_else(|problem| {
-        notes.push(format!("judged without history: {}", run::chain(&problem)));
-        None
-    });
-    let store = store.flatten();
+    let store = args.local.store(notes)?;
     Ok(run::triage(Inputs {
         runs,
         facts: args.facts.facts(Some(&ward.git), None),
@@ -114,31 +96,9 @@ fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<Stri
         exchanges: &[],
         described: Vec::new(),
         incidents: Vec::new(),
-        now: args.now.unwrap_or_else(surroundings::now),
+        now: args.local.now(),
         store: store.as_ref().map(|s| s as &dyn Store),
         repository: Some(&ward.git),
         record_to: None,
     }))
-}
-
-fn show(args: &HealArgs, triage: &Triage, done: &Healings, colour: bool) -> Result<(), Problem> {
-    let on_stdout = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if !on_stdout(&args.json) && !on_stdout(&args.patch) {
-        let look = Look { colour, width: surroundings::width() };
-        say(&heal::render(&done.all, &done.notes, look))?;
-    }
-    if let Some(path) = &args.patch {
-        write(path, &done.patch())?;
-    }
-    if let Some(path) = &args.json {
-        let origin = Origin { repository: None, base: done.base.clone(), pull: None };
-        let text = serde_json::to_string_pretty(&report(triage, &origin))
-            .map_err(|e| Problem::failed("cannot write the report as JSON").because(e))?;
-        write(path, &(text + "\n"))?;
-    }
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    if path == Path::new("-") { say(text) } else { files::write(path, text) }
 }

@@ -99,7 +99,7 @@ mod tests {
             answer("/orders", 200, serde_json::json!({"odd": 1})),
         ];
         let templates = Templates::described(described.iter().map(|o| o.path.clone()));
-        let memory = Memory::of(&all, templates, Instant::from_unix(0));
+        let memory = Memory::of(&all, &templates, Instant::from_unix(0));
         let told: Vec<String> = against(&memory, &described)
             .iter()
             .map(|d| format!("{} {}{}", d.level.word(), d.status, d.pointer))

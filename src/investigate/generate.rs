@@ -222,7 +222,6 @@ impl Session<'_, '_> {
             return Ok(());
         }
         let wanted: Mutants = works.iter().map(|work| (work.node.clone(), mutants(work))).collect();
-        self.out.runs += 1;
         let noticed = self.stage.noticed(&files(&works, self.given), &wanted)?;
         for work in works {
             let shown = wanted.get(&work.node).cloned().unwrap_or_default();
@@ -287,7 +286,6 @@ impl Session<'_, '_> {
         }
         let whole: Vec<(String, String)> =
             self.out.files.iter().map(|(path, _, new)| (path.clone(), new.clone())).collect();
-        self.out.runs += 1;
         let staged = self.stage.run(&whole, How::InOrder)?;
         let passes = |made: &Made| ended(&staged.execution.ran, &made.name, &made.file) == Some(Outcome::Passed);
         let bad: BTreeSet<String> =
@@ -306,7 +304,6 @@ impl Session<'_, '_> {
     }
 
     fn run(&mut self, works: &[Work], how: How<'_>) -> Result<Staged, Problem> {
-        self.out.runs += 1;
         self.stage.run(&files(works, self.given), how)
     }
 }

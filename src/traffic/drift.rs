@@ -250,7 +250,7 @@ mod tests {
             response: Some(Response { status: 200, headers: Headers::default(), body: Body::Json(body.clone()) }),
         };
         let all: Vec<Exchange> = bodies.iter().map(exchange).collect();
-        Memory::of(&all, Templates::default(), Instant::from_unix(0))
+        Memory::of(&all, &Templates::default(), Instant::from_unix(0))
     }
 
     fn user(n: usize) -> Value {

@@ -56,15 +56,12 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What one run saw at a moment.
+    /// What one run saw at a moment, by templates that know its paths.
     #[must_use]
-    pub fn of(exchanges: &[Exchange], mut templates: Templates, at: Instant) -> Self {
-        for exchange in exchanges {
-            templates.see(&exchange.request.path);
-        }
+    pub fn of(exchanges: &[Exchange], templates: &Templates, at: Instant) -> Self {
         let mut memory = Self::default();
         for exchange in exchanges {
-            memory.see(exchange, &templates, at);
+            memory.see(exchange, templates, at);
         }
         memory
     }

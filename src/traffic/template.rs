@@ -37,6 +37,13 @@ impl Templates {
         Self { described, ..Self::default() }
     }
 
+    /// Having seen some paths.
+    #[must_use]
+    pub fn taught<'p>(mut self, paths: impl Iterator<Item = &'p str>) -> Self {
+        paths.for_each(|path| self.see(path));
+        self
+    }
+
     /// Sees a path.
     pub fn see(&mut self, path: &str) {
         if self.paths >= PATHS {

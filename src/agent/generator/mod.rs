@@ -247,8 +247,6 @@ pub struct Generated {
     pub left: Vec<String>,
     /// What guards object to; files among these are not written.
     pub refused: Vec<Finding>,
-    /// How often tests were executed, as processes.
-    pub runs: u32,
 }
 
 impl Generated {
@@ -268,7 +266,6 @@ impl Generated {
         self.dropped.extend(more.dropped);
         self.left.extend(more.left);
         self.refused.extend(more.refused);
-        self.runs += more.runs;
     }
 
     /// The files as a unified diff.

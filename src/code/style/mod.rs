@@ -39,8 +39,6 @@ pub struct Sought<'a> {
 pub struct Exemplar {
     /// Its file.
     pub file: String,
-    /// Names from the outermost class or group to the test.
-    pub test: Vec<String>,
     inner: Inner,
 }
 
@@ -102,7 +100,7 @@ pub fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<
         language if language.is_script() => Inner::Script(language, script::exemplar(source, case, sought)?),
         _ => return None,
     };
-    Some(Exemplar { file: source.path.clone(), test: case.path.clone(), inner })
+    Some(Exemplar { file: source.path.clone(), inner })
 }
 
 impl Exemplar {

@@ -196,6 +196,16 @@ def _mutated_body(mutant, content):
     return json.dumps(_altered(value, path, mutant["change"])).encode()
 
 
+def _mutate_answer(response, body="_content"):
+    """Changes an answer whose body stands in an attribute of this name."""
+    _mutate(
+        response.headers,
+        lambda: response.content,
+        lambda status: setattr(response, "status_code", status),
+        lambda content: setattr(response, body, content),
+    )
+
+
 def _mutate(headers, content, set_status, set_body):
     """Changes an answer as its mutant says."""
     mutant = _mutant() if _round is not None else None
@@ -254,14 +264,7 @@ def _requests(module):
         content = None if options.get("stream") else first.content
         _record(begun, request.method, request.url, request.headers, request.body, (first.status_code, first.headers, content))
 
-    @_quietly
-    def mutate(response):
-        _mutate(
-            response.headers,
-            lambda: response.content,
-            lambda status: setattr(response, "status_code", status),
-            lambda body: setattr(response, "_content", body),
-        )
+    mutate = _quietly(_mutate_answer)
 
     module.Session.send = send
 
@@ -307,14 +310,7 @@ def _httpx(module):
             content = getattr(one, "_content", None) if not stream else None
             _record(begun, one.request.method, one.request.url, one.request.headers, body, (one.status_code, one.headers, content))
 
-    @_quietly
-    def mutate(response):
-        _mutate(
-            response.headers,
-            lambda: response.content,
-            lambda status: setattr(response, "status_code", status),
-            lambda body: setattr(response, "_content", body),
-        )
+    mutate = _quietly(_mutate_answer)
 
     original = module.Client.send
     asynchronous = module.AsyncClient.send
@@ -449,14 +445,7 @@ def _django(module):
         came = (response.status_code, response.headers, content)
         _record(begun, request.get("REQUEST_METHOD", "GET"), _path(request), _sent(request), body, came)
 
-    @_quietly
-    def mutate(response):
-        _mutate(
-            response.headers,
-            lambda: response.content,
-            lambda status: setattr(response, "status_code", status),
-            lambda body: setattr(response, "content", body),
-        )
+    mutate = _quietly(functools.partial(_mutate_answer, body="content"))
 
     @functools.wraps(original)
     def request_(self, **request):
