@@ -101,10 +101,14 @@ impl Place {
     fn traffic(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
         let own = vec![args.local.repo.join(RECORDED).display().to_string()];
         let patterns = if args.traffic.iter().all(|p| p.trim().is_empty()) { &own } else { &args.traffic };
+        let before = notes.len();
         let mut all = Vec::new();
         for traffic in files::read_traffic(Path::new(""), patterns, &mut Masker::new(false))? {
             notes.extend(traffic.issues.iter().map(|i| format!("{}, {}: {}", traffic.path, i.place, i.message)));
             all.extend(traffic.exchanges);
+        }
+        if let Some(why) = notes.get(before).filter(|_| all.is_empty()) {
+            return Err(Problem::usage("there is no traffic to write tests from").hint(why.clone()));
         }
         if all.is_empty() {
             return Err(Problem::usage("there is no traffic to write tests from")
