@@ -39,8 +39,7 @@ impl Suite<'_> {
     fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<Ended, Problem> {
         let mut variables = self.recorder.variables(&surroundings::variable);
         variables.extend(self.proxies.iter().cloned());
-        let own: Vec<&str> = self.proxies.iter().map(|(_, address)| address.as_str()).collect();
-        variables.push(("TESTMEDIC_PROXIES".to_owned(), own.join(" ")));
+        variables.push(("TESTMEDIC_PROXIES".to_owned(), self.recorder.proxies().join(" ")));
         variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
         if let Some(tests) = tests {
             let order = self.folder.join("order.txt");

@@ -189,6 +189,10 @@ pub fn read_traffic(base: &Path, patterns: &[String], masker: &mut Masker) -> Re
             });
         }
     }
+    let sweep = masker.sweep();
+    for traffic in &mut all {
+        traffic.sweep(&sweep);
+    }
     Ok(all)
 }
 

@@ -3,30 +3,34 @@
 //! A value is a secret by the name it stands under (a header, a cookie, a
 //! parameter, a key) or by its own shape. Once known it is masked wherever it
 //! stands, and always by the same placeholder, so that it can still be seen that
-//! a request sent the very token that a response gave.
+//! a request sent the very token that a response gave. That is done in two steps:
+//! each exchange is masked by names and shapes when it comes in, and all of them by
+//! what has become known when they are complete ([`Masker::sweep`]).
+
+pub mod names;
+mod sweep;
+mod texts;
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use serde_json::Value;
 
+use self::names::{Says, before_a_key, holds_secrets, is_secret, looks_like_key, of_header, says};
+pub use self::sweep::Sweep;
 use crate::model::exchange::{Body, Exchange, Headers};
 use crate::model::secret::{MASK, mask};
 
-/// Characters from which on a secret is looked for in other places too: shorter
-/// ones would be found in innocent words.
-const GLOBAL: usize = 6;
 /// Different secrets that are told apart.
 const KNOWN: usize = 10_000;
+/// Levels of JSON that are kept.
+const DEPTH: usize = 64;
 
 /// Knows the secrets of one run.
 #[derive(Debug, Default)]
 pub struct Masker {
     known: HashMap<String, String>,
-    /// Those that are looked for everywhere, the longest first.
-    ordered: Vec<String>,
+    /// The number of the last placeholder.
+    last: u64,
     mail: bool,
 }
 
@@ -37,38 +41,44 @@ impl Masker {
         Self { mail, ..Self::default() }
     }
 
-    /// Masks an exchange.
+    /// Masks an exchange by names and shapes, and learns its secrets.
     pub fn exchange(&mut self, exchange: &mut Exchange) {
-        self.learn(exchange);
         let request = &mut exchange.request;
         request.origin = self.userinfo(&request.origin);
         for (name, value) in &mut request.query {
-            *value = self.named(name, value);
+            *value = self.parameter(name, value);
         }
         request.path = self.path(&request.path);
-        self.headers(&mut request.headers);
-        self.body(&mut request.body);
+        self.message(&mut request.headers, &mut request.body);
         if let Some(response) = &mut exchange.response {
-            self.headers(&mut response.headers);
-            self.body(&mut response.body);
+            self.message(&mut response.headers, &mut response.body);
         }
         if let Some(trouble) = &mut exchange.trouble {
             *trouble = self.text(trouble);
         }
     }
 
-    /// Learns secrets first, so that those at the end are masked at the beginning.
-    fn learn(&mut self, exchange: &Exchange) {
-        let mut copy = exchange.clone();
-        self.headers(&mut copy.request.headers);
-        for (name, value) in &copy.request.query {
-            self.named(name, value);
-        }
-        self.userinfo(&copy.request.origin);
-        self.body(&mut copy.request.body);
-        if let Some(response) = &mut copy.response {
-            self.headers(&mut response.headers);
-            self.body(&mut response.body);
+    /// What masks all that is known by now, wherever it stands.
+    #[must_use]
+    pub fn sweep(&self) -> Sweep {
+        Sweep::of(&self.known)
+    }
+
+    fn message(&mut self, headers: &mut Headers, body: &mut Body) {
+        let kind = headers.media_type().unwrap_or_default();
+        self.headers(headers);
+        match body {
+            Body::Json(value) => self.json(value, 0),
+            Body::Text(text) | Body::Cut(text, _) => {
+                let between = match kind.as_str() {
+                    "text/csv" => Some(b','),
+                    "text/tab-separated-values" => Some(b'\t'),
+                    _ => None,
+                };
+                let table = between.and_then(|between| self.table(text, between));
+                *text = table.unwrap_or_else(|| self.form(text));
+            }
+            Body::Empty | Body::Opaque(_) => {}
         }
     }
 
@@ -77,19 +87,20 @@ impl Masker {
         if let Some(known) = self.known.get(secret) {
             return known.clone();
         }
-        // A placeholder is none.
-        if secret.starts_with("secret-") && self.known.values().any(|p| p == secret) || secret.is_empty() {
+        // A placeholder is none, and is given to no other.
+        if let Some(number) = secret.strip_prefix("secret-").and_then(|n| n.parse::<u32>().ok()) {
+            self.last = self.last.max(u64::from(number));
+            return secret.to_owned();
+        }
+        if secret.is_empty() || secret == MASK {
             return secret.to_owned();
         }
         if self.known.len() >= KNOWN {
             return MASK.to_owned();
         }
-        let placeholder = format!("secret-{}", self.known.len() + 1);
+        self.last += 1;
+        let placeholder = format!("secret-{}", self.last);
         self.known.insert(secret.to_owned(), placeholder.clone());
-        if secret.chars().count() >= GLOBAL {
-            let at = self.ordered.partition_point(|other| other.len() >= secret.len());
-            self.ordered.insert(at, secret.to_owned());
-        }
         placeholder
     }
 
@@ -98,12 +109,24 @@ impl Masker {
             let lower = name.to_ascii_lowercase();
             *value = match lower.as_str() {
                 "authorization" | "proxy-authorization" => self.credentials(value),
+                "cookie" if !value.contains('=') => self.placeholder(value),
                 "cookie" => self.pairs(value, ';', usize::MAX),
                 "set-cookie" => self.set_cookies(value),
                 "www-authenticate" | "proxy-authenticate" => self.text(value),
-                _ => self.named(&lower, value),
+                // Browsers can send a token in no other header of a WebSocket.
+                "sec-websocket-protocol" => self.protocols(value),
+                _ if of_header(&lower) == Says::Secret && !value.is_empty() => self.placeholder(value),
+                _ => self.text(value),
             };
         }
+    }
+
+    fn protocols(&mut self, value: &str) -> String {
+        let one = |part: &str| match part.trim() {
+            part if looks_like_key(part, 16) => self.placeholder(part),
+            part => self.text(part),
+        };
+        value.split(',').map(one).collect::<Vec<_>>().join(", ")
     }
 
     /// `Bearer …`: the scheme stays. What `Basic` packs is a secret of its own.
@@ -150,17 +173,14 @@ impl Masker {
 
     /// A path: what follows a word such as `token` or `reset-password` is a secret
     /// where it looks like one.
-    fn path(&mut self, path: &str) -> String {
+    #[must_use]
+    pub fn path(&mut self, path: &str) -> String {
         let mut before = "";
         let parts: Vec<String> = path
             .split('/')
             .map(|part| {
-                let odd = part.len() >= 6 && part.bytes().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-                let shown = if (is_secret_name(before) && odd) || is_key(part) {
-                    self.placeholder(part)
-                } else {
-                    self.text(part)
-                };
+                let is_one = (before_a_key(before) && looks_like_key(part, 6)) || is_key(part);
+                let shown = if is_one { self.placeholder(part) } else { self.text(part) };
                 before = part;
                 shown
             })
@@ -168,9 +188,14 @@ impl Masker {
         parts.join("/")
     }
 
-    /// A value under a name.
-    fn named(&mut self, name: &str, value: &str) -> String {
-        if is_secret_name(name) && !value.is_empty() { self.placeholder(value) } else { self.text(value) }
+    /// A value of an address under a name.
+    fn parameter(&mut self, name: &str, value: &str) -> String {
+        let is_one = match says(name) {
+            Says::Secret => !value.is_empty(),
+            Says::Perhaps => looks_like_key(value, 6),
+            Says::Nothing => false,
+        };
+        if is_one { self.placeholder(value) } else { self.text(value) }
     }
 
     /// `scheme://user:password@host`.
@@ -182,21 +207,19 @@ impl Masker {
         format!("{scheme}://{name}:{placeholder}@{host}")
     }
 
-    fn body(&mut self, body: &mut Body) {
-        match body {
-            Body::Json(value) => self.json(value, 0),
-            Body::Text(text) | Body::Cut(text, _) => *text = self.form(text),
-            Body::Empty | Body::Opaque(_) => {}
-        }
-    }
-
     fn json(&mut self, value: &mut Value, depth: usize) {
         match value {
             Value::String(text) => *text = self.text(text),
-            Value::Array(items) if depth < DEPTH => items.iter_mut().for_each(|item| self.json(item, depth + 1)),
+            Value::Array(items) if depth < DEPTH => self.list(items, depth),
             Value::Object(fields) if depth < DEPTH => {
+                let is_named = fields.iter().any(|(key, name)| {
+                    matches!(key.to_ascii_lowercase().as_str(), "name" | "key" | "field" | "id" | "label" | "type")
+                        && name.as_str().is_some_and(is_secret)
+                });
                 for (name, inner) in fields {
-                    if is_secret_name(name) || (holds_secrets(name) && !inner.is_number()) {
+                    let is_value =
+                        is_named && matches!(name.to_ascii_lowercase().as_str(), "value" | "val" | "content");
+                    if is_value || under(name, inner) {
                         self.secrets(inner, depth + 1);
                     } else {
                         self.json(inner, depth + 1);
@@ -209,6 +232,14 @@ impl Masker {
         }
     }
 
+    /// A list; one of two texts may be a name and a value.
+    fn list(&mut self, items: &mut [Value], depth: usize) {
+        let is_pair = items.len() == 2 && items[1].is_string() && items[0].as_str().is_some_and(is_secret);
+        for (at, item) in items.iter_mut().enumerate() {
+            if is_pair && at == 1 { self.secrets(item, depth + 1) } else { self.json(item, depth + 1) }
+        }
+    }
+
     /// All that stands under the name of a secret: texts, numbers (a PIN, a card),
     /// lists of them, objects.
     fn secrets(&mut self, value: &mut Value, depth: usize) {
@@ -216,155 +247,45 @@ impl Masker {
             Value::String(text) => *text = self.placeholder(text),
             Value::Number(number) => *value = Value::String(self.placeholder(&number.to_string())),
             Value::Array(items) if depth < DEPTH => items.iter_mut().for_each(|item| self.secrets(item, depth + 1)),
-            Value::Object(fields) if depth < DEPTH => fields.values_mut().for_each(|v| self.secrets(v, depth + 1)),
+            Value::Object(fields) if depth < DEPTH => {
+                // `{"tokens": {"Xk3…": {"user": 1}}}`
+                for name in fields.keys().filter(|name| looks_like_key(name, 6)) {
+                    self.placeholder(name);
+                }
+                fields.values_mut().for_each(|v| self.secrets(v, depth + 1));
+            }
             Value::Array(_) | Value::Object(_) => *value = Value::Null,
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    /// A text that may be a form: `a=b&password=c`.
-    fn form(&mut self, text: &str) -> String {
-        let is_form = text.contains('=') && !text.contains(['\n', '<', '{', ' ']);
-        if !is_form {
-            return self.text(text);
-        }
-        let parts = text.split('&').map(|part| match part.split_once('=') {
-            Some((name, value)) if is_secret_name(name) && !value.is_empty() => {
-                let plain = unescape(value);
-                format!("{name}={}", self.placeholder(&plain))
-            }
-            _ => self.text(part),
-        });
-        parts.collect::<Vec<_>>().join("&")
-    }
-
-    /// Any text: known secrets, as they are and percent-encoded, and shapes.
+    /// Any text: what stands beside the name of a secret, and shapes.
     #[must_use]
     pub fn text(&mut self, text: &str) -> String {
-        let loose = self.loose(text);
-        let mut out = mask(&loose).into_owned();
-        for secret in &self.ordered {
-            let Some(placeholder) = self.known.get(secret) else { continue };
-            if out.contains(secret.as_str()) {
-                out = out.replace(secret.as_str(), placeholder);
-            }
-            let packed = crate::model::forge::percent(secret);
-            if packed != *secret && out.contains(&packed) {
-                out = out.replace(&packed, placeholder);
-            }
-        }
+        let plain = self.markup(text);
+        let loose = self.loose(&plain);
+        let out = mask(&loose).into_owned();
         if self.mail { self.addresses(&out) } else { out }
     }
+}
 
-    /// Values beside their names in whatever text: `password: x`, `token=x`,
-    /// `<secret>x</secret>`, `name="password"` of a multipart form, an address with
-    /// parameters, JSON that was cut.
-    fn loose(&mut self, text: &str) -> String {
-        let Some(beside) = BESIDE.as_ref().filter(|_| text.len() > 6) else { return text.to_owned() };
-        let mut out = String::with_capacity(text.len());
-        let (mut at, mut from) = (0, 0);
-        while let Some(found) = beside.captures_at(text, from) {
-            let (Some(name), Some(value)) = (found.name("name"), found.name("value")) else { break };
-            // `code` and the like are secrets in addresses only.
-            let in_address = text[..name.start()].ends_with(['?', '&']);
-            let address = in_address && ADDRESS_NAMES.contains(&name.as_str());
-            if !is_secret_name(name.as_str()) && !address {
-                // What looked like a value may be the next name.
-                from = name.end();
-                continue;
-            }
-            out.push_str(&text[at..value.start()]);
-            out.push_str(&self.placeholder(value.as_str()));
-            (at, from) = (value.end(), value.end());
-        }
-        out.push_str(&text[at..]);
-        out
-    }
-
-    fn addresses(&mut self, text: &str) -> String {
-        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '%');
-        let mut out = text.to_owned();
-        let found: Vec<String> = text
-            .match_indices('@')
-            .filter_map(|(at, _)| {
-                let start = text[..at]
-                    .rfind(|c| !is_word(c))
-                    .map_or(0, |p| p + text[p..].chars().next().map_or(1, char::len_utf8));
-                let end = text[at + 1..].find(|c| !is_word(c)).map_or(text.len(), |p| at + 1 + p);
-                let address = &text[start..end];
-                (start < at && address[at - start..].contains('.')).then(|| address.to_owned())
-            })
-            .collect();
-        for address in found {
-            let placeholder = self.placeholder(&address);
-            out = out.replace(&address, &placeholder);
-        }
-        out
+/// Whether what stands in JSON under a name is a secret.
+fn under(name: &str, value: &Value) -> bool {
+    match says(name) {
+        Says::Secret => true,
+        Says::Perhaps => value.as_str().is_some_and(|text| looks_like_key(text, 16)),
+        Says::Nothing => holds_secrets(name) && !value.is_number(),
     }
 }
 
-/// Names in addresses whose values let somebody in (RFC 6749).
-const ADDRESS_NAMES: &[&str] = &["code", "state", "nonce"];
-
-/// A name, what stands between, a value.
-static BESIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let between = r#"(?:\\?["']?\s{0,3}(?:[:=]|%3D)\s{0,3}\\?["']?|["']\r?\n(?:[A-Za-z-]+:[^\n]*\n)*\r?\n|>)"#;
-    let value = r#"[^\s"'&;<>\\,|(){}\[\]%]{4,}"#;
-    Regex::new(&format!(r"(?P<name>[A-Za-z][A-Za-z0-9_-]{{1,40}}){between}(?P<value>{value})")).ok()
-});
-
-/// Whether a segment of a path is a key by its form: long and hexadecimal. Ids are
-/// shorter, or have the form of ids.
+/// Whether a segment of a path is a key by its form: long and hexadecimal, or long and
+/// mixed. Ids are shorter, or have the form of ids.
 fn is_key(segment: &str) -> bool {
-    segment.len() >= 40 && segment.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// Names of lists and objects of secrets.
-fn holds_secrets(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    ["tokens", "secrets", "passwords", "credentials", "apikeys", "cookies", "keys"]
-        .iter()
-        .any(|word| plain.ends_with(word))
-}
-
-/// Levels of JSON that are kept.
-const DEPTH: usize = 64;
-
-/// Whether what stands under a name is a secret.
-#[must_use]
-pub fn is_secret_name(name: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "apikey",
-        "accesskey",
-        "privatekey",
-        "credential",
-        "authorization",
-        "cookie",
-        "sessionid",
-        "signature",
-        "otp",
-        "cvv",
-        "cvc",
-        "cardnumber",
-        "iban",
-        "ssn",
-        "pincode",
-        "jwt",
-        "bearer",
-    ];
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    // What only counts or describes tokens is none.
-    let harmless = ["tokentype", "tokenizer", "expires", "expiresin", "count", "usage", "limit", "maxtokens", "tokens"];
-    if harmless.iter().any(|end| plain.ends_with(end)) {
-        return false;
-    }
-    matches!(plain.as_str(), "pin" | "sid" | "key" | "auth" | "session" | "csrf" | "xsrf" | "sig")
-        || WORDS.iter().any(|word| plain.contains(word))
+    let is_hexadecimal = segment.len() >= 40 && segment.bytes().all(|b| b.is_ascii_hexdigit());
+    let has = |which: fn(&u8) -> bool| segment.as_bytes().iter().any(&which);
+    let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    let is_packed = segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=' | b'.'));
+    is_hexadecimal || (segment.len() >= 32 && is_mixed && is_packed)
 }
 
 /// A text without percent-encoding; `+` is a space.

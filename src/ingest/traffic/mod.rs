@@ -38,6 +38,11 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// Masks what has become known as a secret since this was read.
+    pub fn sweep(&mut self, sweep: &masking::Sweep) {
+        self.exchanges.iter_mut().for_each(|exchange| sweep.exchange(exchange));
+    }
+
     fn issue(&mut self, level: IssueLevel, place: impl Into<String>, message: impl Into<String>) {
         // One file can be wrong in one way a thousand times.
         if self.issues.len() < 20 {
@@ -87,6 +92,7 @@ pub fn read(path: &str, bytes: &[u8], masker: &mut Masker) -> Traffic {
         exchange.test = named.or(exchange.test.take());
         masker.exchange(exchange);
     }
+    traffic.sweep(&masker.sweep());
     traffic
 }
 

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::error::Problem;
 use crate::ingest::traffic::masking::Masker;
 use crate::ingest::traffic::recording;
-use crate::model::exchange::Exchange;
+use crate::model::exchange::{Exchange, Request};
 
 pub use self::proxy::Upstream;
 
@@ -75,6 +75,12 @@ impl Kept {
         }
         self.masker.exchange(&mut exchange);
         self.exchanges.push((begun, exchange));
+    }
+
+    /// Notes that a request is sent again after some seconds; its line shows no secret.
+    fn wait(&mut self, request: &Request, status: u16, seconds: f64) {
+        let path = self.masker.path(&request.path);
+        self.waits.push(Waited { line: format!("{} {path}", request.method), status, seconds });
     }
 }
 
@@ -153,7 +159,8 @@ impl Recorder {
         ]
     }
 
-    /// Starts a proxy in front of a service; gives the variable that holds its address.
+    /// Starts a proxy in front of a service; gives the variable that holds its address,
+    /// with the path that the service's own address has.
     /// Requests that may be repeated are sent again in flight where an answer asks for
     /// a short wait, unless `retries` is false.
     ///
@@ -162,13 +169,21 @@ impl Recorder {
     pub fn stand_before(&self, upstream: &Upstream, retries: bool) -> Result<(String, String), Problem> {
         let address = proxy::start(upstream, Arc::clone(&self.kept), retries)?;
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).own.push(address.clone());
-        Ok((upstream.variable.clone(), address))
+        let path = upstream.url.path().trim_end_matches('/');
+        Ok((upstream.variable.clone(), format!("{address}{path}")))
+    }
+
+    /// The origins of its proxies.
+    #[must_use]
+    pub fn proxies(&self) -> Vec<String> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).own.clone()
     }
 
     /// The exchanges so far.
     #[must_use]
     pub fn so_far(&self) -> Vec<Exchange> {
-        in_order(self.kept.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone())
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        swept(in_order(kept.exchanges.clone()), &kept.masker)
     }
 
     /// The tests in the order in which they first began.
@@ -207,8 +222,9 @@ impl Recorder {
     pub fn end(&self) -> Recorded {
         self.settle();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let exchanges = std::mem::take(&mut kept.exchanges);
         Recorded {
-            exchanges: in_order(std::mem::take(&mut kept.exchanges)),
+            exchanges: swept(in_order(exchanges), &kept.masker),
             lost: kept.lost,
             waits: std::mem::take(&mut kept.waits),
         }
@@ -284,6 +300,15 @@ fn begun(line: &[u8]) -> f64 {
 fn in_order(mut all: Vec<(f64, Exchange)>) -> Vec<Exchange> {
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     all.into_iter().map(|(_, exchange)| exchange).collect()
+}
+
+/// Without what has become known as a secret by now.
+fn swept(mut all: Vec<Exchange>, masker: &Masker) -> Vec<Exchange> {
+    let sweep = masker.sweep();
+    for exchange in &mut all {
+        sweep.exchange(exchange);
+    }
+    all
 }
 
 /// What a client tells besides exchanges.

@@ -3,7 +3,9 @@
 //! Bodies stream through in both directions, whatever their size; of each the
 //! beginning is kept. WebSockets are connected through. Where an answer asks for a
 //! short wait, a request that may be repeated (RFC 9110, 9.2.2) is sent again in
-//! flight; that is told, and never done to any other.
+//! flight; that is told, and never done to any other. All else goes on as it came:
+//! paths are not tidied, no header is added. The path of the service's own address is
+//! part of the address that tests are given, so that redirects and cookies fit.
 
 use std::pin::Pin;
 use std::str::FromStr;
@@ -12,13 +14,17 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, LOCATION, TE, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::{Kept, Waited};
+use super::Kept;
 use crate::error::Problem;
 use crate::ingest::traffic::{self, hints, masking};
 use crate::model::exchange::{self, Exchange};
@@ -34,6 +40,7 @@ const REPEATABLE: u64 = 1 << 20;
 
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
 type Out = http_body_util::combinators::BoxBody<Bytes, Trouble>;
+type Service = Client<HttpsConnector<HttpConnector>, Out>;
 
 /// A service, and the variable that tells tests where to ask it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,41 +77,46 @@ impl FromStr for Upstream {
 struct Proxy {
     /// Scheme, host and port of the service.
     origin: String,
-    /// What of the path the address of the service holds, without a slash at its end.
-    base: String,
-    /// Our own address, without that.
+    /// Our own.
     own: String,
-    plain: reqwest::Client,
+    plain: Service,
     /// For services that speak HTTP/2 without TLS.
-    second: reqwest::Client,
+    second: Service,
     kept: Arc<Mutex<Kept>>,
     retries: bool,
 }
 
-/// Starts one; gives its address.
+/// Starts one; gives its origin, such as `http://127.0.0.1:40123`.
 pub(super) fn start(upstream: &Upstream, kept: Arc<Mutex<Kept>>, retries: bool) -> Result<String, Problem> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let failed = |e: std::io::Error| Problem::failed("there is no room for a proxy").because(e);
-    let unable = |e: reqwest::Error| Problem::failed("there is no client for the proxy").because(e);
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let own = format!("http://{}", listener.local_addr().map_err(failed)?);
-    let client = || {
-        // What comes is handed on as it is; redirects are the test's to follow.
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_gzip().tcp_nodelay(true)
-    };
     let proxy = Arc::new(Proxy {
         origin: upstream.url.origin().ascii_serialization(),
-        base: upstream.url.path().trim_end_matches('/').to_owned(),
         own: own.clone(),
-        plain: client().build().map_err(unable)?,
-        second: client().http2_prior_knowledge().build().map_err(unable)?,
+        plain: client(false)?,
+        second: client(true)?,
         kept,
         retries,
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     std::thread::spawn(move || runtime.block_on(serve(listener, proxy)));
     Ok(own)
+}
+
+/// What asks the service: at its own address, whatever proxy this machine has.
+fn client(second: bool) -> Result<Service, Problem> {
+    let unable = |e: std::io::Error| Problem::failed("there is no client for the proxy").because(e);
+    let mut plain = HttpConnector::new();
+    plain.set_nodelay(true);
+    plain.enforce_http(false);
+    let provider = rustls::crypto::ring::default_provider();
+    let https = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(provider).map_err(unable)?;
+    let connector = https.https_or_http().enable_all_versions().wrap_connector(plain);
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_timer(TokioTimer::new()).http1_preserve_header_case(true).http2_only(second);
+    Ok(builder.build(connector))
 }
 
 async fn serve(listener: std::net::TcpListener, proxy: Arc<Proxy>) {
@@ -118,7 +130,9 @@ async fn serve(listener: std::net::TcpListener, proxy: Arc<Proxy>) {
                 let proxy = Arc::clone(&proxy);
                 async move { Ok::<_, std::convert::Infallible>(proxy.answer(request).await) }
             });
-            let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            server.http1().preserve_header_case(true).auto_date_header(false);
+            server.http2().auto_date_header(false);
             let _ = server.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
         });
     }
@@ -155,51 +169,60 @@ impl Piece {
 
 impl Proxy {
     async fn answer(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Out> {
-        let asked = self.ask(&request);
+        let asked = self.ask(&mut request);
+        // `CONNECT host:port` and `OPTIONS *` name no place of the service.
+        let path = request.uri().path_and_query().filter(|path| path.as_str().starts_with('/'));
+        let target = path.and_then(|path| format!("{}{path}", self.origin).parse::<Uri>().ok());
+        let Some(target) = target else {
+            let why = format!("{} {} cannot be sent on", request.method(), request.uri());
+            return self.refuse(&asked, StatusCode::NOT_IMPLEMENTED, why);
+        };
         let is_switch = request.headers().contains_key(UPGRADE) && request.version() <= Version::HTTP_11;
         let client_side = is_switch.then(|| hyper::upgrade::on(&mut request));
-        let mut headers = request.headers().clone();
-        pass_on(&mut headers, is_switch);
-        headers.remove(HOST);
-        let named = headers.remove(traffic::TEST_HEADER);
-        let asked =
-            Asked { test: named.and_then(|v| v.to_str().ok().map(masking::unescape)).or(asked.test.clone()), ..asked };
-        let url = format!("{}{}{}", self.origin, self.base, request.uri().path_and_query().map_or("/", |p| p.as_str()));
-        let client = self.client(request.version());
-        let method = request.method().clone();
-        let may_repeat = self.retries && method.is_idempotent() && !is_switch;
+        pass_on(request.headers_mut(), is_switch);
+        request.headers_mut().remove(HOST);
+        let is_second = request.version() == Version::HTTP_2 && self.origin.starts_with("http:");
+        *request.version_mut() = if is_second { Version::HTTP_2 } else { Version::HTTP_11 };
+        *request.uri_mut() = target;
+        let client = if is_second { &self.second } else { &self.plain };
+        let may_repeat = self.retries && request.method().is_idempotent() && !is_switch;
         let held = request.body().size_hint().upper().is_some_and(|size| size <= REPEATABLE);
-        let send =
-            |body: reqwest::Body| client.request(method.clone(), &url).headers(headers.clone()).body(body).send();
+        let (parts, body) = request.into_parts();
         let result = if may_repeat && held {
-            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            piece(&asked.sent).add(&body);
-            self.repeat(&asked, || send(reqwest::Body::from(body.clone()))).await
+            // What broke off on its way here is no request.
+            let whole = match body.collect().await {
+                Ok(whole) => whole.to_bytes(),
+                Err(error) => {
+                    let why = format!("the request broke off: {error}");
+                    return self.refuse(&asked, StatusCode::BAD_REQUEST, why);
+                }
+            };
+            piece(&asked.sent).add(&whole);
+            let send = || client.request(Request::from_parts(parts.clone(), full(whole.clone())));
+            self.repeat(&asked, send).await
         } else {
-            let sent = Arc::clone(&asked.sent);
-            let body = Tee { inner: request.into_body(), piece: sent, end: None::<fn()> };
-            send(reqwest::Body::wrap(body)).await
+            let body = Tee { inner: body, piece: Arc::clone(&asked.sent), end: None::<fn()> };
+            client.request(Request::from_parts(parts, body.map_err(|e| Box::new(e) as Trouble).boxed())).await
         };
         match (result, client_side) {
             (Ok(response), Some(client_side)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 self.switch(&asked, response, client_side)
             }
             (Ok(response), _) => self.hand_back(asked, response),
-            (Err(error), _) => self.unreachable(&asked, &error),
+            (Err(error), _) => {
+                self.refuse(&asked, StatusCode::BAD_GATEWAY, format!("the service did not answer: {}", causes(&error)))
+            }
         }
     }
 
-    fn client(&self, version: Version) -> &reqwest::Client {
-        let is_second = version == Version::HTTP_2 && self.origin.starts_with("http:");
-        if is_second { &self.second } else { &self.plain }
-    }
-
-    fn ask(&self, request: &Request<Incoming>) -> Asked {
+    /// What a request is, without the name of its test, which is not for the service.
+    fn ask(&self, request: &mut Request<Incoming>) -> Asked {
+        let named = request.headers_mut().remove(traffic::TEST_HEADER);
+        let named = named.and_then(|v| v.to_str().ok().map(masking::unescape));
         let uri = request.uri();
-        let (_, path, query) =
-            traffic::address(&format!("{}{}", self.base, uri.path_and_query().map_or("/", |p| p.as_str())));
+        let (_, path, query) = traffic::address(uri.path_and_query().map_or("/", |p| p.as_str()));
         Asked {
-            test: self.kept.lock().unwrap_or_else(PoisonError::into_inner).present.clone(),
+            test: named.or_else(|| self.kept.lock().unwrap_or_else(PoisonError::into_inner).present.clone()),
             begun: now(),
             clock: Instant::now(),
             request: exchange::Request {
@@ -216,29 +239,32 @@ impl Proxy {
 
     /// Sends a request, and again where an answer asks for a wait within bounds. Each
     /// refusal is recorded as what it is.
-    async fn repeat<F>(&self, asked: &Asked, send: impl Fn() -> F) -> reqwest::Result<reqwest::Response>
+    async fn repeat<F>(&self, asked: &Asked, send: impl Fn() -> F) -> Result<Response<Incoming>, Error>
     where
-        F: Future<Output = reqwest::Result<reqwest::Response>>,
+        F: Future<Output = Result<Response<Incoming>, Error>>,
     {
         for _ in 0..AGAIN {
             let response = send().await?;
             let Some(seconds) = self.wait_for(&response) else { return Ok(response) };
             let status = response.status().as_u16();
             let headers = pairs(response.headers());
-            let body = response.bytes().await.unwrap_or_default();
             let mut whole = Piece::default();
-            whole.add(&body);
+            let mut body = response.into_body();
+            while let Some(Ok(frame)) = body.frame().await {
+                if let Some(data) = frame.data_ref() {
+                    whole.add(data);
+                }
+            }
             let came = exchange::Response { status, headers, body: whole.body() };
             self.keep(asked, Some(came), None);
-            let line = format!("{} {}", asked.request.method, asked.request.path);
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).waits.push(Waited { line, status, seconds });
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).wait(&asked.request, status, seconds);
             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
         }
         send().await
     }
 
     /// The seconds that an answer asks to wait, where that is within bounds.
-    fn wait_for(&self, response: &reqwest::Response) -> Option<f64> {
+    fn wait_for(&self, response: &Response<Incoming>) -> Option<f64> {
         if !matches!(response.status().as_u16(), 429 | 503) {
             return None;
         }
@@ -250,10 +276,14 @@ impl Proxy {
     }
 
     /// Streams an answer back, and records it when it has ended.
-    fn hand_back(self: Arc<Self>, asked: Asked, response: reqwest::Response) -> Response<Out> {
-        let (mut parts, body) = Response::from(response).into_parts();
+    fn hand_back(self: Arc<Self>, asked: Asked, response: Response<Incoming>) -> Response<Out> {
+        let (mut parts, body) = response.into_parts();
         let (status, headers) = (parts.status.as_u16(), pairs(&parts.headers));
         pass_on(&mut parts.headers, false);
+        if parts.status == StatusCode::NOT_MODIFIED {
+            // It tells the length of a body that is not there (RFC 9110, 15.4.5).
+            parts.headers.remove(CONTENT_LENGTH);
+        }
         self.redirect(&mut parts.headers);
         parts.version = Version::HTTP_11;
         let came = Arc::new(Mutex::new(Piece::default()));
@@ -269,8 +299,7 @@ impl Proxy {
     /// Redirects to the service lead to us.
     fn redirect(&self, headers: &mut HeaderMap) {
         let to = headers.get(LOCATION).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let behind = format!("{}{}", self.origin, self.base);
-        let rest = to.strip_prefix(&behind).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+        let rest = to.strip_prefix(&self.origin).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
         if let Some(Ok(here)) = rest.map(|rest| format!("{}{rest}", self.own).parse()) {
             headers.insert(LOCATION, here);
         }
@@ -279,32 +308,24 @@ impl Proxy {
     fn switch(
         &self,
         asked: &Asked,
-        response: reqwest::Response,
+        mut response: Response<Incoming>,
         client_side: hyper::upgrade::OnUpgrade,
     ) -> Response<Out> {
-        let headers = response.headers().clone();
-        let came = exchange::Response { status: 101, headers: pairs(&headers), body: exchange::Body::Empty };
+        let came = exchange::Response { status: 101, headers: pairs(response.headers()), body: exchange::Body::Empty };
         self.keep(asked, Some(came), None);
+        let service_side = hyper::upgrade::on(&mut response);
         tokio::spawn(async move {
-            let (Ok(client), Ok(mut service)) = (client_side.await, response.upgrade().await) else { return };
-            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut service).await;
+            let (Ok(client), Ok(service)) = (client_side.await, service_side.await) else { return };
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(service)).await;
         });
-        let mut out = Response::new(text(""));
-        *out.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *out.headers_mut() = headers;
-        out
+        response.map(|_| text(""))
     }
 
-    fn unreachable(&self, asked: &Asked, error: &reqwest::Error) -> Response<Out> {
-        let mut why = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(inner) = cause {
-            why = format!("{why}: {inner}");
-            cause = inner.source();
-        }
-        self.keep(asked, None, Some(why.clone()));
-        let mut out = Response::new(text(&format!("testmedic: the service behind this proxy did not answer: {why}\n")));
-        *out.status_mut() = StatusCode::BAD_GATEWAY;
+    /// Answers in the place of a service, and records why.
+    fn refuse(&self, asked: &Asked, status: StatusCode, why: String) -> Response<Out> {
+        let mut out = Response::new(text(&format!("testmedic: {why}\n")));
+        *out.status_mut() = status;
+        self.keep(asked, None, Some(why));
         out
     }
 
@@ -334,7 +355,22 @@ fn now() -> f64 {
 }
 
 fn text(text: &str) -> Out {
-    Full::new(Bytes::copy_from_slice(text.as_bytes())).map_err(|never| match never {}).boxed()
+    full(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+fn full(bytes: Bytes) -> Out {
+    Full::new(bytes).map_err(|never| match never {}).boxed()
+}
+
+/// What went wrong, and why.
+fn causes(error: &Error) -> String {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        why = format!("{why}: {inner}");
+        cause = inner.source();
+    }
+    why
 }
 
 fn pairs(headers: &HeaderMap) -> exchange::Headers {

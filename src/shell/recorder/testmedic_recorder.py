@@ -4,6 +4,8 @@ testmedic puts this file on the path of a pytest process and names it in
 PYTEST_PLUGINS. It changes no file, asserts nothing, and whatever goes wrong in
 here is its own matter: the tests go on. What it sees goes to testmedic over a
 socket of this machine, which masks secrets before it keeps anything.
+
+PYTEST_DONT_REWRITE: there is no assertion in here, and looking for some takes time.
 """
 
 import base64
@@ -24,17 +26,39 @@ import pytest
 
 LIMIT = 256 * 1024
 _dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+# Tests freeze clocks, and replace what they like.
+_now = time.time
 _state = threading.local()
 _test = None
 _sent_so_far = 0
 _lock = threading.Lock()
-_links = {}
+_links = []
+# Answers that are not read to their end yet.
+_unread = set()
+# What is to be sent, and when something was sent last: to wake the other side up costs
+# more than all else in here, so that exchanges that follow each other go together.
+_outbox = []
+_sent_last = 0.0
+PATIENCE = 0.02
+# Nobody tells us when a process that was forked ends.
+_is_forked = False
+
+
+def _forked():
+    """A process that was forked has a connection of its own, and no lock that is held."""
+    global _lock, _is_forked
+    _lock, _is_forked = threading.Lock(), True
+    for own in (_links, _unread, _outbox):
+        own.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _link():
-    """The connection of this process; a process that was forked makes its own."""
-    pid = os.getpid()
-    if pid not in _links:
+    """The connection of this process."""
+    if not _links:
         # `WORD/HOST:PORT`, or `WORD/` and the path of a socket.
         word, _, address = os.environ["TESTMEDIC_RECORDER"].partition("/")
         if address.startswith("/"):
@@ -46,8 +70,26 @@ def _link():
             link = socket.create_connection((host, int(port)), timeout=5)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.sendall((word + "\n").encode())
-        _links[pid] = link
-    return _links[pid]
+        _links.append(link)
+    return _links[0]
+
+
+def _send(line, at_once=False):
+    global _sent_last
+    data = _dumps(line).encode() + b"\n"
+    with _lock:
+        _outbox.append(data)
+        now = _now()
+        if at_once or _is_forked or not 0 <= now - _sent_last < PATIENCE:
+            _sent_last = now
+            _flush()
+
+
+def _flush():
+    data = b"".join(_outbox)
+    _outbox.clear()
+    if data:
+        _link().sendall(data)
 
 
 def _quietly(function):
@@ -63,14 +105,17 @@ def _quietly(function):
     return run
 
 
-def _content(message, body):
+def _content(message, body, whole=None):
+    """`whole`: how many bytes there are, where not all of them were read."""
+    if whole:
+        message["size"] = whole
     if body is None or body == b"" or body == "":
         return
     if isinstance(body, str):
         body = body.encode("utf-8", "replace")
     if not isinstance(body, (bytes, bytearray)):
         return
-    message["size"] = len(body)
+    message["size"] = max(len(body), whole or 0)
     part = bytes(body[:LIMIT])
     try:
         message["body"] = part.decode("utf-8")
@@ -105,23 +150,22 @@ def _path(environ):
     return path + "?" + query if query else path
 
 
-def _record(begun, method, url, headers, body, response=None, error=None):
-    """`response`: status, headers, body."""
+def _record(begun, method, url, headers, body, response=None, error=None, ended=None, test=None):
+    """`response`: status, headers, body, and its size where it was not read to its end."""
     global _sent_so_far
     _sent_so_far += 1
     try:
+        ended, test = ended or _now(), test or _test
         sent = {"method": str(method), "url": str(url), "headers": _pairs(headers)}
         _content(sent, body)
-        line = {"testmedic": 1, "test": _test, "at": begun, "ms": (time.time() - begun) * 1000, "request": sent}
+        line = {"testmedic": 1, "test": test, "at": begun, "ms": (ended - begun) * 1000, "request": sent}
         if response is not None:
-            status, came, content = response
+            status, came, *content = response
             line["response"] = {"status": int(status), "headers": _pairs(came)}
-            _content(line["response"], content)
+            _content(line["response"], *content)
         if error is not None:
             line["error"] = "%s: %s" % (type(error).__name__, str(error)[:500])
-        data = _dumps(line).encode() + b"\n"
-        with _lock:
-            _link().sendall(data)
+        _send(line)
     except Exception:
         pass
 
@@ -224,11 +268,95 @@ def _mutate(headers, content, set_status, set_body):
 _proxies = tuple(address + "/" for address in os.environ.get("TESTMEDIC_PROXIES", "").split())
 
 
+def _is_proxied(url):
+    return bool(_proxies) and _test is not None and (str(url) + "/").startswith(_proxies)
+
+
 @_quietly
 def _announce(url, headers):
     """Names the test to a proxy of testmedic's, which takes the name out again."""
-    if _proxies and _test is not None and (str(url) + "/").startswith(_proxies):
+    if not _proxies:
+        return
+    # A redirect may lead elsewhere.
+    headers.pop("X-Testmedic-Test", None)
+    if _is_proxied(url):
         headers["X-Testmedic-Test"] = urllib.parse.quote(_test, safe="")
+
+
+class _Later:
+    """An answer whose body nobody has read yet: it is told when it has been."""
+
+    def __init__(self, asked, status, headers, whole=None, chunked=False):
+        self.asked, self.status, self.headers = asked, status, headers
+        self.whole, self.chunked = whole, chunked
+        self.pieces, self.size, self.came, self.test = [], 0, _now(), _test
+        _unread.add(self)
+
+    def add(self, data):
+        if data and self.size <= LIMIT:
+            self.pieces.append(bytes(data))
+            self.size += len(data)
+
+    def rest(self):
+        """Reads what the test did not; where that may never end, nothing."""
+
+    def end(self):
+        if self in _unread:
+            _unread.discard(self)
+            content = b"".join(self.pieces)
+            if self.chunked:
+                content, self.whole = _joined(content)
+            _record(*self.asked, (self.status, self.headers, content, self.whole), ended=self.came, test=self.test)
+
+
+def _joined(data):
+    """A body without the sizes between its chunks (RFC 9112, 7.1); a size beyond it
+    where its end is not there."""
+    pieces, rest = [], data
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        try:
+            length = int(size.split(b";")[0], 16)
+        except ValueError:
+            break
+        if length == 0:
+            return b"".join(pieces), None
+        pieces.append(rest[:length])
+        rest = rest[length + 2 :]
+    content = b"".join(pieces)
+    return content, len(content) + 1
+
+
+class _Tee:
+    """A file of a connection, of which all that is read is seen."""
+
+    def __init__(self, file, later):
+        self._file, self._later = file, later
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+    def read(self, *size):
+        return self._seen(self._file.read(*size))
+
+    def read1(self, *size):
+        return self._seen(self._file.read1(*size))
+
+    def readline(self, *size):
+        return self._seen(self._file.readline(*size))
+
+    def readinto(self, place):
+        count = self._file.readinto(place)
+        self._seen(memoryview(place)[: count or 0])
+        return count
+
+    def _seen(self, data):
+        self._later.add(data)
+        return data
+
+    def close(self):
+        _quietly(self._later.end)()
+        return self._file.close()
 
 
 def _outermost(name):
@@ -244,7 +372,7 @@ def _requests(module):
 
     @functools.wraps(original)
     def send(self, request, **options):
-        begun, own = time.time(), _outermost("requests")
+        begun, own = _now(), _outermost("requests")
         _announce(request.url, request.headers)
         try:
             response = original(self, request, **options)
@@ -276,7 +404,7 @@ def _urllib3(module):
     def urlopen(self, method, url, body=None, headers=None, *args, **options):
         if not _outermost("urllib3"):
             return original(self, method, url, body, headers, *args, **options)
-        begun = time.time()
+        begun = _now()
         address = "%s://%s%s%s" % (self.scheme, self.host, ":%d" % self.port if self.port else "", url)
         try:
             response = original(self, method, url, body, headers, *args, **options)
@@ -317,7 +445,7 @@ def _httpx(module):
 
     @functools.wraps(original)
     def send(self, request, **options):
-        begun = time.time()
+        begun = _now()
         _announce(request.url, request.headers)
         try:
             response = original(self, request, **options)
@@ -330,7 +458,7 @@ def _httpx(module):
 
     @functools.wraps(asynchronous)
     async def send_async(self, request, **options):
-        begun = time.time()
+        begun = _now()
         _announce(request.url, request.headers)
         try:
             response = await asynchronous(self, request, **options)
@@ -352,12 +480,19 @@ def _standard(module):
     @functools.wraps(ask)
     def request(self, method, url, body=None, headers={}, **options):
         if not getattr(_state, "busy", None):
-            scheme = "https" if isinstance(self, getattr(module, "HTTPSConnection", ())) else "http"
-            address = url if "://" in url else "%s://%s:%d%s" % (scheme, self.host, self.port, url)
-            headers = dict(headers)
-            _announce(address, headers)
-            self._testmedic = (time.time(), method, address, headers, body)
+            headers = begin(self, method, url, body, headers) or headers
         return ask(self, method, url, body, headers, **options)
+
+    @_quietly
+    def begin(connection, method, url, body, headers):
+        scheme = "https" if isinstance(connection, getattr(module, "HTTPSConnection", ())) else "http"
+        port = ":%s" % connection.port if connection.port else ""
+        address = url if "://" in url else "%s://%s%s%s" % (scheme, connection.host, port, url)
+        if _is_proxied(address):
+            headers = copy.copy(headers)
+            _announce(address, headers)
+        connection._testmedic = (_now(), method, address, _pairs(headers), body)
+        return headers
 
     @functools.wraps(answer)
     def getresponse(self):
@@ -374,15 +509,20 @@ def _standard(module):
 
     @_quietly
     def seen(asked, response):
-        # What streams without an end is left to the test.
-        whole = response.length is not None or (response.chunked and "event-stream" not in response.getheader("Content-Type", ""))
-        content = response.read() if whole else None
-        status, came = response.status, response.headers
-        if content is not None:
-            keep(response, content)
-        _record(*asked, (status, came, content))
+        if _round is not None:
+            return mutate(asked, response)
+        later = _Later(asked, response.status, list(response.headers.items()), response.length, response.chunked)
+        if response.fp is None:
+            later.end()
+        else:
+            response.fp = _Tee(response.fp, later)
+
+    def mutate(asked, response):
+        content = response.read()
+        keep(response, content)
+        _record(*asked, (response.status, response.headers, content))
         _mutate(
-            came,
+            response.headers,
             lambda: content,
             lambda other: [setattr(response, "status", other), setattr(response, "code", other)],
             lambda other: keep(response, other),
@@ -403,21 +543,34 @@ def _werkzeug(module):
     def seen(begun, response):
         # Redirects that are followed are opened by calls of their own: of the outermost
         # one the first answer is not seen otherwise.
-        for one in (list(getattr(response, "history", ())) or [response])[:1]:
-            environ = one.request.environ
-            stream = environ.get("wsgi.input")
-            closed = getattr(stream, "closed", False)
-            body = stream.getvalue() if hasattr(stream, "getvalue") and not closed else None
-            # What streams without an end is left to the test.
-            whole = one.is_sequence or one.content_length is not None
-            content = one.get_data() if whole else None
-            host = environ["wsgi.url_scheme"] + "://" + environ.get("HTTP_HOST", "localhost")
-            came = (one.status_code, one.headers, content)
-            _record(begun, environ["REQUEST_METHOD"], host + _path(environ), _sent(environ), body, came)
+        one = (list(getattr(response, "history", ())) or [response])[0]
+        environ = one.request.environ
+        stream = environ.get("wsgi.input")
+        closed = getattr(stream, "closed", False)
+        body = stream.getvalue() if hasattr(stream, "getvalue") and not closed else None
+        host = environ["wsgi.url_scheme"] + "://" + environ.get("HTTP_HOST", "localhost")
+        asked = (begun, environ["REQUEST_METHOD"], host + _path(environ), _sent(environ), body)
+        if _round is not None or one.is_sequence:
+            return _record(*asked, (one.status_code, one.headers, one.get_data()))
+        later = _Later(asked, one.status_code, list(one.headers), one.content_length)
+        one.response = each(one.response, later)
+        if one.content_length is not None:
+            # What has an end is read when the test has, where it did not look.
+            later.rest = one.get_data
+
+    def each(pieces, later):
+        """Bodies may be made while they are read, and are read by the test."""
+        try:
+            for piece in pieces:
+                later.add(piece if isinstance(piece, bytes) else piece.encode())
+                yield piece
+        finally:
+            later.end()
+            getattr(pieces, "close", int)()
 
     @functools.wraps(original)
     def open_(self, *args, **options):
-        begun = time.time()
+        begun = _now()
         response = original(self, *args, **options)
         # Inner calls follow redirects, the outer one has them all.
         seen(begun, response)
@@ -449,7 +602,7 @@ def _django(module):
 
     @functools.wraps(original)
     def request_(self, **request):
-        begun = time.time()
+        begun = _now()
         response = original(self, **request)
         seen(begun, request, response)
         mutate(response)
@@ -461,7 +614,7 @@ def _django(module):
 
         @functools.wraps(asynchronous)
         async def request_async(self, **request):
-            begun = time.time()
+            begun = _now()
             response = await asynchronous(self, **request)
             scope = {"REQUEST_METHOD": request.get("method", "GET"), "PATH_INFO": request.get("path", "/")}
             scope["QUERY_STRING"] = request.get("query_string", "")
@@ -528,9 +681,7 @@ if "TESTMEDIC_RECORDER" in os.environ:
 
 @_quietly
 def _tell(**what):
-    data = _dumps({"testmedic": 1, **what}).encode() + b"\n"
-    with _lock:
-        _link().sendall(data)
+    _send({"testmedic": 1, **what}, at_once=True)
 
 
 def _free(path):
@@ -590,6 +741,9 @@ def pytest_collection_modifyitems(config, items):
 def pytest_runtest_teardown(item, nextitem):
     """What fixtures send when they end is no request of the test."""
     global _test
+    for later in list(_unread):
+        _quietly(later.rest)()
+        _quietly(later.end)()
     _test = None
 
 
@@ -614,3 +768,11 @@ def pytest_runtest_logreport(report):
 def pytest_runtest_logfinish(nodeid, location):
     global _test
     _test = None
+
+
+@pytest.hookimpl(trylast=True)
+@_quietly
+def pytest_sessionfinish(session, exitstatus):
+    """What is still here goes out."""
+    with _lock:
+        _flush()

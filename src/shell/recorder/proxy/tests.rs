@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use http::header::RETRY_AFTER;
 use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -7,34 +8,30 @@ use super::*;
 use crate::shell::recorder::Recorder;
 
 /// A service that refuses, streams, redirects and switches, as real ones do.
-struct Service {
+struct Behind {
     refused: AtomicU32,
     posts: AtomicU32,
 }
 
-impl Service {
+fn reply(status: u16, body: &str) -> Response<Out> {
+    let mut response = Response::new(text(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+impl Behind {
     async fn answer(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Out> {
-        let reply = |status: u16, body: &str| {
-            let mut response = Response::new(text(body));
-            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let with = |status: u16, name: HeaderName, value: &str| {
+            let mut response = reply(status, "");
+            response.headers_mut().insert(name, value.parse().unwrap());
             response
         };
         match request.uri().path() {
-            "/v1/refused" if self.refused.fetch_add(1, Ordering::SeqCst) < 3 => {
-                let mut response = reply(429, "slow down");
-                response.headers_mut().insert("retry-after", "1".parse().unwrap());
-                response
-            }
-            "/v1/forever" => {
-                let mut response = reply(429, "");
-                response.headers_mut().insert("retry-after", "100000".parse().unwrap());
-                response
-            }
+            "/v1/refused" if self.refused.fetch_add(1, Ordering::SeqCst) < 3 => with(429, RETRY_AFTER, "1"),
+            "/v1/forever" => with(429, RETRY_AFTER, "100000"),
             "/v1/post" => {
                 self.posts.fetch_add(1, Ordering::SeqCst);
-                let mut response = reply(503, "");
-                response.headers_mut().insert("retry-after", "1".parse().unwrap());
-                response
+                with(503, RETRY_AFTER, "1")
             }
             "/v1/echo" => {
                 let version = format!("{:?}", request.version());
@@ -47,11 +44,15 @@ impl Service {
                 let pieces = (0..200).map(move |_| Ok::<_, Trouble>(Frame::data(piece.clone())));
                 Response::new(BodyExt::boxed(StreamBody::new(futures_util::stream::iter(pieces))))
             }
+            "/v1/aside" => with(302, LOCATION, "/v1/echo"),
+            "/v1/same" => with(304, CONTENT_LENGTH, "123"),
+            path if path.starts_with("/v1/raw") => {
+                let names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+                reply(200, &format!("{} {}", request.uri(), names.join(",")))
+            }
             "/v1/moved" => {
-                let mut response = reply(302, "");
                 let to = format!("http://{}/v1/echo", request.headers()[HOST].to_str().unwrap());
-                response.headers_mut().insert(LOCATION, to.parse().unwrap());
-                response
+                with(302, LOCATION, &to)
             }
             "/v1/socket" => {
                 let on = hyper::upgrade::on(&mut request);
@@ -73,11 +74,11 @@ impl Service {
 }
 
 /// A service, a recorder, and the address of a proxy between them.
-async fn between() -> (Arc<Service>, Recorder, String) {
+async fn between() -> (Arc<Behind>, Recorder, String) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = Arc::new(Service { refused: AtomicU32::new(0), posts: AtomicU32::new(0) });
+    let service = Arc::new(Behind { refused: AtomicU32::new(0), posts: AtomicU32::new(0) });
     let own = Arc::clone(&service);
     tokio::spawn(async move {
         loop {
@@ -146,6 +147,49 @@ async fn both_versions_and_large_bodies_stream_through() {
     );
 }
 
+/// What is sent over a connection as it stands here, and all that comes back.
+async fn raw(proxy: &str, text: &str, breaks: bool) -> String {
+    let host = proxy.trim_start_matches("http://").trim_end_matches("/v1");
+    let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    if breaks {
+        stream.shutdown().await.unwrap();
+    }
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn requests_go_on_as_they_came() {
+    let (service, recorder, proxy) = between().await;
+    let path = "/v1/raw/..%2fx/./a%27'b//c?q=%20+a&q";
+    let answer =
+        raw(&proxy, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Odd-CASE: 1\r\n\r\n"), false)
+            .await;
+    assert!(answer.ends_with(&format!("{path} x-odd-case,host")), "{answer}");
+    // The service here tells the time itself: nobody else does.
+    assert_eq!(answer.matches("date:").count() + answer.matches("Date:").count(), 1, "{answer}");
+    // A path alone leads to where it would without us.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let aside = client.get(format!("{proxy}/aside")).send().await.unwrap();
+    assert_eq!((aside.status().as_u16(), aside.url().as_str()), (200, format!("{proxy}/echo").as_str()));
+    assert_eq!(client.get(format!("{proxy}/same")).send().await.unwrap().status(), 304);
+    for odd in [
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n",
+    ] {
+        assert!(raw(&proxy, odd, false).await.starts_with("HTTP/1.1 501"), "{odd}");
+    }
+    // Half a request is sent to nobody.
+    let put = "PUT /v1/refused HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf";
+    let broken = raw(&proxy, put, true).await;
+    assert!(broken.is_empty() || broken.starts_with("HTTP/1.1 400"), "{broken}");
+    assert_eq!(service.refused.load(Ordering::SeqCst), 0);
+    let troubles: Vec<Option<String>> = recorder.end().exchanges.into_iter().map(|e| e.trouble).collect();
+    assert_eq!(troubles.iter().filter(|t| t.is_some()).count(), 3, "{troubles:?}");
+}
+
 #[tokio::test]
 async fn only_what_may_be_repeated_is() {
     let (service, recorder, proxy) = between().await;
@@ -164,8 +208,9 @@ async fn only_what_may_be_repeated_is() {
 #[tokio::test]
 async fn sockets_are_connected_through() {
     let (_, recorder, proxy) = between().await;
-    let mut stream = tokio::net::TcpStream::connect(proxy.trim_start_matches("http://")).await.unwrap();
-    let asked = "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut stream =
+        tokio::net::TcpStream::connect(proxy.trim_start_matches("http://").trim_end_matches("/v1")).await.unwrap();
+    let asked = "GET /v1/socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
