@@ -155,7 +155,10 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
         head: scene.head.clone(),
         // A fork's plan may bring no code: nothing of it is looked at.
         texts: if own_branch { texts(plans, &scene.head, forge) } else { HashMap::new() },
-        head_ref: pull.as_ref().map(|p| p.head_ref.clone()),
+        head_ref: match &pull {
+            Some(pull) => Some(pull.head_ref.clone()),
+            None => default_branch.then(|| scene.default_branch.clone()),
+        },
         pull: pull.map(|p| p.number),
         default_branch,
         changed: changed.into_iter().map(|file| file.path).collect(),

@@ -4,6 +4,7 @@
 mod converge;
 mod deliver;
 mod done;
+mod generate;
 mod heal;
 
 pub(super) use self::done::Done;
@@ -276,6 +277,7 @@ impl Job {
         self.read_change(triage.found.bad() > 0);
         let repairs = self.heal(&triage, heals);
         run::hear(&mut triage, repairs);
+        self.generate(&mut triage, heals, store.as_ref());
         let base = self.base(args);
         if self.forge.is_none() && self.scene.is_some() {
             annotations = self.annotations(&triage, args);

@@ -7,6 +7,7 @@ use crate::agent::generator::settle::settle;
 use crate::agent::generator::{Draft, Dropped, Generated, Made};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::language::Language;
+use crate::code::style::file::Kept;
 use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
 use crate::model::exchange::Exchange;
@@ -31,6 +32,8 @@ pub struct Given<'a> {
     pub folder: &'a dyn Fn(&str) -> String,
     /// Reads a file of the repository.
     pub read: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a file that is not there was, and a person deleted it.
+    pub deleted: &'a dyn Fn(&str) -> bool,
     /// Where written tests may stand.
     pub bounds: &'a Bounds,
     /// How often a test must pass shuffled.
@@ -87,8 +90,7 @@ impl Session<'_, '_> {
         let mut names = BTreeSet::new();
         for draft in drafts {
             let folder = (self.given.folder)(&draft.exemplar.file);
-            let words = style::words(&draft.endpoint.method, &draft.endpoint.template);
-            let path = join(&folder, &style::file_name(draft.exemplar.language(), &words));
+            let path = path_of(&draft, &folder);
             let test = draft.bare();
             let Some(written) = draft.exemplar.write(&test, &folder) else {
                 self.drop_it(draft, "it cannot be written like the tests that are there");
@@ -232,35 +234,51 @@ impl Session<'_, '_> {
                 continue;
             }
             let Work { draft, file, written, test, passes, .. } = work;
-            self.out.made.push(Made { draft, test, name: written.name.clone(), file, passes, mutants });
+            self.out.made.push(Made {
+                draft,
+                test,
+                name: written.name.clone(),
+                file,
+                passes,
+                mutants,
+                kept: Kept::Added,
+            });
         }
         Ok(())
     }
 
     /// Puts the tests into their files, beside what stands there.
     fn write(&mut self) {
-        let mut by_file: BTreeMap<String, Vec<&Made>> = BTreeMap::new();
-        for made in &self.out.made {
-            by_file.entry(made.file.clone()).or_default().push(made);
+        let mut by_file: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, made) in self.out.made.iter().enumerate() {
+            by_file.entry(made.file.clone()).or_default().push(at);
         }
-        let (mut files, mut left, mut packages) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (path, made) in by_file {
+        let (mut files, mut packages) = (Vec::new(), BTreeSet::new());
+        for (path, own) in by_file {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let written: Vec<Written> = made.iter().filter_map(|m| m.draft.exemplar.write(&m.test, folder)).collect();
             let old = (self.given.read)(&path);
-            let endpoint = made[0].draft.endpoint.to_string();
-            let language = made[0].draft.exemplar.language();
+            if old.is_none() && (self.given.deleted)(&path) {
+                for at in own {
+                    self.out.made[at].kept = Kept::Deleted;
+                }
+                continue;
+            }
+            let write = |at: &usize| {
+                let made = &self.out.made[*at];
+                Some((*at, made.draft.exemplar.write(&made.test, folder)?))
+            };
+            let (places, written): (Vec<usize>, Vec<Written>) = own.iter().filter_map(write).unzip();
+            let first = &self.out.made[own[0]].draft;
+            let (endpoint, language) = (first.endpoint.to_string(), first.exemplar.language());
             let Some((new, kept)) = file::update(language, &path, old.as_deref(), &endpoint, &written) else {
                 continue;
             };
-            for (one, what) in written.iter().zip(kept) {
-                if matches!(what, file::Kept::Changed | file::Kept::Deleted) {
-                    left.push(format!("{path}::{}", one.name));
-                }
-            }
             if old.as_deref() != Some(&new) {
-                packages.extend(package(self.given, &made[0].draft, folder));
+                packages.extend(package(self.given, first, folder));
                 files.push((path, old, new));
+            }
+            for (at, what) in places.into_iter().zip(kept) {
+                self.out.made[at].kept = what;
             }
         }
         files.retain(|(path, old, new)| {
@@ -274,7 +292,7 @@ impl Session<'_, '_> {
         for path in packages.into_iter().filter(|p| (self.given.read)(p).is_none()) {
             files.push((path, None, String::new()));
         }
-        (self.out.files, self.out.left) = (files, left);
+        self.out.files = files;
         let refused: Vec<String> = self.out.refused.iter().map(|finding| finding.path.clone()).collect();
         self.out.made.retain(|made| !refused.contains(&made.file));
     }
@@ -306,6 +324,13 @@ impl Session<'_, '_> {
     fn run(&mut self, works: &[Work], how: How<'_>) -> Result<Staged, Problem> {
         self.stage.run(&files(works, self.given), how)
     }
+}
+
+/// The file in `folder` that a draft's test goes to.
+#[must_use]
+pub fn path_of(draft: &Draft, folder: &str) -> String {
+    let words = style::words(&draft.endpoint.method, &draft.endpoint.template);
+    join(folder, &style::file_name(draft.exemplar.language(), &words))
 }
 
 /// `__init__.py`, where the tests beside are a package: dots lead through it.

@@ -41,7 +41,7 @@ pub struct Source {
     pub default_branch: bool,
     /// Whether its head is a branch of the repository itself.
     pub own_branch: bool,
-    /// The pull request's branch.
+    /// The branch that was tested: the pull request's, else the default branch.
     pub head_ref: Option<String>,
     /// Paths that the pull request changes.
     pub changed: Vec<String>,
@@ -185,7 +185,8 @@ fn unite_reviews(plan: &mut Plan, source: &Source, policy: &Policy) {
 fn most(action: &Action, source: &Source, policy: &Policy) -> u32 {
     match action {
         Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
-            policy.heal.max_branches
+            // One more holds written tests.
+            policy.heal.max_branches + 1
         }
         // One for each leg of a matrix.
         Action::CheckRun { .. } | Action::Review { .. } => LEGS,

@@ -5,7 +5,7 @@
 //! are what the JSON Schema and `docs/policy.md` say.
 
 mod drift;
-mod generate;
+pub mod generate;
 mod incidents;
 
 use std::collections::BTreeMap;
@@ -424,6 +424,18 @@ impl Policy {
             return Err(BadPolicy::NoAuthor(policy.heal.author));
         }
         Ok(policy)
+    }
+
+    /// Where written tests may stand: their files are new, and may be large.
+    #[must_use]
+    pub fn generated_bounds(&self) -> Bounds {
+        let mut bounds = self.heal.bounds();
+        (bounds.files, bounds.lines) = (100, 5000);
+        let folder = self.generate.folder.trim_matches('/');
+        if !folder.is_empty() {
+            bounds.tests.push(format!("{folder}/**"));
+        }
+        bounds
     }
 
     /// Whether a verdict is worth an issue.

@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub branches: Vec<OurBranch>,
     /// Pull requests of ours with repairs that are open.
     pub offered: u32,
+    /// One with written tests that is open.
+    pub generated: Option<u64>,
 }
 
 /// An issue that we opened.

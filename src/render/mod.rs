@@ -2,6 +2,7 @@
 //! escapes for one place. [`message`] holds the messages themselves, one
 //! function each.
 
+pub mod curl;
 pub mod markdown;
 pub mod message;
 pub mod terminal;

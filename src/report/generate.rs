@@ -1,13 +1,13 @@
 //! What the generator did, for a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::agent::generator::{Draft, Dropped, Generated, Made};
 use crate::code::style::check::Check;
-use crate::model::exchange::{Body, Exchange, is_inside};
-use crate::model::forge::percent;
+use crate::code::style::file::Kept;
+use crate::render::curl::curl;
 use crate::render::terminal::line;
 use crate::report::plural;
 use crate::report::terminal::{Look, Page};
@@ -20,13 +20,18 @@ const TOLD: usize = 40;
 #[must_use]
 pub fn render(done: &Generated, notes: &[String], asked: (usize, usize), applied: bool, look: Look) -> String {
     let mut page = Page { text: String::new(), look };
-    let kills: usize = done.made.iter().map(Made::kills).sum();
+    let kills: usize = done.fresh().map(Made::kills).sum();
     let unwritten = done.dropped.iter().filter(|(_, why)| matches!(why, Dropped::Because(_))).count();
+    let endpoints: BTreeSet<String> = done.fresh().map(|made| made.draft.endpoint.to_string()).collect();
+    let standing = done.made.iter().filter(|made| made.kept == Kept::Same).count();
     let head = format!(
-        "{} written for {}: {} killed; {} not written",
-        plural(done.made.len() as u64, "test"),
+        "{} {} for {} of {}: {} killed; {}{} not written",
+        plural(done.fresh().count() as u64, "test"),
+        if applied { "written" } else { "to write" },
+        endpoints.len(),
         plural(asked.1 as u64, "endpoint"),
         plural(kills as u64, "mutant"),
+        if standing > 0 { format!("{} as they were; ", plural(standing as u64, "test")) } else { String::new() },
         plural(unwritten as u64, "draft"),
     );
     page.text.push_str(&format!("{}\n", page.paint(Style::new().bold(), &head)));
@@ -35,19 +40,25 @@ pub fn render(done: &Generated, notes: &[String], asked: (usize, usize), applied
         page.row("note", &format!("of {silent} no test shows in its own source how it is asked"));
     }
     let mut by_endpoint: BTreeMap<String, Vec<&Made>> = BTreeMap::new();
-    for made in &done.made {
+    for made in done.fresh() {
         by_endpoint.entry(made.draft.endpoint.to_string()).or_default().push(made);
     }
     for (endpoint, all) in by_endpoint {
-        let shown = page.paint(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), "WRITTEN");
+        let word = if applied { "WRITTEN" } else { "TO WRITE" };
+        let shown = page.paint(Style::new().bold().fg_color(Some(AnsiColor::Green.into())), word);
         page.text.push_str(&format!("\n{shown}  {}  {}\n", line(&endpoint, 120), line(&all[0].file, 160)));
         for made in all {
             page.made(made);
         }
     }
     page.dropped(done);
-    for left in &done.left {
-        page.row("left", &line(&format!("{left}: a person changed or deleted it"), 300));
+    for made in &done.made {
+        let what = match made.kept {
+            Kept::Changed => "changed",
+            Kept::Deleted => "deleted",
+            Kept::Added | Kept::Renewed | Kept::Same => continue,
+        };
+        page.row("left", &line(&format!("{}::{}: a person {what} it", made.file, made.name), 300));
     }
     for note in notes {
         page.row("note", &line(note, 400));
@@ -101,7 +112,9 @@ impl Page {
             .dropped
             .iter()
             .filter_map(|(draft, why)| match why {
-                Dropped::Because(why) => Some(format!("{} {}: {why}", draft.endpoint, draft.recipe)),
+                Dropped::Because(why) => {
+                    Some(format!("{} {} ({}): {why}", draft.endpoint, draft.recipe, draft.because))
+                }
                 Dropped::Wrong(..) | Dropped::Unbroken => None,
             })
             .collect();
@@ -126,55 +139,4 @@ pub fn reproducing(draft: &Draft) -> String {
     test.checks.push((last, Check::Status(right)));
     let folder = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
     draft.exemplar.write(&test, folder).map_or(String::new(), |written| written.text)
-}
-
-/// A request as a command. What was masked stays so: the placeholder is to be filled in.
-#[must_use]
-pub fn curl(exchange: &Exchange) -> String {
-    let request = &exchange.request;
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let origin = if is_inside(&request.origin) { "$BASE_URL" } else { request.origin.as_str() };
-    let query: Vec<String> = request.query.iter().map(|(k, v)| format!("{}={}", percent(k), percent(v))).collect();
-    let question = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    let mut out =
-        format!("curl -i -X {} \"{origin}\"{}", request.method, quoted(&format!("{}{question}", request.path)));
-    for (name, value) in &request.headers.0 {
-        let is_own = ["host", "content-length", "connection", "accept-encoding", "user-agent", "accept"]
-            .iter()
-            .any(|own| name.eq_ignore_ascii_case(own));
-        if !is_own {
-            out.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
-        }
-    }
-    match &request.body {
-        Body::Json(value) => {
-            // A long value says no more than its beginning.
-            let text = value.to_string();
-            out.push_str(&format!(" -d {}", quoted(&text)));
-        }
-        Body::Text(text) => out.push_str(&format!(" -d {}", quoted(text))),
-        _ => {}
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::exchange::{Headers, Request};
-
-    #[test]
-    fn requests_as_commands() {
-        let mut request = Request::get("/users/a'b");
-        request.method = "POST".to_owned();
-        request.query.push(("q".to_owned(), "a b".to_owned()));
-        request.headers =
-            Headers(vec![("Host".to_owned(), "x".to_owned()), ("Authorization".to_owned(), "secret-1".to_owned())]);
-        request.body = Body::Json(serde_json::json!({"name": "it's"}));
-        let exchange = Exchange { test: None, at: None, millis: None, request, response: None, trouble: None };
-        assert_eq!(
-            curl(&exchange),
-            r#"curl -i -X POST "$BASE_URL"'/users/a'\''b?q=a%20b' -H 'Authorization: secret-1' -d '{"name":"it'\''s"}'"#
-        );
-    }
 }

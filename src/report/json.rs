@@ -12,8 +12,8 @@ use crate::model::run::{IssueLevel, TestRun, Totals};
 use crate::model::secret::mask;
 use crate::model::test::TestCase;
 use crate::model::time::Instant;
+use crate::render::curl::curl;
 use crate::render::message::heal;
-use crate::report::generate;
 use crate::run::Triage;
 use crate::traffic::drift::Drift;
 
@@ -191,7 +191,7 @@ fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
 fn all_written(done: &Generated) -> Vec<ProposalRow> {
     let mut rows = Vec::new();
     let mut shown = Vec::new();
-    for made in &done.made {
+    for made in done.fresh() {
         let mut row = written(made);
         if !shown.contains(&&made.file) {
             shown.push(&made.file);
@@ -211,7 +211,7 @@ fn all_written(done: &Generated) -> Vec<ProposalRow> {
             outcome: "failed",
             times: u32::try_from(times).unwrap_or(u32::MAX),
         }],
-        rationale: mask(&format!("{exchange}: {} ({})", draft.because, generate::curl(exchange))).into_owned(),
+        rationale: mask(&format!("{exchange}: {} ({})", draft.because, curl(exchange))).into_owned(),
     });
     rows.extend(defects);
     rows

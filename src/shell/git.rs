@@ -116,6 +116,15 @@ impl Git {
         String::from_utf8(bytes).ok().filter(|text| text.len() < PATCH)
     }
 
+    /// Whether a file that a commit does not have was deleted before it. A history that
+    /// was not fetched tells nothing.
+    #[must_use]
+    pub fn was_deleted(&self, commit: &str, path: &str) -> bool {
+        let literal = format!(":(literal,top){path}");
+        let words = ["log", "-1", "--format=%H", "--diff-filter=D", commit, "--", &literal];
+        is_hash(commit) && self.run(&words).is_some_and(|found| !found.trim().is_empty())
+    }
+
     /// The folder of the repository that we were shown, with a slash at its end;
     /// empty for its top.
     #[must_use]

@@ -8,6 +8,7 @@
 )]
 
 pub mod actions;
+pub mod author;
 mod container;
 pub mod demo;
 pub mod files;

@@ -1,6 +1,8 @@
 //! Where written tests are run: a checkout beside the repository, with a recorder that
 //! sees what they send and shows them mutants of what comes back.
 
+use std::time::Instant;
+
 use crate::error::Problem;
 use crate::ports::{How, Mutants, Noticed, Stage, Staged};
 use crate::shell::files;
@@ -15,16 +17,23 @@ pub struct Rehearsal<'a> {
     recorder: Recorder,
     commit: String,
     runner: Runner,
+    /// When it closes.
+    until: Option<Instant>,
 }
 
 impl<'a> Rehearsal<'a> {
-    /// Opens one at a commit.
+    /// Opens one at a commit, for as long as there is time.
     ///
     /// # Errors
     /// Where traffic cannot be recorded.
-    pub fn open(workshop: &'a mut Workshop, commit: &str, runner: Runner) -> Result<Self, Problem> {
+    pub fn open(
+        workshop: &'a mut Workshop,
+        commit: &str,
+        runner: Runner,
+        until: Option<Instant>,
+    ) -> Result<Self, Problem> {
         let recorder = Recorder::start_in(workshop.scratch(), false)?;
-        Ok(Self { workshop, recorder, commit: commit.to_owned(), runner })
+        Ok(Self { workshop, recorder, commit: commit.to_owned(), runner, until })
     }
 
     /// What the command of the tests sees besides.
@@ -104,6 +113,10 @@ impl Rehearsal<'_> {
     }
 
     fn with(&mut self, files: &[(String, String)], how: How<'_>, more: &[(String, String)]) -> Result<Staged, Problem> {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(Problem::failed("there is no time left to prove tests")
+                .hint("`generate.max-minutes` says how much there is"));
+        }
         let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
         let (recorder, runner) = (&self.recorder, self.runner);
         let adjust = |ready: &mut crate::shell::runner::Ready| {

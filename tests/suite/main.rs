@@ -27,6 +27,7 @@ mod healing;
 mod history;
 mod house;
 mod mismatches;
+mod offering;
 mod on_github;
 mod scenarios;
 mod stories;

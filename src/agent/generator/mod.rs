@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::edit;
 use crate::code::guards::Finding;
+use crate::code::style::file::Kept;
 use crate::code::style::{Ask, Exemplar, NewTest};
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
@@ -224,6 +225,8 @@ pub struct Made {
     pub passes: (u32, u32, u32),
     /// The mutants that it was shown, and whether it noticed.
     pub mutants: Vec<(Mutant, bool)>,
+    /// What became of it in its file.
+    pub kept: Kept,
 }
 
 impl Made {
@@ -243,13 +246,16 @@ pub struct Generated {
     pub files: Vec<(String, Option<String>, String)>,
     /// Drafts that became no test, and why.
     pub dropped: Vec<(Draft, Dropped)>,
-    /// Tests that stand there already, changed by a person or deleted: left alone.
-    pub left: Vec<String>,
     /// What guards object to; files among these are not written.
     pub refused: Vec<Finding>,
 }
 
 impl Generated {
+    /// The tests that are new, or new in what they check.
+    pub fn fresh(&self) -> impl Iterator<Item = &Made> {
+        self.made.iter().filter(|made| matches!(made.kept, Kept::Added | Kept::Renewed))
+    }
+
     /// The answers that are wrong: the draft that brought one to light, the exchange, and
     /// how often it came out so, each time.
     pub fn defects(&self) -> impl Iterator<Item = (&Draft, &Exchange, usize)> {
@@ -264,7 +270,6 @@ impl Generated {
         self.made.extend(more.made);
         self.files.extend(more.files);
         self.dropped.extend(more.dropped);
-        self.left.extend(more.left);
         self.refused.extend(more.refused);
     }
 

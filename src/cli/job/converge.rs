@@ -114,6 +114,7 @@ impl Job {
             policy: &self.policy,
             recoveries: &NONE,
             repairs: &triage.repairs,
+            written: &triage.written,
             files: &[],
             red: false,
             now: self.now,
@@ -142,7 +143,7 @@ impl Job {
                 snapshot.review_comments = read_or_note(forge, what, |f| f.reader().review_comments(pull.number));
             }
         }
-        (snapshot.branches, snapshot.offered) = self.branches(triage, &snapshot);
+        self.branches(triage, &mut snapshot);
         if self.policy.check.enabled {
             let name = planner::check_name(&self.policy.check.name, scene.variant.as_deref());
             snapshot.check = read_or_note(forge, "the check runs", |f| f.reader().check(&scene.head, &name));

@@ -1,12 +1,13 @@
-//! Hands repairs over, before anything is said about them: what is said is what
+//! Hands repairs and written tests over, before anything is said about them: what is said is what
 //! the forge shows then.
 
 use super::Job;
 use crate::apply::{self, holds};
-use crate::model::forge::{OurBranch, OurPull};
+use crate::model::forge::{OUR_BRANCHES, OurBranch, OurPull};
 use crate::plan::action::Plan;
-use crate::plan::planner::repairs::{Draft, Handover, drafts, handover};
-use crate::plan::planner::{self, Repairs};
+use crate::plan::planner;
+use crate::plan::planner::offer::Offer;
+use crate::plan::planner::repairs::drafts;
 use crate::plan::snapshot::Snapshot;
 use crate::ports::Trouble;
 use crate::run::Triage;
@@ -42,69 +43,66 @@ impl Job {
     fn of_branches(&self, triage: &Triage) -> Snapshot {
         let mut snapshot = Snapshot { diff: self.diff.clone(), ..Snapshot::default() };
         let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return snapshot };
-        let Some(pull) = scene.pull.as_ref().filter(|_| !drafts(&triage.repairs, &scene.head).is_empty()) else {
+        let idle = drafts(&triage.repairs, &scene.head).is_empty() && triage.written.files.is_empty();
+        if idle {
             return snapshot;
-        };
-        if self.policy.comment.enabled {
+        }
+        if let Some(pull) = scene.pull.as_ref().filter(|_| self.policy.comment.enabled) {
             let what = "the comments of the pull request";
             snapshot.comments = read_or_note(forge, what, |f| f.reader().comments(pull.number));
         }
-        (snapshot.branches, snapshot.offered) = self.branches(triage, &snapshot);
+        self.branches(triage, &mut snapshot);
         snapshot
     }
 
-    /// The branches of ours that repairs of this commit are on, and how many pull
+    /// The branches of ours that hold what this commit is offered, and which pull
     /// requests of ours are open.
-    pub(super) fn branches(&self, triage: &Triage, snapshot: &Snapshot) -> (Vec<OurBranch>, u32) {
-        let nothing = (Vec::new(), 0);
+    pub(super) fn branches(&self, triage: &Triage, snapshot: &mut Snapshot) {
         let (Some(forge), Some(scene), Some(given)) = (&self.forge, &self.scene, self.given(triage, snapshot)) else {
-            return nothing;
+            return;
         };
-        let Some(pull) = &scene.pull else { return nothing };
-        let mut drafts = drafts(&triage.repairs, &scene.head);
-        drafts.retain(|draft| handover(draft, &given) == Handover::Branch);
-        if drafts.is_empty() {
-            return nothing;
-        }
-        let what = "the pull requests with repairs";
-        let Some(pulls) = read_or_note(forge, what, |f| f.reader().pulls_into(&pull.head_ref)) else { return nothing };
-        let open = pulls.iter().filter(|p| p.link.open).count();
+        let offers = planner::offers(&given);
+        let Some(base) = offers.first().map(|offer| offer.base.clone()) else { return };
+        let what = "the pull requests from our branches";
+        let Some(pulls) = read_or_note(forge, what, |f| f.reader().pulls_into(&base)) else { return };
+        let written = format!("{OUR_BRANCHES}generate/");
+        let (tests, repairs): (Vec<&OurPull>, Vec<&OurPull>) =
+            pulls.iter().filter(|p| p.link.open).partition(|p| p.branch.starts_with(&written));
         let workflow = scene.workflow.as_deref();
-        let found = drafts.iter().filter_map(|draft| {
-            read_or_note(forge, "a branch with a repair", |f| branch(f, draft, &triage.repairs, &pulls, workflow))
-                .flatten()
+        let found = offers.iter().filter_map(|offer| {
+            read_or_note(forge, "a branch of ours", |f| branch(f, offer, &pulls, workflow)).flatten()
         });
-        (found.collect(), u32::try_from(open).unwrap_or(u32::MAX))
+        let found = found.collect();
+        snapshot.offered = u32::try_from(repairs.len()).unwrap_or(u32::MAX);
+        snapshot.generated = tests.first().map(|pull| pull.link.number);
+        snapshot.branches = found;
     }
 }
 
-/// Branches of one diagnosis, on other commits, that are looked into.
+/// Branches about the same, on other commits, that are looked into.
 const EARLIER: usize = 5;
 
-/// Where a draft is already: in a pull request with the same edit, on the branch
+/// Where an offer is already: in a pull request with the same edit, on the branch
 /// that it would be pushed to, or on one of an earlier commit with the same texts.
 fn branch(
     forge: &GitHub,
-    draft: &Draft<'_>,
-    repairs: &Repairs,
+    offer: &Offer,
     pulls: &[OurPull],
     workflow: Option<&str>,
 ) -> Result<Option<OurBranch>, Trouble> {
     let forge = forge.reader();
-    let wanted = draft.branch.clone();
+    let wanted = offer.branch.clone();
     // Who may not read runs is not told of them.
     let run = |name: &str| workflow.and_then(|workflow| forge.run_on(workflow, name).ok().flatten());
-    let edit = draft.edit();
-    let same = pulls.iter().filter(|pull| pull.edit.as_ref() == Some(&edit));
+    let same = pulls.iter().filter(|pull| pull.edit.as_ref() == Some(&offer.edit));
     if let Some(pull) = same.max_by_key(|pull| (pull.link.open, pull.link.number)) {
         let name = pull.branch.clone();
         return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same: true, pull: Some(pull.link.clone()) }));
     }
-    let mut there = forge.branches_like(draft.begin())?;
+    let mut there = forge.branches_like(offer.begin())?;
     there.sort_by_key(|(name, _)| *name != wanted);
-    let commits = draft.commits(&repairs.executable);
     for (name, commit) in there.into_iter().take(EARLIER) {
-        let is_same = holds(forge, &commit, &commits)?;
+        let is_same = holds(forge, &commit, &offer.commits)?;
         if is_same || name == wanted {
             let pull = pulls.iter().find(|pull| pull.branch == name).map(|pull| pull.link.clone());
             return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same, pull }));

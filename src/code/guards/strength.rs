@@ -9,8 +9,13 @@ use crate::code::expr::{Expr, Kind};
 use crate::code::source::Source;
 
 pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
-    let (Some(old), Some(new)) = (&pair.old, &pair.new) else { return };
+    let Some(new) = &pair.new else { return };
     let after = by_test(new);
+    let Some(old) = &pair.old else {
+        // Of a file that is new each assertion is.
+        let idle = after.values().flatten().filter_map(|a| Some((a.line(new), cannot_fail(new, a)?)));
+        return out.extend(idle.map(|(line, why)| pair.finding(Guard::Tautology, Some(line), why)));
+    };
     for (test, before) in by_test(old) {
         let Some(now) = after.get(&test) else { continue };
         for (was, is) in matched(old, new, &before, now) {

@@ -82,6 +82,13 @@ pub fn update(
     Some((with_wrote(language, &text, &wrote), kept))
 }
 
+/// Whether a file holds a test of this name, or held one that was written.
+#[must_use]
+pub fn knows(language: Language, path: &str, text: &str, name: &str) -> bool {
+    let stands = |source: &Source| standing(source, language).iter().any(|test| test.name == name);
+    wrote(language, text).contains(&slug(name)) || Source::parse_as(language, path, text).is_some_and(|s| stands(&s))
+}
+
 /// A name as one word.
 fn slug(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join("_")

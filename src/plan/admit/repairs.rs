@@ -7,7 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
 use super::text::text;
 use super::{Source, cut, path};
-use crate::code::guards::{self, FilePatch};
+use crate::code::guards::{self, Bounds, FilePatch};
 use crate::model::forge::OUR_BRANCHES;
 use crate::model::heal::HealMode;
 use crate::model::secret::has_token;
@@ -15,6 +15,7 @@ use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Guard, LineComment};
 use crate::plan::marker::{self, RepairState};
 use crate::plan::planner::repairs::adds_secret;
 use crate::plan::policy::Policy;
+use crate::plan::policy::generate::Mode;
 use crate::render::message::heal::is_inert;
 
 /// Commits of one branch.
@@ -23,27 +24,32 @@ const COMMITS: usize = 50;
 const MESSAGE: usize = 20_000;
 
 pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
-    if !source.own_branch || source.pull.is_none() {
+    let kind = Kind::of(action).ok_or("it is nothing about a branch of ours")?;
+    let is_base = kind == Kind::Tests && source.pull.is_none() && source.default_branch;
+    if !source.own_branch || (source.pull.is_none() && !is_base) {
         return Err("only the runs of pull requests of the repository's own branches may bring code".to_owned());
     }
-    if policy.heal.mode != HealMode::Branch {
+    if kind == Kind::Repair && policy.heal.mode != HealMode::Branch {
         return Err("`heal.mode` is not `branch`".to_owned());
+    }
+    if kind == Kind::Tests && policy.generate.mode != Mode::Branch {
+        return Err("`generate.mode` is not `branch`".to_owned());
     }
     match action {
         Action::PushBranch { branch, parent, commits, author } => {
-            own_name(branch, source)?;
+            own_name(kind, branch, source)?;
             if *parent != source.head {
                 return Err(format!("it builds on commit {}, not on {}", cut(parent), source.head));
             }
             if *author != policy.heal.author() {
                 return Err("its author is not that of `heal.author`".to_owned());
             }
-            commits_are_fine(commits, source, policy)
+            commits_are_fine(kind, commits, source, policy)
         }
         Action::OpenPullRequest { branch, base, title, body } => {
-            own_name(branch, source)?;
+            own_name(kind, branch, source)?;
             if source.head_ref.as_deref() != Some(base) {
-                return Err(format!("it goes into `{}`, which is not the pull request's branch", cut(base)));
+                return Err(format!("it goes into `{}`, which is not the branch that was tested", cut(base)));
             }
             if title.contains('\n') || title.len() > 250 || cut(title) != *title {
                 return Err("its title is no single line".to_owned());
@@ -58,7 +64,7 @@ pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result
             text(body, BODY_LIMIT, source)
         }
         Action::DispatchWorkflow { workflow, branch } => {
-            own_name(branch, source)?;
+            own_name(kind, branch, source)?;
             if source.workflow.as_deref() == Some(workflow) {
                 Ok(())
             } else {
@@ -72,21 +78,51 @@ pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result
 /// The guards, made anew; of the plan's own only what it waits for is taken.
 pub(super) fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
     let after = given.iter().filter(|g| matches!(g, Guard::After { .. })).cloned();
-    let head = || Guard::PullAt { pull: source.pull.unwrap_or(0), head: source.head.clone() };
+    let head = || source.pull.map(|pull| Guard::PullAt { pull, head: source.head.clone() });
     match action {
-        Action::PushBranch { branch, .. } => vec![head(), Guard::NoBranch { branch: branch.clone() }],
+        Action::PushBranch { branch, .. } => {
+            head().into_iter().chain([Guard::NoBranch { branch: branch.clone() }]).collect()
+        }
         Action::OpenPullRequest { branch, .. } => {
-            after.chain([head(), Guard::NoPullFrom { branch: branch.clone() }]).collect()
+            after.chain(head()).chain([Guard::NoPullFrom { branch: branch.clone() }]).collect()
         }
         Action::DispatchWorkflow { workflow, branch } => {
-            after.chain([head(), Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
+            after.chain(head()).chain([Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn own_name(branch: &str, source: &Source) -> Result<(), String> {
-    let rest = branch.strip_prefix(OUR_BRANCHES).and_then(|rest| rest.strip_prefix("heal/"));
+/// What a branch of ours holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Repair,
+    Tests,
+}
+
+impl Kind {
+    /// By the name of the branch that an action is about.
+    fn of(action: &Action) -> Option<Self> {
+        let (Action::PushBranch { branch, .. }
+        | Action::OpenPullRequest { branch, .. }
+        | Action::DispatchWorkflow { branch, .. }) = action
+        else {
+            return None;
+        };
+        let own = branch.strip_prefix(OUR_BRANCHES)?;
+        [Self::Repair, Self::Tests].into_iter().find(|kind| own.starts_with(kind.folder()))
+    }
+
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Repair => "heal/",
+            Self::Tests => "generate/",
+        }
+    }
+}
+
+fn own_name(kind: Kind, branch: &str, source: &Source) -> Result<(), String> {
+    let rest = branch.strip_prefix(OUR_BRANCHES).and_then(|rest| rest.strip_prefix(kind.folder()));
     let fine = rest.is_some_and(|rest| {
         let plain = rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let base = rest.rsplit('-').next().unwrap_or_default();
@@ -95,7 +131,7 @@ fn own_name(branch: &str, source: &Source) -> Result<(), String> {
     if fine { Ok(()) } else { Err(format!("`{}` is no branch of ours on this commit", cut(branch))) }
 }
 
-fn commits_are_fine(commits: &[CommitDraft], source: &Source, policy: &Policy) -> Result<(), String> {
+fn commits_are_fine(kind: Kind, commits: &[CommitDraft], source: &Source, policy: &Policy) -> Result<(), String> {
     if commits.is_empty() || commits.len() > COMMITS || commits.iter().any(|c| c.files.is_empty()) {
         return Err(format!("it has no commits, empty ones, or more than {COMMITS}"));
     }
@@ -118,10 +154,28 @@ fn commits_are_fine(commits: &[CommitDraft], source: &Source, policy: &Policy) -
         }
         // Each commit is one that people may look at or take over alone.
         let patches: Vec<FilePatch> =
-            last.iter().map(|(path, text)| patch(path, (*text).to_owned(), source)).collect::<Result<_, _>>()?;
-        guarded(&patches, policy)?;
+            last.iter().map(|(path, text)| of_kind(kind, path, text, source, policy)).collect::<Result<_, _>>()?;
+        let bounds = if kind == Kind::Tests { policy.generated_bounds() } else { policy.heal.bounds() };
+        guarded(&patches, &bounds)?;
     }
     Ok(())
+}
+
+/// The patch of a file of a commit. Written tests stand in files of their own, which
+/// may be new; an empty file may make a package of their folder.
+fn of_kind(kind: Kind, path: &str, new: &str, source: &Source, policy: &Policy) -> Result<FilePatch, String> {
+    if kind == Kind::Repair {
+        return patch(path, new.to_owned(), source);
+    }
+    let is_package = path.ends_with("/__init__.py") && new.is_empty() && !source.texts.contains_key(path);
+    if !is_package && !policy.generate.is_ours(path) {
+        return Err(format!("`{}` is no file of written tests", cut(path)));
+    }
+    let old = source.texts.get(path).cloned();
+    if adds_secret(old.as_deref().unwrap_or(""), new) {
+        return Err(format!("what it adds to `{}` looks like a secret", cut(path)));
+    }
+    Ok(FilePatch { path: path.to_owned(), old, new: Some(new.to_owned()), ..FilePatch::default() })
 }
 
 /// A patch of a file that the commit has: repairs make no files.
@@ -133,8 +187,8 @@ fn patch(path: &str, new: String, source: &Source) -> Result<FilePatch, String> 
     Ok(FilePatch { path: path.to_owned(), old: Some(old.clone()), new: Some(new), ..FilePatch::default() })
 }
 
-fn guarded(patches: &[FilePatch], policy: &Policy) -> Result<(), String> {
-    match guards::check(patches, &policy.heal.bounds()).first() {
+fn guarded(patches: &[FilePatch], bounds: &Bounds) -> Result<(), String> {
+    match guards::check(patches, bounds).first() {
         None => Ok(()),
         Some(finding) => Err(format!("the guard {} objects: {}", finding.guard.name(), cut(&finding.why))),
     }
@@ -172,7 +226,7 @@ pub(super) fn suggestions(comments: &[LineComment], source: &Source, policy: &Po
     if !matches!(policy.heal.mode, HealMode::Suggest | HealMode::Branch) {
         return Err("`heal.mode` allows no suggestion".to_owned());
     }
-    guarded(&patches, policy)
+    guarded(&patches, &policy.heal.bounds())
 }
 
 /// The suggestion blocks of a comment.

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use super::{Given, planned, repairs};
+use super::{Given, generated, offer, planned, repairs};
 use crate::agent::healer::healing::Healed;
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
 use crate::plan::snapshot::{OurComment, sticky_key};
-use crate::render::message::{heal, sticky};
+use crate::render::message::{generate, heal, sticky};
 use crate::traffic::drift::Level;
 
 /// End of a leg's part.
@@ -45,9 +45,7 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
         return plan;
     }
     let bad = given.found.bad() > 0;
-    // A change that breaks clients is worth a comment although no test fails.
-    let breaks = given.found.drift.iter().any(|drift| drift.level == Level::Err);
-    if existing.is_none() && !bad && !breaks {
+    if existing.is_none() && !bad && !breaks(given) && !is_wrong(given) {
         return plan;
     }
     let mut parts = existing.map(|c| parts(&c.body)).unwrap_or_default();
@@ -60,7 +58,14 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     let shared = given.scene.variant.is_some() || !parts.is_empty();
     let limit = if shared { SHARED } else { BODY_LIMIT - 1000 };
     let repairs = entries(given);
-    let text = sticky::section(given.found, given.scene, &|d: &Diagnosis| known.get(&d.id).cloned(), &repairs, limit);
+    let text = sticky::section(
+        given.found,
+        given.scene,
+        &|d: &Diagnosis| known.get(&d.id).cloned(),
+        &repairs,
+        &written(given),
+        limit,
+    );
     parts.push(Part { state: now, text });
     let body = body(&workflow, parts);
     if existing.is_some_and(|c| digest(&c.body) == digest(&body)) {
@@ -77,17 +82,34 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     plan.actions.push(planned(
         Action::Comment { on: pull.number, key: key.clone(), edit: existing.map(|c| c.id), body },
         format!("comment:{}:{key}", pull.number),
-        (match (bad, breaks) {
-            (true, _) => "tests failed",
-            (_, true) => "the answers of the API changed",
-            _ => "the tests pass again",
-        })
-        .to_owned(),
+        reason(given).to_owned(),
         format!("{} the comment on the pull request", if existing.is_some() { "update" } else { "write" }),
         because,
         guards,
     ));
     plan
+}
+
+/// A change that breaks clients is worth a comment although no test fails.
+fn breaks(given: &Given<'_>) -> bool {
+    given.found.drift.iter().any(|drift| drift.level == Level::Err)
+}
+
+/// So is an answer that is wrong.
+fn is_wrong(given: &Given<'_>) -> bool {
+    given.written.defects().next().is_some()
+}
+
+fn reason(given: &Given<'_>) -> &'static str {
+    if given.found.bad() > 0 {
+        "tests failed"
+    } else if is_wrong(given) {
+        "an answer is wrong"
+    } else if breaks(given) {
+        "the answers of the API changed"
+    } else {
+        "the tests pass again"
+    }
 }
 
 /// What the comment says of repairs: all that is decided, and in a line each
@@ -96,9 +118,20 @@ fn entries(given: &Given<'_>) -> Vec<String> {
     let drafts = repairs::drafts(given.repairs, &given.scene.head);
     let branch = |healed: &Healed| {
         let draft = drafts.iter().find(|d| d.repairs.iter().any(|r| std::ptr::eq(*r, healed)))?;
-        repairs::branch_of(given, draft).filter(|branch| branch.is_same)
+        offer::branch_of(given, &draft.branch).filter(|branch| branch.is_same)
     };
     given.repairs.all.iter().map(|healed| heal::entry(healed, branch(healed), Some(given.scene))).collect()
+}
+
+/// What the comment says of written tests, and of wrong answers that came to light.
+fn written(given: &Given<'_>) -> String {
+    let own = generated::offer(given);
+    let branch = own.as_ref().and_then(|own| offer::branch_of(given, &own.branch)).filter(|branch| branch.is_same);
+    let url = own.as_ref().zip(branch).map(|(own, branch)| match &branch.pull {
+        Some(pull) => format!("{}/{}/pull/{}", given.scene.server, given.scene.repository, pull.number),
+        None => heal::compare_url(given.scene, &own.base, &branch.name),
+    });
+    generate::entry(given.written, url.as_deref())
 }
 
 fn own_state(given: &Given<'_>, bad: bool) -> LegState {

@@ -3,12 +3,15 @@
 
 mod check;
 pub(crate) mod comment;
+pub mod generated;
 mod issues;
+pub mod offer;
 pub mod repairs;
 mod review;
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::agent::generator::Generated;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::Scene;
@@ -18,7 +21,7 @@ use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
 pub use check::name as check_name;
-pub use repairs::{Repairs, branch_name};
+pub use repairs::Repairs;
 
 /// All that a plan is decided on.
 pub struct Given<'a> {
@@ -34,6 +37,8 @@ pub struct Given<'a> {
     pub recoveries: &'a BTreeMap<u64, Recovery>,
     /// What the healer brought.
     pub repairs: &'a Repairs,
+    /// What the generator wrote.
+    pub written: &'a Generated,
     /// Files of the repository, to find the places that reports name.
     pub files: &'a [String],
     /// Conclusion of the check run where something failed: `failure` where it
@@ -81,7 +86,15 @@ pub fn decide(given: &Given<'_>) -> Decided {
 /// Decides what to push, before anything is said about it.
 #[must_use]
 pub fn deliver(given: &Given<'_>) -> Plan {
-    repairs::plan(given)
+    let mut plan = repairs::plan(given);
+    plan.extend(generated::plan(given));
+    plan
+}
+
+/// What would be offered on branches.
+#[must_use]
+pub fn offers(given: &Given<'_>) -> Vec<offer::Offer> {
+    repairs::offers(given).into_iter().chain(generated::offer(given)).collect()
 }
 
 /// All issues of ours about a diagnosis.

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Given, planned};
+use super::Given;
+use super::offer::{self, Offer};
 use crate::agent::healer::healing::{Healed, Healing, Outcome};
 use crate::code::hunks::{Hunk, hunks};
-use crate::model::forge::{OUR_BRANCHES, OurBranch, PullFacts};
+use crate::model::forge::PullFacts;
 use crate::model::heal::HealMode;
 use crate::model::secret::mask;
-use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, FileText, Guard, Plan, Planned, Withheld};
-use crate::plan::marker::{self, RepairState, VERSION};
+use crate::plan::action::{Action, CommitDraft, FileText, Plan, Withheld};
+use crate::plan::marker;
 use crate::render::message::heal;
+use crate::render::words::plural;
 
 /// Bytes of the lines of one suggestion.
 const SUGGESTED: usize = 10_000;
@@ -44,12 +46,6 @@ pub struct Draft<'r> {
 }
 
 impl Draft<'_> {
-    /// How the names of its branches begin, on whatever commit.
-    #[must_use]
-    pub fn begin(&self) -> &str {
-        self.branch.rfind('-').map_or(&self.branch, |at| &self.branch[..=at])
-    }
-
     /// Digest of the lines that it changes: the same on whatever commit.
     #[must_use]
     pub fn edit(&self) -> String {
@@ -93,15 +89,6 @@ impl Draft<'_> {
     }
 }
 
-/// The branch of the repairs of a diagnosis on top of a commit.
-#[must_use]
-pub fn branch_name(diagnosis: &str, base: &str) -> String {
-    let plain = |text: &str, most: usize| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).take(most).collect::<String>().to_ascii_lowercase()
-    };
-    format!("{OUR_BRANCHES}heal/{}-{}", plain(diagnosis, 20), plain(base, 12))
-}
-
 /// Puts together what belongs together.
 #[must_use]
 pub fn drafts<'r>(repairs: &'r Repairs, head: &str) -> Vec<Draft<'r>> {
@@ -140,7 +127,7 @@ fn draft<'r>(group: Vec<&'r Healed>, repairs: &'r Repairs, head: &str) -> Draft<
     let missing = group.iter().any(|r| r.healing.outcome != Outcome::Healed);
     let doubted = repairs.all.iter().any(|r| doubted(&r));
     Draft {
-        branch: branch_name(names.first().copied().unwrap_or("test"), head),
+        branch: offer::branch_name("heal", names.first().copied().unwrap_or("test"), head),
         open: missing.then_some("a corner of the proof is missing"),
         doubted,
         repairs: group,
@@ -203,10 +190,33 @@ fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> 
     (room && !places.is_empty()).then_some(places)
 }
 
-/// The branch of a draft, as the forge shows it.
+/// A draft as it is offered into the branch of a pull request.
 #[must_use]
-pub fn branch_of<'s>(given: &'s Given<'_>, draft: &Draft<'_>) -> Option<&'s OurBranch> {
-    given.snapshot.branches.iter().find(|b| b.wanted == draft.branch)
+pub fn offer(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts) -> Offer {
+    let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
+    let tests = plural(draft.repairs.len() as u64, "test");
+    Offer {
+        branch: draft.branch.clone(),
+        base: pull.head_ref.clone(),
+        edit: draft.edit(),
+        commits: draft.commits(&given.repairs.executable),
+        author: given.policy.heal.author(),
+        title: heal::pull_title(&healings),
+        body: heal::pull_body(&draft.repairs, given.scene, offer::BODY),
+        about: because(draft),
+        what: format!("the repair of {tests}"),
+        because: format!("{tests} outdated, the repair is proven"),
+        offered: "a repair is offered, never merged".to_owned(),
+    }
+}
+
+/// The offers of repairs that go onto a branch.
+#[must_use]
+pub fn offers(given: &Given<'_>) -> Vec<Offer> {
+    let Some(pull) = given.scene.pull.as_ref() else { return Vec::new() };
+    let drafts = drafts(given.repairs, &given.scene.head);
+    let on_branch = drafts.iter().filter(|draft| handover(draft, given) == Handover::Branch);
+    on_branch.map(|draft| offer(given, draft, pull)).collect()
 }
 
 /// Pushes branches, opens pull requests from them, starts their tests.
@@ -216,13 +226,15 @@ pub fn plan(given: &Given<'_>) -> Plan {
     let Some(pull) = given.scene.pull.as_ref() else { return plan };
     let mut pushed = 0;
     for draft in drafts(given.repairs, &given.scene.head) {
-        let because = because(&draft);
         match handover(&draft, given) {
             Handover::Suggestions(_) => {}
-            Handover::Patch(why) => plan.withheld.push(Withheld::new("push-branch", because, why)),
+            Handover::Patch(why) => plan.withheld.push(Withheld::new("push-branch", because(&draft), why)),
             Handover::Branch => {
+                let most = given.policy.heal.max_branches;
+                let full = pushed + given.snapshot.offered >= most;
+                let why = || format!("`heal.max-branches` is {most}, and as many are offered");
                 let before = plan.actions.len();
-                branch(given, &draft, pull, (because, pushed), &mut plan);
+                offer::plan(given, &offer(given, &draft, pull), if full { Err(why()) } else { Ok(()) }, &mut plan);
                 let pushes = plan.actions[before..].iter().any(|p| matches!(p.action, Action::PushBranch { .. }));
                 pushed += u32::from(pushes);
             }
@@ -234,98 +246,4 @@ pub fn plan(given: &Given<'_>) -> Plan {
 fn because(draft: &Draft<'_>) -> String {
     let names: BTreeSet<&str> = draft.repairs.iter().filter_map(|r| r.diagnosis.as_deref()).collect();
     names.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-fn branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, (because, pushed): (String, u32), plan: &mut Plan) {
-    let mut withhold = |reason: String| plan.withheld.push(Withheld::new("push-branch", because.clone(), reason));
-    let there = branch_of(given, draft);
-    let push = format!("push-branch:{}", draft.branch);
-    match there {
-        Some(there) if !there.is_same => {
-            return withhold(format!("`{}` is there with other content: it is left alone", draft.branch));
-        }
-        Some(OurBranch { pull: Some(offered), .. }) if !offered.open => {
-            return withhold(format!("pull request {} offered this very edit and was closed", offered.number));
-        }
-        Some(_) => {}
-        None if pushed + given.snapshot.offered >= given.policy.heal.max_branches => {
-            let most = given.policy.heal.max_branches;
-            return withhold(format!("`heal.max-branches` is {most}, and as many are offered"));
-        }
-        None => plan.actions.push(push_branch(given, draft, pull, push.clone())),
-    }
-    let after = there.is_none().then(|| Guard::After { action: push.clone() });
-    let name = there.map_or(draft.branch.as_str(), |there| there.name.as_str());
-    if there.is_none_or(|b| b.pull.is_none()) && !is_told(given, name, pull) {
-        plan.actions.push(open_pull(given, draft, (name, pull), after.clone()));
-    }
-    // A branch that was pushed with a workflow's own token starts no workflow but
-    // one that is dispatched.
-    if let (Some(after), Some(workflow)) = (after, &given.scene.workflow) {
-        plan.actions.push(planned(
-            Action::DispatchWorkflow { workflow: workflow.clone(), branch: draft.branch.clone() },
-            format!("dispatch-workflow:{workflow}:{}", draft.branch),
-            "a branch that a workflow's own token pushed starts no workflow by itself".to_owned(),
-            format!("run {workflow} on the branch"),
-            draft.branch.clone(),
-            vec![after, Guard::NoRunOn { workflow: workflow.clone(), branch: draft.branch.clone() }],
-        ));
-    }
-}
-
-fn push_branch(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts, id: String) -> Planned {
-    planned(
-        Action::PushBranch {
-            branch: draft.branch.clone(),
-            parent: given.scene.head.clone(),
-            commits: draft.commits(&given.repairs.executable),
-            author: given.policy.heal.author(),
-        },
-        id,
-        format!("{} outdated, the repair is proven", tests(draft)),
-        format!("push the repair of {}", tests(draft)),
-        draft.branch.clone(),
-        vec![
-            Guard::PullAt { pull: pull.number, head: given.scene.head.clone() },
-            Guard::NoBranch { branch: draft.branch.clone() },
-        ],
-    )
-}
-
-/// Whether our comment offers the branch already, because no pull request could
-/// be opened.
-fn is_told(given: &Given<'_>, branch: &str, pull: &PullFacts) -> bool {
-    let url = heal::compare_url(given.scene, &pull.head_ref, branch);
-    given.snapshot.comments.iter().flatten().any(|comment| comment.body.contains(&url))
-}
-
-fn open_pull(
-    given: &Given<'_>,
-    draft: &Draft<'_>,
-    (branch, pull): (&str, &PullFacts),
-    after: Option<Guard>,
-) -> Planned {
-    let state = RepairState { v: VERSION, branch: branch.to_owned(), edit: draft.edit() };
-    let marker = marker::write(marker::REPAIR, &state);
-    let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
-    let text = heal::pull_body(&draft.repairs, given.scene, BODY_LIMIT - 500);
-    let head = Guard::PullAt { pull: pull.number, head: given.scene.head.clone() };
-    let own = Guard::NoPullFrom { branch: branch.to_owned() };
-    planned(
-        Action::OpenPullRequest {
-            branch: branch.to_owned(),
-            base: pull.head_ref.clone(),
-            title: heal::pull_title(&healings),
-            body: format!("{marker}\n{text}"),
-        },
-        format!("open-pull-request:{branch}"),
-        "a repair is offered, never merged".to_owned(),
-        format!("offer the repair of {} to {}", tests(draft), pull.head_ref),
-        format!("pull request {}", pull.number),
-        after.into_iter().chain([head, own]).collect(),
-    )
-}
-
-fn tests(draft: &Draft<'_>) -> String {
-    crate::render::words::plural(draft.repairs.len() as u64, "test")
 }

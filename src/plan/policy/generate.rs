@@ -9,6 +9,10 @@ use crate::agent::generator::{Mutating, Recipe};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Generate {
+    /// How far testmedic goes in a workflow that knows the traffic of the tests (`off`,
+    /// `branch`): `branch` pushes tests that are missing as a branch of its own and
+    /// opens a pull request, into a pull request's own branch or into the default branch.
+    pub mode: Mode,
     /// The folder for tests that are written; `generated` beside the tests that they
     /// are like where it is empty.
     pub folder: String,
@@ -23,16 +27,32 @@ pub struct Generate {
     /// Tests that one run writes.
     #[schemars(range(min = 1, max = 500))]
     pub max_tests: u32,
+    /// Minutes after which a workflow's run stops to write and prove tests.
+    #[schemars(range(min = 1, max = 300))]
+    pub max_minutes: u32,
+}
+
+/// See [`Generate::mode`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Only where a person runs `testmedic generate`.
+    #[default]
+    Off,
+    /// A branch and a pull request.
+    Branch,
 }
 
 impl Default for Generate {
     fn default() -> Self {
         Self {
+            mode: Mode::default(),
             folder: String::new(),
             recipes: Recipe::ALL.to_vec(),
             mutating: Mutating::default(),
             repeat: 10,
             max_tests: 60,
+            max_minutes: 15,
         }
     }
 }

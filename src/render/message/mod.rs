@@ -4,6 +4,7 @@
 //! out whole, from the end, and the page says so.
 
 pub mod check;
+pub mod generate;
 pub mod heal;
 pub mod issue;
 pub mod note;

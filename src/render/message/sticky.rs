@@ -16,13 +16,15 @@ const ROWS: usize = 25;
 const DETAILS: usize = 10;
 
 /// What one leg has to say. `known` gives the web page of the issue about a
-/// diagnosis, where there is one; `repairs` is what the healer has to say.
+/// diagnosis, where there is one; `repairs` is what the healer has to say,
+/// `written` what the generator has.
 #[must_use]
 pub fn section(
     found: &Findings,
     scene: &Scene,
     known: &dyn Fn(&Diagnosis) -> Option<String>,
     repairs: &[String],
+    written: &str,
     limit: usize,
 ) -> String {
     let mut page = Page::new(limit);
@@ -35,6 +37,10 @@ pub fn section(
     }
     for repair in repairs {
         page.push(repair);
+    }
+    if !written.is_empty() {
+        page.push("\n#### Missing tests\n");
+        page.push(written);
     }
     if !found.drift.is_empty() {
         let table = drift(&found.drift, DETAILS);

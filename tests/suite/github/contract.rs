@@ -17,8 +17,10 @@ pub fn operation(method: &str, path: &str) -> Option<&'static Value> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let fits = |operation: &&Value| {
         let template: Vec<&str> = operation["path"].as_str().unwrap().trim_start_matches('/').split('/').collect();
+        // A path within the repository has slashes of its own.
+        let is_long = template.last() == Some(&"{path}") && template.len() < segments.len();
         operation["method"] == method
-            && template.len() == segments.len()
+            && (template.len() == segments.len() || is_long)
             && template.iter().zip(&segments).all(|(t, s)| t.starts_with('{') || t == s)
     };
     // Literal segments win over parameters.

@@ -1,0 +1,97 @@
+//! Writing tests in a workflow, where the policy wants it and the traffic is known.
+
+use super::Job;
+use crate::agent::generator::Generated;
+use crate::error::Problem;
+use crate::history::short;
+use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
+use crate::plan::action::Withheld;
+use crate::plan::policy::generate::Mode;
+use crate::ports::Store;
+use crate::run::{self, Triage};
+use crate::shell::actions::Around;
+use crate::shell::author::{Ask, Author};
+use crate::shell::store::sqlite::SqliteStore;
+use crate::traffic::memory::Memory;
+
+impl Job {
+    /// Writes the tests that are missing: in pull requests of the repository's own
+    /// branches, and on the default branch. What keeps us from it is withheld.
+    pub(super) fn generate(&mut self, triage: &mut Triage, around: Option<&Around>, store: Option<&SqliteStore>) {
+        let traffic = self.exchanges.iter().any(|exchange| exchange.test.is_some());
+        let may = self.policy.generate.mode == Mode::Branch && self.forbidden.is_none() && traffic;
+        if !may || !around.is_some_and(|a| self.is_own(a)) {
+            return;
+        }
+        let withhold = |why: String| Withheld::new("push-branch", "missing tests", why);
+        if let Some(why) = self.unready() {
+            triage.plan.withheld.push(withhold(why));
+            return;
+        }
+        match self.author(triage, store) {
+            Ok(written) => triage.written = written,
+            Err(problem) => triage.plan.withheld.push(withhold(run::chain(&problem))),
+        }
+    }
+
+    /// Whether the code that runs is the repository's own, and the job's rights are not
+    /// near it: not that of `pull_request_target`, nor of a run that ended.
+    fn is_own(&self, around: &Around) -> bool {
+        let Some(scene) = &self.scene else { return false };
+        match &around.event.occasion {
+            // In `pull_request_target` the job has rights that the code must not come near.
+            Occasion::Pull(_) => !around.is_privileged,
+            Occasion::Push | Occasion::Schedule | Occasion::Dispatch => scene.is_default_branch(),
+            _ => false,
+        }
+    }
+
+    /// Why no test is written here, although it is wanted.
+    fn unready(&self) -> Option<String> {
+        let scene = self.scene.as_ref()?;
+        if scene.trust != Trust::Own || scene.is_foreign {
+            return Some("tests are written for the repository's own branches only".to_owned());
+        }
+        if scene.pull.as_ref().is_some_and(|pull| pull.head_ref.starts_with(OUR_BRANCHES)) {
+            return Some("this pull request is one of ours itself".to_owned());
+        }
+        let Some(git) = &self.git else {
+            return Some("there is no checkout to run tests in: `actions/checkout` comes first".to_owned());
+        };
+        if git.resolve(&scene.head).is_none() {
+            let head = short(&scene.head);
+            return Some(format!("commit {head} is not in the checkout: check out with `fetch-depth: 0`"));
+        }
+        None
+    }
+
+    /// The tests that are missing, and that stand nowhere yet: what is there was proven
+    /// when it was written.
+    fn author(&mut self, triage: &mut Triage, store: Option<&SqliteStore>) -> Result<Generated, Problem> {
+        let (Some(scene), Some(git)) = (&self.scene, self.git.clone()) else { return Ok(Generated::default()) };
+        let Some(top) = git.top() else { return Ok(Generated::default()) };
+        let author = Author::new(git, top, self.policy.clone(), scene.head.clone());
+        let mut known = match store {
+            Some(store) => store.shapes()?,
+            None => Memory::default(),
+        };
+        known.merge(&triage.memory);
+        let read = |path: &str| author.read(path);
+        let incidents = crate::cli::incidents(&self.policy, &author.files, &read, &mut self.notes);
+        let wanted = author.drafts(Ask {
+            exchanges: &self.exchanges,
+            templates: &triage.templates,
+            known: &known,
+            now: &triage.memory,
+            incidents: &incidents,
+            only: &[],
+            recipes: &self.policy.generate.recipes,
+        })?;
+        let drafts = author.missing(wanted.drafts);
+        if drafts.is_empty() {
+            return Ok(Generated::default());
+        }
+        let bounds = (self.policy.generate.repeat, Some(f64::from(self.policy.generate.max_minutes) * 60.0));
+        author.write(drafts, &known, bounds, &mut triage.notes)
+    }
+}

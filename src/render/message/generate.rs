@@ -1,0 +1,155 @@
+//! What the generator wrote, for the forge: commits, pull requests, comments.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::Page;
+use super::heal::inert;
+use crate::agent::generator::{Dropped, Generated, Made};
+use crate::model::forge::Scene;
+use crate::model::mutant::Mutant;
+use crate::render::curl::curl;
+use crate::render::markdown::{code, fence, prose, spans};
+use crate::render::words::plural;
+
+/// Rows of a table, and of what came to nothing.
+const ROWS: usize = 100;
+/// Wrong answers that are shown.
+const DEFECTS: usize = 10;
+
+/// Title of the pull request that offers tests.
+#[must_use]
+pub fn title(written: &Generated) -> String {
+    let endpoints: BTreeSet<String> = written.fresh().map(|made| made.draft.endpoint.to_string()).collect();
+    let first = endpoints.iter().next().map(|name| inert(name, 80)).unwrap_or_default();
+    let more = match endpoints.len() {
+        0 | 1 => String::new(),
+        n => format!(" and {}", plural(n as u64 - 1, "more endpoint")),
+    };
+    format!("Add {} for {first}{more}", plural(written.fresh().count() as u64, "test"))
+}
+
+/// The message of the commit: each test, why it was missing, and its proof.
+#[must_use]
+pub fn commit_message(written: &Generated) -> String {
+    let mut out = format!("{}\n", title(written));
+    let mut last = None;
+    for made in written.fresh().take(ROWS) {
+        let endpoint = made.draft.endpoint.to_string();
+        if last.as_ref() != Some(&endpoint) {
+            let _ = write!(out, "\n{}\n", inert(&endpoint, 120));
+            last = Some(endpoint);
+        }
+        let _ = writeln!(
+            out,
+            "  {}: {}; passed {}, noticed {} of {} mutants",
+            inert(&made.name, 120),
+            inert(&made.draft.because, 160),
+            plural(passes(made), "time"),
+            made.kills(),
+            made.mutants.len()
+        );
+    }
+    out
+}
+
+fn passes(made: &Made) -> u64 {
+    let (in_order, shuffled, alone) = made.passes;
+    u64::from(in_order) + u64::from(shuffled) + u64::from(alone)
+}
+
+/// Body of the pull request that offers tests.
+#[must_use]
+pub fn pull_body(written: &Generated, scene: &Scene, limit: usize) -> String {
+    let mut page = Page::new(limit);
+    let commit = format!("[{}]({})", code(crate::history::short(&scene.head), 20), scene.commit_url(&scene.head));
+    let of = match &scene.pull {
+        Some(pull) => format!(
+            "For [pull request {0}]({1}/{2}/pull/{0}), whose head is {commit}: these",
+            pull.number, scene.server, scene.repository
+        ),
+        None => format!("On {commit} these"),
+    };
+    page.push(&format!(
+        "{of} tests were missing. They ask the service like the tests that are there; what they check is what it answered each time. Each passed alone, in order and shuffled, and notices at least one mutant of an answer. Change or delete what you do not want: it stays so.\n\n"
+    ));
+    page.push("| test | endpoint | why it was missing | passed | mutants noticed |\n|---|---|---|--:|--:|\n");
+    for made in written.fresh().take(ROWS) {
+        let row = format!(
+            "| {} | {} | {} | {} | {} of {} |\n",
+            code(&made.name, 120),
+            code(&made.draft.endpoint.to_string(), 120),
+            spans(&made.draft.because, 200),
+            passes(made),
+            made.kills(),
+            made.mutants.len()
+        );
+        page.push(&row);
+    }
+    page.push(&kill_table(written));
+    let unwritten = unwritten(written);
+    if !unwritten.is_empty() {
+        page.push(&format!("\n<details><summary>Not written</summary>\n\n{unwritten}</details>\n"));
+    }
+    page.finish()
+}
+
+/// Which mutant of which answer each test noticed.
+fn kill_table(written: &Generated) -> String {
+    let mut out = String::from(
+        "\n<details><summary>Mutants of the answers</summary>\n\n| test | mutant | noticed |\n|---|---|---|\n",
+    );
+    for made in written.fresh().take(ROWS) {
+        for (mutant, noticed) in &made.mutants {
+            let mark = if *noticed { "✓" } else { "✗" };
+            let _ = writeln!(out, "| {} | {} | {mark} |", code(&made.name, 120), spans(&told(mutant), 200));
+        }
+    }
+    out.push_str("\n</details>\n");
+    out
+}
+
+/// A mutant in words.
+fn told(mutant: &Mutant) -> String {
+    let nth = if mutant.exchange > 0 { format!(" (answer {})", mutant.exchange + 1) } else { String::new() };
+    format!("{mutant}{nth}")
+}
+
+fn unwritten(written: &Generated) -> String {
+    let mut out = String::new();
+    let because = written.dropped.iter().filter_map(|(draft, why)| match why {
+        Dropped::Because(why) => Some((draft, why)),
+        Dropped::Wrong(..) | Dropped::Unbroken => None,
+    });
+    for (draft, why) in because.take(ROWS) {
+        let name = format!("{} {}", draft.endpoint, draft.recipe);
+        let _ = writeln!(out, "- {}: {}", code(&name, 160), prose(why, 300));
+    }
+    out
+}
+
+/// What a pull request's comment says of written tests and wrong answers; empty where
+/// there is nothing to say. `offered` is the page that offers the tests.
+#[must_use]
+pub fn entry(written: &Generated, offered: Option<&str>) -> String {
+    let mut out = String::new();
+    let count = written.fresh().count() as u64;
+    if let Some(url) = offered.filter(|_| count > 0) {
+        let _ = writeln!(
+            out,
+            "\n**🧪 missing tests:** {} written and proven, [offered here]({url}).\n",
+            plural(count, "test")
+        );
+    }
+    for (draft, exchange, times) in written.defects().take(DEFECTS) {
+        let status = exchange.response.as_ref().map_or(0, |r| r.status);
+        let _ = writeln!(
+            out,
+            "\n**🐞 wrong answer:** {} answered {status}, {times} of {times} times ({}).\n\n{}\n",
+            code(&draft.endpoint.to_string(), 120),
+            spans(&draft.because, 200),
+            fence(&curl(exchange), 2000)
+        );
+    }
+    out
+}
