@@ -1,5 +1,7 @@
-//! A request as a command that sends it.
+//! A request as a command that sends it, and as the smallest test.
 
+use crate::agent::generator::Draft;
+use crate::code::style::check::Check;
 use crate::model::exchange::{Body, Exchange, is_inside};
 use crate::model::forge::percent;
 use crate::model::secret::MASK;
@@ -31,6 +33,17 @@ pub fn curl(exchange: &Exchange) -> String {
         out.push_str("  # what stands as `secret-N` was masked: put your own in its place");
     }
     out
+}
+
+/// The smallest test that shows a defect: the request, and what would be right.
+#[must_use]
+pub fn reproducing(draft: &Draft) -> String {
+    let mut test = draft.bare();
+    let last = draft.asks.len().saturating_sub(1);
+    let right = draft.asks.last().and_then(|(_, right)| right.first()).copied().unwrap_or(400);
+    test.checks.push((last, Check::Status(right)));
+    let folder = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    draft.exemplar.write(&test, folder).map_or(String::new(), |written| written.text)
 }
 
 #[cfg(test)]

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::generator::{Draft, Dropped, Generated, Made};
-use crate::code::style::check::Check;
+use crate::agent::generator::{Dropped, Generated, Made};
 use crate::code::style::file::Kept;
-use crate::render::curl::curl;
+use crate::render::curl::{curl, reproducing};
 use crate::render::terminal::line;
 use crate::report::plural;
 use crate::report::terminal::{Look, Page};
@@ -128,15 +127,4 @@ impl Page {
             self.row("", &format!("and {} more", others.len() - TOLD));
         }
     }
-}
-
-/// The smallest test that shows a defect: the request, and what would be right.
-#[must_use]
-pub fn reproducing(draft: &Draft) -> String {
-    let mut test = draft.bare();
-    let last = draft.asks.len().saturating_sub(1);
-    let right = draft.asks.last().and_then(|(_, right)| right.first()).copied().unwrap_or(400);
-    test.checks.push((last, Check::Status(right)));
-    let folder = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    draft.exemplar.write(&test, folder).map_or(String::new(), |written| written.text)
 }

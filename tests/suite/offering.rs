@@ -196,6 +196,18 @@ fn on_the_default_branch_tests_go_into_it() {
     let state = shop.world.server.state();
     let pull = &state.pulls[&8];
     assert_eq!((&pull.head_ref, pull.base_ref.as_str()), (&branch, "main"));
+    // A wrong answer is filed once, with all that is needed to see it.
+    let filed: Vec<_> = state.issues.values().filter(|issue| !issue.is_pull).collect();
+    let [issue] = filed.as_slice() else { panic!("{filed:#?}") };
+    assert_eq!(issue.title, "Defect: POST /orders answers 500");
+    for part in [
+        "`item` is empty | 500 | 3 of 3 times",
+        "curl -i -X POST",
+        "assert response.status_code == 400",
+        "testmedic key: `answer ",
+    ] {
+        assert!(issue.body.contains(part), "{part}: {}", issue.body);
+    }
 }
 
 /// Without the word of the policy nothing is written, nor for a fork.

@@ -2,6 +2,7 @@
 
 mod body;
 mod close;
+mod defects;
 mod roll_up;
 
 use std::collections::HashMap;
@@ -51,6 +52,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
     for d in &given.found.diagnoses {
         one(given, d, &mut plan, &mut opened, &mut overflow);
     }
+    defects::plan(given, &mut plan, &mut opened);
     roll_up::roll_up(given, &overflow, &mut plan);
     close::close(given, &mut plan);
     plan

@@ -5,11 +5,13 @@ use std::fmt::Write;
 
 use super::Page;
 use super::heal::inert;
-use crate::agent::generator::{Dropped, Generated, Made};
+use crate::agent::generator::{Draft, Dropped, Generated, Made};
+use crate::model::exchange::{Body, Exchange};
 use crate::model::forge::Scene;
 use crate::model::mutant::Mutant;
-use crate::render::curl::curl;
+use crate::render::curl::{curl, reproducing};
 use crate::render::markdown::{code, fence, prose, spans};
+use crate::render::terminal::line;
 use crate::render::words::plural;
 
 /// Rows of a table, and of what came to nothing.
@@ -152,4 +154,48 @@ pub fn entry(written: &Generated, offered: Option<&str>) -> String {
         );
     }
     out
+}
+
+/// Title of the issue about an endpoint that answers wrongly.
+#[must_use]
+pub fn issue_title(endpoint: &str, all: &[(&Draft, &Exchange, usize)]) -> String {
+    let status = all.first().and_then(|(_, e, _)| e.response.as_ref()).map_or(0, |r| r.status);
+    // In a title `@name` mentions nobody, but a mail shows it as if it did.
+    format!("Defect: {} answers {status}", line(endpoint, 140).replace('@', "@\u{2060}"))
+}
+
+/// What stands between the markers of that issue: what was asked, how often it was
+/// answered so, and how to see it.
+#[must_use]
+pub fn issue_body(endpoint: &str, all: &[(&Draft, &Exchange, usize)], scene: &Scene, limit: usize) -> String {
+    let mut page = Page::new(limit);
+    page.push(&format!(
+        "🐞 **defect** · severity **high** · reproduced each time\n\n{} breaks on {}, seen on [{}]({}). A service must not break, whatever it is asked: what is not valid is refused with a status from 400 to 499 (RFC 9110, 15.5).\n",
+        code(endpoint, 160),
+        plural(all.len() as u64, "request"),
+        code(crate::history::short(&scene.head), 20),
+        scene.commit_url(&scene.head)
+    ));
+    page.push("\n| request | answer | seen |\n|---|---|---|\n");
+    for (draft, exchange, times) in all.iter().take(DEFECTS) {
+        let status = exchange.response.as_ref().map_or(0, |r| r.status);
+        page.push(&format!("| {} | {status} | {times} of {times} times |\n", spans(&draft.because, 200)));
+    }
+    if let Some((draft, exchange, _)) = all.first() {
+        page.push(&format!("\n### How to reproduce\n\n{}", fence(&curl(exchange), 4000)));
+        page.push(&format!("\n### The smallest test\n\n{}", fence(&reproducing(draft), 4000)));
+        if let Some(answer) = &exchange.response {
+            page.push(&format!("\n### What it answered\n\n{}", fence(&shown(&answer.body), 2000)));
+        }
+    }
+    page.finish()
+}
+
+fn shown(body: &Body) -> String {
+    match body {
+        Body::Empty => "(nothing)".to_owned(),
+        Body::Json(value) => value.to_string(),
+        Body::Text(text) | Body::Cut(text, _) => text.clone(),
+        Body::Opaque(size) => plural(*size, "byte"),
+    }
 }
