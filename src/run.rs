@@ -111,6 +111,8 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     drop(learned);
     drop(groups);
     let mut found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
+    let template = |path: &str| templates.of(path);
+    let incidents: Vec<Incident> = incidents.into_iter().map(|own| own.at_template(&template)).collect();
     remember_incidents(&mut found, &incidents, &Sent::new(exchanges), &templates);
     Triage {
         found,

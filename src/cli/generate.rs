@@ -39,7 +39,7 @@ pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem>
     })?;
     let repeat = args.repeat.unwrap_or(place.policy.generate.repeat);
     let all = place.author.write(wanted.drafts, &triage.memory, (repeat, None), &mut notes)?;
-    place.show(args, triage, &Done { all, notes, asked: wanted.asked }, colour)?;
+    place.show(args, triage, &Done { all, notes, asked: wanted.asked, silent: wanted.silent }, colour)?;
     Ok(exit::DONE)
 }
 
@@ -56,7 +56,8 @@ struct Place {
 struct Done {
     all: Generated,
     notes: Vec<String>,
-    asked: (usize, usize),
+    asked: usize,
+    silent: Vec<String>,
 }
 
 fn traffic(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Vec<Exchange>, Problem> {
@@ -126,7 +127,7 @@ impl Place {
             }
         }
         triage.written = done.all.clone();
-        let told = |look| render(&done.all, &done.notes, done.asked, args.apply, look);
+        let told = |look| render(&done.all, &done.notes, (done.asked, &done.silent), args.apply, look);
         args.local.show((&told, colour), (args.patch.as_deref(), &done.all.diff()), (&triage, None))
     }
 }

@@ -204,10 +204,32 @@ impl Job {
     /// Incidents that the repository tells of, where something failed or was asked.
     fn incidents(&mut self) -> Vec<Incident> {
         let quiet = self.exchanges.is_empty() && !self.runs.iter().any(|run| !run.cases.is_empty());
-        let Some(git) = self.git.as_ref().filter(|_| !quiet) else { return Vec::new() };
-        let (Some(top), files) = (git.top(), git.files()) else { return Vec::new() };
-        let read = |path: &str| files::read_text(&top.join(path)).ok();
-        super::incidents(&self.policy, &files, &read, &mut self.notes)
+        if quiet {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if let Some((top, files)) = self.git.as_ref().and_then(|git| Some((git.top()?, git.files()))) {
+            let read = |path: &str| files::read_text(&top.join(path)).ok();
+            found = super::incidents(&self.policy, &files, &read, &mut self.notes);
+        }
+        found.extend(self.told_incidents());
+        found
+    }
+
+    /// Incidents that issues tell of: what a pull request's run may ask is counted, so
+    /// there only where its traffic can tell whether one is alike.
+    fn told_incidents(&mut self) -> Vec<Incident> {
+        let label = &self.policy.incidents.label;
+        let is_default = self.scene.as_ref().is_some_and(Scene::is_default_branch);
+        let wanted = !label.is_empty() && (is_default || !self.exchanges.is_empty());
+        let Some(forge) = self.forge.as_ref().filter(|_| wanted) else { return Vec::new() };
+        forge.incidents(label).unwrap_or_else(|trouble| {
+            // Evidence more or less: nothing that was asked for is missing without it.
+            self.notes.push(format!(
+                "incidents that issues tell of are not known: {trouble}; `incidents.label = \"\"` asks for none"
+            ));
+            Vec::new()
+        })
     }
 
     /// What the API descriptions of the repository promise, where there is traffic.

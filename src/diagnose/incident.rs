@@ -13,7 +13,14 @@
 //! body = { quantity = 0 }                # what was sent, for a regression test
 //! right = [400, 422]                     # what is right to answer
 //! ```
+//!
+//! An issue holds the same in a block of TOML (its title is the issue's), or shows the
+//! endpoint and what was to be read.
 
+use std::sync::LazyLock;
+
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -76,6 +83,37 @@ impl Incident {
         Ok(own)
     }
 
+    /// Reads an issue: its block of TOML, else the first endpoint and the first block that
+    /// its text shows. `None` where neither is there, so that nothing can resemble it.
+    #[must_use]
+    pub fn of_issue(title: &str, text: &str, url: &str, at: &str) -> Option<Self> {
+        let blocks = blocks(text);
+        let told = blocks.iter().filter(|(language, _)| language == "toml").find_map(|(_, block)| {
+            let whole = format!("title = {}\n{block}", Value::String(title.to_owned()));
+            Self::parse(url, &whole).or_else(|_| Self::parse(url, block)).ok()
+        });
+        let mut own = told.or_else(|| {
+            let endpoint = ENDPOINT.as_ref()?.find(text).map(|found| found.as_str().to_owned());
+            let message = blocks.into_iter().map(|(_, block)| block).find(|block| !block.trim().is_empty());
+            let message = message.map(|block| crate::model::text::head(block.trim(), 2000).to_owned());
+            let own = Self { title: title.to_owned(), endpoint, message, source: url.to_owned(), ..Self::default() };
+            (own.endpoint.is_some() || own.message.is_some()).then_some(own)
+        })?;
+        own.url.get_or_insert_with(|| url.to_owned());
+        own.at.get_or_insert_with(|| at.to_owned());
+        Some(own)
+    }
+
+    /// The same with its endpoint as reports call it: people write down the path that
+    /// was asked.
+    #[must_use]
+    pub fn at_template(mut self, template: &dyn Fn(&str) -> String) -> Self {
+        if let Some((method, path)) = self.endpoint.as_deref().and_then(|own| own.split_once(' ')) {
+            self.endpoint = Some(format!("{} {}", method.to_ascii_uppercase(), template(path.trim())));
+        }
+        self
+    }
+
     /// Why a failure resembles it: by its text, or by what its test was answered last.
     /// `template` gives the template of a path.
     #[must_use]
@@ -113,6 +151,31 @@ impl Incident {
         let place = self.url.as_ref().unwrap_or(&self.source);
         format!("\"{}\"{at} ({place})", self.title)
     }
+}
+
+/// A method and a path, as people write them.
+static ENDPOINT: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) /[A-Za-z0-9_./{}:~-]*[A-Za-z0-9_}]").ok());
+
+/// The fenced blocks of a text: language and content.
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for event in Parser::new(crate::model::text::head(text, 100_000)) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                open = Some((language.to_ascii_lowercase(), String::new()));
+            }
+            Event::Text(part) => {
+                if let Some((_, block)) = &mut open {
+                    block.push_str(&part);
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => found.extend(open.take()),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Whether a text says what an incident says: as it stands, or most of its words near
@@ -181,5 +244,29 @@ mod tests {
             let exchange = answered(path, status);
             assert_eq!(incident.resembles(text, &[&exchange], &template).is_some(), expected, "{text} {path}");
         }
+    }
+
+    #[test]
+    fn issues_tell_of_incidents() {
+        let of = |text: &str| Incident::of_issue("Orders lost", text, "https://h/issues/3", "2026-04-01");
+        let told = of(
+            "It happened.\n\n```toml\nendpoint = \"POST /orders\"\nstatus = 500\nbody = { user = 999 }\nright = [404]\n```\n",
+        );
+        let told = told.unwrap();
+        assert_eq!(
+            (told.title.as_str(), told.right.as_slice(), told.status),
+            ("Orders lost", [404].as_slice(), Some(500))
+        );
+        assert_eq!(told.told(), "\"Orders lost\" of 2026-04-01 (https://h/issues/3)");
+        let free = of("`POST /orders/7/items` answered nothing:\n\n```\ndeadlock detected\n```\n").unwrap();
+        assert_eq!(
+            (free.endpoint.as_deref(), free.message.as_deref()),
+            (Some("POST /orders/7/items"), Some("deadlock detected"))
+        );
+        let placed = free.at_template(&|path| path.replace('7', "{order}"));
+        assert_eq!(placed.endpoint.as_deref(), Some("POST /orders/{order}/items"));
+        assert_eq!(of("Something was slow."), None);
+        // A block that is none of ours is what was to be read.
+        assert_eq!(of("```toml\nname = 1\n```").unwrap().message.as_deref(), Some("name = 1"));
     }
 }

@@ -411,3 +411,6 @@ fn mutants(work: &Work) -> Vec<Mutant> {
     let all: BTreeSet<Mutant> = work.test.checks.iter().flat_map(|(at, check)| check.mutants(first + at)).collect();
     all.into_iter().take(MUTANTS).collect()
 }
+
+#[cfg(test)]
+mod tests;

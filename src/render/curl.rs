@@ -2,6 +2,7 @@
 
 use crate::agent::generator::Draft;
 use crate::code::style::check::Check;
+use crate::code::style::piece::settled;
 use crate::model::exchange::{Body, Exchange, is_inside};
 use crate::model::forge::percent;
 use crate::model::secret::MASK;
@@ -43,7 +44,7 @@ pub fn reproducing(draft: &Draft) -> String {
     let right = draft.asks.last().and_then(|(_, right)| right.first()).copied().unwrap_or(400);
     test.checks.push((last, Check::Status(right)));
     let folder = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    draft.exemplar.write(&test, folder).map_or(String::new(), |written| written.text)
+    draft.exemplar.write(&test, folder).map_or(String::new(), |written| settled(&written.text))
 }
 
 #[cfg(test)]

@@ -14,10 +14,16 @@ use crate::report::terminal::{Look, Page};
 /// Drafts that became no test, of which it is told why.
 const TOLD: usize = 40;
 
-/// The report. `asked` tells for how many endpoints of how many a test shows how they
-/// are asked; `applied` whether the files were written.
+/// The report. `asked` endpoints there are, of which no test shows how `silent` ones
+/// are asked; `applied` tells whether the files were written.
 #[must_use]
-pub fn render(done: &Generated, notes: &[String], asked: (usize, usize), applied: bool, look: Look) -> String {
+pub fn render(
+    done: &Generated,
+    notes: &[String],
+    (asked, silent): (usize, &[String]),
+    applied: bool,
+    look: Look,
+) -> String {
     let mut page = Page { text: String::new(), look };
     let kills: usize = done.fresh().map(Made::kills).sum();
     let unwritten = done.dropped.iter().filter(|(_, why)| matches!(why, Dropped::Because(_))).count();
@@ -28,15 +34,16 @@ pub fn render(done: &Generated, notes: &[String], asked: (usize, usize), applied
         plural(done.fresh().count() as u64, "test"),
         if applied { "written" } else { "to write" },
         endpoints.len(),
-        plural(asked.1 as u64, "endpoint"),
+        plural(asked as u64, "endpoint"),
         plural(kills as u64, "mutant"),
         if standing > 0 { format!("{} as they were; ", plural(standing as u64, "test")) } else { String::new() },
         plural(unwritten as u64, "draft"),
     );
     page.text.push_str(&format!("{}\n", page.paint(Style::new().bold(), &head)));
-    if asked.0 < asked.1 {
-        let silent = plural((asked.1 - asked.0) as u64, "endpoint");
-        page.row("note", &format!("of {silent} no test shows in its own source how it is asked"));
+    if !silent.is_empty() {
+        let shown = silent.iter().take(6).cloned().collect::<Vec<_>>().join(", ");
+        let more = if silent.len() > 6 { format!(" and {} more", silent.len() - 6) } else { String::new() };
+        page.row("note", &line(&format!("no test shows in its own source how it asks {shown}{more}"), 600));
     }
     let mut by_endpoint: BTreeMap<String, Vec<&Made>> = BTreeMap::new();
     for made in done.fresh() {

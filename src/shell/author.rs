@@ -61,8 +61,10 @@ pub struct Ask<'a> {
 pub struct Wanted {
     /// One for each.
     pub drafts: Vec<Draft>,
-    /// For how many endpoints a test shows how they are asked, and of how many.
-    pub asked: (usize, usize),
+    /// How many endpoints were asked.
+    pub asked: usize,
+    /// Those of which no test shows in its own source how they are asked.
+    pub silent: Vec<String>,
 }
 
 impl Author {
@@ -119,16 +121,18 @@ impl Author {
                 .hint(format!("tests ask {}", known.join(", "))));
         }
         let new_fields = recipe::new_fields(ask.now, ask.known);
+        let template = |path: &str| ask.templates.of(path);
+        let incidents: Vec<Incident> = ask.incidents.iter().map(|own| own.clone().at_template(&template)).collect();
         let ground = Ground {
-            incidents: ask.incidents,
+            incidents: &incidents,
             memory: ask.known,
             new_fields: &new_fields,
             mutating: self.policy.generate.mutating,
             recipes: ask.recipes,
         };
         let drafts = chosen.iter().flat_map(|asked| recipe::drafts(asked, ground)).collect();
-        let shown = chosen.iter().filter(|a| a.exemplar.is_some()).count();
-        Ok(Wanted { drafts, asked: (shown, chosen.len()) })
+        let silent = chosen.iter().filter(|a| a.exemplar.is_none()).map(|a| a.endpoint.to_string()).collect();
+        Ok(Wanted { drafts, asked: chosen.len(), silent })
     }
 
     /// The drafts whose tests stand nowhere yet: neither as they were written, nor as a

@@ -125,9 +125,7 @@ impl Rehearsal<'_> {
             ready.env.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));
             ready.env.extend(own);
             ready.env.extend(more.iter().cloned());
-            if runner == Runner::Jest {
-                ready.argv.extend(jest(how));
-            }
+            ready.argv.extend(options(runner, how));
         };
         let execution = self.workshop.run_files(&self.commit, self.runner, &paths, files, &adjust)?;
         let exchanges = self.recorder.end().exchanges;
@@ -135,13 +133,20 @@ impl Rehearsal<'_> {
     }
 }
 
-/// The options by which Jest runs tests in another order, or one alone.
-fn jest(how: How<'_>) -> Vec<String> {
+/// The options by which Jest and Vitest run tests in another order, or one alone.
+fn options(runner: Runner, how: How<'_>) -> Vec<String> {
+    let (shuffle, seed) = match runner {
+        Runner::Jest => ("--randomize", "--seed"),
+        Runner::Vitest => ("--sequence.shuffle.tests", "--sequence.seed"),
+        _ => return Vec::new(),
+    };
     match how {
-        How::Shuffled(seed, _) => vec!["--randomize".to_owned(), format!("--seed={}", seed % 2_147_483_647)],
+        How::Shuffled(number, _) => vec![shuffle.to_owned(), format!("{seed}={}", number % 2_147_483_647)],
         How::Alone(test) => {
             let titles: Vec<&str> = test.split("::").skip(1).collect();
-            vec!["-t".to_owned(), format!("^{}$", regex::escape(&titles.join(" ")))]
+            // Vitest 1 puts a space before the whole name.
+            let lead = if runner == Runner::Vitest { "^\\s?" } else { "^" };
+            vec!["-t".to_owned(), format!("{lead}{}$", regex::escape(&titles.join(" ")))]
         }
         How::InOrder => Vec::new(),
     }

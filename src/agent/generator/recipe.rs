@@ -13,6 +13,7 @@ use super::asked::Asked;
 use super::{Aim, Draft, Endpoint, Mutating, Recipe, shapes};
 use crate::code::style::{self, Ask, Exemplar};
 use crate::diagnose::incident::Incident;
+use crate::ingest::traffic::masking::names::{self, Says};
 use crate::model::exchange::{Body, Exchange, is_inside};
 use crate::traffic::memory::{Kind, Memory};
 
@@ -296,12 +297,7 @@ impl Cook<'_> {
             let is_uuid = own.len() == 36 && own.bytes().filter(|b| *b == b'-').count() == 4;
             let tested = |codes: &[u16]| codes.iter().any(|code| self.asked.statuses.contains(code));
             if !tested(&[404, 410]) {
-                let unused = match (is_number, is_uuid) {
-                    (true, _) => "987654321",
-                    (_, true) => "00000000-0000-4000-8000-000000000000",
-                    _ => "no-such-one",
-                };
-                let asks = vec![(Ask::Path(at(unused)), vec![404, 410])];
+                let asks = vec![(Ask::Path(at(unused(own))), vec![404, 410])];
                 let because = "no test asks for one that is not there".to_owned();
                 out.push(self.draft(Recipe::NotFound, "that is not there", asks, Aim::Envelope, because));
             }
@@ -334,10 +330,7 @@ impl Cook<'_> {
         let told = self.ground.memory.kinds.keys().any(|k| k.template == *template && k.status == 405);
         let other = OTHERS.iter().find(|m| !known.contains(**m));
         if let Some(method) = other.filter(|m| is_first && !told && self.may(m)) {
-            let path = &self.sample.request.path;
-            let path = last_hole(path, template)
-                .filter(|hole| path[hole.clone()].bytes().all(|b| b.is_ascii_digit()))
-                .map_or_else(|| path.clone(), |hole| format!("{}987654321{}", &path[..hole.start], &path[hole.end..]));
+            let path = unused_path(&self.sample.request.path, template);
             let asks = vec![(Ask::MethodOf((*method).to_owned(), path), vec![405])];
             let says = format!("has no {}", method.to_ascii_lowercase());
             let because = "no test uses a method that is not there".to_owned();
@@ -346,10 +339,15 @@ impl Cook<'_> {
     }
 
     fn credentials(&self, out: &mut Vec<Draft>) {
-        let sends = self.sample.request.headers.get("authorization").is_some();
+        // A cookie's session is not taken over by another header.
+        let is_one = |name: &str| {
+            let lower = name.to_ascii_lowercase();
+            !matches!(lower.as_str(), "cookie" | "idempotency-key") && names::of_header(&lower) == Says::Secret
+        };
+        let sent = self.sample.request.headers.0.iter().find(|(name, _)| is_one(name)).map(|(name, _)| name.clone());
         let tested = self.asked.statuses.contains(&401) || self.asked.statuses.contains(&403);
-        if sends && !tested && self.may(&self.endpoint().method) {
-            let asks = vec![(Ask::Credentials, vec![401, 403])];
+        if let Some(header) = sent.filter(|_| !tested && self.may(&self.endpoint().method)) {
+            let asks = vec![(Ask::Credentials(header), vec![401, 403])];
             let because = "no test asks with credentials that are not valid".to_owned();
             out.push(self.draft(Recipe::Unauthorised, "needs valid credentials", asks, Aim::Envelope, because));
         }
@@ -367,8 +365,35 @@ fn kind(value: &Value) -> u8 {
     }
 }
 
+/// An id of the form of another that nothing has.
+fn unused(id: &str) -> &'static str {
+    let is_uuid = id.len() == 36 && id.bytes().filter(|b| *b == b'-').count() == 4;
+    match (id.bytes().all(|b| b.is_ascii_digit()), is_uuid) {
+        (true, _) => "987654321",
+        (_, true) => "00000000-0000-4000-8000-000000000000",
+        _ => "no-such-one",
+    }
+}
+
+/// A path of the same template whose ids are none of those that were recorded.
+fn unused_path(path: &str, template: &str) -> String {
+    let mut out = String::new();
+    let mut at = 0;
+    for hole in holes(path, template).unwrap_or_default() {
+        out.push_str(&path[at..hole.start]);
+        out.push_str(unused(&path[hole.clone()]));
+        at = hole.end;
+    }
+    out + &path[at..]
+}
+
 /// Where in a path the last variable of its template stands.
 fn last_hole(path: &str, template: &str) -> Option<std::ops::Range<usize>> {
+    holes(path, template)?.pop()
+}
+
+/// Where in a path the variables of its template stand.
+fn holes(path: &str, template: &str) -> Option<Vec<std::ops::Range<usize>>> {
     let parts: Vec<&str> = template.split('/').filter(|p| !p.is_empty()).collect();
     let mut at = 0;
     let mut places = Vec::new();
@@ -378,6 +403,7 @@ fn last_hole(path: &str, template: &str) -> Option<std::ops::Range<usize>> {
         }
         at += segment.len() + 1;
     }
-    let last = parts.iter().rposition(|p| p.starts_with('{') && p.ends_with('}'))?;
-    (places.len() == parts.len()).then(|| places[last].clone())
+    let is_hole = |part: &str| part.starts_with('{') && part.ends_with('}');
+    let fits = places.len() == parts.len();
+    fits.then(|| parts.iter().zip(places).filter(|(part, _)| is_hole(part)).map(|(_, place)| place).collect())
 }

@@ -27,8 +27,9 @@ fn below(node: &Node, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     let mut leaf = true;
     if let Some(objects) = node.objects.as_ref().filter(|o| node.kinds() == ["object"] && !o.has_data_for_names()) {
         for (name, (count, inner)) in &objects.fields {
-            // What is nothing at times has nothing below it to rely on.
-            if *count == objects.n && node.nulls == 0 {
+            // What is nothing at times has nothing below it to rely on; a name that is
+            // `*` would be taken for all elements of a list.
+            if name != "*" && *count == objects.n && node.nulls == 0 {
                 leaf = false;
                 at.push(name.clone());
                 below(inner, at, found);

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Written;
-use super::piece::{dedented, indented};
+use super::piece::{indented, settled, text_of};
 use crate::code::edit::{self, Edit};
 use crate::code::language::Language;
 use crate::code::source::{Source, children};
@@ -32,7 +32,8 @@ fn comment(language: Language) -> &'static str {
 }
 
 fn digest(text: &str) -> String {
-    let plain: String = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("\n");
+    let plain: String =
+        settled(text).lines().map(str::trim_end).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("\n");
     Sha256::digest(plain.as_bytes()).iter().take(4).fold(String::new(), |t, b| t + &format!("{b:02x}"))
 }
 
@@ -43,6 +44,8 @@ struct Standing {
     /// Where its mark begins; `None` where a person wrote it.
     mark: Option<usize>,
     is_ours: bool,
+    /// Without indentation of its own.
+    text: String,
     column: usize,
 }
 
@@ -69,10 +72,10 @@ pub fn update(
             None => (Some(added(&source, test, language)), Kept::Added),
         };
         if let Some(now) = now {
-            text = now;
+            text = settled(&now);
         }
         if matches!(what, Kept::Added | Kept::Renewed) {
-            text = with_header(language, path, &text, &test.header)?;
+            text = settled(&with_header(language, path, &text, &test.header)?);
         }
         if what == Kept::Added {
             wrote.push(slug(&test.name));
@@ -138,17 +141,19 @@ fn standing(source: &Source, language: Language) -> Vec<Standing> {
     crate::code::cases::find(source)
         .into_iter()
         .map(|case| {
-            let range = statement(case.node).byte_range();
+            let node = statement(case.node);
+            let range = node.byte_range();
             let start = source.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
             let before = source.text[..start].trim_end_matches('\n');
             let line_start = before.rfind('\n').map_or(0, |at| at + 1);
             let marked = before[line_start..].trim_start().strip_prefix(&lead);
             let column = case.node.start_position().column;
-            let text = dedented(&source.text[range.clone()], column);
+            let text = text_of(source, node);
             Standing {
                 name: case.name().to_owned(),
                 mark: marked.map(|_| line_start),
                 is_ours: marked.is_some_and(|mark| mark.trim() == digest(&text)),
+                text,
                 range,
                 column,
             }
@@ -167,8 +172,7 @@ fn marked(test: &Written, language: Language, column: usize) -> String {
 }
 
 fn renewed(source: &Source, at: &Standing, test: &Written, language: Language) -> (Option<String>, Kept) {
-    let own = dedented(&source.text[at.range.clone()], at.column);
-    if digest(&own) == digest(&test.text) {
+    if digest(&at.text) == digest(&test.text) {
         return (None, Kept::Same);
     }
     let range = at.mark.unwrap_or(at.range.start)..at.range.end;

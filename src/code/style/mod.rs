@@ -8,7 +8,7 @@
 mod address;
 pub mod check;
 pub mod file;
-mod piece;
+pub mod piece;
 mod python;
 mod script;
 
@@ -59,8 +59,8 @@ pub enum Ask {
     Method(String),
     /// Another method, of another path.
     MethodOf(String, String),
-    /// Credentials that are not valid.
-    Credentials,
+    /// Credentials that are not valid, in this header.
+    Credentials(String),
     /// Another body.
     Body(Value),
     /// A header more, whose value is that of a header of the answer before.
@@ -342,6 +342,32 @@ describe("users", () => {
         );
         assert!(written.header.contains(&"const { app } = require(\"../../app\");".to_owned()), "{:?}", written.header);
         assert!(written.header.iter().any(|h| h.starts_with("beforeAll")), "{:?}", written.header);
+    }
+
+    /// Lines within a text are data: they stand in a written test, and in the file that
+    /// it is read back from, as they stood in the exemplar.
+    #[test]
+    fn texts_over_several_lines_stay() {
+        let text = "class TestA:\n    def test_a(self, client):\n        client.put('/x')\n        body = \"\"\"\n    four\n        eight\nnone\n\"\"\"\n        response = client.post('/users/1', data=body)\n";
+        let found = read("tests/test_a.py", text, "POST", "", "/users/1").unwrap();
+        let test =
+            NewTest { words: vec!["it".to_owned()], asks: vec![Ask::Same], checks: vec![(0, Check::Status(200))] };
+        let written = found.write(&test, "tests/generated").unwrap();
+        let update = |old: Option<&str>| {
+            file::update(Language::Python, "t.py", old, "POST /users/1", std::slice::from_ref(&written))
+        };
+        let (file, _) = update(None).unwrap();
+        assert!(file.contains("    body = \"\"\"\n    four\n        eight\nnone\n\"\"\"\n"), "{file}");
+        let (again, kept) = update(Some(&file)).unwrap();
+        assert_eq!((again.as_str(), kept.as_slice()), (file.as_str(), [file::Kept::Same].as_slice()));
+    }
+
+    #[test]
+    fn credentials_of_any_header() {
+        let text = "def test_a(client):\n    r = client.get('/users/1', headers={'X-Api-Key': KEY})\n";
+        let found = read("test_a.py", text, "GET", "", "/users/1").unwrap();
+        let asked = call(&found, Ask::Credentials("X-Api-Key".to_owned()));
+        assert_eq!(asked, r#"response = client.get('/users/1', headers={"X-Api-Key": "not-valid"})"#);
     }
 
     #[test]

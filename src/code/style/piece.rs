@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use tree_sitter::Node;
+
 use super::Ask;
+use crate::code::source::{Source, walk};
 
 /// A statement, of a test or of its file.
 #[derive(Clone, Debug)]
@@ -73,16 +76,45 @@ pub(super) fn once(mut items: Vec<String>) -> Vec<String> {
     items
 }
 
-/// A text of several lines without the indentation that its first line has. Lines that
-/// have less of it (within a text) stay.
-pub(super) fn dedented(text: &str, column: usize) -> String {
-    let lead = " ".repeat(column);
-    text.lines().map(|line| line.strip_prefix(&lead).unwrap_or(line)).collect::<Vec<_>>().join("\n")
+/// Stands before a line that begins within a text of the program: indentation is part
+/// of such a line. No source has it (Unicode, "Noncharacters").
+const WITHIN: char = '\u{fdd0}';
+
+/// The source of a node, its lines without the indentation that its first line has.
+/// Lines within a text that goes over several are marked, for [`indented`] to leave
+/// them as they are; [`settled`] takes the marks away.
+pub(super) fn text_of(source: &Source, node: Node<'_>) -> String {
+    let mut within: BTreeSet<usize> = BTreeSet::new();
+    walk(node, |inner| {
+        let is_text = matches!(inner.kind(), "string" | "template_string");
+        if is_text {
+            within.extend(inner.start_position().row + 1..=inner.end_position().row);
+        }
+        !is_text
+    });
+    let lead = " ".repeat(node.start_position().column);
+    let first = node.start_position().row;
+    let line = |(at, line): (usize, &str)| {
+        if within.contains(&(first + at)) {
+            format!("{WITHIN}{line}")
+        } else {
+            line.strip_prefix(&lead).unwrap_or(line).to_owned()
+        }
+    };
+    source.of(node).lines().enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A text of several lines, each moved to a column; empty lines stay empty.
 pub(super) fn indented(text: &str, column: usize) -> String {
     let lead = " ".repeat(column);
-    let line = |line: &str| if line.is_empty() { String::new() } else { format!("{lead}{line}") };
+    let line = |line: &str| {
+        if line.is_empty() || line.starts_with(WITHIN) { line.to_owned() } else { format!("{lead}{line}") }
+    };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A text as it stands in a file.
+#[must_use]
+pub fn settled(text: &str) -> String {
+    text.replace(WITHIN, "")
 }

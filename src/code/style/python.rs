@@ -9,7 +9,7 @@ use tree_sitter::Node;
 
 use self::needs::{Definition, names_in};
 use super::address::{Address, Part, sender};
-use super::piece::{Piece, dedented};
+use super::piece::{Piece, text_of};
 use super::{Ask, Sought};
 use crate::code::cases::Case;
 use crate::code::source::{Source, children, field, walk};
@@ -268,9 +268,8 @@ fn kept(source: &Source, node: Node<'_>) -> Option<Piece> {
     if node.kind() == "assert_statement" || is_text || checks {
         return None;
     }
-    let column = node.start_position().column;
     Some(Piece {
-        text: dedented(source.of(node), column),
+        text: text_of(source, node),
         gives: needs::given_by(source, node),
         uses: names_in(source, node),
         for_all: false,
@@ -308,7 +307,7 @@ fn class_around(source: &Source, test: Node<'_>, exemplar: &Exemplar) -> Option<
     Some(Some(Class {
         bases,
         decorators: decorators(source, outer),
-        members: members.iter().map(|m| dedented(source.of(*m), m.start_position().column)).collect(),
+        members: members.iter().map(|m| text_of(source, *m)).collect(),
         needs,
     }))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::address::{Address, Part, sender};
-use super::piece::{Piece, dedented};
+use super::piece::{Piece, text_of};
 use super::{Ask, Sought};
 use crate::code::cases::Case;
 use crate::code::source::{Source, children, field, walk};
@@ -76,8 +76,7 @@ fn around(source: &Source, test: Node<'_>) -> Vec<Piece> {
 }
 
 fn definition(source: &Source, node: Node<'_>) -> Option<Piece> {
-    let column = node.start_position().column;
-    let text = dedented(source.of(node), column);
+    let text = text_of(source, node);
     let uses = names_in(source, node);
     let made = |gives, for_all| Piece { text: text.clone(), gives, uses: uses.clone(), for_all };
     if node.kind() == "expression_statement" {
@@ -248,7 +247,7 @@ fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>>
             continue;
         }
         found.push(Piece {
-            text: dedented(source.of(statement), statement.start_position().column),
+            text: text_of(source, statement),
             gives: given_by(source, statement),
             uses: names_in(source, statement),
             for_all: false,

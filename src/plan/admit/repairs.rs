@@ -24,7 +24,7 @@ const COMMITS: usize = 50;
 const MESSAGE: usize = 20_000;
 
 pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
-    let kind = Kind::of(action).ok_or("it is nothing about a branch of ours")?;
+    let kind = Kind::of(action).ok_or("what it is about is no branch of ours")?;
     let is_base = kind == Kind::Tests && source.pull.is_none() && source.default_branch;
     if !source.own_branch || (source.pull.is_none() && !is_base) {
         return Err("only the runs of pull requests of the repository's own branches may bring code".to_owned());

@@ -13,7 +13,8 @@ use base64::Engine;
 use serde::Deserialize;
 
 use self::client::{Client, Connection};
-use self::objects::{CommitObject, Comparison, PullFile};
+use self::objects::{CommitObject, Comparison, Issue, PullFile};
+use crate::diagnose::incident::Incident;
 use crate::error::Problem;
 use crate::model::change::{Commit, FileChange};
 use crate::model::forge::{PullFacts, Slug, is_sha, percent};
@@ -186,6 +187,25 @@ impl GitHub {
             }
         }
         Ok(None)
+    }
+
+    /// Incidents that issues with a label tell of, the latest hundred. What a stranger
+    /// wrote is not read.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    pub fn incidents(&self, label: &str) -> Result<Vec<Incident>, Trouble> {
+        let route = format!("/issues?state=all&labels={}&per_page=100", percent(label));
+        let found: Vec<Issue> = self.client.get(&self.path(&route))?.read()?;
+        let is_known = |issue: &Issue| {
+            let word = issue.author_association.as_deref().unwrap_or("");
+            issue.pull_request.is_none() && matches!(word, "OWNER" | "MEMBER" | "COLLABORATOR")
+        };
+        let read = |issue: Issue| {
+            let at = issue.created_at.map_or_else(String::new, Instant::date);
+            Incident::of_issue(&issue.title, issue.body.as_deref().unwrap_or(""), &issue.html_url, &at)
+        };
+        Ok(found.into_iter().filter(is_known).filter_map(read).collect())
     }
 
     /// The diff of a pull request, and the commit where it left its base. One

@@ -35,6 +35,8 @@ pub(super) struct Issue {
     pub state: String,
     pub state_reason: Option<String>,
     pub closed_at: Option<Instant>,
+    pub created_at: Option<Instant>,
+    pub author_association: Option<String>,
     #[serde(default)]
     pub locked: bool,
     #[serde(default)]

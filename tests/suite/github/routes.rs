@@ -311,6 +311,8 @@ fn issue_json(issue: &Issue, repository: &str) -> Value {
         "state_reason": issue.reason,
         "closed_at": issue.closed_at,
         "locked": issue.locked,
+        "created_at": "2026-04-01T09:00:00Z",
+        "author_association": if issue.author == "eve" { "NONE" } else { "MEMBER" },
         "labels": issue.labels.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
         "user": user(&issue.author),
         "assignee": null,

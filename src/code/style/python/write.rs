@@ -85,11 +85,14 @@ impl Exemplar {
                     None => return None,
                 }
             }
-            Ask::Credentials => {
-                arguments
-                    .retain(|(name, _)| !matches!(name.as_deref(), Some("headers" | "auth" | "HTTP_AUTHORIZATION")));
-                let (name, value) = ("Authorization", "\"Bearer not-valid\"");
-                arguments.push(self.header_argument(name, value));
+            Ask::Credentials(header) => {
+                let wsgi = format!("HTTP_{}", header.to_ascii_uppercase().replace('-', "_"));
+                arguments.retain(|(name, _)| {
+                    !name.as_deref().is_some_and(|name| matches!(name, "headers" | "auth") || name == wsgi)
+                });
+                let is_standard = header.eq_ignore_ascii_case("authorization");
+                let value = if is_standard { "\"Bearer not-valid\"" } else { "\"not-valid\"" };
+                arguments.push(self.header_argument(header, value));
             }
             Ask::Body(value) => {
                 let at = self.body_argument()?;

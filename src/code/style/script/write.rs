@@ -52,11 +52,13 @@ impl Exemplar {
                 method = other.to_ascii_lowercase();
                 url = chain.address.at(path)?;
             }
-            Ask::Credentials => {
+            Ask::Credentials(header) => {
+                let lower = header.to_ascii_lowercase();
                 calls.retain(|(name, text)| {
-                    name != "auth" && !(name == "set" && text.to_ascii_lowercase().contains("authorization"))
+                    name != "auth" && !(name == "set" && text.to_ascii_lowercase().contains(&lower))
                 });
-                calls.push(("set".to_owned(), "\"Authorization\", \"Bearer not-valid\"".to_owned()));
+                let value = if lower == "authorization" { "Bearer not-valid" } else { "not-valid" };
+                calls.push(("set".to_owned(), format!("{}, {}", quoted(header), quoted(value))));
             }
             Ask::Body(value) => calls.iter_mut().find(|(name, _)| name == "send")?.1 = value.to_string(),
             Ask::Quoting(header, of) => {

@@ -115,7 +115,7 @@ pub(super) fn holds_secrets(name: &str) -> bool {
 
 /// What a header's name says: the same words, and some that mean another thing in
 /// bodies. Keys that tell requests or cached answers apart let nobody in.
-pub(super) fn of_header(lower: &str) -> Says {
+pub(crate) fn of_header(lower: &str) -> Says {
     if matches!(
         lower,
         "idempotency-key" | "surrogate-key" | "x-cache-key" | "sec-websocket-key" | "sec-websocket-accept"
