@@ -29,10 +29,13 @@ fuzz_target!(|text: &str| {
         default_branch: false,
         own_branch: false,
         head_ref: Some("topic".to_owned()),
-        texts: std::collections::HashMap::from([("tests/test_a.py".to_owned(), "def test_a():\n    assert 1 == 1\n".to_owned())]),
+        texts: std::collections::HashMap::from([(
+            "tests/test_a.py".to_owned(),
+            "def test_a():\n    assert 1 == 1\n".to_owned(),
+        )]),
         changed: vec!["src/orders.py".to_owned()],
         workflow: Some("ci.yml".to_owned()),
-run: Some(500),
+        run: Some(500),
         attempt: 1,
     };
     if let Ok(saved) = SavedPlan::parse(text) {

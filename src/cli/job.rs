@@ -224,7 +224,11 @@ impl Job {
         let wanted = !label.is_empty() && (is_default || !self.exchanges.is_empty());
         let Some(forge) = self.forge.as_ref().filter(|_| wanted) else { return Vec::new() };
         forge.incidents(label).unwrap_or_else(|trouble| {
-            // Evidence more or less: nothing that was asked for is missing without it.
+            // Evidence more or less: nothing that was asked for is missing without it, and
+            // what keeps everything from working is told once.
+            if self.forbidden.is_some() || forge.is_hampered() {
+                return Vec::new();
+            }
             self.notes.push(format!(
                 "incidents that issues tell of are not known: {trouble}; `incidents.label = \"\"` asks for none"
             ));

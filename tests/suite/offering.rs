@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::github::world::{REPOSITORY, World, pull_event, push_event};
 use crate::support::Ran;
 
-const POLICY: &str = "[generate]\nmode = \"branch\"\nrepeat = 1\nrecipes = [\"not-found\", \"fields\", \"extremes\"]\n";
+const POLICY: &str = "[generate]\nmode = \"branch\"\nrepeat = 1\nrecipes = [\"not-found\", \"extremes\"]\n";
 const APP: &str = r#"
 from flask import Flask, abort, jsonify, request
 

@@ -63,11 +63,13 @@ pub enum Recipe {
     Extremes,
     /// What an incident was about.
     Incident,
+    /// A page of a list is as long as was asked for.
+    Pagination,
 }
 
 impl Recipe {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NewField,
         Self::Fields,
         Self::NotFound,
@@ -85,6 +87,7 @@ impl Recipe {
         Self::Deleted,
         Self::Extremes,
         Self::Incident,
+        Self::Pagination,
     ];
 
     /// The word in the policy and in reports.
@@ -108,6 +111,7 @@ impl Recipe {
             Self::Deleted => "deleted",
             Self::Extremes => "extremes",
             Self::Incident => "incident",
+            Self::Pagination => "pagination",
         }
     }
 }
@@ -180,6 +184,8 @@ pub enum Aim {
     Empty,
     /// What was sent stands in the answer.
     Echo,
+    /// The list at this place has so many elements.
+    Count(Vec<String>, usize),
     /// Statuses alone.
     Status,
     /// That the service does not break; no test comes of it.

@@ -21,6 +21,8 @@ use crate::traffic::memory::{Kind, Memory};
 const FIELDS: usize = 4;
 /// New fields of one endpoint that get a test each.
 const NEW: usize = 8;
+/// Parameters that say how many elements an answer may have.
+const LIMITS: [&str; 8] = ["limit", "per_page", "perPage", "page_size", "pageSize", "size", "count", "first"];
 /// Methods that a service may lack, in the order in which they are tried.
 const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
 
@@ -60,6 +62,7 @@ pub fn drafts(asked: &Asked<'_>, ground: Ground<'_>) -> Vec<Draft> {
     let mut all = Vec::new();
     if cook.may(&asked.endpoint.method) {
         cook.fields(&mut all);
+        cook.pages(&mut all);
         cook.again(&mut all);
         cook.bodies(&mut all);
         cook.incidents(&mut all);
@@ -146,6 +149,31 @@ impl Cook<'_> {
                 _ => format!("{}{more} are never checked", shown.join(", ")),
             };
             out.push(self.draft(Recipe::Fields, "has its fields", same(), Aim::Fields(silent), because));
+        }
+    }
+
+    /// A list, of which a test was seen asking for so many elements: for one.
+    fn pages(&self, out: &mut Vec<Draft>) {
+        let parameters = self.asked.exchanges.iter().flat_map(|e| &e.request.query);
+        let limit = parameters.into_iter().find(|(name, _)| LIMITS.contains(&name.as_str()));
+        let Some(Body::Json(body)) = self.sample.response.as_ref().map(|r| &r.body) else { return };
+        // The one list of the answer: itself, or what its envelope holds.
+        let place = match body {
+            Value::Array(items) if items.len() > 1 => Vec::new(),
+            Value::Object(fields) => {
+                let mut lists = fields.iter().filter(|(_, v)| v.as_array().is_some_and(|items| items.len() > 1));
+                match (lists.next(), lists.next()) {
+                    (Some((name, _)), None) => vec![name.clone()],
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        if let Some((name, _)) = limit {
+            let ask = Ask::Query(self.sample.request.path.clone(), name.clone(), 1);
+            let asks = vec![(ask, vec![200])];
+            let because = format!("no test looks how many `{name}` brings");
+            out.push(self.draft(Recipe::Pagination, &format!("with {name} 1"), asks, Aim::Count(place, 1), because));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Aim, Draft, Dropped, shapes};
 use crate::code::style::NewTest;
-use crate::code::style::check::Check;
+use crate::code::style::check::{Check, Is};
 use crate::model::exchange::{Body, Exchange, Response};
 use crate::traffic::memory::{Kind, Memory};
 use crate::traffic::shape::Node;
@@ -112,14 +112,28 @@ fn aimed(draft: &Draft, own: &[&Exchange], before: &[&Exchange], memory: &Memory
             }
             checks = vec![Check::Alike];
         }
+        Aim::Count(place, count) => checks.push(counted(&answers, place, *count)?),
         Aim::Echo => checks.extend(echo(draft, own)?),
     }
     Ok(checks)
 }
 
+/// That the list at a place has so many elements, each time.
+fn counted(answers: &[&Response], place: &[String], count: usize) -> Result<Check, Dropped> {
+    let pointer = crate::code::style::check::pointer(place);
+    let length = |answer: &&Response| match &answer.body {
+        Body::Json(body) => body.pointer(&pointer).and_then(|list| list.as_array()).map_or(0, Vec::len),
+        _ => 0,
+    };
+    if let Some(other) = answers.iter().map(length).find(|length| *length != count) {
+        return Err(Dropped::Because(format!("asked for {count} it answers with {other}")));
+    }
+    Ok(Check::Field(place.to_vec(), Is { kinds: vec!["array"], count: Some(count), ..Is::default() }))
+}
+
 /// An error's text varies with what was wrong: it is there, and of a kind.
-fn plain(is: crate::code::style::check::Is) -> crate::code::style::check::Is {
-    crate::code::style::check::Is { format: None, choices: Vec::new(), ..is }
+fn plain(is: Is) -> Is {
+    Is { format: None, choices: Vec::new(), ..is }
 }
 
 fn media(answers: &[&Response]) -> Option<Check> {

@@ -79,5 +79,6 @@ pub fn is(node: &Node) -> Option<Is> {
         choices: choices.into_iter().map(str::to_owned).collect(),
         filled: kinds == ["array"] && node.lists.as_ref().is_some_and(|l| l.length.0 > 0),
         kinds,
+        count: None,
     })
 }

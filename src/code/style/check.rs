@@ -39,6 +39,8 @@ pub struct Is {
     pub choices: Vec<String>,
     /// Whether a list always has elements.
     pub filled: bool,
+    /// How many elements a list has.
+    pub count: Option<usize>,
 }
 
 impl Check {
@@ -60,7 +62,7 @@ impl Check {
             Self::Field(at, is) => {
                 let place = pointer(at);
                 let mut all = vec![make(Change::Type, &place, 0)];
-                if is.filled {
+                if is.filled || is.count.is_some_and(|count| count > 0) {
                     all.push(make(Change::Empty, &place, 0));
                 }
                 if at.last().is_some_and(|name| name != "*") {

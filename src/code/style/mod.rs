@@ -55,6 +55,8 @@ pub enum Ask {
     Same,
     /// Another path.
     Path(String),
+    /// This parameter and no other, of the path that is asked.
+    Query(String, String, u32),
     /// Another method.
     Method(String),
     /// Another method, of another path.

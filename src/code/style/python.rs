@@ -339,7 +339,7 @@ impl Exemplar {
 
     pub(super) fn can(&self, ask: &Ask) -> bool {
         match ask {
-            Ask::Path(_) | Ask::MethodOf(..) => self.call.address.is_open(),
+            Ask::Path(_) | Ask::Query(..) | Ask::MethodOf(..) => self.call.address.is_open(),
             Ask::Body(_) => self.body_argument().is_some(),
             _ => true,
         }

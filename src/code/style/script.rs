@@ -263,7 +263,7 @@ impl Exemplar {
 
     pub(super) fn can(&self, ask: &Ask) -> bool {
         match ask {
-            Ask::Path(_) | Ask::MethodOf(..) => self.chain.address.is_open(),
+            Ask::Path(_) | Ask::Query(..) | Ask::MethodOf(..) => self.chain.address.is_open(),
             Ask::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "send").count() == 1,
             _ => true,
         }

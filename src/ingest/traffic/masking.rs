@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use self::names::{Says, before_a_key, holds_secrets, is_secret, looks_like_key, of_header, says};
+use self::names::{Says, before_a_key, holds_secrets, is_secret, is_uuid, looks_like_key, of_header, says};
 pub use self::sweep::Sweep;
 use crate::model::exchange::{Body, Exchange, Headers};
 use crate::model::secret::{MASK, mask};
@@ -273,7 +273,7 @@ impl Masker {
 fn under(name: &str, value: &Value) -> bool {
     match says(name) {
         Says::Secret => true,
-        Says::Perhaps => value.as_str().is_some_and(|text| looks_like_key(text, 16)),
+        Says::Perhaps => value.as_str().is_some_and(|text| looks_like_key(text, 16) && !is_uuid(text)),
         Says::Nothing => holds_secrets(name) && !value.is_number(),
     }
 }

@@ -74,6 +74,15 @@ impl Exemplar {
         match ask {
             Ask::Same => {}
             Ask::Path(path) => arguments[call.url].1 = call.address.at(path)?,
+            Ask::Query(path, name, value) => {
+                let is_one = |(name, _): &(Option<String>, String)| {
+                    name.as_deref().is_some_and(|name| matches!(name, "params" | "query_string"))
+                };
+                match arguments.iter().position(is_one) {
+                    Some(at) => arguments[at].1 = format!("{{{}: {value}}}", quoted(name)),
+                    None => arguments[call.url].1 = call.address.at(&format!("{path}?{name}={value}"))?,
+                }
+            }
             Ask::Method(method) | Ask::MethodOf(method, _) => {
                 if let Ask::MethodOf(_, path) = ask {
                     arguments[call.url].1 = call.address.at(path)?;
@@ -328,6 +337,9 @@ impl Say {
             lines.push(if self.is_unittest { by_method } else { format!("assert {test}") });
         } else if !names.is_empty() {
             lines.push(self.typed(here, &types));
+        }
+        if let Some(count) = is.count {
+            lines.push(self.equal(&format!("len({here})"), &count.to_string()));
         }
         if is.filled {
             let by_method = format!("self.assertGreater(len({here}), 0)");

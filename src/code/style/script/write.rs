@@ -47,6 +47,11 @@ impl Exemplar {
         match ask {
             Ask::Same => {}
             Ask::Path(path) => url = chain.address.at(path)?,
+            Ask::Query(path, name, value) => {
+                url = chain.address.at(path)?;
+                calls.retain(|(name, _)| name != "query");
+                calls.push(("query".to_owned(), format!("{{ {}: {value} }}", quoted(name))));
+            }
             Ask::Method(other) => method = other.to_ascii_lowercase(),
             Ask::MethodOf(other, path) => {
                 method = other.to_ascii_lowercase();
@@ -210,6 +215,9 @@ fn kind(is: &Is, here: &str) -> Vec<String> {
         lines.push(format!("expect({here}).toMatch({});", constant(name)));
     } else if let Some(any) = any {
         lines.push(format!("expect({here}).toEqual(expect.any({any}));"));
+    }
+    if let Some(count) = is.count {
+        lines.push(format!("expect({here}).toHaveLength({count});"));
     }
     if is.filled {
         lines.push(format!("expect({here}.length).toBeGreaterThan(0);"));

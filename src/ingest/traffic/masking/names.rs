@@ -169,6 +169,14 @@ pub(super) fn looks_like_key(value: &str, least: usize) -> bool {
     value.len() >= least && is_mixed && !value.contains(char::is_whitespace)
 }
 
+/// Whether a value is an id of this form: in bodies those name things far more often
+/// than they let somebody in.
+pub(super) fn is_uuid(value: &str) -> bool {
+    let is_place =
+        |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    value.len() == 36 && value.bytes().enumerate().all(is_place)
+}
+
 /// The words of a name, in small letters: `userPassword`, `user_password` and
 /// `USER-PASSWORD` are two.
 fn words(name: &str) -> Vec<String> {
@@ -249,6 +257,7 @@ mod tests {
     #[test]
     fn values() {
         assert!(looks_like_key("SplxlOBeZQQYbYS6WxSbIA", 8) && looks_like_key("af0ifjsldkj", 6));
+        assert!(is_uuid("0b9f1d6e-5a3c-4f7e-9a57-3f0c1d2e4b5a") && !is_uuid("0b9f1d6e-5a3c-4f7e-9a57-3f0c1d2e4b5x"));
         assert!(!looks_like_key("open", 6) && !looks_like_key("123456789", 6) && !looks_like_key("a long 1 text", 6));
     }
 }
