@@ -633,10 +633,10 @@ fn tests_are_unharmed() {
     let recording = place.read(".testmedic/traffic.ndjson");
     let lines: Vec<Value> = recording.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |path: &str| lines.iter().find(|l| l["request"]["url"].as_str().unwrap().ends_with(path)).unwrap();
-    assert_eq!(lines.len(), 7, "{recording}");
+    assert_eq!(lines.len(), 8, "{recording}");
     assert!(lines.iter().all(|line| line["at"].as_u64() > Some(1_700_000_000)), "{recording}");
     let tests: Vec<&str> = lines.iter().filter_map(|line| line["test"].as_str()).collect();
-    assert_eq!(tests.len(), 7);
+    assert_eq!(tests.len(), 8);
     assert_eq!(
         (&of("/short")["response"]["body"], &of("/short")["response"]["size"]),
         (&json!("{\"seen\": 0}"), &json!(101))

@@ -354,9 +354,44 @@ class _Tee:
         self._later.add(data)
         return data
 
+    def __iter__(self):
+        return iter(self.readline, b"")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         _quietly(self._later.end)()
         return self._file.close()
+
+
+class _Pieces:
+    """The pieces of a body, which may be made while they are read; whoever closes it
+    closes what makes them."""
+
+    def __init__(self, pieces, later):
+        self._pieces, self._iterator, self._later = pieces, None, later
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._iterator is None:
+            self._iterator = iter(self._pieces)
+        try:
+            piece = next(self._iterator)
+        except BaseException:
+            _quietly(self._later.end)()
+            raise
+        _quietly(self._later.add)(piece if isinstance(piece, bytes) else piece.encode())
+        return piece
+
+    def close(self):
+        _quietly(self._later.end)()
+        getattr(self._pieces, "close", int)()
 
 
 def _outermost(name):
@@ -377,7 +412,7 @@ def _requests(module):
         try:
             response = original(self, request, **options)
         except Exception as error:
-            _record(begun, request.method, request.url, request.headers, request.body, error=error)
+            _record(begun, request.method, request.url, request.headers, getattr(request, "body", None), error=error)
             raise
         finally:
             if own:
@@ -555,20 +590,10 @@ def _werkzeug(module):
         # What HEAD is answered with tells the length of a body that is not there.
         is_bare = environ["REQUEST_METHOD"] == "HEAD" or one.status_code in (204, 304)
         later = _Later(asked, one.status_code, list(one.headers), None if is_bare else one.content_length)
-        one.response = each(one.response, later)
+        one.response = _Pieces(one.response, later)
         if one.content_length is not None:
             # What has an end is read when the test has, where it did not look.
             later.rest = one.get_data
-
-    def each(pieces, later):
-        """Bodies may be made while they are read, and are read by the test."""
-        try:
-            for piece in pieces:
-                later.add(piece if isinstance(piece, bytes) else piece.encode())
-                yield piece
-        finally:
-            later.end()
-            getattr(pieces, "close", int)()
 
     @functools.wraps(original)
     def open_(self, *args, **options):
