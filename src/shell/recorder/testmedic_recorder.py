@@ -728,6 +728,10 @@ def _free(path):
 def pytest_configure(config):
     """The report goes where testmedic looks for it, unless the command names a place."""
     own, wanted = os.environ.get("TESTMEDIC_REPORT"), getattr(config.option, "xmlpath", None)
+    # A pytest that tests start is what they test.
+    if os.environ.get("TESTMEDIC_WITHIN"):
+        return
+    os.environ["TESTMEDIC_WITHIN"] = "1"
     if own and not hasattr(config, "workerinput") and hasattr(config.option, "xmlpath"):
         if wanted is None or "TESTMEDIC_ORDER" in os.environ:
             config.option.xmlpath = _free(own)
