@@ -111,9 +111,28 @@ impl Sweep {
     }
 }
 
-/// Whether a secret can be looked for in other places without finding innocent words.
+/// Whether a secret can be looked for in other places without finding what is innocent
+/// there: sentences, dates, words, names of fields, short numbers.
 fn stands_out(secret: &str) -> bool {
-    let is_word = secret.chars().all(char::is_alphabetic);
-    let length = secret.chars().count();
-    length >= 6 && (!is_word || length >= 10)
+    let is_number = secret.bytes().all(|b| b.is_ascii_digit());
+    let begins_with_year = secret.len() >= 8 && secret.bytes().take(4).all(|b| b.is_ascii_digit());
+    let is_date = begins_with_year && secret.as_bytes()[4] == b'-';
+    if is_number { secret.len() >= 8 } else { looks_like_key(secret, 6) && !is_date }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stands_out;
+
+    #[test]
+    fn what_is_looked_for_everywhere() {
+        for secret in ["hunter22", "Xk3Y9z8wQ1", "98237461", "AbCdEfGhIjKlMnOpQr"] {
+            assert!(stands_out(secret), "{secret}");
+        }
+        for innocent in
+            ["This field is required.", "2024-01-01T00:00:00Z", "access_token", "not_set", "123456", "string"]
+        {
+            assert!(!stands_out(innocent), "{innocent}");
+        }
+    }
 }
