@@ -3,7 +3,6 @@
 use super::Job;
 use crate::agent::generator::Generated;
 use crate::error::Problem;
-use crate::history::short;
 use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
 use crate::plan::action::Withheld;
 use crate::plan::policy::generate::Mode;
@@ -55,14 +54,7 @@ impl Job {
         if scene.pull.as_ref().is_some_and(|pull| pull.head_ref.starts_with(OUR_BRANCHES)) {
             return Some("this pull request is one of ours itself".to_owned());
         }
-        let Some(git) = &self.git else {
-            return Some("there is no checkout to run tests in: `actions/checkout` comes first".to_owned());
-        };
-        if git.resolve(&scene.head).is_none() {
-            let head = short(&scene.head);
-            return Some(format!("commit {head} is not in the checkout: check out with `fetch-depth: 0`"));
-        }
-        None
+        self.lacks_checkout(&scene.head)
     }
 
     /// The tests that are missing, and that stand nowhere yet: what is there was proven

@@ -52,14 +52,16 @@ impl Job {
         if pull.head_ref.starts_with(OUR_BRANCHES) {
             return Some("this pull request is a repair itself".to_owned());
         }
+        self.lacks_checkout(&scene.head)
+    }
+
+    /// Why no test of a commit can be run here.
+    pub(super) fn lacks_checkout(&self, head: &str) -> Option<String> {
         let Some(git) = &self.git else {
             return Some("there is no checkout to run tests in: `actions/checkout` comes first".to_owned());
         };
-        if git.resolve(&scene.head).is_none() {
-            let head = short(&scene.head);
-            return Some(format!("commit {head} is not in the checkout: check out with `fetch-depth: 0`"));
-        }
-        None
+        let is_there = git.resolve(head).is_some();
+        (!is_there).then(|| format!("commit {} is not in the checkout: check out with `fetch-depth: 0`", short(head)))
     }
 
     fn ward(&self) -> Option<Ward> {
