@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+use super::text::head;
 
 /// A token or key. It has no `Display`, and its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,7 +33,8 @@ impl fmt::Debug for Secret {
 }
 
 /// Shapes of credentials: the issuers' own documented prefixes, and values that
-/// are called a secret. The name before a value is kept.
+/// are called a secret. The name before a value is kept. Of a value only the beginning
+/// is matched; [`Run`] knows where it ends.
 const SHAPES: &str = concat!(
     // GitHub (ghp_ gho_ ghu_ ghs_ ghr_, github_pat_), GitLab, Slack, npm, PyPI, Hugging Face, Stripe, SendGrid, Google, AWS.
     r"(?P<token>\bgh[pousr]_[A-Za-z0-9_]{16,255}|\bgithub_pat_[A-Za-z0-9_]{20,255}|\bglpat-[A-Za-z0-9_-]{16,}",
@@ -43,11 +47,9 @@ const SHAPES: &str = concat!(
     r"|(?P<worded>\bsk-[A-Za-z0-9_-]{20,})",
     r"|(?P<key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?:\s|\\n|\\r)*[A-Za-z0-9+/=]{16,})*(?:(?:\s|\\n|\\r)*-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
     // `Authorization: Basic …`, `Bearer …`, `Cookie: …`.
-    r#"|(?P<header>(?i:\bauthorization["']?[ \t]{0,20}[:=][ \t]{0,20}["']?(?:[a-z]+ +)?|\b(?:set-)?cookie["']?[ \t]{0,20}:[ \t]{0,20}["']?|\bbearer +))(?P<credentials>[A-Za-z0-9+/=._~%;-]{12,})"#,
+    r#"|(?P<header>(?i:\bauthorization["']?[ \t]{0,20}[:=][ \t]{0,20}["']?(?:[a-z]{1,30} {1,9})?|\b(?:set-)?cookie["']?[ \t]{0,20}:[ \t]{0,20}["']?|\bbearer {1,9}))(?P<credentials>[A-Za-z0-9+/=._~%;-]{12,})"#,
     // `password=…`, `"password": "…"`, `AWS_SECRET_ACCESS_KEY=…`, and the same inside of a JSON string.
-    r#"|(?P<label>(?i:password|passwd|passphrase|secret|secret[_-]?(?:access[_-]?)?key|api[_-]?key|account[_-]?key|access[_-]?key|(?P<bare>token|signature))\\?["']?[ \t]{0,20}(?P<sign>[=:])[ \t]{0,20}(?P<quote>\\?["']?))(?P<value>[^\s"'&;<>\\`|)\]}=][^\s"'&;<>\\`|)\]}]{5,})"#,
-    // `https://user:password@host`, also without a user, also with `@` in the password.
-    r"|(?P<scheme>\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@?#]{0,100}:)(?P<userinfo>[^\s/?#]{3,200})@",
+    r#"|(?P<label>(?i:password|passwd|passphrase|secret|secret[_-]?(?:access[_-]?)?key|api[_-]?key|account[_-]?key|access[_-]?key|(?P<bare>token|signature))\\?["']?[ \t]{0,20}(?P<sign>[=:])[ \t]{0,20}(?P<quote>\\?["']?))(?P<value>[^\s"'&;<>\\`|)\]}=][^\s"'&;<>\\`|)\]}]{5})"#,
 );
 
 static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok());
@@ -56,58 +58,149 @@ static SHAPE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHAPES).ok()
 pub const MASK: &str = "•••";
 
 /// Replaces what has the shape of a credential by [`MASK`]. Masking twice
-/// changes nothing.
+/// changes nothing. The time grows with the length of the text, whatever it holds.
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
     let Some(shape) = SHAPE.as_ref() else { return Cow::Borrowed(text) };
-    shape.replace_all(text, |found: &Captures<'_>| {
-        let part = |name: &str| found.name(name).map_or("", |m| m.as_str());
-        if !is_secret(&part) {
-            // What is no secret by its name may be one by its own shape.
-            let (whole, value) = (part_of(found), part("value"));
-            let kept = whole.len() - value.len();
-            return format!("{}{}", &whole[..kept], mask(value));
+    let text = userinfo(text);
+    let (mut out, mut at, mut from) = (String::new(), 0, 0);
+    let mut run = Run::default();
+    while let Some(found) = shape.captures_at(&text, from) {
+        match judge(&text, &found, &mut run) {
+            Found::Secret(place) => {
+                out.push_str(&text[at..place.start]);
+                out.push_str(MASK);
+                (at, from) = (place.end, place.end);
+            }
+            Found::Innocent(next) => from = next,
         }
-        if found.name("userinfo").is_some() {
-            return format!("{}{MASK}@", part("scheme"));
-        }
-        format!("{}{}{MASK}", part("header"), part("label"))
-    })
+    }
+    if at == 0 {
+        return text;
+    }
+    out.push_str(&text[at..]);
+    Cow::Owned(out)
 }
 
-fn part_of(found: &Captures<'_>) -> String {
-    found.get(0).map_or_else(String::new, |whole| whole.as_str().to_owned())
+/// What a match is.
+enum Found {
+    /// A secret, at this place.
+    Secret(Range<usize>),
+    /// None; the search goes on there, as what is no secret by its name may be one by
+    /// its own shape.
+    Innocent(usize),
+}
+
+/// Values that follow each other without a gap (`token:token:…`) end at the same place,
+/// which is looked for once.
+#[derive(Default)]
+struct Run {
+    start: usize,
+    end: usize,
+    /// After its last digit.
+    digit: usize,
+}
+
+impl Run {
+    /// The value that begins at `start`: its end, and whether it holds a digit.
+    fn value(&mut self, text: &str, start: usize) -> (usize, bool) {
+        if start < self.start || start >= self.end {
+            let ends = |c: char| {
+                c.is_whitespace()
+                    || matches!(c, '"' | '\'' | '&' | ';' | '<' | '>' | '\\' | '`' | '|' | ')' | ']' | '}')
+            };
+            let end = text[start..].find(ends).map_or(text.len(), |length| start + length);
+            let digit = text[start..end].rfind(|c: char| c.is_ascii_digit()).map_or(start, |at| start + at + 1);
+            *self = Self { start, end, digit };
+        }
+        (self.end, self.digit > start)
+    }
 }
 
 /// Whether what was found is no ordinary word after an ordinary name: `Invalid
 /// password: required` is a sentence, `password: hunter22` is not.
-fn is_secret<'t>(part: &dyn Fn(&str) -> &'t str) -> bool {
-    let has_digit = |text: &str| text.bytes().any(|b| b.is_ascii_digit());
-    if !part("worded").is_empty() {
-        return has_digit(part("worded"));
+fn judge(text: &str, found: &Captures<'_>, run: &mut Run) -> Found {
+    let whole = found.get(0).map_or(0..text.len(), |m| m.range());
+    let has_digit = |place: &Range<usize>| text[place.clone()].bytes().any(|b| b.is_ascii_digit());
+    if let Some(place) = found.name("worded").or(found.name("credentials")).map(|m| m.range()) {
+        return if has_digit(&place) { Found::Secret(place) } else { Found::Innocent(whole.end) };
     }
-    if !part("credentials").is_empty() {
-        return has_digit(part("credentials"));
+    let Some(start) = found.name("value").map(|m| m.start()) else { return Found::Secret(whole) };
+    let (end, has_digit) = run.value(text, start);
+    let is_set = found.name("sign").is_some_and(|sign| sign.as_str() == "=");
+    let is_quoted = found.name("quote").is_some_and(|quote| !quote.is_empty());
+    let is_secret = if found.name("bare").is_some() {
+        has_digit && (is_set || end - start >= 16)
+    } else {
+        has_digit || is_set || is_quoted
+    };
+    if is_secret { Found::Secret(start..end) } else { Found::Innocent(start) }
+}
+
+/// How an address is written: as it is, and as a parameter of another one.
+const WRITTEN: [[&str; 5]; 3] =
+    [["://", ":", "@", "/", "?"], ["%3A%2F%2F", "%3A", "%40", "%2F", "%3F"], ["%3a%2f%2f", "%3a", "%40", "%2f", "%3f"]];
+/// Bytes that are looked through for the end of user and password.
+const AUTHORITY: usize = 400;
+
+/// `https://user:password@host`, also without a user, also with `@` in the password;
+/// and `https://TOKEN@host`.
+fn userinfo(text: &str) -> Cow<'_, str> {
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for written in WRITTEN {
+        let found = text.match_indices(written[0]).filter_map(|(at, begin)| {
+            let has_scheme = text[..at].bytes().rev().take(2).filter(u8::is_ascii_alphanumeric).count() == 2;
+            let start = at + begin.len();
+            has_scheme.then(|| password(&text[start..], written)).flatten().map(|p| start + p.start..start + p.end)
+        });
+        places.extend(found);
     }
-    let value = part("value");
-    if value.is_empty() {
-        return true;
+    if places.is_empty() {
+        return Cow::Borrowed(text);
     }
-    if !part("bare").is_empty() {
-        return value.len() >= 16 && has_digit(value) || (part("sign") == "=" && has_digit(value));
+    places.sort_by_key(|place| place.start);
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for place in places {
+        if place.start >= at {
+            out.push_str(&text[at..place.start]);
+            out.push_str(MASK);
+            at = place.end;
+        }
     }
-    part("sign") == "=" || !part("quote").is_empty() || has_digit(value)
+    out.push_str(&text[at..]);
+    Cow::Owned(out)
+}
+
+/// The place of the password in what follows `://`.
+fn password(rest: &str, [_, colon, sign, slash, question]: [&str; 5]) -> Option<Range<usize>> {
+    let near = head(rest, AUTHORITY);
+    let ends = |c: char| c.is_whitespace() || matches!(c, '#' | '"' | '\'' | '<' | '>' | '/' | '?');
+    let authority = &near[..near.find(ends).unwrap_or(near.len())];
+    let authority = authority.split(slash).next()?.split(question).next()?;
+    let (info, _) = authority.rsplit_once(sign)?;
+    let Some((user, secret)) = info.split_once(colon) else {
+        let has = |which: fn(&u8) -> bool| info.as_bytes().iter().any(&which);
+        let is_key = info.len() >= 16 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+        return is_key.then_some(0..info.len());
+    };
+    let start = user.len() + colon.len();
+    (secret.len() >= 3).then_some(start..start + secret.len())
 }
 
 /// Whether a text holds what an issuer's own prefix marks as a credential.
 #[must_use]
 pub fn has_token(text: &str) -> bool {
     let Some(shape) = SHAPE.as_ref() else { return false };
-    shape.captures_iter(text).any(|found| {
-        let inner = |name: &str| found.name(name).is_some_and(|m| m.len() < text.len() && has_token(m.as_str()));
+    let mut from = 0;
+    while let Some(found) = shape.captures_at(text, from) {
+        if found.name("token").is_some() || found.name("key").is_some() {
+            return true;
+        }
         // What is called a token may be one by its own shape.
-        found.name("token").is_some() || found.name("key").is_some() || inner("value") || inner("credentials")
-    })
+        let inner = found.name("value").or(found.name("credentials")).map(|m| m.start());
+        from = inner.or(found.get(0).map(|m| m.end())).unwrap_or(text.len());
+    }
+    false
 }
 
 /// Replaces the very value of `secret`, wherever it stands.
@@ -137,6 +230,8 @@ mod tests {
             ("refresh_token=abcdef123".to_owned(), "refresh_token=•••"),
             ("token: 0123456789abcdef0123456789abcdef".to_owned(), "token: •••"),
             ("redis://:hunter2222@host".to_owned(), "redis://:•••@host"),
+            ("next=https%3A%2F%2Fu%3Ahunter2222%40host%2Fx".to_owned(), "next=https%3A%2F%2Fu%3A•••%40host%2Fx"),
+            ("https://0a1b2c3d4e5f60718293@sentry.example.org/5".to_owned(), "https://•••@sentry.example.org/5"),
             ("postgres://app:p@ssw0rdX@db/x".to_owned(), "postgres://app:•••@db/x"),
             (r#"{\"password\": \"hunter2222\"}"#.to_owned(), r#"{\"password\": \"•••\"}"#),
             ("token: ghp_abcdefabcdefabcdefabcdefabcd".to_owned(), "token: •••"),
@@ -150,6 +245,15 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(mask(&text), expected);
             assert_eq!(mask(&mask(&text)), expected, "twice");
+        }
+    }
+
+    /// Each of these took a time that grew with the square of the length.
+    #[test]
+    fn nothing_is_looked_at_twice() {
+        for part in ["token:", "password:x", "secret: ", "ab://", "cookie:", "authorization=", "sk-", "eyJ", "a:b@"] {
+            let text = part.repeat((1 << 17) / part.len());
+            assert_eq!(mask(&mask(&text)), mask(&text), "{part}");
         }
     }
 
@@ -169,6 +273,8 @@ mod tests {
             "-----BEGIN CERTIFICATE----- expected but found words",
             "AssertionError: 1 != 2",
             "http://127.0.0.1:8080/a@b",
+            "[\"http://a:8080\",\"joe@example.org\"]",
+            "https://joe@example.org/x",
         ] {
             assert_eq!(mask(text), text);
         }

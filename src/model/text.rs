@@ -155,6 +155,12 @@ pub fn head(text: &str, limit: usize) -> &str {
     &text[..floor_boundary(text, limit)]
 }
 
+/// The end of a text, at most `limit` bytes.
+#[must_use]
+pub fn tail(text: &str, limit: usize) -> &str {
+    &text[ceil_boundary(text, text.len().saturating_sub(limit))..]
+}
+
 /// The first line that is not blank, trimmed, at most `limit` bytes.
 #[must_use]
 pub fn first_line(text: &str, limit: usize) -> &str {

@@ -7,6 +7,8 @@
 //! each exchange is masked by names and shapes when it comes in, and all of them by
 //! what has become known when they are complete ([`Masker::sweep`]).
 
+mod forms;
+mod markup;
 pub mod names;
 mod sweep;
 mod texts;
@@ -15,7 +17,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use self::names::{Says, before_a_key, holds_secrets, is_secret, is_uuid, looks_like_key, of_header, says};
+use self::names::{
+    Says, before_a_key, holds, is_card, is_secret, is_sentence, is_uuid, looks_like_key, of_header, says,
+};
 pub use self::sweep::Sweep;
 use crate::model::exchange::{Body, Exchange, Headers};
 use crate::model::secret::{MASK, mask};
@@ -28,10 +32,23 @@ const DEPTH: usize = 64;
 /// Knows the secrets of one run.
 #[derive(Debug, Default)]
 pub struct Masker {
-    known: HashMap<String, String>,
+    known: HashMap<String, Known>,
     /// The number of the last placeholder.
     last: u64,
     mail: bool,
+    /// Whether what is looked at was sent by a test. What is sent under the name of a
+    /// secret is one; an answer may speak about it.
+    sent: bool,
+    /// In how many texts, one within the other, this stands.
+    within: u8,
+}
+
+/// A secret that is known.
+#[derive(Clone, Debug)]
+struct Known {
+    placeholder: String,
+    /// A test has sent it.
+    sent: bool,
 }
 
 impl Masker {
@@ -43,6 +60,7 @@ impl Masker {
 
     /// Masks an exchange by names and shapes, and learns its secrets.
     pub fn exchange(&mut self, exchange: &mut Exchange) {
+        self.sent = true;
         let request = &mut exchange.request;
         request.origin = self.userinfo(&request.origin);
         for (name, value) in &mut request.query {
@@ -50,6 +68,7 @@ impl Masker {
         }
         request.path = self.path(&request.path);
         self.message(&mut request.headers, &mut request.body);
+        self.sent = false;
         if let Some(response) = &mut exchange.response {
             self.message(&mut response.headers, &mut response.body);
         }
@@ -69,23 +88,26 @@ impl Masker {
         self.headers(headers);
         match body {
             Body::Json(value) => self.json(value, 0),
-            Body::Text(text) | Body::Cut(text, _) => {
-                let between = match kind.as_str() {
-                    "text/csv" => Some(b','),
-                    "text/tab-separated-values" => Some(b'\t'),
-                    _ => None,
-                };
-                let table = between.and_then(|between| self.table(text, between));
-                *text = table.unwrap_or_else(|| self.form(text));
-            }
+            Body::Text(text) | Body::Cut(text, _) => *text = self.written(&kind, text),
             Body::Empty | Body::Opaque(_) => {}
         }
     }
 
+    /// A body of text, by its media type or by what it looks like.
+    fn written(&mut self, kind: &str, text: &str) -> String {
+        let is_form = kind == "application/x-www-form-urlencoded"
+            || (text.contains('=') && !text.contains(['\n', '<', '{', ' ']));
+        if is_form {
+            return self.form(text);
+        }
+        self.multipart(text).or_else(|| self.table(text)).unwrap_or_else(|| self.text(text))
+    }
+
     /// The placeholder of a secret.
     fn placeholder(&mut self, secret: &str) -> String {
-        if let Some(known) = self.known.get(secret) {
-            return known.clone();
+        if let Some(known) = self.known.get_mut(secret) {
+            known.sent |= self.sent;
+            return known.placeholder.clone();
         }
         // A placeholder is none, and is given to no other.
         if let Some(number) = secret.strip_prefix("secret-").and_then(|n| n.parse::<u32>().ok()) {
@@ -100,7 +122,7 @@ impl Masker {
         }
         self.last += 1;
         let placeholder = format!("secret-{}", self.last);
-        self.known.insert(secret.to_owned(), placeholder.clone());
+        self.known.insert(secret.to_owned(), Known { placeholder: placeholder.clone(), sent: self.sent });
         placeholder
     }
 
@@ -175,14 +197,21 @@ impl Masker {
     /// where it looks like one.
     #[must_use]
     pub fn path(&mut self, path: &str) -> String {
+        let segments = self.segments(path);
+        self.text(&segments)
+    }
+
+    /// The segments of a path, each by itself.
+    fn segments(&mut self, path: &str) -> String {
         let mut before = "";
         let parts: Vec<String> = path
             .split('/')
             .map(|part| {
-                let is_one = (before_a_key(before) && looks_like_key(part, 6)) || is_key(part);
-                let shown = if is_one { self.placeholder(part) } else { self.text(part) };
+                // A sentence may end behind a link.
+                let own = part.trim_end_matches('.');
+                let is_one = (before_a_key(before) && looks_like_key(own, 6)) || is_key(own, before);
                 before = part;
-                shown
+                if is_one { format!("{}{}", self.placeholder(own), &part[own.len()..]) } else { part.to_owned() }
             })
             .collect();
         parts.join("/")
@@ -222,6 +251,14 @@ impl Masker {
                     if is_value || under(name, inner) {
                         self.secrets(inner, depth + 1);
                     } else {
+                        if let Some(number) = inner.get_mut("number").filter(|_| is_card(name)) {
+                            self.secrets(number, depth + 1);
+                        }
+                        if let Value::Array(items) = inner
+                            && holds(name) == Says::Perhaps
+                        {
+                            items.iter_mut().filter(|item| is_long_key(item)).for_each(|i| self.secrets(i, depth + 1));
+                        }
                         self.json(inner, depth + 1);
                     }
                 }
@@ -244,6 +281,7 @@ impl Masker {
     /// lists of them, objects.
     fn secrets(&mut self, value: &mut Value, depth: usize) {
         match value {
+            Value::String(text) if !self.sent && is_sentence(text) => *text = self.text(text),
             Value::String(text) => *text = self.placeholder(text),
             Value::Number(number) => *value = Value::String(self.placeholder(&number.to_string())),
             Value::Array(items) if depth < DEPTH => items.iter_mut().for_each(|item| self.secrets(item, depth + 1)),
@@ -259,12 +297,19 @@ impl Masker {
         }
     }
 
-    /// Any text: what stands beside the name of a secret, and shapes.
+    /// Any text: what stands beside the name of a secret, in JSON within it, in links,
+    /// and shapes.
     #[must_use]
     pub fn text(&mut self, text: &str) -> String {
-        let plain = self.markup(text);
-        let loose = self.loose(&plain);
-        let out = mask(&loose).into_owned();
+        // What is shorter holds no name with a value.
+        if text.len() < 6 {
+            return text.to_owned();
+        }
+        let plain = self.embedded(text);
+        let plain = self.markup(&plain);
+        let plain = self.links(&plain);
+        let plain = self.loose(&plain);
+        let out = mask(&plain).into_owned();
         if self.mail { self.addresses(&out) } else { out }
     }
 }
@@ -272,20 +317,50 @@ impl Masker {
 /// Whether what stands in JSON under a name is a secret.
 fn under(name: &str, value: &Value) -> bool {
     match says(name) {
-        Says::Secret => true,
-        Says::Perhaps => value.as_str().is_some_and(|text| looks_like_key(text, 16) && !is_uuid(text)),
-        Says::Nothing => holds_secrets(name) && !value.is_number(),
+        Says::Secret => !is_schema(value),
+        Says::Perhaps => is_long_key(value),
+        Says::Nothing => holds(name) == Says::Secret && !value.is_number(),
     }
 }
 
+fn is_long_key(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| looks_like_key(text, 16) && !is_uuid(text))
+}
+
+/// Whether a value describes the field of this name, as a JSON Schema does.
+fn is_schema(value: &Value) -> bool {
+    let types = ["string", "number", "integer", "boolean", "object", "array", "null"];
+    let has_type = value["type"].as_str().is_some_and(|kind| types.contains(&kind));
+    let is_other = ["$ref", "anyOf", "oneOf", "allOf"].iter().any(|key| value.get(key).is_some());
+    (has_type || is_other) && value.get("value").is_none()
+}
+
 /// Whether a segment of a path is a key by its form: long and hexadecimal, or long and
-/// mixed. Ids are shorter, or have the form of ids.
-fn is_key(segment: &str) -> bool {
+/// mixed. Ids are shorter, or have the form of ids; what stands behind `commits` is the
+/// hash of one.
+fn is_key(segment: &str, before: &str) -> bool {
+    let names_content = matches!(
+        before.to_ascii_lowercase().as_str(),
+        "commit"
+            | "commits"
+            | "tree"
+            | "trees"
+            | "blob"
+            | "blobs"
+            | "sha"
+            | "sha256"
+            | "objects"
+            | "revisions"
+            | "compare"
+    );
+    if segment.len() < 32 || names_content {
+        return false;
+    }
     let is_hexadecimal = segment.len() >= 40 && segment.bytes().all(|b| b.is_ascii_hexdigit());
     let has = |which: fn(&u8) -> bool| segment.as_bytes().iter().any(&which);
     let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
     let is_packed = segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'=' | b'.'));
-    is_hexadecimal || (segment.len() >= 32 && is_mixed && is_packed)
+    is_hexadecimal || (is_mixed && is_packed && looks_like_key(segment, 32))
 }
 
 /// A text without percent-encoding; `+` is a space.
