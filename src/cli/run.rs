@@ -28,6 +28,8 @@ pub(super) struct Suite<'a> {
     recorder: &'a Recorder,
     /// Addresses of proxies, by the variables that hold them.
     proxies: Vec<(String, String)>,
+    /// What a JVM needs besides.
+    for_jvm: Option<(String, String)>,
     /// A folder for reports.
     folder: PathBuf,
     /// The report of the first run.
@@ -38,6 +40,7 @@ impl Suite<'_> {
     /// Runs the whole suite, or `tests` of it in their order.
     fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<Ended, Problem> {
         let mut variables = self.recorder.variables(&surroundings::variable);
+        variables.extend(self.for_jvm.clone());
         variables.extend(self.proxies.iter().cloned());
         variables.push(("TESTMEDIC_PROXIES".to_owned(), self.recorder.proxies().join(" ")));
         variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
@@ -85,6 +88,7 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         command: &args.command,
         recorder: &recorder,
         proxies,
+        for_jvm: for_jvm(&recorder)?,
         folder: folder.path().to_owned(),
         report: report.clone(),
     };
@@ -108,10 +112,13 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     recorder::write(&args.record, &recorded.exchanges)?;
     tell(args, &recorded, &again)?;
     let mut triage = args.triage.clone();
+    if triage.junit.iter().all(|p| p.trim().is_empty()) && !is_written {
+        triage.junit = built(begun);
+    }
     if triage.junit.iter().all(|p| p.trim().is_empty()) {
         if !is_written {
             say(
-                "No report was written, so nothing is judged: name the reports of the tests with --junit (without it only pytest's are found).\n",
+                "No report was written, so nothing is judged: name the reports of the tests with --junit (without it those of pytest, Maven and Gradle are found).\n",
             )?;
             return Ok(code);
         }
@@ -139,6 +146,14 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     })
 }
 
+/// The reports that Maven and Gradle wrote where they always write them.
+fn built(begun: Instant) -> Vec<String> {
+    let places = ["**/target/surefire-reports/TEST-*.xml", "**/build/test-results/**/TEST-*.xml"];
+    let mut all = files::matching(Path::new(""), &places.map(str::to_owned));
+    all.retain(|path| !files::is_older(path, begun));
+    all.into_iter().map(|path| path.display().to_string()).collect()
+}
+
 /// A report that was there before the tests began.
 fn older(patterns: &[String], begun: Instant) -> Option<String> {
     let all = files::matching(Path::new(""), patterns);
@@ -151,6 +166,18 @@ fn waits(args: &RunArgs) -> HashMap<TestId, f64> {
     let path = args.triage.history.path().ok().flatten();
     let store = path.and_then(|path| SqliteStore::open_existing(&path).ok().flatten());
     store.and_then(|store| store.waits().ok()).unwrap_or_default()
+}
+
+/// What records tests of a JVM, where the folder is one of Maven or Gradle.
+fn for_jvm(recorder: &Recorder) -> Result<Option<(String, String)>, Problem> {
+    let builds = ["pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"];
+    if !builds.iter().any(|name| Path::new(name).is_file()) {
+        return Ok(None);
+    }
+    match recorder.jvm_variables(&surroundings::variable) {
+        Ok(own) => Ok(Some(own)),
+        Err(why) => say(&format!("tests of the JVM are not recorded: {}\n", line(&why, 300))).map(|()| None),
+    }
 }
 
 /// Puts a proxy before each service that is named.

@@ -64,6 +64,12 @@ pub fn is_test(name: &str, case: &TestCase) -> bool {
 /// `tests/test_a.py::TestB::test_c[1]` and `tests.test_a.TestB test_c[1]` are one.
 fn key(name: &str) -> String {
     let (head, parameters) = name.split_once('[').map_or((name, ""), |(head, rest)| (head, rest));
+    // A class of Java stands in a file that is called like it.
+    let head = match head.split_once(".java::") {
+        Some((file, rest)) => format!("{}::{rest}", file.rsplit_once('/').map_or("", |(package, _)| package)),
+        None => head.replace('$', "."),
+    };
+    let head = head.trim_start_matches("::").trim_end_matches("()");
     let plain = head.replace(".py::", ".").replace("::", ".").replace(['/', '\\', ' '], ".");
     if parameters.is_empty() { plain } else { format!("{plain}[{parameters}") }
 }
@@ -78,6 +84,8 @@ mod tests {
             ("tests/test_a.py::test_b", "tests.test_a test_b"),
             ("tests/test_a.py::TestB::test_c[a/b::c-1]", "tests.test_a.TestB::test_c[a/b::c-1]"),
             ("Orders are made", "Orders are made"),
+            ("org/example/OrdersTest.java::OrdersTest::makes", "org.example.OrdersTest::makes()"),
+            ("org/example/OrdersTest.java::OrdersTest::Empty::makes", "org.example.OrdersTest$Empty::makes"),
         ] {
             assert_eq!(key(recorder), key(report));
         }

@@ -4,6 +4,7 @@
 //! environment) send what they see over a socket of this machine. Secrets are
 //! masked here, before anything is kept: nothing unmasked reaches a disk.
 
+mod jvm;
 mod link;
 mod proxy;
 
@@ -157,6 +158,22 @@ impl Recorder {
             ("TESTMEDIC_RECORDER".to_owned(), format!("{}/{}", self.word, self.address)),
             joined("PYTHONPATH", self.folder.path().display().to_string(), if cfg!(windows) { ";" } else { ":" }),
         ]
+    }
+
+    /// As [`Recorder::variables`], for a command that starts a JVM.
+    ///
+    /// # Errors
+    /// Why its tests are not recorded, for people.
+    pub fn jvm_variables(&self, now: &dyn Fn(&str) -> Option<String>) -> Result<(String, String), String> {
+        let jar = jvm::agent(self.folder.path())?;
+        let own = format!("-javaagent:{}", jar.display());
+        // Options are parted by spaces, but for those in quotes.
+        let own = if own.contains(' ') { format!("'{own}'") } else { own };
+        let name = "JAVA_TOOL_OPTIONS".to_owned();
+        Ok((name.clone(), match now(&name).filter(|v| !v.is_empty()) {
+            Some(before) => format!("{before} {own}"),
+            None => own,
+        }))
     }
 
     /// Starts a proxy in front of a service; gives the variable that holds its address,
