@@ -374,8 +374,10 @@ fn join(folder: &str, name: &str) -> String {
 /// How a test ended.
 fn ended(ran: &[Ran], name: &str, file: &str) -> Option<Outcome> {
     let stem = file.rsplit('/').next().and_then(|f| f.split('.').next()).unwrap_or("");
-    let is_it =
-        |r: &&Ran| r.name.name.raw() == name && (r.name.classname.raw().contains(stem) || !file.ends_with(".py"));
+    let names_file = file.ends_with(".py") || file.ends_with(".java");
+    let is_it = |r: &&Ran| {
+        r.name.name.raw().trim_end_matches("()") == name && (r.name.classname.raw().contains(stem) || !names_file)
+    };
     let own: Vec<&Ran> = ran.iter().filter(is_it).collect();
     // Of several runs the worst counts.
     let bad = own.iter().find(|r| r.outcome.is_bad() || r.flaky).map(|_| Outcome::Failed);

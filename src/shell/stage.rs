@@ -19,6 +19,8 @@ pub struct Rehearsal<'a> {
     runner: Runner,
     /// When it closes.
     until: Option<Instant>,
+    /// What a JVM needs besides.
+    for_jvm: Option<(String, String)>,
 }
 
 impl<'a> Rehearsal<'a> {
@@ -33,7 +35,10 @@ impl<'a> Rehearsal<'a> {
         until: Option<Instant>,
     ) -> Result<Self, Problem> {
         let recorder = Recorder::start_in(workshop.scratch(), false)?;
-        Ok(Self { workshop, recorder, commit: commit.to_owned(), runner, until })
+        let is_jvm = matches!(runner, Runner::Maven | Runner::Gradle);
+        let for_jvm = is_jvm.then(|| recorder.jvm_variables(&|_| None)).transpose();
+        let for_jvm = for_jvm.map_err(|why| Problem::failed("tests of the JVM cannot be proven").hint(why))?;
+        Ok(Self { workshop, recorder, commit: commit.to_owned(), runner, until, for_jvm })
     }
 
     /// What the command of the tests sees besides.
@@ -81,10 +86,15 @@ impl Stage for Rehearsal<'_> {
         files::write(&path, &text)?;
         let most = mutants.values().map(Vec::len).max().unwrap_or(0);
         let mut out: Noticed = mutants.iter().map(|(test, own)| (test.clone(), vec![false; own.len()])).collect();
+        let lines = self.workshop.scratch().join("mutants.tsv");
         // pytest shows all of them in one process, to copies of the tests; others one at a time.
         let rounds = if self.runner == Runner::Pytest { 1 } else { most };
         for round in 0..rounds {
+            if self.for_jvm.is_some() {
+                files::write(&lines, &lines_of(mutants, round))?;
+            }
             let more = vec![
+                ("TESTMEDIC_MUTANT_LINES".to_owned(), lines.display().to_string()),
                 ("TESTMEDIC_MUTANTS".to_owned(), path.display().to_string()),
                 ("TESTMEDIC_MUTANT".to_owned(), round.to_string()),
             ];
@@ -93,7 +103,7 @@ impl Stage for Rehearsal<'_> {
                 self.recorder.noticed()
             } else {
                 let bad = staged.execution.ran.iter().filter(|r| r.outcome.is_bad());
-                bad.map(|r| (r.name.name.raw().to_owned(), round)).collect()
+                bad.map(|r| (r.name.name.raw().trim_end_matches("()").to_owned(), round)).collect()
             };
             for (name, at) in failed {
                 let own = out.iter_mut().find(|(test, _)| **test == name || test.rsplit("::").next() == Some(&name));
@@ -118,13 +128,17 @@ impl Rehearsal<'_> {
                 .hint("`generate.max-minutes` says how much there is"));
         }
         let paths: Vec<String> = files.iter().filter(|(_, text)| !text.is_empty()).map(|(p, _)| p.clone()).collect();
-        let (recorder, runner) = (&self.recorder, self.runner);
+        let (recorder, runner, for_jvm) = (&self.recorder, self.runner, &self.for_jvm);
         let adjust = |ready: &mut crate::shell::runner::Ready| {
             let now = |name: &str| ready.env.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
             let own = recorder.variables(&now);
             ready.env.retain(|(name, _)| !own.iter().any(|(n, _)| n == name));
             ready.env.extend(own);
             ready.env.extend(more.iter().cloned());
+            ready.env.extend(for_jvm.clone());
+            if matches!(how, How::Alone(_)) && runner == Runner::Maven {
+                ready.argv.retain(|word| !word.starts_with("-Dtest="));
+            }
             ready.argv.extend(options(runner, how));
         };
         let execution = self.workshop.run_files(&self.commit, self.runner, &paths, files, &adjust)?;
@@ -133,8 +147,40 @@ impl Rehearsal<'_> {
     }
 }
 
-/// The options by which Jest and Vitest run tests in another order, or one alone.
+/// The mutants of one round, a line for each test, for who reads no JSON.
+fn lines_of(mutants: &Mutants, round: usize) -> String {
+    let mut text = String::new();
+    for (test, own) in mutants {
+        if let Some(mutant) = own.get(round) {
+            let change = serde_json::to_value(mutant.change).unwrap_or_default();
+            let at = mutant.at.replace(['\t', '\n', '\r'], " ");
+            let change = change.as_str().unwrap_or("");
+            text.push_str(&format!("{test}\t{}\t{change}\t{at}\t{}\n", mutant.exchange, mutant.status));
+        }
+    }
+    text
+}
+
+/// The options by which JUnit runs tests in another order, or one alone.
+fn junit_options(how: How<'_>) -> Vec<String> {
+    match how {
+        How::Shuffled(number, _) => vec![
+            "-Djunit.jupiter.testmethod.order.default=org.junit.jupiter.api.MethodOrderer$Random".to_owned(),
+            format!("-Djunit.jupiter.execution.order.random.seed={number}"),
+        ],
+        How::Alone(test) => {
+            let names: Vec<&str> = test.split("::").skip(1).collect();
+            vec![format!("-Dtest={}", names.join("#"))]
+        }
+        How::InOrder => Vec::new(),
+    }
+}
+
+/// The options by which a runner runs tests in another order, or one alone.
 fn options(runner: Runner, how: How<'_>) -> Vec<String> {
+    if runner == Runner::Maven {
+        return junit_options(how);
+    }
     let (shuffle, seed) = match runner {
         Runner::Jest => ("--randomize", "--seed"),
         Runner::Vitest => ("--sequence.shuffle.tests", "--sequence.seed"),

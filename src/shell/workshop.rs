@@ -281,7 +281,7 @@ impl Workshop {
         for group in groups {
             let target = Target { file: group[0].clone(), ..Target::default() };
             let done = self.ready(&root, &files, runner, &target, Extent::File).and_then(|mut ready| {
-                runner::add_files(&mut ready, &root, &group[1..]);
+                runner::add_files(&mut ready, runner, &root, &group[1..]);
                 adjust(&mut ready);
                 self.execute_tests(&ready)
             });

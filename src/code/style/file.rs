@@ -6,8 +6,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::Written;
 use super::piece::{indented, settled, text_of};
+use super::{Written, class};
 use crate::code::edit::{self, Edit};
 use crate::code::language::Language;
 use crate::code::source::{Source, children};
@@ -69,6 +69,9 @@ pub fn update(
             Some(s) if !s.is_ours => (None, Kept::Changed),
             Some(s) => renewed(&source, s, test, language),
             None if wrote.contains(&slug(&test.name)) => (None, Kept::Deleted),
+            None if language == Language::Java => {
+                (Some(class::added(&source, path, test, &marked(test, language, 4))), Kept::Added)
+            }
             None => (Some(added(&source, test, language)), Kept::Added),
         };
         if let Some(now) = now {
@@ -206,10 +209,17 @@ fn class_end(source: &Source, head: &str) -> Option<usize> {
 fn with_header(language: Language, path: &str, text: &str, items: &[String]) -> Option<String> {
     let mut text = text.to_owned();
     for item in items {
-        if has(&text, item) {
+        let is_there = if language == Language::Java { class::has(&text, item) } else { has(&text, item) };
+        if is_there {
             continue;
         }
         let source = Source::parse_as(language, path, &text)?;
+        if language == Language::Java {
+            let line = |at: usize| text[..at].rfind('\n').map_or(0, |end| end + 1);
+            let first = standing(&source, language).iter().map(|s| s.mark.unwrap_or_else(|| line(s.range.start))).min();
+            text = class::with(path, &text, item, first?)?;
+            continue;
+        }
         let is_import = is_import(item);
         let all = children(source.root());
         let first_test = standing(&source, language).iter().map(|s| s.mark.unwrap_or(s.range.start)).min();

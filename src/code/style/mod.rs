@@ -7,7 +7,9 @@
 
 mod address;
 pub mod check;
+mod class;
 pub mod file;
+mod java;
 pub mod piece;
 mod python;
 mod script;
@@ -46,6 +48,7 @@ pub struct Exemplar {
 enum Inner {
     Python(python::Exemplar),
     Script(Language, script::Exemplar),
+    Java(Box<java::Exemplar>),
 }
 
 /// How a request differs from the exemplar's.
@@ -99,6 +102,7 @@ pub struct Written {
 pub fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     let inner = match source.language {
         Language::Python => Inner::Python(python::exemplar(source, case, sought)?),
+        Language::Java => Inner::Java(Box::new(java::exemplar(source, case, sought)?)),
         language if language.is_script() => Inner::Script(language, script::exemplar(source, case, sought)?),
         _ => return None,
     };
@@ -112,6 +116,7 @@ impl Exemplar {
         match self.inner {
             Inner::Python(_) => Language::Python,
             Inner::Script(language, _) => language,
+            Inner::Java(_) => Language::Java,
         }
     }
 
@@ -121,6 +126,7 @@ impl Exemplar {
         match &self.inner {
             Inner::Python(own) => own.weight(),
             Inner::Script(_, own) => own.weight(),
+            Inner::Java(own) => own.weight(),
         }
     }
 
@@ -131,6 +137,7 @@ impl Exemplar {
         match &self.inner {
             Inner::Python(own) => own.shows(value),
             Inner::Script(_, own) => own.shows(value),
+            Inner::Java(own) => own.shows(value),
         }
     }
 
@@ -140,6 +147,7 @@ impl Exemplar {
         match &self.inner {
             Inner::Python(own) => own.can(ask),
             Inner::Script(_, own) => own.can(ask),
+            Inner::Java(own) => own.can(ask),
         }
     }
 
@@ -149,6 +157,7 @@ impl Exemplar {
         match &self.inner {
             Inner::Python(own) => own.write(test, &self.file, folder),
             Inner::Script(_, own) => own.write(test, &self.file, folder),
+            Inner::Java(own) => own.write(test),
         }
     }
 }
@@ -158,6 +167,11 @@ impl Exemplar {
 pub fn file_name(language: Language, words: &[String]) -> String {
     match language {
         Language::Python => format!("test_generated_{}.py", words.join("_")),
+        Language::Java => {
+            let name = java::camel(words);
+            let (first, rest) = name.split_at(name.len().min(1));
+            format!("{}{rest}GeneratedTest.java", first.to_ascii_uppercase())
+        }
         Language::TypeScript | Language::Tsx => format!("{}.generated.test.ts", words.join("-")),
         _ => format!("{}.generated.test.js", words.join("-")),
     }

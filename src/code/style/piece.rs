@@ -86,7 +86,7 @@ const WITHIN: char = '\u{fdd0}';
 pub(super) fn text_of(source: &Source, node: Node<'_>) -> String {
     let mut within: BTreeSet<usize> = BTreeSet::new();
     walk(node, |inner| {
-        let is_text = matches!(inner.kind(), "string" | "template_string");
+        let is_text = matches!(inner.kind(), "string" | "template_string" | "string_literal");
         if is_text {
             within.extend(inner.start_position().row + 1..=inner.end_position().row);
         }

@@ -14,7 +14,8 @@ pub struct Generate {
     /// opens a pull request, into a pull request's own branch or into the default branch.
     pub mode: Mode,
     /// The folder for tests that are written; `generated` beside the tests that they
-    /// are like where it is empty.
+    /// are like where it is empty. Tests in Java stand in the package of those that they
+    /// are like, as `…GeneratedTest.java`.
     pub folder: String,
     /// The recipes that are used.
     pub recipes: Vec<Recipe>,
@@ -61,8 +62,12 @@ impl Generate {
     /// The folder for tests like those of `file`.
     #[must_use]
     pub fn folder_for(&self, file: &str) -> String {
-        if !self.folder.is_empty() {
+        if !self.folder.is_empty() && !file.ends_with(".java") {
             return self.folder.trim_matches('/').to_owned();
+        }
+        // What stands beside a class sees what is not public in its package.
+        if file.ends_with(".java") {
+            return file.rsplit_once('/').map_or_else(String::new, |(beside, _)| beside.to_owned());
         }
         match file.rsplit_once('/') {
             Some((beside, _)) => format!("{beside}/generated"),
@@ -73,6 +78,9 @@ impl Generate {
     /// Whether a file holds tests that were written.
     #[must_use]
     pub fn is_ours(&self, file: &str) -> bool {
+        if file.ends_with("GeneratedTest.java") {
+            return true;
+        }
         let folder = if self.folder.is_empty() { "generated" } else { self.folder.trim_matches('/') };
         let name = file.rsplit('/').next().unwrap_or(file);
         let folders = format!("/{}", file.strip_suffix(name).unwrap_or(""));

@@ -170,10 +170,13 @@ impl Recorder {
         // Options are parted by spaces, but for those in quotes.
         let own = if own.contains(' ') { format!("'{own}'") } else { own };
         let name = "JAVA_TOOL_OPTIONS".to_owned();
-        Ok((name.clone(), match now(&name).filter(|v| !v.is_empty()) {
-            Some(before) => format!("{before} {own}"),
-            None => own,
-        }))
+        Ok((
+            name.clone(),
+            match now(&name).filter(|v| !v.is_empty()) {
+                Some(before) => format!("{before} {own}"),
+                None => own,
+            },
+        ))
     }
 
     /// Starts a proxy in front of a service; gives the variable that holds its address,

@@ -7,9 +7,29 @@ use crate::model::ran::{Extent, Target};
 
 /// The class with its package; nested classes behind `$`.
 pub(super) fn class(target: &Target) -> String {
+    if target.path.is_empty() {
+        return stem(&target.file).to_owned();
+    }
     let classes = &target.path[..target.path.len().saturating_sub(1)];
     let class = classes.join("$");
     if target.package.is_empty() { class } else { format!("{}.{class}", target.package) }
+}
+
+/// The class that a file is called like; runners know it without its package.
+fn stem(file: &str) -> &str {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    name.split('.').next().unwrap_or(name)
+}
+
+/// Adds the classes of files to a command that runs those of one.
+pub(super) fn add_files(ready: &mut Ready, files: &[String]) {
+    let more = files.iter().map(|file| stem(file));
+    if let Some(tests) = ready.argv.iter_mut().find(|word| word.starts_with("-Dtest=")) {
+        more.for_each(|class| *tests = format!("{tests},{class}"));
+    } else if let Some(at) = ready.argv.iter().position(|word| word == "--tests") {
+        let words: Vec<String> = more.flat_map(|class| ["--tests".to_owned(), class.to_owned()]).collect();
+        ready.argv.splice(at..at, words);
+    }
 }
 
 pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {

@@ -93,7 +93,7 @@ impl Runner {
     /// Whether one command can run several files.
     #[must_use]
     pub fn takes_many(self) -> bool {
-        matches!(self, Self::Pytest | Self::Jest)
+        matches!(self, Self::Pytest | Self::Jest | Self::Maven | Self::Gradle)
     }
 
     /// Files that say which dependencies it needs.
@@ -197,7 +197,10 @@ pub fn updating(runner: Runner, ready: Ready) -> Option<Ready> {
 }
 
 /// Adds files to a command that runs one.
-pub fn add_files(ready: &mut Ready, root: &Path, files: &[String]) {
+pub fn add_files(ready: &mut Ready, runner: Runner, root: &Path, files: &[String]) {
+    if matches!(runner, Runner::Maven | Runner::Gradle) {
+        return jvm::add_files(ready, files);
+    }
     for file in files {
         let path = root.join(file);
         let inside = path.strip_prefix(&ready.folder).unwrap_or(&path);
