@@ -2,10 +2,13 @@
 //! failed ones again where there is a reason to, then triages what came out.
 
 mod again;
+mod select;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use self::select::{Reports, Select};
 use crate::cli::RunArgs;
 use crate::cli::job::Job;
 use crate::error::{Problem, exit};
@@ -32,8 +35,12 @@ pub(super) struct Suite<'a> {
     for_jvm: Option<(String, String)>,
     /// A folder for reports.
     folder: PathBuf,
-    /// The report of the first run.
-    report: PathBuf,
+    /// How it is told to run some of its tests.
+    select: Option<Select>,
+    /// The reports of the first run, where no other run overwrites them.
+    first: Vec<PathBuf>,
+    /// Where the command writes them, where that is not our choice.
+    reports: Reports,
 }
 
 impl Suite<'_> {
@@ -44,30 +51,39 @@ impl Suite<'_> {
         variables.extend(self.proxies.iter().cloned());
         variables.push(("TESTMEDIC_PROXIES".to_owned(), self.recorder.proxies().join(" ")));
         variables.push(("TESTMEDIC_REPORT".to_owned(), report.display().to_string()));
-        if let Some(tests) = tests {
+        let mut command = self.command.to_vec();
+        if let (Some(tests), Some(select)) = (tests, self.select) {
             let order = self.folder.join("order.txt");
             files::write(&order, &(tests.join("\n") + "\n"))?;
             variables.push(("TESTMEDIC_ORDER".to_owned(), order.display().to_string()));
+            command.extend(select.words(tests));
         }
         // Each run writes a report of its own.
         files::remove(report);
-        let ended = suite::run(self.command, &variables, quiet)?;
+        let ended = suite::run(&command, &variables, quiet)?;
         self.recorder.settle();
         Ok(ended)
     }
 
-    fn run_tests(&self, tests: &[String], report: &Path, quiet: bool) -> Result<Ended, Problem> {
-        self.run(Some(tests), report, quiet)
+    /// Runs some tests; gives the reports, whose names end in `behind`.
+    fn run_tests(&self, tests: &[String], behind: &str, quiet: bool) -> Result<Vec<PathBuf>, Problem> {
+        let report = self.folder.join(format!("report{behind}.xml"));
+        let before = self.reports.present();
+        let _ = self.run(Some(tests), &report, quiet)?;
+        if self.select == Some(Select::Plugin) {
+            return Ok(if report.is_file() { vec![report] } else { Vec::new() });
+        }
+        let copied = self.reports.copied(&before, &self.folder, behind)?;
+        Ok(copied.into_iter().map(|(_, copy)| copy).collect())
     }
 
     /// Whether the last of some tests passes behind the others. Their exchanges are
     /// no part of the recording.
     fn passes(&self, tests: &[String]) -> Result<bool, Problem> {
-        let report = self.folder.join("alone.xml");
         let before = self.recorder.count();
-        let _ = self.run_tests(tests, &report, true)?;
+        let reports = self.run_tests(tests, "-alone", true)?;
         self.recorder.forget(before);
-        let runs = files::read_reports(Path::new(""), &[report.display().to_string()], &|_| {})?;
+        let runs = files::read_reports(Path::new(""), &names(&reports), &|_| {})?;
         let Some(last) = tests.last() else { return Ok(false) };
         let bad = runs
             .iter()
@@ -90,45 +106,39 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         proxies,
         for_jvm: for_jvm(&recorder)?,
         folder: folder.path().to_owned(),
-        report: report.clone(),
+        select: Select::of(&args.command),
+        first: Vec::new(),
+        reports: Reports::at(&args.triage.junit),
     };
     let begun = surroundings::now();
+    let before = suite.reports.present();
     let ended = suite.run(None, &report, false)?;
     let code = ended.code;
     how_it_ended(&ended, &recorder)?;
-    // A report that the command asks for is taken as it is.
-    if let Some(own) = recorder.report().filter(|own| own.is_file()) {
-        files::copy(&own, &report)?;
-    }
-    // Of several runs of pytest in one command each has a report.
-    let more = files::matching(folder.path(), &["report.*.xml".to_owned()]);
-    let is_written = files::is_filled(&report);
-    let again = if is_written && more.is_empty() && !ended.was_stopped && code != exit::DONE && args.retry {
+    let written = first(&mut suite, &report, &before)?;
+    let may_retry = !suite.first.is_empty() && suite.select.is_some() && !ended.was_stopped;
+    let again = if may_retry && code != exit::DONE && args.retry {
         again::again(&mut suite, &waits(args))?
     } else {
         again::Again::default()
     };
+    // What the first run wrote stands where the command wrote it.
+    for (place, copy) in written.iter().filter(|_| !again.told.is_empty()) {
+        files::copy(copy, place)?;
+    }
     let recorded = recorder.end();
     recorder::write(&args.record, &recorded.exchanges)?;
     tell(args, &recorded, &again)?;
     let mut triage = args.triage.clone();
-    if triage.junit.iter().all(|p| p.trim().is_empty()) && !is_written {
-        triage.junit = built(begun);
-    }
-    if triage.junit.iter().all(|p| p.trim().is_empty()) {
-        if !is_written {
-            say(
-                "No report was written, so nothing is judged: name the reports of the tests with --junit (without it those of pytest, Maven and Gradle are found).\n",
-            )?;
-            return Ok(code);
-        }
-        let all = std::iter::once(&report).chain(&more).chain(&again.reports);
-        triage.junit = all.map(|path| path.display().to_string()).collect();
+    if suite.first.is_empty() && triage.junit.iter().all(|p| p.trim().is_empty()) {
+        say(NO_REPORT)?;
+        return Ok(code);
     }
     if let Some(old) = older(&triage.junit, begun) {
         say(&format!("{old} is older than this run, so nothing is judged: the command did not write it.\n"))?;
         return Ok(code);
     }
+    triage.junit = judged(&suite, written, &again, triage.junit);
     let around = Around::read()?;
     let mut job = Job::prepare(&triage, around.as_ref())?;
     let told = in_flight(&recorded.waits);
@@ -146,12 +156,51 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     })
 }
 
-/// The reports that Maven and Gradle wrote where they always write them.
-fn built(begun: Instant) -> Vec<String> {
-    let places = ["**/target/surefire-reports/TEST-*.xml", "**/build/test-results/**/TEST-*.xml"];
-    let mut all = files::matching(Path::new(""), &places.map(str::to_owned));
-    all.retain(|path| !files::is_older(path, begun));
-    all.into_iter().map(|path| path.display().to_string()).collect()
+const NO_REPORT: &str = "No report was written, so nothing is judged: name the reports of the tests with --junit (without it those of pytest, Maven and Gradle are found).\n";
+
+/// Finds the reports of the first run. Those that the command writes where it likes are
+/// copied, as the next run overwrites them: gives their places with the copies.
+fn first(
+    suite: &mut Suite<'_>,
+    report: &Path,
+    before: &[(PathBuf, Option<SystemTime>)],
+) -> Result<Vec<(PathBuf, PathBuf)>, Problem> {
+    // A report that the command asks for is taken as it is.
+    if let Some(own) = suite.recorder.report().filter(|own| own.is_file()) {
+        files::copy(&own, report)?;
+    }
+    if files::is_filled(report) {
+        // Of several runs of pytest in one command each has a report.
+        let more = files::matching(&suite.folder, &["report.*.xml".to_owned()]);
+        suite.select = more.is_empty().then_some(Select::Plugin);
+        suite.first = std::iter::once(report.to_owned()).chain(more).collect();
+        return Ok(Vec::new());
+    }
+    let copied = suite.reports.copied(before, &suite.folder, "")?;
+    suite.first = copied.iter().map(|(_, copy)| copy.clone()).collect();
+    Ok(copied)
+}
+
+/// The reports to judge: those of the first run and of what was run again. `written` are
+/// the first ones where the command wrote them, which are named where nothing replaced
+/// them; reports that a person names for pytest are theirs.
+fn judged(
+    suite: &Suite<'_>,
+    written: Vec<(PathBuf, PathBuf)>,
+    again: &again::Again,
+    named: Vec<String>,
+) -> Vec<String> {
+    let is_named = !named.iter().all(|p| p.trim().is_empty());
+    if suite.first.is_empty() || (is_named && suite.select == Some(Select::Plugin)) {
+        return named;
+    }
+    let places: Vec<PathBuf> = written.into_iter().map(|(place, _)| place).collect();
+    let first = if again.reports.is_empty() && !places.is_empty() { &places } else { &suite.first };
+    names(first.iter().chain(&again.reports))
+}
+
+fn names<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<String> {
+    paths.into_iter().map(|path| path.display().to_string()).collect()
 }
 
 /// A report that was there before the tests began.

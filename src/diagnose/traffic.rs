@@ -34,18 +34,16 @@ impl<'a> Sent<'a> {
         if self.by_test.is_empty() {
             return &[];
         }
-        let (class, name) = (case.name.classname.raw(), case.name.name.raw());
-        let bare = name.split('[').next().unwrap_or(name);
-        // The whole name first; a name alone, as cassettes have it, at last.
-        let names = [
-            format!("{class}::{name}"),
-            format!("{class} {name}"),
-            format!("{class} {bare}"),
-            name.to_owned(),
-            bare.to_owned(),
-        ];
-        names.iter().find_map(|name| self.by_test.get(&key(name))).map_or(&[], Vec::as_slice)
+        names(case).iter().find_map(|name| self.by_test.get(&key(name))).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The names that recorders may give a case: the whole name first; a name alone, as
+/// cassettes have it, at last.
+fn names(case: &TestCase) -> [String; 5] {
+    let (class, name) = (case.name.classname.raw(), case.name.name.raw());
+    let bare = name.split('[').next().unwrap_or(name);
+    [format!("{class}::{name}"), format!("{class} {name}"), format!("{class} {bare}"), name.to_owned(), bare.to_owned()]
 }
 
 /// The titles of a test whose file is JavaScript or TypeScript.
@@ -58,7 +56,9 @@ fn titles(test: &str) -> Option<&str> {
 /// Whether a recorder's name of a test means a case of a report.
 #[must_use]
 pub fn is_test(name: &str, case: &TestCase) -> bool {
-    key(name) == key(&format!("{}::{}", case.name.classname.raw(), case.name.name.raw()))
+    let [whole, .., own, _] = names(case);
+    // Reports of JavaScript's runners name no file.
+    key(name) == key(&whole) || titles(name).is_some_and(|titles| [key(&whole), key(&own)].contains(&key(titles)))
 }
 
 /// `tests/test_a.py::TestB::test_c[1]` and `tests.test_a.TestB test_c[1]` are one.

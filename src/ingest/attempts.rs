@@ -326,6 +326,12 @@ pub fn unite_files(runs: &mut [TestRun]) {
             .collect();
         let mut taken: HashSet<TestId> = HashSet::new();
         join(&mut runs[partner], &outcomes, &mut taken);
+        // What was left out when others were chosen is no result.
+        let first = &runs[partner];
+        let known: HashSet<TestId> =
+            first.quiet.ids().map(|(id, _)| id).chain(first.cases.iter().map(|c| c.id)).collect();
+        let left_out = |attempts: &[Attempt]| attempts.last().is_some_and(|a| a.outcome == Outcome::Skipped);
+        taken.extend(outcomes.iter().filter(|(id, own)| left_out(own) && known.contains(id)).map(|(id, _)| *id));
         drop_cases(&mut moved, &taken);
         runs[retry] = moved;
     }

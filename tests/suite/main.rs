@@ -29,6 +29,7 @@ mod house;
 mod mismatches;
 mod offering;
 mod on_github;
+mod retrying;
 mod scenarios;
 mod stories;
 mod support;

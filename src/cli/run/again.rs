@@ -108,28 +108,24 @@ fn retry(
     let many = plural(tests.len() as u64, "test");
     say(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
     surroundings::pause(Duration::from_secs_f64(seconds));
-    let report = suite.folder.join(format!("report-rerun-{}.xml", round + 1));
     let nodes: Vec<String> = tests.iter().map(|(node, _)| node.clone()).collect();
-    suite.run_tests(&nodes, &report, false)?;
-    let bad = still_bad(&report)?;
+    let reports = suite.run_tests(&nodes, &format!("-rerun-{}", round + 1), false)?;
+    let bad = still_bad(&reports)?;
     let at = surroundings::now();
     let mut passed = 0;
     for (node, test) in tests {
-        let held = report.is_file() && !bad.iter().any(|case| is_test(node, case));
+        let held = !reports.is_empty() && !bad.iter().any(|case| is_test(node, case));
         passed += usize::from(held);
         out.retried.push(Retried { test: *test, at, seconds, passed: held, why: why.to_owned() });
     }
     out.told.push(format!("waited {seconds:.1} s ({why}); then {passed} of {many} passed"));
-    if report.is_file() {
-        out.reports.push(report);
-    }
+    out.reports.extend(reports);
     Ok(())
 }
 
 /// A quick judgement of what there is so far: without history and without a plan.
 fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<Triage, Problem> {
-    let patterns: Vec<String> =
-        std::iter::once(&suite.report).chain(more).map(|path| path.display().to_string()).collect();
+    let patterns = super::names(suite.first.iter().chain(more));
     let exchanges = suite.recorder.so_far();
     Ok(run::triage(Inputs {
         runs: files::read_reports(std::path::Path::new(""), &patterns, &|_| {})?,
@@ -151,9 +147,9 @@ fn failing(triage: &Triage, diagnosis: &Diagnosis, order: &[String]) -> Vec<(Str
     cases.filter_map(|case| Some((order.iter().find(|node| is_test(node, case))?.clone(), case.id))).collect()
 }
 
-/// The cases of a report that did not pass.
-fn still_bad(report: &std::path::Path) -> Result<Vec<TestCase>, Problem> {
-    let runs = files::read_reports(std::path::Path::new(""), &[report.display().to_string()], &|_| {})?;
+/// The cases of some reports that did not pass.
+fn still_bad(reports: &[PathBuf]) -> Result<Vec<TestCase>, Problem> {
+    let runs = files::read_reports(std::path::Path::new(""), &super::names(reports), &|_| {})?;
     Ok(runs.into_iter().flat_map(|run| run.cases).filter(|case| case.outcome().is_bad()).collect())
 }
 

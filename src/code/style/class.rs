@@ -33,7 +33,7 @@ pub(super) fn added(source: &Source, path: &str, test: &Written, marked: &str) -
     }
     let frame = test.frame.replace("$NAME", name(path));
     let head = frame.trim_end().strip_suffix('}').unwrap_or(&frame).trim_end();
-    format!("{text}\n\n{head}\n{marked}\n}}\n")
+    format!("{text}\n{head}\n{marked}\n}}\n")
 }
 
 /// A file in which package, imports and members are there. `first` is where its first
@@ -53,13 +53,20 @@ pub(super) fn with(path: &str, text: &str, item: &str, first: usize) -> Option<S
         // Static ones stand together, before the others.
         let imports = all.iter().filter(|n| n.kind() == "import_declaration");
         let alike = imports.filter(|n| source.of(**n).starts_with("import static") == is_static);
-        let last = alike.map(tree_sitter::Node::end_byte).max();
+        // In the order of their names, as they usually stand.
+        let alike: Vec<_> = alike.collect();
+        let next = alike.iter().find(|n| source.of(***n) > item).map(|n| n.start_byte());
+        let last = alike.iter().map(|n| n.end_byte()).max();
         let package = end_of("package_declaration").unwrap_or(top);
-        match (last, is_static) {
+        match (next.or(last), is_static) {
+            (Some(at), _) if next.is_some() => text.insert_str(at, &format!("{item}\n")),
             (Some(end), _) => text.insert_str(end, &format!("\n{item}")),
             (None, true) => text.insert_str(package, &format!("\n\n{item}")),
             (None, false) => text.insert_str(end_of("import_declaration").unwrap_or(package), &format!("\n\n{item}")),
         }
+    } else if item.starts_with("private static final String ") {
+        let start = body(&source, path)?.start;
+        text.insert_str(start, &format!("\n{}", indented(item, 4)));
     } else {
         let member = indented(item, 4);
         let before = text[..first].trim_end().len();
