@@ -279,3 +279,174 @@ impl Exemplar {
         all.into_iter().any(|text| super::holds(text, &written) || super::holds(text, &within))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::code::cases;
+    use crate::code::language::Language;
+    use crate::code::source::Source;
+    use crate::code::style::check::{Check, Is};
+    use crate::code::style::file::{Kept, update};
+    use crate::code::style::{Ask, Exemplar, NewTest, Sought, Written, exemplar, file_name};
+    use serde_json::json;
+
+    const SUITE: &str = r#"package a.b;
+
+import static io.restassured.RestAssured.given;
+import io.restassured.RestAssured;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+@DisplayName("All about users")
+@Tag("api")
+public class UsersTest extends Base {
+    static final String KEY = "k";
+    static final int UNUSED = 1;
+    @BeforeAll
+    static void open() { RestAssured.port = 1; }
+    int user(String name) { return given().body(Map.of("name", name)).post("/users").path("id"); }
+    @Test
+    void reads() throws Exception {
+        int id = user("ann");
+        assertEquals(1, id);
+        CALL
+    }
+}
+"#;
+
+    fn found(call: &str, path: &str) -> Option<Exemplar> {
+        let source = Source::parse("src/test/java/a/b/UsersTest.java", &SUITE.replace("CALL", call))?;
+        let cases = cases::find(&source);
+        exemplar(&source, cases.first()?, Sought { method: "GET", origin: "http://localhost:1", path })
+    }
+
+    fn written(call: &str, path: &str, ask: Ask, checks: Vec<(usize, Check)>) -> Written {
+        let test = NewTest { words: vec!["get".to_owned(), "it's".to_owned()], asks: vec![ask], checks };
+        found(call, path).unwrap_or_else(|| panic!("{call}")).write(&test, "").unwrap()
+    }
+
+    /// How suites ask, and what a request of another path or with other credentials
+    /// looks like then.
+    #[test]
+    fn requests() {
+        let other = || Ask::Path("/users/9".to_owned());
+        let key = || Ask::Credentials("X-Key".to_owned());
+        let query = || Ask::Query("/users".to_owned(), "limit".to_owned(), 1);
+        for (call, path, ask, expected) in [
+            (
+                "given().when().get(\"/users/\" + id).then().statusCode(200);",
+                "/users/1",
+                other(),
+                r#"given().get("/users/9")"#,
+            ),
+            ("given().pathParam(\"id\", id).get(\"/users/{id}\");", "/users/1", other(), r#"given().get("/users/9")"#),
+            ("Response r = given().get(\"/users/{id}\", id);", "/users/1", other(), r#"given().get("/users/9")"#),
+            (
+                "Response r = given().get(\"/users/{id}\", id);",
+                "/users/1",
+                Ask::Same,
+                r#"given().get("/users/{id}", id)"#,
+            ),
+            ("when().get(\"/users/1\").then().statusCode(200);", "/api/users/1", other(), r#"given().get("/users/9")"#),
+            (
+                "RestAssured.given().header(\"X-Key\", KEY).get(\"/users/1\");",
+                "/users/1",
+                key(),
+                r#"RestAssured.given().header("X-Key", "not-valid").get("/users/1")"#,
+            ),
+            (
+                "given().auth().oauth2(KEY).get(\"/users/1\");",
+                "/users/1",
+                Ask::Credentials("Authorization".to_owned()),
+                r#"given().header("Authorization", "Bearer not-valid").get("/users/1")"#,
+            ),
+            (
+                "given().queryParam(\"page\", 2).get(\"/users\");",
+                "/users",
+                query(),
+                r#"given().queryParam("limit", 1).get("/users")"#,
+            ),
+        ] {
+            let text = written(call, path, ask, Vec::new()).text;
+            let line = text.lines().find(|l| l.contains("Response response =")).unwrap().trim();
+            assert_eq!(line, format!("Response response = {expected};"), "{call}");
+        }
+        // Under a condition, by somebody else; an address that nobody understands.
+        for call in ["if (id > 1) { given().get(\"/users/1\"); }", "run(() -> given().get(\"/users/1\"));"] {
+            assert!(found(call, "/users/1").is_none(), "{call}");
+        }
+        let unclear = found("given().get(url);", "/users/1").unwrap();
+        assert!(!unclear.can(&other()) && unclear.can(&Ask::Same));
+    }
+
+    #[test]
+    fn files() {
+        let is = |kinds: Vec<&'static str>| Is { kinds, ..Is::default() };
+        let place = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let checks = vec![
+            (0, Check::Status(200)),
+            (0, Check::Field(place("users/*/lines/*/a-b"), Is { nullable: true, ..is(vec!["integer"]) })),
+            (0, Check::Field(place("users"), Is { filled: true, ..is(vec!["array"]) })),
+            (0, Check::Equals(place("price"), json!(2.5))),
+        ];
+        let test = written("given().header(\"X-Key\", KEY).get(\"/users/1\");", "/users/1", Ask::Same, checks);
+        let name = file_name(Language::Java, &["get".to_owned(), "users".to_owned()]);
+        assert_eq!(name, "GetUsersGeneratedTest.java");
+        let put =
+            |old: Option<&str>| update(Language::Java, &name, old, "GET /users", std::slice::from_ref(&test)).unwrap();
+        let (file, kept) = put(None);
+        assert_eq!(kept, [Kept::Added]);
+        let expected = r#"package a.b;
+
+import static io.restassured.RestAssured.given;
+import static org.hamcrest.Matchers.anyOf;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.everyItem;
+import static org.hamcrest.Matchers.hasKey;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.nullValue;
+
+import io.restassured.RestAssured;
+import io.restassured.response.Response;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+@Tag("api")
+class GetUsersGeneratedTest extends Base {
+    static final String KEY = "k";
+
+    @BeforeAll
+    static void open() { RestAssured.port = 1; }
+
+    int user(String name) { return given().body(Map.of("name", name)).post("/users").path("id"); }
+
+    // testmedic: "#;
+        assert!(file.contains(expected), "{file}");
+        let expected = r#"
+    @Test
+    void getItS() throws Exception {
+        int id = user("ann");
+        Response response = given().header("X-Key", KEY).get("/users/1");
+        response.then()
+            .statusCode(200)
+            .body("price", equalTo(2.5f))
+            .body("users", instanceOf(List.class))
+            .body("users", not(empty()))
+            .body("users.lines.flatten()", everyItem(hasKey("a-b")))
+            .body("users.lines.flatten().'a-b'", everyItem(anyOf(nullValue(), instanceOf(Integer.class), instanceOf(Long.class))));
+    }
+}
+"#;
+        assert!(file.ends_with(expected), "{file}");
+        assert_eq!(put(Some(&file)), (file.clone(), vec![Kept::Same]));
+        // What a person changed is theirs.
+        let changed = file.replace("statusCode(200)", "statusCode(201)");
+        assert_eq!(put(Some(&changed)), (changed.clone(), vec![Kept::Changed]));
+    }
+}
