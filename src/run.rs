@@ -95,7 +95,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let history = History { default: default_branch, ..recall(&runs, &facts, at, store, &mut notes) };
     let groups = groups(failures(&runs, &history.failures), &history, &facts);
     let changes = changes(&groups.windows(), repository);
-    let diagnoses = groups.judge(&history, &facts, &changes, &Sent::new(exchanges));
+    let diagnoses = groups.judge(&history, &facts, &changes, &Sent::new(exchanges, &described));
     let known = groups.known();
     let learned = learn::learn(&runs, &facts, &known);
     let plan = plan_record(&learned, record_to.as_deref());
@@ -113,7 +113,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let mut found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
     let template = |path: &str| templates.of(path);
     let incidents: Vec<Incident> = incidents.into_iter().map(|own| own.at_template(&template)).collect();
-    remember_incidents(&mut found, &incidents, &Sent::new(exchanges), &templates);
+    remember_incidents(&mut found, &incidents, &Sent::new(exchanges, &described), &templates);
     Triage {
         found,
         plan,

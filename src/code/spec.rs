@@ -24,6 +24,8 @@ pub struct Operation {
     pub response: BTreeMap<String, Field>,
     /// Names of the fields of its request.
     pub request: BTreeMap<String, Field>,
+    /// Names that every body of a request must have at its top.
+    pub needs: BTreeSet<String>,
 }
 
 /// A field as described.
@@ -78,11 +80,28 @@ fn operation(whole: &Value, method: &str, path: &str, described: &Value) -> Oper
     let body = resolved(whole, &described["requestBody"]);
     for media in body["content"].as_object().into_iter().flat_map(|c| c.values()) {
         fields(whole, &media["schema"], &mut made.request, DEPTH);
+        needs(whole, &media["schema"], &mut made.needs, DEPTH);
     }
     for parameter in described["parameters"].as_array().into_iter().flatten() {
-        fields(whole, &resolved(whole, parameter)["schema"], &mut made.request, DEPTH);
+        let parameter = resolved(whole, parameter);
+        fields(whole, &parameter["schema"], &mut made.request, DEPTH);
+        if parameter["in"] == "body" {
+            needs(whole, &parameter["schema"], &mut made.needs, DEPTH);
+        }
     }
     made
+}
+
+/// The names that a schema requires of an object itself, not of what stands in it.
+fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>, depth: usize) {
+    if depth == 0 {
+        return;
+    }
+    let schema = resolved(whole, schema);
+    out.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        needs(whole, part, out, depth - 1);
+    }
 }
 
 /// What a reference within the document points to.
@@ -197,6 +216,7 @@ components:
         assert!(user.statuses.contains("200"));
         let order = find(&all, "post", "/orders").unwrap();
         assert_eq!(order.request["currency"].example, Some(Value::from("EUR")));
+        assert_eq!(order.needs.iter().collect::<Vec<_>>(), ["currency"]);
         assert!(find(&all, "get", "/orders").is_none() && find(&all, "", "/nowhere").is_none());
         assert!(read("not: [a, description").is_empty() && read("[]").is_empty());
     }

@@ -348,6 +348,7 @@ impl Groups<'_> {
             bad,
             gate: self.gates.get(&leg).copied().flatten(),
             exchanges: group.indices.iter().flat_map(|i| sent.of(failures.case(*i))).copied().collect(),
+            described: sent.described,
             passing_legs: passing.get(&case.id).cloned().unwrap_or_default(),
         };
         self.conclude(group, &file)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::code::spec::Operation;
 use crate::model::exchange::Exchange;
 use crate::model::test::TestCase;
 
@@ -9,12 +10,14 @@ use crate::model::test::TestCase;
 #[derive(Debug, Default)]
 pub struct Sent<'a> {
     by_test: HashMap<String, Vec<&'a Exchange>>,
+    /// What the API descriptions of the repository promise.
+    pub described: &'a [Operation],
 }
 
 impl<'a> Sent<'a> {
     /// Sorts exchanges by their tests.
     #[must_use]
-    pub fn new(exchanges: &'a [Exchange]) -> Self {
+    pub fn new(exchanges: &'a [Exchange], described: &'a [Operation]) -> Self {
         let mut by_test: HashMap<String, Vec<&Exchange>> = HashMap::new();
         for exchange in exchanges {
             if let Some(test) = &exchange.test {
@@ -25,7 +28,7 @@ impl<'a> Sent<'a> {
                 }
             }
         }
-        Self { by_test }
+        Self { by_test, described }
     }
 
     /// The exchanges of a test, in the order in which they were recorded.

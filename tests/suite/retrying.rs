@@ -107,3 +107,30 @@ class LimitTest {
     }
     assert_eq!(ran.code, 0, "all that failed passed after a wait that is told");
 }
+
+/// A request that the API description does not take any more is told by what it lacks.
+#[test]
+fn what_a_request_lacks() {
+    let place = Workplace::new();
+    place.write(
+        "openapi.yaml",
+        "openapi: 3.1.0\npaths:\n  /orders:\n    post:\n      requestBody:\n        content:\n          application/json:\n            schema: {type: object, required: [currency, item], properties: {currency: {type: string, example: EUR}, item: {type: string}}}\n      responses: {\"201\": {description: made}}\n",
+    );
+    place.write(
+        "test_orders.py",
+        "import flask\n\napp = flask.Flask(__name__)\n\n\n@app.post('/orders')\ndef add():\n    return {}, 201 if 'currency' in flask.request.json else 422\n\n\ndef test_old():\n    assert app.test_client().post('/orders', json={'item': 'pen'}).status_code == 201\n\n\ndef test_refused():\n    assert app.test_client().post('/orders', json={'item': 'pen'}).status_code == 400\n",
+    );
+    place.git(&["init", "-q", "-b", "main", "."]);
+    place.commit("An API");
+    let path = format!("{}:{}", crate::healing::prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    let words = ["run", "--history", "none", "--json", "report.json", "--", "python", "-m", "pytest", "-q"];
+    let ran = place.run_with(&words, &[("PATH", &path)]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let told = "POST /orders answered 422; its body has no `currency`, which the API description requires";
+    let report: serde_json::Value = serde_json::from_str(&place.read("report.json")).unwrap();
+    for diagnosis in report["diagnoses"].as_array().unwrap() {
+        let is_told = diagnosis["evidence"].as_array().unwrap().iter().any(|e| e["text"] == told);
+        assert_eq!(is_told, diagnosis["tests"][0]["name"] == "test_old", "{diagnosis:#}");
+    }
+    assert!(ran.out.contains(told), "{}", ran.out);
+}

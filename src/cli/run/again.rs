@@ -54,7 +54,7 @@ pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Resu
         let triage = judge(suite, &out.reports)?;
         let (mut tests, mut longest, mut alone) = (Vec::new(), (0.0_f64, String::new()), Vec::new());
         let exchanges = suite.recorder.so_far();
-        let sent = Sent::new(&exchanges);
+        let sent = Sent::new(&exchanges, &[]);
         for diagnosis in &triage.found.diagnoses {
             let failing = failing(&triage, diagnosis, &suite.recorder.order());
             if failing.is_empty() {

@@ -2,8 +2,10 @@
 
 use super::weights as w;
 use super::{CaseFile, Testimony, count};
-use crate::diagnose::verdict::Verdict::{Environment, RateLimited, Regression};
-use crate::model::exchange::{Exchange, is_inside};
+use crate::code::spec;
+use crate::diagnose::mismatch::literal;
+use crate::diagnose::verdict::Verdict::{Environment, OutdatedTest, RateLimited, Regression};
+use crate::model::exchange::{Body, Exchange, is_inside};
 
 pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     let status = |e: &Exchange| e.response.as_ref().map(|r| r.status);
@@ -31,7 +33,24 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
         (Some(502..=504), _) if !is_inside(&last.request.origin) => {
             out.add(Environment, "gateway", w::GATEWAY, format!("{last}"), said(last));
         }
+        (Some(400 | 422), _) => lacking(file, last, out),
         (Some(500..=599), _) => out.add(Regression, "server-error", w::ANSWERED_500, format!("{last}"), said(last)),
         _ => {}
     }
+}
+
+/// A request that was complete once: the API description requires by now what the test
+/// does not send. A test that wanted to be refused is none of those.
+fn lacking(file: &CaseFile<'_>, last: &Exchange, out: &mut Testimony) {
+    let wanted = file.mismatch.as_ref().and_then(|m| literal(&m.expected));
+    let Body::Json(serde_json::Value::Object(sent)) = &last.request.body else { return };
+    let method = last.request.method.to_ascii_lowercase();
+    let Some(operation) = spec::find(file.described, &method, &last.request.path) else { return };
+    let missing: Vec<String> =
+        operation.needs.iter().filter(|name| !sent.contains_key(*name)).map(|name| format!("`{name}`")).collect();
+    if missing.is_empty() || wanted.is_some_and(|status| status.starts_with('4')) {
+        return;
+    }
+    let text = format!("{last}; its body has no {}, which the API description requires", missing.join(", no "));
+    out.add(OutdatedTest, "lacks-required", w::LACKS_REQUIRED, text, format!("traffic of the test, {}", last.line()));
 }

@@ -13,6 +13,7 @@ mod rate_limited;
 mod regression;
 pub mod weights;
 
+use crate::code::spec::Operation;
 use crate::diagnose::fingerprint::Print;
 use crate::diagnose::mismatch::Mismatch;
 use crate::diagnose::suspects::Suspect;
@@ -55,6 +56,8 @@ pub struct CaseFile<'a> {
     pub gate: Option<Gate>,
     /// What its cases sent and got, where that was recorded.
     pub exchanges: Vec<&'a Exchange>,
+    /// What the API descriptions of the repository promise.
+    pub described: &'a [Operation],
     /// Legs of the present run on which the first test passed.
     pub passing_legs: Vec<String>,
 }

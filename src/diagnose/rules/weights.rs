@@ -107,6 +107,8 @@ pub const REFUSED: f64 = 4.0;
 pub const NO_ANSWER: f64 = 3.0;
 /// The last answer that the test got came from a gateway.
 pub const GATEWAY: f64 = 2.0;
+/// The service refused a body that lacks what the API description requires.
+pub const LACKS_REQUIRED: f64 = 4.0;
 /// The last answer was an error of the service itself.
 pub const ANSWERED_500: f64 = 1.0;
 
