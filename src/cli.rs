@@ -9,6 +9,7 @@ mod history;
 mod job;
 mod local;
 mod run;
+pub mod think;
 mod triage;
 
 use std::path::{Path, PathBuf};
@@ -91,6 +92,8 @@ pub enum Command {
     Supervise,
     /// The whole loop on a bundled example; needs nothing but this machine
     Demo(DemoArgs),
+    /// Show what a model was shown, what it said, and what came of it
+    Transcript(think::TranscriptArgs),
 }
 
 /// When to colour.
@@ -223,6 +226,9 @@ pub struct TriageArgs {
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<Instant>,
+    /// How a model thinks along.
+    #[command(flatten)]
+    pub model: think::ModelArgs,
 }
 
 /// Options of `heal`.
@@ -535,6 +541,7 @@ impl Cli {
             Command::Generate(args) => generate::generate(&args, colour),
             Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),
+            Command::Transcript(args) => think::transcript(&args),
             Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
         }
     }

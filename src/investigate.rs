@@ -2,6 +2,7 @@
 //! with what it proposes and why.
 
 pub mod generate;
+pub mod think;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ use crate::model::exchange::Exchange;
 use crate::model::forge::{OurPull, RunLink};
 use crate::model::mutant::Mutant;
 use crate::model::ran::{Execution, Extent, Target};
+use crate::model::talk::{Ask, Reply};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
@@ -275,6 +276,48 @@ pub trait Stage {
     /// # Errors
     /// Where nothing could be run.
     fn noticed(&mut self, files: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem>;
+}
+
+/// A model of language.
+pub trait Mind {
+    /// Asks it.
+    ///
+    /// # Errors
+    /// Where no answer came that can be read.
+    fn think(&self, ask: &Ask) -> Result<Reply, Unheard>;
+}
+
+/// Why a model was not heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unheard {
+    /// What happened, for people.
+    pub what: String,
+    /// Whether the question may have been counted nevertheless.
+    pub may_be_counted: bool,
+}
+
+/// Where an analyzer looks things up: the repository at the tested commit. Each answer
+/// is a text for the model, also where there is nothing.
+pub trait Desk {
+    /// Lines of a file, from 1.
+    fn lines(&self, path: &str, from: usize, to: usize) -> String;
+    /// Lines that hold a text.
+    fn search(&self, text: &str) -> String;
+    /// Paths that begin like this.
+    fn files(&self, under: &str) -> String;
+    /// What one of the suspected commits changed.
+    fn commit(&self, hash: &str) -> String;
+}
+
+/// Budgets that several runs share, in millionths.
+pub trait Ledger {
+    /// Puts something aside.
+    ///
+    /// # Errors
+    /// Which budget it would break, for people.
+    fn reserve(&mut self, micros: u64) -> Result<(), String>;
+    /// Takes of what was put aside what was spent; the rest comes back.
+    fn settle(&mut self, aside: u64, spent: u64);
 }
 
 /// Mutants by test.

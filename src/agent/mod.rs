@@ -1,6 +1,9 @@
 //! The roles: what each concludes from what it was shown. Nothing here touches
 //! the world; running tests and reading files is asked for.
 
+pub mod analyzer;
 pub mod generator;
+pub mod grounding;
 pub mod healer;
+pub mod purse;
 pub mod retrier;

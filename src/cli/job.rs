@@ -6,6 +6,7 @@ mod deliver;
 mod done;
 mod generate;
 mod heal;
+mod think;
 
 pub(super) use self::done::Done;
 
@@ -298,6 +299,7 @@ impl Job {
             self.learn_earlier(&mut store);
         }
         let mut triage = self.judge(store.as_ref());
+        self.think(&mut triage, &args.model);
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
         self.read_change(triage.found.bad() > 0);

@@ -390,6 +390,7 @@ impl Groups<'_> {
             fingerprint: file.prints[0].fingerprint,
             title: title(file),
             verdict,
+            by_rules: verdict,
             confidence,
             severity: severity(verdict, stakes),
             members,

@@ -7,6 +7,7 @@ use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
 use crate::diagnose::timeline::Mark;
 use crate::model::failure::Fingerprint;
+use crate::model::talk::Claim;
 use crate::model::text::Untrusted;
 use crate::model::time::Instant;
 
@@ -110,6 +111,8 @@ pub struct Diagnosis {
     pub verdict: Verdict,
     /// Probability of the likeliest reading, 0 to 1.
     pub confidence: f64,
+    /// What the rules alone say: what is done depends on that.
+    pub by_rules: Verdict,
     /// How much it matters.
     pub severity: Severity,
     /// Why, the weightiest first; never empty.
@@ -132,12 +135,52 @@ impl Diagnosis {
         }
         self.evidence.extend(news);
         let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
-        (self.verdict, self.confidence) = (verdict, confidence);
+        (self.verdict, self.by_rules, self.confidence) = (verdict, verdict, confidence);
         if verdict != Verdict::Undecided {
             self.evidence.retain(|e| e.about != Verdict::Undecided || e.weight != 0.0);
         }
         self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     }
+
+    /// Takes in what a model thinks: one more piece of evidence of a bounded weight. It
+    /// can settle what the rules leave undecided, for who reads it; it overturns no verdict
+    /// of theirs, and [`Diagnosis::by_rules`] stays.
+    pub fn opine(&mut self, opinion: &Opinion) {
+        let is_open = self.by_rules == Verdict::Undecided && opinion.verdict != Verdict::Undecided;
+        for (at, claim) in opinion.claims.iter().enumerate() {
+            let weight = if at == 0 && is_open { weights::MODEL * opinion.confidence } else { 0.0 };
+            self.evidence.push(Evidence {
+                about: opinion.verdict,
+                kind: "model",
+                weight,
+                text: Untrusted::bounded(
+                    &format!("{} reads: {} (\"{}\")", opinion.model, claim.says, claim.quote),
+                    900,
+                ),
+                source: Untrusted::bounded(&format!("{}, quoted word for word", claim.source), 300),
+            });
+        }
+        if is_open {
+            let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
+            (self.verdict, self.confidence) = (verdict, confidence);
+            self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        }
+    }
+}
+
+/// What a model thinks of a diagnosis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opinion {
+    /// Its reading.
+    pub verdict: Verdict,
+    /// How sure it is, 0 to 1, by its own word.
+    pub confidence: f64,
+    /// What it says and what supports that.
+    pub claims: Vec<Claim>,
+    /// Claims that nothing supports.
+    pub dropped: usize,
+    /// Which model.
+    pub model: String,
 }
 
 /// Probability from which a reading is a verdict.

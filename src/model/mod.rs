@@ -7,6 +7,7 @@
 //! * [`change`]: commits and the lines they touch;
 //! * [`forge`]: the repository, pull request and event that a run belongs to;
 //! * [`secret`]: values that hide themselves, and texts in which secrets are masked;
+//! * [`talk`]: what is said to a model of language, and what it says;
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
@@ -18,6 +19,7 @@ pub mod mutant;
 pub mod ran;
 pub mod run;
 pub mod secret;
+pub mod talk;
 pub mod test;
 pub mod text;
 pub mod time;

@@ -7,6 +7,7 @@
 mod drift;
 pub mod generate;
 mod incidents;
+mod model;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::plan::action::Person;
 pub use drift::{Accepted, Day, DriftPolicy};
 pub use generate::Generate;
 pub use incidents::Incidents;
+pub use model::Model;
 
 /// Where the policy stands in a repository.
 pub const PATH: &str = ".github/testmedic.toml";
@@ -52,6 +54,8 @@ pub struct Policy {
     pub drift: DriftPolicy,
     /// Incidents that failures are compared with, and that tests are written for.
     pub incidents: Incidents,
+    /// A model that reads what the rules leave undecided; what is done depends on the rules.
+    pub model: Model,
     /// Running tests, for the proof of a repair or of a written test.
     pub run: RunPolicy,
     /// Severity of what fails under a path, over what the rules say: globs of

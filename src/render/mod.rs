@@ -6,4 +6,5 @@ pub mod curl;
 pub mod markdown;
 pub mod message;
 pub mod terminal;
+pub mod transcript;
 pub mod words;

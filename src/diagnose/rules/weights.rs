@@ -109,6 +109,9 @@ pub const NO_ANSWER: f64 = 3.0;
 pub const GATEWAY: f64 = 2.0;
 /// The service refused a body that lacks what the API description requires.
 pub const LACKS_REQUIRED: f64 = 4.0;
+/// A model's reading, at most: with what the rules found it can settle what they left
+/// open, alone it cannot.
+pub const MODEL: f64 = 2.0;
 /// The last answer was an error of the service itself.
 pub const ANSWERED_500: f64 = 1.0;
 

@@ -123,17 +123,34 @@ def _content(message, body, whole=None):
         message["base64"] = base64.b64encode(part).decode("ascii")
 
 
+def _text(value):
+    return value if isinstance(value, str) else value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
 def _pairs(headers):
     if headers is None:
         return []
+    # What was read before is a list of texts already.
+    if type(headers) is list and all(type(n) is str is type(v) for n, v in headers):
+        return headers
     items = headers.items() if hasattr(headers, "items") else headers
-    text = lambda v: v if isinstance(v, str) else v.decode("latin-1") if isinstance(v, bytes) else str(v)
-    return [(text(name), text(value)) for name, value in items]
+    return [(_text(name), _text(value)) for name, value in items]
+
+
+_spelt = {}
+
+
+def _spell(key):
+    """A header as people write it; a run asks for few of them, often."""
+    name = key[5:].replace("_", "-").title()
+    if len(_spelt) < 1000:
+        _spelt[key] = name
+    return name
 
 
 def _sent(environ):
     """The headers of a request that goes to an application of this process."""
-    sent = [(k[5:].replace("_", "-").title(), v) for k, v in environ.items() if k.startswith("HTTP_")]
+    sent = [(_spelt.get(k) or _spell(k), v) for k, v in environ.items() if k[:5] == "HTTP_"]
     if environ.get("CONTENT_TYPE"):
         sent.append(("Content-Type", environ["CONTENT_TYPE"]))
     return sent
@@ -292,6 +309,7 @@ class _Later:
         self.pieces, self.size, self.came, self.test = [], 0, _now(), _test
         _unread.add(self)
 
+    @_quietly
     def add(self, data):
         if data and self.size <= LIMIT:
             self.pieces.append(bytes(data))
@@ -300,6 +318,7 @@ class _Later:
     def rest(self):
         """Reads what the test did not; where that may never end, nothing."""
 
+    @_quietly
     def end(self):
         if self in _unread:
             _unread.discard(self)
@@ -364,7 +383,7 @@ class _Tee:
         self.close()
 
     def close(self):
-        _quietly(self._later.end)()
+        self._later.end()
         return self._file.close()
 
 
@@ -384,13 +403,13 @@ class _Pieces:
         try:
             piece = next(self._iterator)
         except BaseException:
-            _quietly(self._later.end)()
+            self._later.end()
             raise
-        _quietly(self._later.add)(piece if isinstance(piece, bytes) else piece.encode())
+        self._later.add(piece if isinstance(piece, bytes) else piece.encode())
         return piece
 
     def close(self):
-        _quietly(self._later.end)()
+        self._later.end()
         getattr(self._pieces, "close", int)()
 
 
@@ -774,7 +793,7 @@ def pytest_runtest_teardown(item, nextitem):
     global _test
     for later in list(_unread):
         _quietly(later.rest)()
-        _quietly(later.end)()
+        later.end()
     _test = None
 
 

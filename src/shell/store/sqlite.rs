@@ -8,6 +8,7 @@ mod recall;
 mod retries;
 mod shapes;
 mod show;
+mod spending;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::ports::{Absorbed, Store};
 use crate::traffic::memory::Memory;
 
 pub use show::{Shown, ShownResult};
+pub use spending::Spending;
 
 /// Migrations in order; `PRAGMA user_version` tells how many were applied.
 /// Never edit one that was released: append.
@@ -94,6 +96,7 @@ const MIGRATIONS: &[&str] = &[
 ",
     shapes::TABLE,
     retries::TABLE,
+    spending::TABLE,
 ];
 
 /// How long a writer waits for another one.

@@ -1,0 +1,67 @@
+//! Claims and what supports them: a quote counts where it stands word for word in what
+//! was shown. What has no such support is dropped, and counted.
+
+use std::collections::BTreeMap;
+
+use crate::model::talk::Claim;
+
+/// Letters that a quote must have: what is shorter stands anywhere.
+const SHORTEST: usize = 8;
+/// Letters of a quote, and of what is said about it, that are kept.
+const LONGEST: (usize, usize) = (400, 400);
+
+/// What was shown, by its source.
+pub type Shown = BTreeMap<String, String>;
+
+/// Parts claims from those that nothing supports; gives how many these are.
+#[must_use]
+pub fn supported(claims: Vec<Claim>, shown: &Shown) -> (Vec<Claim>, usize) {
+    let count = claims.len();
+    let plain: BTreeMap<&str, String> = shown.iter().map(|(source, text)| (source.as_str(), plain(text))).collect();
+    let holds = |claim: &Claim| {
+        let quote = self::plain(&claim.quote);
+        let is_long = quote.chars().filter(|c| c.is_alphanumeric()).count() >= SHORTEST;
+        is_long && plain.get(claim.source.as_str()).is_some_and(|text| text.contains(&quote))
+    };
+    let kept: Vec<Claim> = claims.into_iter().filter(holds).map(bounded).collect();
+    let dropped = count - kept.len();
+    (kept, dropped)
+}
+
+/// A text whose lines and blanks are of one kind: nobody copies those exactly.
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn bounded(claim: Claim) -> Claim {
+    let cut = |text: &str, most: usize| plain(crate::model::text::head(text, most));
+    Claim { source: claim.source, quote: cut(&claim.quote, LONGEST.0), says: cut(&claim.says, LONGEST.1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_shown_counts() {
+        let shown = Shown::from([
+            ("failure".to_owned(), "AssertionError:\n  expected 201,   got 500".to_owned()),
+            ("file:src/a.py".to_owned(), "def total(order):\n    return None".to_owned()),
+        ]);
+        let claim = |source: &str, quote: &str| Claim {
+            source: source.to_owned(),
+            quote: quote.to_owned(),
+            says: "it broke".to_owned(),
+        };
+        let all = vec![
+            claim("failure", "expected 201, got 500"),
+            claim("file:src/a.py", "def total(order): return None"),
+            claim("failure", "expected 201, got 200"),
+            claim("file:src/b.py", "def total(order)"),
+            claim("failure", "got 500"),
+            claim("failure", ""),
+        ];
+        let (kept, dropped) = supported(all, &shown);
+        assert_eq!((kept.len(), dropped), (2, 4), "{kept:?}");
+    }
+}

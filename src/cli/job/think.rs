@@ -1,0 +1,190 @@
+//! A model reads what the rules leave undecided.
+
+use std::time::Duration;
+
+use super::Job;
+use crate::agent::analyzer::{Brief, Limits};
+use crate::agent::purse::{Purse, money};
+use crate::cli::think::ModelArgs;
+use crate::diagnose::traffic::Sent;
+use crate::diagnose::verdict::Verdict;
+use crate::error::Problem;
+use crate::investigate::think::{self, Around, Ended, Event};
+use crate::model::change::Commit;
+use crate::model::secret::Secret;
+use crate::ports::{Ledger, Mind, Repository};
+use crate::render::words::plural;
+use crate::run::{Triage, chain};
+use crate::shell::desk::Tested;
+use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
+use crate::shell::store::sqlite::Spending;
+use crate::shell::surroundings::say;
+use crate::shell::{files, surroundings};
+
+/// Budgets that nobody shares.
+struct Unshared;
+
+impl Ledger for Unshared {
+    fn reserve(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+    fn settle(&mut self, _: u64, _: u64) {}
+}
+
+impl Job {
+    /// Has a model read the diagnoses that the rules leave undecided. Whatever goes wrong
+    /// costs its word and nothing else.
+    pub(super) fn think(&mut self, triage: &mut Triage, args: &ModelArgs) {
+        let is_off = self.policy.model.url.is_empty() && args.model_replay.is_none();
+        if (is_off && !args.explain_data) || self.forbidden.is_some() {
+            return;
+        }
+        let most = self.policy.model.diagnoses as usize;
+        let open: Vec<usize> = (0..triage.found.diagnoses.len())
+            .filter(|at| triage.found.diagnoses[*at].by_rules == Verdict::Undecided)
+            .take(most)
+            .collect();
+        let result = if args.explain_data { self.explain(triage, &open) } else { self.read_with(triage, &open, args) };
+        if let Err(problem) = result {
+            self.notes.push(format!("judged by the rules alone: {}", chain(&problem)));
+            self.notes.extend(problem.hints.iter().cloned());
+        }
+    }
+
+    fn brief(&self, triage: &Triage, at: usize) -> Brief {
+        let diagnosis = &triage.found.diagnoses[at];
+        let sent = Sent::new(&self.exchanges, &[]);
+        let own: Vec<_> =
+            diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().take(100).collect();
+        Brief::of(&triage.found, diagnosis, &own)
+    }
+
+    /// Shows what would be sent.
+    fn explain(&self, triage: &Triage, open: &[usize]) -> Result<(), Problem> {
+        let url = &self.policy.model.url;
+        let to = if url.is_empty() { "no model is configured (`model.url`)".to_owned() } else { format!("to {url}") };
+        say(&format!(
+            "What a model would be shown, {to}: {} of {} that the rules leave undecided. It may ask for lines of files at the tested commit, for lines that hold a text, for paths, and for the suspected commits; secrets are masked, and files that hold them or that speak to agents are never shown.\n\n",
+            open.len(),
+            plural(triage.found.count(Verdict::Undecided) as u64, "failure")
+        ))?;
+        for at in open {
+            let text = crate::model::text::clean(&self.brief(triage, *at).to_string()).into_owned();
+            say(&format!("{}\n{text}\n", triage.found.diagnoses[*at].id))?;
+        }
+        Ok(())
+    }
+
+    /// Whom to ask.
+    fn mind(&self, args: &ModelArgs) -> Result<Box<dyn Mind>, Problem> {
+        if let Some(path) = &args.model_replay {
+            return Ok(Box::new(Replay::read(path)?));
+        }
+        let model = &self.policy.model;
+        if model.name.is_empty() {
+            return Err(Problem::usage("`model.url` is set and `model.name` is not"));
+        }
+        let pairs = |map: &std::collections::BTreeMap<String, String>| {
+            map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        let endpoint = Endpoint::new(Settings {
+            url: model.url.clone(),
+            key: key()?,
+            headers: pairs(&model.headers),
+            query: pairs(&model.query),
+            patience: Duration::from_secs(u64::from(model.timeout_seconds)),
+        })?;
+        Ok(match &args.model_record {
+            Some(path) => Box::new(Recording::new(Box::new(endpoint), path)?),
+            None => Box::new(endpoint),
+        })
+    }
+
+    /// The budgets that other runs share: in the history, where there is one.
+    fn ledger(&self, args: &ModelArgs) -> Result<Box<dyn Ledger>, Problem> {
+        let Some(path) = self.history.as_ref().filter(|_| args.model_replay.is_none()) else {
+            return Ok(Box::new(Unshared));
+        };
+        let (head, day) = self.policy.model.shared();
+        let now = surroundings::now();
+        let mut scopes = vec![(format!("day:{}", now.unix().div_euclid(86_400)), "this day (`model.budget.day`)", day)];
+        if let Some(pull) = self.scene.as_ref().and_then(|scene| scene.pull.as_ref()) {
+            let commit = self.facts.commit.as_deref().unwrap_or("");
+            scopes.push((format!("head:{}@{commit}", pull.number), "this head (`model.budget.head`)", head));
+        }
+        Ok(Box::new(Spending::open(path, scopes, now.unix())?))
+    }
+
+    fn read_with(&mut self, triage: &mut Triage, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
+        if open.is_empty() {
+            return write(args, &[]);
+        }
+        let mind = self.mind(args)?;
+        let mut ledger = self.ledger(args)?;
+        let model = self.policy.model.clone();
+        let mut purse = Purse::new(model.bounds(), model.price());
+        let (mut log, mut read, mut dropped, mut silent) = (Vec::new(), 0, 0, Vec::new());
+        for at in open {
+            let brief = self.brief(triage, *at);
+            let desk = Tested::new(
+                self.git.as_ref(),
+                &self.facts.commit.clone().unwrap_or_default(),
+                self.window(triage, *at),
+            );
+            let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
+            let id = triage.found.diagnoses[*at].id.clone();
+            let mut around = Around { mind: mind.as_ref(), desk: &desk, ledger: ledger.as_mut(), purse: &mut purse };
+            match think::think(&id, &brief, limits, &mut around, &mut log) {
+                Ended::Opinion(opinion) => {
+                    (read, dropped) = (read + 1, dropped + opinion.dropped);
+                    triage.found.diagnoses[*at].opine(&opinion);
+                }
+                Ended::Nothing(why) => silent.push(why),
+                Ended::Broken(why) => {
+                    self.notes.push(format!("judged by the rules alone from here on: {why}"));
+                    break;
+                }
+            }
+        }
+        silent.dedup();
+        self.notes.extend(silent.iter().take(3).map(|why| format!("the model settled nothing for a failure: {why}")));
+        let spent = purse.run();
+        let unsupported = if dropped > 0 {
+            format!("; {} without support dropped", plural(dropped as u64, "claim"))
+        } else {
+            String::new()
+        };
+        self.notes.push(format!(
+            "{} read {read} of {} that the rules leave undecided: {}, {} tokens, {}{unsupported}",
+            crate::render::terminal::line(&model.name, 60),
+            plural(open.len() as u64, "failure"),
+            plural(u64::from(spent.asks), "question"),
+            spent.tokens.asked + spent.tokens.said,
+            money(spent.micros),
+        ));
+        write(args, &log)
+    }
+
+    /// The commits that may have broken it.
+    fn window(&self, triage: &Triage, at: usize) -> Vec<Commit> {
+        let past = &triage.found.diagnoses[at].past;
+        let Some((good, bad)) = past.last_good.as_ref().zip(past.first_bad.as_ref()) else { return Vec::new() };
+        let both = super::Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
+        both.commits(good, bad).unwrap_or_default()
+    }
+}
+
+/// What lets us in, from a variable or a file; never from an argument, which others see.
+fn key() -> Result<Option<Secret>, Problem> {
+    if let Some(key) = surroundings::variable("TESTMEDIC_MODEL_KEY") {
+        return Ok(Some(Secret::new(key.trim())));
+    }
+    let Some(path) = surroundings::variable("TESTMEDIC_MODEL_KEY_FILE") else { return Ok(None) };
+    Ok(Some(Secret::new(files::read_text(path.as_ref())?.trim())))
+}
+
+fn write(args: &ModelArgs, log: &[Event]) -> Result<(), Problem> {
+    let Some(path) = &args.transcript else { return Ok(()) };
+    let lines: String = log.iter().filter_map(|event| serde_json::to_string(event).ok()).map(|l| l + "\n").collect();
+    files::write(path, &lines)
+}

@@ -1,0 +1,68 @@
+//! Options about the model, and `testmedic transcript`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::{Problem, exit};
+use crate::investigate::think::{Event, What};
+use crate::render::transcript::{self, Shown};
+use crate::shell::files;
+use crate::shell::surroundings::say;
+
+/// How a model thinks along.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Write what the model was shown, what it said and what came of it, a JSON object a line
+    #[arg(long, env = "TESTMEDIC_TRANSCRIPT", value_name = "FILE")]
+    pub transcript: Option<PathBuf>,
+    /// Keep the model's answers, to run the same again without it
+    #[arg(long, value_name = "FILE", conflicts_with = "model_replay")]
+    pub model_record: Option<PathBuf>,
+    /// Take the model's answers from such a file; nobody is asked
+    #[arg(long, value_name = "FILE")]
+    pub model_replay: Option<PathBuf>,
+    /// Show all that would be sent to the model at first, and send nothing
+    #[arg(long)]
+    pub explain_data: bool,
+}
+
+/// Options of `transcript`.
+#[derive(Clone, Debug, Args)]
+pub struct TranscriptArgs {
+    /// The transcript, as --transcript wrote it
+    pub file: PathBuf,
+}
+
+pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
+    let text = files::read_text(&args.file)?;
+    let mut events: Vec<Event> = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let event = serde_json::from_str(line).map_err(|e| {
+            Problem::failed(format!("{} is no transcript: line {}", args.file.display(), at + 1)).because(e)
+        })?;
+        events.push(event);
+    }
+    let mut present = None;
+    for event in &events {
+        if present != Some(&event.diagnosis) {
+            present = Some(&event.diagnosis);
+            say(&transcript::event(Shown::Begin { diagnosis: &event.diagnosis, role: &event.role }))?;
+        }
+        say(&transcript::event(shown(&event.what)))?;
+    }
+    Ok(exit::DONE)
+}
+
+fn shown(what: &What) -> Shown<'_> {
+    match what {
+        What::Brief { text } => Shown::Brief(text),
+        What::Asked { model, .. } => Shown::Asked(model),
+        What::Replied { text, calls, tokens, cost } => Shown::Replied { text, calls, tokens: *tokens, cost: *cost },
+        What::Looked { source, text } => Shown::Looked { source, text },
+        What::Opined { verdict, confidence, claims, dropped } => {
+            Shown::Opined { verdict, confidence: *confidence, claims, dropped: *dropped }
+        }
+        What::GaveUp { why } => Shown::GaveUp(why),
+    }
+}

@@ -1,0 +1,109 @@
+//! What is said to a model of language, and what it says.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The model that is asked.
+    pub model: String,
+    /// Everything that was said so far, in order.
+    pub messages: Vec<Message>,
+    /// What it may ask to be looked up.
+    pub tools: Vec<Tool>,
+    /// The form of its last answer, as a JSON Schema.
+    pub answer: Value,
+    /// Tokens that it may say.
+    pub most: u32,
+}
+
+/// Something that was said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Message {
+    /// What holds for the whole talk.
+    Rules {
+        /// The words.
+        text: String,
+    },
+    /// By us.
+    Us {
+        /// The words.
+        text: String,
+    },
+    /// By the model.
+    Model {
+        /// The words.
+        text: String,
+        /// What it asks to be looked up.
+        calls: Vec<Call>,
+    },
+    /// What was looked up.
+    Found {
+        /// For which call.
+        call: String,
+        /// The words.
+        text: String,
+    },
+}
+
+/// Something that a model may ask to be looked up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub about: String,
+    /// Its arguments, as a JSON Schema.
+    pub arguments: Value,
+}
+
+/// A wish to look something up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Tells it from others.
+    pub id: String,
+    /// Of which tool.
+    pub name: String,
+    /// JSON, as the model wrote it.
+    pub arguments: String,
+}
+
+/// What a model said.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The words.
+    pub text: String,
+    /// What it asks to be looked up.
+    pub calls: Vec<Call>,
+    /// What was counted for it.
+    pub tokens: Tokens,
+}
+
+/// Tokens, as the one counts them who is paid for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Those of the question.
+    pub asked: u64,
+    /// Those of the answer.
+    pub said: u64,
+}
+
+impl std::ops::AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        self.asked = self.asked.saturating_add(other.asked);
+        self.said = self.said.saturating_add(other.said);
+    }
+}
+
+/// Something that is claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Where the quote stands: a part of a brief, a file, a commit.
+    pub source: String,
+    /// Its words.
+    pub quote: String,
+    /// What is concluded from it.
+    pub says: String,
+}

@@ -1,0 +1,107 @@
+//! A transcript, for people: who was shown what, who said what, and what came of it.
+
+use std::fmt::Write;
+
+use crate::agent::purse::money;
+use crate::model::talk::{Call, Claim, Tokens};
+use crate::render::terminal::line;
+
+/// Letters of one line.
+const WIDTH: usize = 160;
+/// Lines of one text that are shown.
+const LINES: usize = 12;
+
+/// Something that happened, as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown<'a> {
+    /// A session begins.
+    Begin {
+        /// Of which diagnosis.
+        diagnosis: &'a str,
+        /// Whose.
+        role: &'a str,
+    },
+    /// It was shown this.
+    Brief(&'a str),
+    /// The model was asked.
+    Asked(&'a str),
+    /// It answered.
+    Replied {
+        /// The words.
+        text: &'a str,
+        /// What it wants to see.
+        calls: &'a [Call],
+        /// What was counted.
+        tokens: Tokens,
+        /// Millionths.
+        cost: u64,
+    },
+    /// Something was looked up.
+    Looked {
+        /// What.
+        source: &'a str,
+        /// What was shown.
+        text: &'a str,
+    },
+    /// It has an opinion.
+    Opined {
+        /// The verdict's word.
+        verdict: &'a str,
+        /// 0 to 1.
+        confidence: f64,
+        /// What supports it.
+        claims: &'a [Claim],
+        /// Claims that nothing supports.
+        dropped: usize,
+    },
+    /// It ended without one.
+    GaveUp(&'a str),
+}
+
+/// One event, in lines.
+#[must_use]
+pub fn event(shown: Shown<'_>) -> String {
+    let mut out = String::new();
+    match shown {
+        Shown::Begin { diagnosis, role } => {
+            let _ = writeln!(out, "\n{} {}", line(role, 40), line(diagnosis, 80));
+        }
+        Shown::Brief(text) => row(&mut out, "shown", text),
+        Shown::Asked(model) => {
+            let _ = writeln!(out, "  asks     {}", line(model, 60));
+        }
+        Shown::Replied { text, calls, tokens, cost } => {
+            for call in calls {
+                row(&mut out, "wants", &format!("{} {}", call.name, call.arguments));
+            }
+            if !text.trim().is_empty() {
+                row(&mut out, "says", text);
+            }
+            let _ = writeln!(out, "           {} + {} tokens, {}", tokens.asked, tokens.said, money(cost));
+        }
+        Shown::Looked { source, text } => row(&mut out, "sees", &format!("{source}\n{text}")),
+        Shown::Opined { verdict, confidence, claims, dropped } => {
+            let _ = writeln!(out, "  reads    {}, {:.0} % sure by its own word", line(verdict, 40), confidence * 100.0);
+            for claim in claims {
+                row(&mut out, "", &format!("{} ({}: \"{}\")", claim.says, claim.source, claim.quote));
+            }
+            if dropped > 0 {
+                let _ = writeln!(out, "           {dropped} more without support, dropped");
+            }
+        }
+        Shown::GaveUp(why) => row(&mut out, "ends", why),
+    }
+    out
+}
+
+fn row(out: &mut String, word: &str, text: &str) {
+    let mut word = word;
+    let all = text.lines().filter(|l| !l.trim().is_empty()).count();
+    for one in text.lines().filter(|l| !l.trim().is_empty()).take(LINES) {
+        let _ = writeln!(out, "  {word:<8} {}", line(one, WIDTH));
+        word = "";
+    }
+    if all > LINES {
+        let _ = writeln!(out, "           … {} more lines", all - LINES);
+    }
+}

@@ -1,0 +1,102 @@
+//! Where an analyzer looks things up: the tested commit of a repository, as git keeps
+//! it. Links are not followed, and what is no text is not shown.
+
+use crate::agent::analyzer::tools::may_be_shown;
+use crate::model::change::Commit;
+use crate::model::text::{clean, head};
+use crate::ports::Desk;
+use crate::shell::git::Git;
+
+/// Bytes of a file that is shown; lines of a file and of a search; files of a list.
+const FILE: usize = 1 << 20;
+const FOUND: usize = 60;
+const LISTED: usize = 300;
+/// Files that one search reads.
+const SEARCHED: usize = 5_000;
+/// Letters of one line.
+const LINE: usize = 300;
+
+/// The tested commit.
+pub struct Tested<'a> {
+    git: Option<&'a Git>,
+    commit: String,
+    /// Its files that may be shown.
+    files: Vec<String>,
+    /// The commits that are suspected.
+    commits: Vec<Commit>,
+}
+
+impl<'a> Tested<'a> {
+    /// For a commit, with those that may have broken it.
+    #[must_use]
+    pub fn new(git: Option<&'a Git>, commit: &str, commits: Vec<Commit>) -> Self {
+        let all = git.map(|git| git.files_at(commit)).unwrap_or_default();
+        let files = all.into_iter().filter(|path| may_be_shown(path)).collect();
+        Self { git, commit: commit.to_owned(), files, commits }
+    }
+
+    fn text(&self, path: &str) -> Option<String> {
+        let known = self.files.iter().any(|file| file == path);
+        let text = self.git.filter(|_| known)?.text_at(&self.commit, path)?;
+        (text.len() <= FILE && !text.contains('\0')).then_some(text)
+    }
+}
+
+/// A line with its number.
+fn numbered(number: usize, line: &str) -> String {
+    format!("{number}: {}", head(line, LINE))
+}
+
+impl Desk for Tested<'_> {
+    fn lines(&self, path: &str, from: usize, to: usize) -> String {
+        let Some(text) = self.text(path) else {
+            return format!("`{}` is not a text file of the tested commit", head(&clean(path), 200));
+        };
+        let all = text.lines().count();
+        let shown: Vec<String> = text
+            .lines()
+            .enumerate()
+            .skip(from.saturating_sub(1))
+            .take(to.saturating_sub(from) + 1)
+            .map(|(at, line)| numbered(at + 1, line))
+            .collect();
+        if shown.is_empty() { format!("it has {all} lines") } else { shown.join("\n") }
+    }
+
+    fn search(&self, text: &str) -> String {
+        let mut found = Vec::new();
+        for path in self.files.iter().take(SEARCHED) {
+            let Some(content) = self.text(path) else { continue };
+            for (at, line) in content.lines().enumerate().filter(|(_, line)| line.contains(text)) {
+                found.push(format!("{path}:{}", numbered(at + 1, line)));
+                if found.len() >= FOUND {
+                    found.push("there are more".to_owned());
+                    return found.join("\n");
+                }
+            }
+        }
+        if found.is_empty() { "no line holds that".to_owned() } else { found.join("\n") }
+    }
+
+    fn files(&self, under: &str) -> String {
+        let all: Vec<&String> = self.files.iter().filter(|path| path.starts_with(under)).collect();
+        let mut shown: Vec<String> = all.iter().take(LISTED).map(|path| (*path).clone()).collect();
+        if all.len() > LISTED {
+            shown.push(format!("and {} more", all.len() - LISTED));
+        }
+        if shown.is_empty() { "no path begins like this".to_owned() } else { shown.join("\n") }
+    }
+
+    fn commit(&self, hash: &str) -> String {
+        let Some(commit) = self.commits.iter().find(|commit| commit.sha.starts_with(hash)) else {
+            return "that is none of the suspected commits".to_owned();
+        };
+        let mut lines = vec![commit.subject.raw().to_owned()];
+        for file in commit.files.iter().filter(|file| may_be_shown(&file.path)) {
+            lines.push(format!("--- {}", file.path));
+            lines.extend(file.removed.iter().map(|line| format!("-{}", head(line, LINE))));
+            lines.extend(file.added.iter().map(|line| format!("+{}", head(line, LINE))));
+        }
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,101 @@
+//! What a model said, kept by what it was asked: a run can be played again without it.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Problem;
+use crate::model::secret::mask;
+use crate::model::talk::{Ask, Reply};
+use crate::ports::{Mind, Unheard};
+use crate::shell::files;
+
+/// One line of a recording.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    /// A digest of the question.
+    asked: String,
+    /// The answer.
+    reply: Reply,
+}
+
+fn digest(ask: &Ask) -> String {
+    let text = serde_json::to_string(ask).unwrap_or_default();
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
+}
+
+/// A model whose answers are kept.
+pub struct Recording {
+    inner: Box<dyn Mind>,
+    file: RefCell<std::fs::File>,
+}
+
+impl Recording {
+    /// Keeps what `inner` says in a file, which is made anew.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn new(inner: Box<dyn Mind>, path: &Path) -> Result<Self, Problem> {
+        let file = std::fs::File::create(path);
+        let file = file.map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))?;
+        Ok(Self { inner, file: RefCell::new(file) })
+    }
+}
+
+impl Mind for Recording {
+    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+        let mut reply = self.inner.think(ask)?;
+        // What is played again is what was heard, so what is heard has no secret.
+        reply.text = mask(&reply.text).into_owned();
+        let line = Line { asked: digest(ask), reply: reply.clone() };
+        let text = serde_json::to_string(&line).unwrap_or_default();
+        writeln!(self.file.borrow_mut(), "{text}")
+            .map_err(|e| Unheard { what: format!("what the model says cannot be kept: {e}"), may_be_counted: true })?;
+        Ok(reply)
+    }
+}
+
+/// A recording that answers in the place of a model.
+#[derive(Debug)]
+pub struct Replay {
+    /// Answers by question; several where one was asked several times.
+    by_question: RefCell<HashMap<String, Vec<Reply>>>,
+}
+
+impl Replay {
+    /// Reads a recording.
+    ///
+    /// # Errors
+    /// A file that is none.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let mut all: HashMap<String, Vec<Reply>> = HashMap::new();
+        for (at, line) in files::read_text(path)?.lines().enumerate() {
+            let line: Line = serde_json::from_str(line).map_err(|e| {
+                Problem::failed(format!("{} is no recording of a model: line {}", path.display(), at + 1)).because(e)
+            })?;
+            all.entry(line.asked).or_default().push(line.reply);
+        }
+        for replies in all.values_mut() {
+            replies.reverse();
+        }
+        Ok(Self { by_question: RefCell::new(all) })
+    }
+}
+
+impl Mind for Replay {
+    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+        let mut all = self.by_question.borrow_mut();
+        let replies = all.get_mut(&digest(ask));
+        // The last answer is given as often as it is asked for.
+        let reply = replies.and_then(|replies| if replies.len() > 1 { replies.pop() } else { replies.last().cloned() });
+        reply.ok_or_else(|| Unheard {
+            what: "the recording of the model has no answer to this question: something else is asked than was"
+                .to_owned(),
+            may_be_counted: false,
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! Questions and answers as chat completions have them.
+
+use serde_json::{Value, json};
+
+use crate::model::talk::{Ask, Call, Message, Reply, Tokens};
+
+/// What a server does not know. `Copy`, as it is passed about with each question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lacks {
+    /// Answers of a given form.
+    schema: bool,
+    /// Tools.
+    tools: bool,
+    /// `max_completion_tokens`, which `max_tokens` was called before.
+    new_name: bool,
+}
+
+impl Lacks {
+    /// What it lacks besides, after a refusal with this text: what the text names, else
+    /// what servers lack most often. `None` where nothing is left to leave out.
+    pub(super) fn after(self, text: &str) -> Option<Self> {
+        let lower = text.to_lowercase();
+        let names = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        let mut less = self;
+        if !self.new_name && names(&["max_completion_tokens", "max_tokens"]) {
+            less.new_name = true;
+        } else if !self.schema && names(&["response_format", "json_schema", "json schema", "guided"]) {
+            less.schema = true;
+        } else if !self.tools && names(&["tool", "function"]) {
+            less.tools = true;
+        } else if !self.schema {
+            less.schema = true;
+        } else if !self.tools {
+            less.tools = true;
+        } else if !self.new_name {
+            less.new_name = true;
+        } else {
+            return None;
+        }
+        Some(less)
+    }
+}
+
+/// A question.
+pub(super) fn question(ask: &Ask, lacks: Lacks) -> Value {
+    let messages: Vec<Value> = ask.messages.iter().map(|message| self::message(message, lacks)).collect();
+    let mut body = json!({"model": ask.model, "messages": messages, "stream": false});
+    body[if lacks.new_name { "max_tokens" } else { "max_completion_tokens" }] = ask.most.into();
+    if !lacks.tools && !ask.tools.is_empty() {
+        let tool = |tool: &crate::model::talk::Tool| {
+            json!({"type": "function", "function": {
+                "name": tool.name, "description": tool.about, "parameters": tool.arguments, "strict": true}})
+        };
+        body["tools"] = ask.tools.iter().map(tool).collect();
+    }
+    if !lacks.schema && !ask.answer.is_null() {
+        body["response_format"] = json!({"type": "json_schema", "json_schema":
+            {"name": "reading", "strict": true, "schema": ask.answer}});
+    }
+    body
+}
+
+fn message(message: &Message, lacks: Lacks) -> Value {
+    match message {
+        Message::Rules { text } => json!({"role": "system", "content": text}),
+        Message::Us { text } => json!({"role": "user", "content": text}),
+        // A server without tools knows no such messages.
+        Message::Model { text, calls } if lacks.tools || calls.is_empty() => {
+            json!({"role": "assistant", "content": text})
+        }
+        Message::Found { text, .. } if lacks.tools => json!({"role": "user", "content": text}),
+        Message::Model { text, calls } => {
+            let call = |call: &Call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}});
+            json!({"role": "assistant", "content": text, "tool_calls": calls.iter().map(call).collect::<Vec<_>>()})
+        }
+        Message::Found { call, text } => json!({"role": "tool", "tool_call_id": call, "content": text}),
+    }
+}
+
+/// Reads an answer; what servers leave out is filled in.
+pub(super) fn answer(value: &Value, ask: &Ask) -> Result<Reply, String> {
+    let message = value.pointer("/choices/0/message").filter(|m| m.is_object()).ok_or("it has no message")?;
+    let text = match &message["content"] {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => message["refusal"].as_str().unwrap_or("").to_owned(),
+    };
+    let call = |(at, call): (usize, &Value)| {
+        let arguments = match &call["function"]["arguments"] {
+            Value::String(text) => text.clone(),
+            Value::Null => "{}".to_owned(),
+            other => other.to_string(),
+        };
+        let id = call["id"].as_str().filter(|id| !id.is_empty());
+        Some(Call {
+            id: id.map_or_else(|| format!("call-{at}"), str::to_owned),
+            name: call["function"]["name"].as_str()?.to_owned(),
+            arguments,
+        })
+    };
+    let calls: Vec<Call> =
+        message["tool_calls"].as_array().into_iter().flatten().enumerate().filter_map(call).collect();
+    // Some count in numbers with a point.
+    let count = |name: &str| {
+        let told = &value["usage"][name];
+        told.as_u64().or_else(|| format!("{:.0}", told.as_f64()?).parse().ok())
+    };
+    // Who does not count is taken to have counted a token for three bytes.
+    let asked = ask.messages.iter().map(|m| serde_json::to_string(m).map_or(0, |t| t.len())).sum::<usize>() / 3;
+    let said = (text.len() + calls.iter().map(|c| c.arguments.len()).sum::<usize>()) / 3;
+    let tokens = Tokens {
+        asked: count("prompt_tokens").unwrap_or(asked as u64),
+        said: count("completion_tokens").unwrap_or(said as u64),
+    };
+    Ok(Reply { text, calls, tokens })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask() -> Ask {
+        let tool = crate::model::talk::Tool {
+            name: "read_file".to_owned(),
+            about: "reads".to_owned(),
+            arguments: json!({"type": "object"}),
+        };
+        let messages = vec![
+            Message::Rules { text: "r".to_owned() },
+            Message::Model {
+                text: String::new(),
+                calls: vec![Call { id: "1".to_owned(), name: "read_file".to_owned(), arguments: "{}".to_owned() }],
+            },
+            Message::Found { call: "1".to_owned(), text: "f".to_owned() },
+        ];
+        Ask { model: "m".to_owned(), messages, tools: vec![tool], answer: json!({"type": "object"}), most: 9 }
+    }
+
+    #[test]
+    fn servers_that_know_less_are_asked_for_less() {
+        let full = question(&ask(), Lacks::default());
+        assert_eq!(full["messages"][2], json!({"role": "tool", "tool_call_id": "1", "content": "f"}));
+        assert!(full["response_format"].is_object() && full["tools"].is_array());
+        assert_eq!(full["max_completion_tokens"], 9);
+        let mut lacks = Lacks::default();
+        for text in ["unknown field response_format", "tools are not supported", "max_completion_tokens?"] {
+            lacks = lacks.after(text).unwrap();
+        }
+        let least = question(&ask(), lacks);
+        assert!(least["response_format"].is_null() && least["tools"].is_null());
+        assert_eq!((least["max_tokens"].as_u64(), least["messages"][2]["role"].as_str()), (Some(9), Some("user")));
+        assert_eq!(lacks.after("whatever"), None);
+    }
+
+    #[test]
+    fn answers_of_many_servers() {
+        for (value, text, calls) in [
+            (json!({"choices": [{"message": {"content": "a"}}]}), "a", 0),
+            (json!({"choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"text": "b"}]}}]}), "ab", 0),
+            (
+                json!({"choices": [{"message": {"content": null, "refusal": "no"}}], "usage": {"prompt_tokens": 1.0}}),
+                "no",
+                0,
+            ),
+            (
+                json!({"choices": [{"message": {"tool_calls": [{"function": {"name": "x", "arguments": {"a": 1}}}, {"odd": 1}]}}]}),
+                "",
+                1,
+            ),
+        ] {
+            let reply = answer(&value, &ask()).unwrap();
+            assert_eq!((reply.text.as_str(), reply.calls.len()), (text, calls), "{value}");
+        }
+        for odd in [json!(null), json!({}), json!({"choices": []}), json!({"choices": [{"message": 5}]}), json!([1])] {
+            assert!(answer(&odd, &ask()).is_err(), "{odd}");
+        }
+    }
+}

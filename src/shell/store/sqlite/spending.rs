@@ -1,0 +1,106 @@
+//! What thinking costs all runs that share a history: put aside before each question,
+//! in one transaction, so that two runs at once never spend the same.
+//!
+//! This is written at once and by no plan: the money is spent whether a run is dry or not.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, TransactionBehavior, params};
+
+use super::SqliteStore;
+use crate::agent::purse::{Micros, money};
+use crate::error::Problem;
+use crate::ports::Ledger;
+
+pub(super) const TABLE: &str = "
+    CREATE TABLE spending (
+        scope TEXT PRIMARY KEY,
+        micros INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+";
+
+/// Budgets in a history.
+pub struct Spending {
+    store: SqliteStore,
+    /// Names of budgets, what each is called, and its bound.
+    scopes: Vec<(String, &'static str, Micros)>,
+    now: i64,
+}
+
+impl Spending {
+    /// Opens those of some scopes: a key, what people call it, and its bound (0 is none).
+    ///
+    /// # Errors
+    /// Where the history cannot be written.
+    pub fn open(path: &Path, scopes: Vec<(String, &'static str, Micros)>, now: i64) -> Result<Self, Problem> {
+        let store = SqliteStore::open(path)?;
+        // A month later nobody asks.
+        let old = now - 32 * 86_400;
+        let cleared = store.connection.execute("DELETE FROM spending WHERE at < ?1", [old]);
+        cleared.map_err(|e| Problem::failed("what thinking cost cannot be kept").because(e))?;
+        Ok(Self { store, scopes, now })
+    }
+
+    /// Adds to all scopes, or to none where one would go over its bound.
+    fn add(&mut self, micros: i64, is_bounded: bool) -> Result<Option<&'static str>, rusqlite::Error> {
+        let all = self.scopes.clone();
+        let transaction = self.store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (key, called, bound) in &all {
+            let spent: Option<i64> = transaction
+                .query_row("SELECT micros FROM spending WHERE scope = ?1", [key], |row| row.get(0))
+                .optional()?;
+            let sum = spent.unwrap_or(0).saturating_add(micros).max(0);
+            if is_bounded && *bound > 0 && i64::try_from(*bound).is_ok_and(|bound| sum > bound) {
+                return Ok(Some(called));
+            }
+            transaction.execute(
+                "INSERT INTO spending (scope, micros, at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (scope) DO UPDATE SET micros = ?2, at = ?3",
+                params![key, sum, self.now],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(None)
+    }
+}
+
+impl Ledger for Spending {
+    fn reserve(&mut self, micros: u64) -> Result<(), String> {
+        let amount = i64::try_from(micros).unwrap_or(i64::MAX);
+        match self.add(amount, true) {
+            Ok(None) => Ok(()),
+            Ok(Some(called)) => {
+                Err(format!("the next question may cost {}, more than what is left for {called}", money(micros)))
+            }
+            Err(error) => Err(format!("what thinking cost cannot be kept, so nothing more is asked: {error}")),
+        }
+    }
+
+    fn settle(&mut self, aside: u64, spent: u64) {
+        let back = i64::try_from(spent).unwrap_or(i64::MAX) - i64::try_from(aside).unwrap_or(i64::MAX);
+        // What does not come back stays spent: that errs on the side that costs nothing.
+        let _ = self.add(back, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_share_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let open = || {
+            let scopes = vec![("day:1".to_owned(), "this day", 100), ("head:a".to_owned(), "this head", 0)];
+            Spending::open(&path, scopes, 0).unwrap()
+        };
+        let (mut one, mut other) = (open(), open());
+        one.reserve(60).unwrap();
+        assert!(other.reserve(60).unwrap_err().contains("this day"));
+        one.settle(60, 10);
+        other.reserve(60).unwrap();
+        assert!(one.reserve(31).is_err() && one.reserve(30).is_ok());
+    }
+}
