@@ -147,6 +147,7 @@ impl Purse {
 
     /// Takes what a question did cost. One that was never answered costs what the other
     /// side may have counted: all that was put aside.
+    #[expect(clippy::needless_pass_by_value, reason = "what was put aside is settled once")]
     pub fn settle(&mut self, reserved: Reserved, tokens: Option<Tokens>) -> Micros {
         let Reserved(aside) = reserved;
         let cost = tokens.map_or(aside, |tokens| self.price.of(tokens));
