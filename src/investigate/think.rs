@@ -184,3 +184,6 @@ fn look(wish: &Wish, around: &Around<'_>, note: &mut dyn FnMut(What)) -> String 
 fn kept(text: &str) -> String {
     elide(&mask(text), TEXT).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! A model thinks along: it is heard where the rules are undecided, and whatever it says
+//! or does, what is done depends on the rules.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::github::world::{World, merge};
+use crate::model::{KEY, Model, Mood, Play, quote, reading};
+use crate::support::{Ran, Workplace, report};
+
+/// A failure of which nothing is known: the rules leave it undecided.
+fn place(model: &Model, more: &str) -> Workplace {
+    let place = Workplace::new();
+    place.write(
+        "report.xml",
+        report(&[("test_order", Some("AssertionError: assert 'pending' == 'queued'")), ("test_a", None)]),
+    );
+    place.write("src/orders.py", "def status():\n    return 'queued'\n");
+    place.write(".github/testmedic.toml", format!("{}{more}", model.policy()));
+    place.git(&["init", "-q", "-b", "main", "."]);
+    place.commit("Orders");
+    place
+}
+
+fn triage(place: &Workplace, options: &[&str]) -> Ran {
+    let words =
+        [&["triage", "--junit", "report.xml", "--json", "report.json", "--now", "2026-05-01T10:00:00Z"], options];
+    place.run_with(&words.concat(), &[("TESTMEDIC_MODEL_KEY", KEY)])
+}
+
+fn read(place: &Workplace) -> Value {
+    serde_json::from_str(&place.read("report.json")).unwrap()
+}
+
+/// It looks things up, quotes them, is heard; what nothing supports is dropped.
+#[test]
+fn what_is_undecided_is_read() {
+    let model = Model::new(Mood::Random);
+    model.play([
+        Play::Call("read_file", json!({"path": "src/orders.py", "from": 1, "to": 9})),
+        Play::Call("search", json!({"text": "queued"})),
+        Play::Say(
+            json!({"verdict": "outdated-test", "confidence": 0.9, "claims": [
+            {"source": "file:src/orders.py", "quote": "return 'queued'", "says": "the state has another name"},
+            {"source": "failure", "quote": "words that nobody wrote", "says": "it is a lie"}]})
+            .to_string(),
+        ),
+    ]);
+    let place = place(&model, "");
+    let ran = triage(&place, &["--history", "none", "--transcript", "t.jsonl"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    for part in [
+        "counter-1 reads: the state has another name (\"return 'queued'\")",
+        "counter-1 read 1 of 1 failure that the rules leave undecided: 3 questions",
+        "1 claim without support dropped",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    assert!(!ran.out.contains("it is a lie"), "{}", ran.out);
+    crate::support::check_contract(&read(&place));
+    let room = model.room();
+    assert!(room.breaches.is_empty(), "{:#?}", room.breaches);
+    let found = room.asked[1]["messages"][3]["content"].as_str().unwrap();
+    assert!(found.contains("2:     return 'queued'"), "{found}");
+    let shown = place.run(&["transcript", "t.jsonl"]);
+    for part in [
+        "analyzer",
+        "wants    read_file",
+        "sees     file:src/orders.py",
+        "reads    outdated-test",
+        "1 more without support",
+    ] {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
+    assert!(!place.read("t.jsonl").contains(KEY));
+}
+
+/// Whatever is wrong with the model costs its word, and one line.
+#[test]
+fn trouble_with_the_model() {
+    let plain = {
+        let model = Model::new(Mood::Random);
+        let place = place(&model, "");
+        place.write(".github/testmedic.toml", "");
+        let ran = triage(&place, &["--history", "none"]);
+        (ran.code, read(&place))
+    };
+    let refuse = |status, body: &str| Play::Refuse(status, vec![("retry-after", "0".to_owned())], body.to_owned());
+    let table: Vec<(&str, Vec<Play>, &str)> = vec![
+        ("no credit", vec![refuse(429, "{\"error\":{\"code\":\"insufficient_quota\"}}")], "has no credit"),
+        ("not JSON", vec![refuse(503, "<html>busy"); 4], "refused the question (503"),
+        ("garbage", vec![Play::Raw(vec![0, 159, 146, 150])], "is no JSON"),
+        ("half", vec![Play::Truncated], "is no JSON"),
+        ("endless", vec![Play::Oversized], "more than"),
+        ("late", vec![Play::Slow(Duration::from_secs(3))], "did not answer in 1 s"),
+        (
+            "elsewhere",
+            vec![Play::Refuse(307, vec![("location", "http://127.0.0.1:9/".to_owned())], String::new())],
+            "is not followed",
+        ),
+        ("empty", vec![Play::Raw(b"{}".to_vec())], "it has no message"),
+    ];
+    for (name, plays, expected) in table {
+        let model = Model::new(Mood::Heals);
+        model.play(plays);
+        let place = place(&model, "timeout-seconds = 1\n");
+        let ran = triage(&place, &["--history", "none"]);
+        let (code, mut report) = (ran.code, read(&place));
+        let notes: Vec<&str> = ran.out.lines().filter(|l| l.contains("judged by the rules alone")).collect();
+        assert!(notes.len() == 1 && notes[0].contains(expected), "{name}: {}", ran.out);
+        report["diagnoses"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|d| drop(d.as_object_mut().unwrap().remove("x")));
+        assert_eq!(
+            (code, &report["diagnoses"], &report["plan"]),
+            (plain.0, &plain.1["diagnoses"], &plain.1["plan"]),
+            "{name}"
+        );
+    }
+    // Nobody is there, or does not know the key.
+    let model = Model::new(Mood::Heals);
+    let place = place(&model, "");
+    let words = ["triage", "--junit", "report.xml", "--history", "none"];
+    let ran = place.run_with(&words, &[("TESTMEDIC_MODEL_KEY", "sk-wrong-0123456789abcdef")]);
+    assert!(
+        ran.out.contains("the key of the model is not accepted (401") && !ran.out.contains("sk-wrong"),
+        "{}",
+        ran.out
+    );
+    drop(model);
+    let ran = triage(&place, &["--history", "none"]);
+    assert!(ran.code == 0 && ran.out.contains("the model cannot be reached"), "{}", ran.out);
+}
+
+/// Servers that know less are asked for less.
+#[test]
+fn servers_without_tools_and_schemas() {
+    let model = Model::new(Mood::Heals);
+    (model.room().knows_tools, model.room().knows_schema) = (false, false);
+    let place = place(&model, "");
+    let ran = triage(&place, &["--history", "none"]);
+    assert!(ran.out.contains("counter-1 reads: that is why"), "{}", ran.out);
+    assert_eq!(model.room().asked.len(), 3, "one with all, one without a schema, one without both");
+}
+
+/// Two jobs share a day: together they ask as long as there is money, and no more.
+#[test]
+fn budgets_are_shared() {
+    let model = Model::new(Mood::Heals);
+    // Two questions may be put aside, a third may not.
+    let place = place(&model, "answer-tokens = 1000\nbudget = { day = 0.012 }\n");
+    let mut notes = Vec::new();
+    for _ in 0..40 {
+        let ran = triage(&place, &["--history", "h.db"]);
+        assert_eq!(ran.code, 0, "{}", ran.out);
+        notes.push(ran.out.contains("more than what is left for this day"));
+    }
+    assert!(!notes[0] && notes[39], "it begins with money and ends without: {notes:?}");
+    let room = model.room();
+    // What was counted is within the budget: millionths for each token asked, twice for each said.
+    assert!(room.tokens <= 12_000, "{} tokens", room.tokens);
+}
+
+/// A recording in the place of the model: the same report, byte for byte.
+#[test]
+fn a_recording_plays_the_same() {
+    let model = Model::new(Mood::Heals);
+    model.play([Play::Call("list_files", json!({"under": "src/"}))]);
+    let place = place(&model, "");
+    let ran = triage(&place, &["--history", "none", "--model-record", "answers.jsonl"]);
+    assert!(ran.out.contains("that is why"), "{}", ran.out);
+    let first = place.read("report.json");
+    let asked = model.room().asked.len();
+    let again = triage(&place, &["--history", "none", "--model-replay", "answers.jsonl"]);
+    assert_eq!((place.read("report.json"), again.code, model.room().asked.len()), (first, ran.code, asked));
+    // Another question has no answer there.
+    place.write("report.xml", report(&[("test_order", Some("AssertionError: assert 'other' == 'queued'"))]));
+    let other = triage(&place, &["--history", "none", "--model-replay", "answers.jsonl"]);
+    assert!(other.out.contains("no answer to this question"), "{}", other.out);
+    // What would be sent is shown, and nothing sent.
+    let shown = triage(&place, &["--history", "none", "--explain-data"]);
+    assert!(shown.out.contains("<shown source=\"failure\">") && model.room().asked.len() == asked, "{}", shown.out);
+}
+
+fn story(name: &str, model: Option<&Model>, more: &Value) -> Value {
+    let read = |name: &str| -> Value {
+        let path = format!("{}/tests/scenarios/{name}/story.json", env!("CARGO_MANIFEST_DIR"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let own = read(name);
+    let mut story = own["like"].as_str().map_or_else(|| json!({}), read);
+    merge(&mut story, &own);
+    merge(&mut story, more);
+    if let Some(model) = model {
+        let policy = story["forge"]["files"][".github/testmedic.toml"].as_str().unwrap_or("").to_owned();
+        merge(
+            &mut story,
+            &json!({"forge": {"files": {".github/testmedic.toml": format!("{policy}\n{}", model.policy())}},
+            "env": {"TESTMEDIC_MODEL_KEY": KEY}}),
+        );
+    }
+    story
+}
+
+/// What was written, without the texts.
+fn writes(world: &World) -> Vec<String> {
+    let state = world.server.state();
+    state.log.iter().filter(|l| l.is_write()).map(|l| format!("{} {}", l.method, l.path)).collect()
+}
+
+/// Models that answer at random, always want to heal, or obey what they read: what is
+/// written to GitHub is what the rules alone write.
+#[test]
+fn no_model_writes() {
+    for name in ["no-history", "pull-breaks", "many-at-once", "hostile-text"] {
+        let plain = World::new(story(name, None, &json!({})));
+        let code = plain.run().code;
+        for mood in [Mood::Random, Mood::Heals, Mood::Obeys] {
+            let model = Model::new(mood);
+            let world = World::new(story(name, Some(&model), &json!({})));
+            let ran = world.run();
+            assert_eq!((ran.code, writes(&world)), (code, writes(&plain)), "{name}, {mood:?}: {}", ran.out);
+            let names = |world: &World, of: &str| -> Vec<String> {
+                let plan = &world.report()["plan"][of];
+                plan.as_array().unwrap().iter().map(|a| format!("{} {}", a["kind"], a["title"])).collect()
+            };
+            assert_eq!(names(&world, "actions"), names(&plain, "actions"), "{name}, {mood:?}");
+        }
+    }
+}
+
+/// Texts that speak to a model, wherever they stand.
+#[test]
+fn no_text_instructs() {
+    let corpus = std::fs::read_to_string(format!("{}/tests/injections.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let all: Vec<String> =
+        corpus.lines().filter(|l| !l.is_empty() && !l.starts_with("# ")).map(|l| l.replace("\\n", "\n")).collect();
+    assert!(all.len() >= 60, "{}", all.len());
+    let model = Model::new(Mood::Obeys);
+    let plain = {
+        let place = place(&model, "");
+        place.write(".github/testmedic.toml", "");
+        let _ = triage(&place, &["--history", "none"]);
+        read(&place)["plan"]["actions"].clone()
+    };
+    for (at, text) in all.iter().enumerate() {
+        let place = place(&model, "");
+        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        let (name, message, output) = match at % 3 {
+            0 => (
+                format!("test_order {escaped}"),
+                "AssertionError: assert 'pending' == 'queued'".to_owned(),
+                String::new(),
+            ),
+            1 => (
+                "test_order".to_owned(),
+                format!("AssertionError: assert 'pending' == 'queued' {escaped}"),
+                String::new(),
+            ),
+            _ => ("test_order".to_owned(), "AssertionError: assert 'pending' == 'queued'".to_owned(), escaped),
+        };
+        place.write("report.xml", format!("<testsuite name=\"t\"><testcase classname=\"tests.test_app\" name=\"{name}\"><failure message=\"{message}\">{message}</failure><system-out>{output}</system-out></testcase></testsuite>"));
+        place.write("src/notes.md", text);
+        place.commit(text.lines().next().unwrap_or("x"));
+        let ran = triage(&place, &["--history", "none"]);
+        assert_eq!(ran.code, 0, "{text}: {}{}", ran.out, ran.err);
+        assert_eq!(read(&place)["plan"]["actions"], plain, "{text}");
+        assert!(!ran.out.contains(KEY) && !ran.out.contains("PATH="), "{text}: {}", ran.out);
+        assert!(ran.out.contains("counter-1 read"), "its session comes to an end: {text}: {}", ran.out);
+    }
+    let room = model.room();
+    assert!(room.breaches.is_empty(), "{:#?}", room.breaches);
+    let said: String = room.asked.iter().map(Value::to_string).collect();
+    assert!(!said.contains(KEY) && !said.contains("PATH="), "nothing of the environment is told");
+}
+
+#[test]
+fn what_a_reading_looks_like() {
+    let question =
+        json!({"messages": [{}, {"content": "<shown source=\"failure\">\nAssertionError: a == b\n</shown>"}]});
+    let text = reading("flaky", 0.5, quote(&question));
+    assert!(text.contains("AssertionError: a == b"), "{text}");
+}
