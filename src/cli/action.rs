@@ -64,6 +64,9 @@ fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
     if let Some(token) = &around.token {
         actions::mask(token)?;
     }
+    if let Some(key) = job::model_key()? {
+        actions::mask(&key)?;
+    }
     carry_out(args, &around, colour)
 }
 

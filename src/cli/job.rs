@@ -9,6 +9,7 @@ mod heal;
 mod think;
 
 pub(super) use self::done::Done;
+pub(super) use self::think::key as model_key;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

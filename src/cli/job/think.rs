@@ -175,8 +175,9 @@ impl Job {
 }
 
 /// What lets us in, from a variable or a file; never from an argument, which others see.
-fn key() -> Result<Option<Secret>, Problem> {
-    if let Some(key) = surroundings::variable("TESTMEDIC_MODEL_KEY") {
+pub(in crate::cli) fn key() -> Result<Option<Secret>, Problem> {
+    let told = ["INPUT_MODEL-KEY", "TESTMEDIC_MODEL_KEY"].iter().find_map(|name| surroundings::variable(name));
+    if let Some(key) = told {
         return Ok(Some(Secret::new(key.trim())));
     }
     let Some(path) = surroundings::variable("TESTMEDIC_MODEL_KEY_FILE") else { return Ok(None) };
