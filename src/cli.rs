@@ -2,6 +2,7 @@
 
 mod action;
 mod apply;
+mod eval;
 mod generate;
 mod guard;
 mod heal;
@@ -92,6 +93,8 @@ pub enum Command {
     Supervise,
     /// The whole loop on a bundled example; needs nothing but this machine
     Demo(DemoArgs),
+    /// Judge cases with a known truth, by the rules and by a model beside them
+    Eval(eval::EvalArgs),
     /// Show what a model was shown, what it said, and what came of it
     Transcript(think::TranscriptArgs),
 }
@@ -541,6 +544,7 @@ impl Cli {
             Command::Generate(args) => generate::generate(&args, colour),
             Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),
+            Command::Eval(args) => eval::eval(&args),
             Command::Transcript(args) => think::transcript(&args),
             Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
         }

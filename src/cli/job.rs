@@ -9,7 +9,7 @@ mod heal;
 mod think;
 
 pub(super) use self::done::Done;
-pub(super) use self::think::key as model_key;
+pub(super) use self::think::{Unshared, key as model_key, mind};
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

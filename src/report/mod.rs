@@ -1,5 +1,6 @@
 //! What people and programs read in the end.
 
+pub mod evaluation;
 pub mod generate;
 pub mod heal;
 pub mod json;

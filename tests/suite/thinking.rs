@@ -284,3 +284,37 @@ fn what_a_reading_looks_like() {
     let text = reading("flaky", 0.5, quote(&question));
     assert!(text.contains("AssertionError: a == b"), "{text}");
 }
+
+/// How well the rules fit what is known to be true stands in `docs/evaluation.md`
+/// (`UPDATE=1 cargo test evaluation`); a model undoes nothing of it.
+#[test]
+fn evaluation() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let cases = format!("{root}/fixtures/eval");
+    let place = Workplace::new();
+    let ran = place.run(&["eval", &cases, "--json", "figures.json"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let page = format!("{root}/docs/evaluation.md");
+    let text = ran.out.replacen(
+        "known truth.\n",
+        "known truth (`fixtures/eval`), made by `testmedic eval fixtures/eval`.\n",
+        1,
+    );
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&page, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), text, "run `UPDATE=1 cargo test evaluation`");
+    let figures: Value = serde_json::from_str(&place.read("figures.json")).unwrap();
+    assert_eq!(figures["rules"]["wrong"], 0, "{figures:#}");
+    for mood in [Mood::Heals, Mood::Random, Mood::Obeys] {
+        let model = Model::new(mood);
+        place.write("policy.toml", model.policy());
+        let words = ["eval", cases.as_str(), "--json", "figures.json", "--config", "policy.toml"];
+        let ran = place.run_with(&words, &[("TESTMEDIC_MODEL_KEY", KEY)]);
+        assert!(ran.code == 0 && ran.out.contains("The model undid what was right: none."), "{mood:?}: {}", ran.out);
+        let figures: Value = serde_json::from_str(&place.read("figures.json")).unwrap();
+        let all = figures["cases"].as_array().unwrap();
+        assert!(all.iter().all(|c| c["rules"] == "undecided" || c["with-model"] == c["rules"]), "{figures:#}");
+        assert!(figures["cost"]["questions"].as_u64().unwrap() > 0);
+    }
+}

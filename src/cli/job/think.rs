@@ -12,6 +12,7 @@ use crate::error::Problem;
 use crate::investigate::think::{self, Around, Ended, Event};
 use crate::model::change::Commit;
 use crate::model::secret::Secret;
+use crate::plan::policy::Model;
 use crate::ports::{Ledger, Mind, Repository};
 use crate::render::words::plural;
 use crate::run::{Triage, chain};
@@ -22,7 +23,7 @@ use crate::shell::surroundings::say;
 use crate::shell::{files, surroundings};
 
 /// Budgets that nobody shares.
-struct Unshared;
+pub(in crate::cli) struct Unshared;
 
 impl Ledger for Unshared {
     fn reserve(&mut self, _: u64) -> Result<(), String> {
@@ -75,31 +76,6 @@ impl Job {
         Ok(())
     }
 
-    /// Whom to ask.
-    fn mind(&self, args: &ModelArgs) -> Result<Box<dyn Mind>, Problem> {
-        if let Some(path) = &args.model_replay {
-            return Ok(Box::new(Replay::read(path)?));
-        }
-        let model = &self.policy.model;
-        if model.name.is_empty() {
-            return Err(Problem::usage("`model.url` is set and `model.name` is not"));
-        }
-        let pairs = |map: &std::collections::BTreeMap<String, String>| {
-            map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
-        };
-        let endpoint = Endpoint::new(Settings {
-            url: model.url.clone(),
-            key: key()?,
-            headers: pairs(&model.headers),
-            query: pairs(&model.query),
-            patience: Duration::from_secs(u64::from(model.timeout_seconds)),
-        })?;
-        Ok(match &args.model_record {
-            Some(path) => Box::new(Recording::new(Box::new(endpoint), path)?),
-            None => Box::new(endpoint),
-        })
-    }
-
     /// The budgets that other runs share: in the history, where there is one.
     fn ledger(&self, args: &ModelArgs) -> Result<Box<dyn Ledger>, Problem> {
         let Some(path) = self.history.as_ref().filter(|_| args.model_replay.is_none()) else {
@@ -119,7 +95,7 @@ impl Job {
         if open.is_empty() {
             return write(args, &[]);
         }
-        let mind = self.mind(args)?;
+        let mind = mind(&self.policy.model, args)?;
         let mut ledger = self.ledger(args)?;
         let model = self.policy.model.clone();
         let mut purse = Purse::new(model.bounds(), model.price());
@@ -172,6 +148,33 @@ impl Job {
         let both = super::Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
         both.commits(good, bad).unwrap_or_default()
     }
+}
+
+/// Whom to ask.
+///
+/// # Errors
+/// Settings that cannot be used, or a recording that cannot be read.
+pub(in crate::cli) fn mind(model: &Model, args: &ModelArgs) -> Result<Box<dyn Mind>, Problem> {
+    if let Some(path) = &args.model_replay {
+        return Ok(Box::new(Replay::read(path)?));
+    }
+    if model.name.is_empty() {
+        return Err(Problem::usage("`model.url` is set and `model.name` is not"));
+    }
+    let pairs = |map: &std::collections::BTreeMap<String, String>| {
+        map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let endpoint = Endpoint::new(Settings {
+        url: model.url.clone(),
+        key: key()?,
+        headers: pairs(&model.headers),
+        query: pairs(&model.query),
+        patience: Duration::from_secs(u64::from(model.timeout_seconds)),
+    })?;
+    Ok(match &args.model_record {
+        Some(path) => Box::new(Recording::new(Box::new(endpoint), path)?),
+        None => Box::new(endpoint),
+    })
 }
 
 /// What lets us in, from a variable or a file; never from an argument, which others see.

@@ -1,0 +1,290 @@
+//! `testmedic eval`: judges cases with a known truth, by the rules and by a model beside
+//! them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::agent::analyzer::{Brief, Limits};
+use crate::agent::purse::Purse;
+use crate::cli::job::{Unshared, mind};
+use crate::cli::think::ModelArgs;
+use crate::diagnose::traffic::Sent;
+use crate::diagnose::verdict::{Opinion, Verdict};
+use crate::error::{Problem, exit};
+use crate::ingest::traffic::{self, masking::Masker};
+use crate::investigate::think::{Around, Ended, think};
+use crate::model::change::{Commit, FileChange};
+use crate::model::exchange::Exchange;
+use crate::model::run::{RunFacts, TestRun};
+use crate::model::text::Untrusted;
+use crate::model::time::Instant;
+use crate::plan::policy::{Model, Policy};
+use crate::ports::{Mind, Repository, Store};
+use crate::report::evaluation::{self, Cost, Judged};
+use crate::run::{self, Inputs, Triage};
+use crate::shell::desk::Tested;
+use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::surroundings::say;
+use crate::shell::{files, progress};
+
+/// Options of `eval`.
+#[derive(Clone, Debug, Args)]
+pub struct EvalArgs {
+    /// A folder of cases: TOML files, each with a `truth`
+    pub folder: PathBuf,
+    /// A policy whose `[model]` judges beside the rules
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// How a model thinks along.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// A case, as its file tells it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// What a person knows to be true.
+    truth: Verdict,
+    /// Why, for people.
+    #[serde(default)]
+    #[expect(dead_code, reason = "for who reads the file")]
+    about: String,
+    /// Earlier runs of the default branch, a letter each, oldest first: `P` passed, `F`
+    /// failed like now, `S` failed otherwise, `O` all tests failed, `X` the test was not
+    /// there; a point repeats the commit of the run before.
+    #[serde(default)]
+    past: String,
+    /// What the failure says: its message, and below that its detail.
+    failure: String,
+    /// The source file of the test.
+    #[serde(default = "test_file")]
+    file: String,
+    /// Other tests, which pass.
+    #[serde(default = "twelve")]
+    others: usize,
+    /// What the test printed.
+    #[serde(default)]
+    output: String,
+    /// Recorded exchanges, a line each.
+    #[serde(default)]
+    traffic: String,
+    /// Commits between the last good run and this one, newest first.
+    #[serde(default)]
+    commit: Vec<CommitOf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommitOf {
+    subject: String,
+    #[serde(default)]
+    file: Vec<FileOf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileOf {
+    path: String,
+    #[serde(default)]
+    removed: Vec<String>,
+    #[serde(default)]
+    added: Vec<String>,
+}
+
+fn twelve() -> usize {
+    12
+}
+
+fn test_file() -> String {
+    "tests/test_app.py".to_owned()
+}
+
+/// The name of the test that fails in each case.
+const TEST: &str = "test_it";
+
+/// A repository of which the commits between two runs are told.
+struct Told(Vec<Commit>);
+
+impl Repository for Told {
+    fn commits(&self, _: &str, _: &str) -> Option<Vec<Commit>> {
+        Some(self.0.clone())
+    }
+}
+
+pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
+    let policy = match &args.config {
+        Some(path) => Policy::parse(&files::read_text(path)?)
+            .map_err(|e| Problem::usage(format!("{} is no policy", path.display())).because(e))?,
+        None => Policy::default(),
+    };
+    let has_model = !policy.model.url.is_empty() || args.model.model_replay.is_some();
+    let model = if has_model { Some(mind(&policy.model, &args.model)?) } else { None };
+    let mut purse = Purse::new(policy.model.bounds(), policy.model.price());
+    let clock = progress::clock();
+    let pattern = args.folder.join("**/*.toml").display().to_string();
+    let mut paths = files::matching(Path::new(""), &[pattern]);
+    paths.sort();
+    let mut all = Vec::new();
+    for path in &paths {
+        let case: Case = toml::from_str(&files::read_text(path)?)
+            .map_err(|e| Problem::usage(format!("{} is no case", path.display())).because(e))?;
+        let name = path.strip_prefix(&args.folder).unwrap_or(path).with_extension("").display().to_string();
+        all.push(judge(&name, &case, &policy.model, model.as_deref(), &mut purse)?);
+    }
+    if all.is_empty() {
+        return Err(Problem::usage(format!("{} holds no case (*.toml)", args.folder.display())));
+    }
+    let spent = purse.run();
+    let cost = Cost { asks: spent.asks, tokens: spent.tokens, micros: spent.micros, seconds: clock() };
+    if let Some(path) = &args.json {
+        files::write(path, &(evaluation::json(&all, cost).to_string() + "\n"))?;
+    }
+    say(&evaluation::markdown(&all, cost))?;
+    Ok(exit::DONE)
+}
+
+fn judge(
+    name: &str,
+    case: &Case,
+    model: &Model,
+    mind: Option<&dyn Mind>,
+    purse: &mut Purse,
+) -> Result<Judged, Problem> {
+    let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
+    let mut store = SqliteStore::open(&folder.path().join("history.db"))?;
+    let after = remember(case, folder.path(), &mut store)?;
+    let commits = case.commit.iter().enumerate().map(|(at, own)| commit(at, own)).collect::<Vec<_>>();
+    let exchanges = traffic::read("traffic", case.traffic.as_bytes(), &mut Masker::new(false)).exchanges;
+    let runs = reports(case, 'F', folder.path())?;
+    let facts = facts(after, 999);
+    let at = facts.at;
+    let triage = run::triage(Inputs {
+        runs,
+        facts,
+        default_branch: Some("main".to_owned()),
+        exchanges: &exchanges,
+        described: Vec::new(),
+        incidents: Vec::new(),
+        now: at.unwrap_or_else(|| Instant::from_unix(0)),
+        store: Some(&store as &dyn Store),
+        repository: Some(&Told(commits.clone())),
+        record_to: None,
+    });
+    let Some(diagnosis) = triage.found.diagnoses.first() else {
+        return Err(Problem::failed(format!("{name}: nothing of it fails")));
+    };
+    let rules = diagnosis.by_rules;
+    let (with_model, dropped) = match mind {
+        None => (None, 0),
+        Some(_) if rules != Verdict::Undecided => (Some(rules), 0),
+        Some(mind) => {
+            let opinion = opinion(name, &triage, &exchanges, commits, model, mind, purse);
+            let mut told = diagnosis.clone();
+            opinion.iter().for_each(|opinion| told.opine(opinion));
+            (Some(told.verdict), opinion.map_or(0, |o| o.dropped))
+        }
+    };
+    Ok(Judged { case: name.to_owned(), truth: case.truth, rules, with_model, dropped })
+}
+
+fn opinion(
+    name: &str,
+    triage: &Triage,
+    exchanges: &[Exchange],
+    commits: Vec<Commit>,
+    model: &Model,
+    mind: &dyn Mind,
+    purse: &mut Purse,
+) -> Option<Opinion> {
+    let diagnosis = triage.found.diagnoses.first()?;
+    let sent = Sent::new(exchanges, &[]);
+    let own: Vec<&Exchange> = diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect();
+    let brief = Brief::of(&triage.found, diagnosis, &own);
+    let desk = Tested::new(None, "", commits);
+    let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
+    let mut around = Around { mind, desk: &desk, ledger: &mut Unshared, purse };
+    match think(name, &brief, limits, &mut around, &mut Vec::new()) {
+        Ended::Opinion(opinion) => Some(opinion),
+        Ended::Nothing(_) | Ended::Broken(_) => None,
+    }
+}
+
+/// Tells the history of the earlier runs; gives the number of the next commit.
+fn remember(case: &Case, folder: &Path, store: &mut SqliteStore) -> Result<u32, Problem> {
+    let (mut number, mut day) = (0, 0);
+    for letter in case.past.chars() {
+        if letter == '.' {
+            number -= 1;
+            continue;
+        }
+        (number, day) = (number + 1, day + 1);
+        let runs = reports(case, letter, folder)?;
+        let _ = run::import(runs, &facts(number, day), store)?;
+    }
+    Ok(number + 1)
+}
+
+/// Facts of the run of a day, of a commit.
+fn facts(commit: u32, day: u32) -> RunFacts {
+    RunFacts {
+        commit: Some(format!("{commit:040x}")),
+        branch: Some("main".to_owned()),
+        at: Some(Instant::from_unix(1_767_225_600 + i64::from(day) * 86_400)),
+        run: Some(day.to_string()),
+        attempt: 1,
+        variant: None,
+    }
+}
+
+fn commit(at: usize, own: &CommitOf) -> Commit {
+    let file = |file: &FileOf| FileChange {
+        path: file.path.clone(),
+        removed: file.removed.clone(),
+        added: file.added.clone(),
+        ..FileChange::default()
+    };
+    Commit {
+        sha: format!("{:040x}", 0xc0_ffee_usize + at),
+        at: Instant::from_unix(1_767_225_600),
+        author: Untrusted::new("Ann"),
+        subject: Untrusted::new(own.subject.as_str()),
+        files: own.file.iter().map(file).collect(),
+    }
+}
+
+/// The report of one run, through the same reader as any other.
+fn reports(case: &Case, letter: char, folder: &Path) -> Result<Vec<TestRun>, Problem> {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let one = |name: &str, failure: Option<&str>, output: &str| {
+        let inner = failure.map_or_else(String::new, |text| {
+            let message = escaped(text.lines().next().unwrap_or(""));
+            let output =
+                if output.is_empty() { String::new() } else { format!("<system-out>{}</system-out>", escaped(output)) };
+            format!("<failure message=\"{message}\">{}</failure>{output}", escaped(text))
+        });
+        let file = escaped(&case.file);
+        format!(
+            "<testcase classname=\"tests.test_app\" name=\"{name}\" file=\"{file}\" time=\"0.01\">{inner}</testcase>"
+        )
+    };
+    let outage = "ConnectionRefusedError: [Errno 111] Connection refused";
+    let all_fail = (letter == 'O').then_some(outage);
+    let mut cases: String = (0..case.others).map(|n| one(&format!("test_other_{n}"), all_fail, "")).collect();
+    match letter {
+        'P' => cases.push_str(&one(TEST, None, "")),
+        'F' => cases.push_str(&one(TEST, Some(&case.failure), &case.output)),
+        'S' => cases.push_str(&one(TEST, Some("ValueError: something else entirely"), "")),
+        'O' => cases.push_str(&one(TEST, all_fail, "")),
+        'X' => {}
+        other => return Err(Problem::usage(format!("`{other}` is no letter of `past`: P, F, S, O, X or a point"))),
+    }
+    let path = folder.join("report.xml");
+    files::write(&path, &format!("<testsuites><testsuite name=\"pytest\">{cases}</testsuite></testsuites>"))?;
+    files::read_reports(Path::new(""), &[path.display().to_string()], &|_| {})
+}
