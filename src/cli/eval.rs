@@ -186,7 +186,9 @@ fn judge(
         Some(mind) => {
             let opinion = opinion(name, &triage, &exchanges, commits, model, mind, purse);
             let mut told = diagnosis.clone();
-            opinion.iter().for_each(|opinion| told.opine(opinion));
+            if let Some(opinion) = &opinion {
+                told.opine(opinion);
+            }
             (Some(told.verdict), opinion.map_or(0, |o| o.dropped))
         }
     };
