@@ -211,7 +211,7 @@ fn opinion(
     let desk = Tested::new(None, "", commits);
     let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
     let mut around = Around { mind, desk: &desk, ledger: &mut Unshared, purse };
-    match think(name, &brief, limits, &mut around, &mut Vec::new()) {
+    match think(name, &brief, limits, &mut around, &mut |_| ()) {
         Ended::Opinion(opinion) => Some(opinion),
         Ended::Nothing(_) | Ended::Broken(_) => None,
     }

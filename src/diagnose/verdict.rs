@@ -169,7 +169,7 @@ impl Diagnosis {
 }
 
 /// What a model thinks of a diagnosis.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Opinion {
     /// Its reading.
     pub verdict: Verdict,

@@ -103,9 +103,9 @@ pub enum Ended {
 }
 
 /// Thinks about one diagnosis.
-pub fn think(id: &str, brief: &Brief, limits: Limits, around: &mut Around<'_>, log: &mut Vec<Event>) -> Ended {
+pub fn think(id: &str, brief: &Brief, limits: Limits, around: &mut Around<'_>, log: &mut dyn FnMut(Event)) -> Ended {
     around.purse.begin();
-    let mut note = |what| log.push(Event { diagnosis: id.to_owned(), role: "analyzer".to_owned(), what });
+    let mut note = |what| log(Event { diagnosis: id.to_owned(), role: "analyzer".to_owned(), what });
     note(What::Brief { text: kept(&brief.to_string()) });
     let mut session = Session::new(brief, limits);
     let mut broken = None;

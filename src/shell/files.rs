@@ -211,6 +211,14 @@ pub fn is_filled(path: &Path) -> bool {
     path.metadata().is_ok_and(|m| m.is_file() && m.len() > 0)
 }
 
+/// Adds to a file. What cannot be written is lost: nothing depends on it.
+pub fn append(path: &Path, text: &str) {
+    use io::Write;
+    if let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(path) {
+        let _ = file.write_all(text.as_bytes());
+    }
+}
+
 /// Removes a file, if it is there.
 pub fn remove(path: &Path) {
     let _ = std::fs::remove_file(path);

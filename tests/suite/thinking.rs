@@ -153,7 +153,11 @@ fn budgets_are_shared() {
     // Two questions may be put aside, a third may not.
     let place = place(&model, "answer-tokens = 1000\nbudget = { day = 0.012 }\n");
     let mut notes = Vec::new();
-    for _ in 0..40 {
+    for n in 0..40 {
+        // The same is asked once: each job has a failure of its own.
+        let words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+        let other = format!("AssertionError: assert '{} {}' == 'queued'", words[n % 10], words[n / 10]);
+        place.write("report.xml", report(&[("test_order", Some(&other))]));
         let ran = triage(&place, &["--history", "h.db"]);
         assert_eq!(ran.code, 0, "{}", ran.out);
         notes.push(ran.out.contains("more than what is left for this day"));
@@ -162,6 +166,20 @@ fn budgets_are_shared() {
     let room = model.room();
     // What was counted is within the budget: millionths for each token asked, twice for each said.
     assert!(room.tokens <= 12_000, "{} tokens", room.tokens);
+}
+
+/// The same question is asked once, and what was read is shown as it was.
+#[test]
+fn nothing_is_asked_twice() {
+    let model = Model::new(Mood::Random);
+    model.play([Play::Say(reading("flaky", 1.0, ("failure".to_owned(), "assert 'pending' == 'queued'".to_owned())))]);
+    let place = place(&model, "");
+    let first = triage(&place, &["--history", "h.db"]);
+    let (shown, asked) = (read(&place)["diagnoses"].clone(), model.room().asked.len());
+    assert!(first.out.contains("counter-1 reads: that is why"), "{}", first.out);
+    let second = triage(&place, &["--history", "h.db"]);
+    assert!(second.out.contains("as before: the same was asked in an earlier run"), "{}", second.out);
+    assert_eq!((&read(&place)["diagnoses"], model.room().asked.len()), (&shown, asked));
 }
 
 /// A recording in the place of the model: the same report, byte for byte.

@@ -60,6 +60,8 @@ impl Brief {
         let rules = diagnosis.evidence.iter().filter(|e| e.weight != 0.0);
         let rules = rules.map(|e| format!("{:+.1} {}: {}", e.weight, e.about.word(), e.text.raw()));
         brief.add("rules", &rules.collect::<Vec<_>>().join("\n"));
+        let context = diagnosis.evidence.iter().filter(|e| e.weight == 0.0).map(|e| e.text.raw().to_owned());
+        brief.add("context", &context.collect::<Vec<_>>().join("\n"));
         brief.add("history", &history(diagnosis));
         let suspects = diagnosis.past.suspects.iter().take(NAMED);
         let suspects = suspects.map(|s| format!("{} {}", crate::history::short(&s.commit), s.because));

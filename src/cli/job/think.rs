@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::Job;
 use crate::agent::analyzer::{Brief, Limits};
 use crate::agent::purse::{Purse, money};
@@ -76,11 +78,10 @@ impl Job {
         Ok(())
     }
 
-    /// The budgets that other runs share: in the history, where there is one.
-    fn ledger(&self, args: &ModelArgs) -> Result<Box<dyn Ledger>, Problem> {
-        let Some(path) = self.history.as_ref().filter(|_| args.model_replay.is_none()) else {
-            return Ok(Box::new(Unshared));
-        };
+    /// The budgets that other runs share, and what came of earlier questions: in the
+    /// history, where there is one.
+    fn ledger(&self, args: &ModelArgs) -> Result<Option<Spending>, Problem> {
+        let Some(path) = self.history.as_ref().filter(|_| args.model_replay.is_none()) else { return Ok(None) };
         let (head, day) = self.policy.model.shared();
         let now = surroundings::now();
         let mut scopes = vec![(format!("day:{}", now.unix().div_euclid(86_400)), "this day (`model.budget.day`)", day)];
@@ -88,18 +89,19 @@ impl Job {
             let commit = self.facts.commit.as_deref().unwrap_or("");
             scopes.push((format!("head:{}@{commit}", pull.number), "this head (`model.budget.head`)", head));
         }
-        Ok(Box::new(Spending::open(path, scopes, now.unix())?))
+        Spending::open(path, scopes, now.unix()).map(Some)
     }
 
     fn read_with(&mut self, triage: &mut Triage, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
         if open.is_empty() {
-            return write(args, &[]);
+            return transcript(args).map(|_| ());
         }
         let mind = mind(&self.policy.model, args)?;
-        let mut ledger = self.ledger(args)?;
+        let mut spending = self.ledger(args)?;
+        let mut note = transcript(args)?;
         let model = self.policy.model.clone();
         let mut purse = Purse::new(model.bounds(), model.price());
-        let (mut log, mut read, mut dropped, mut silent) = (Vec::new(), 0, 0, Vec::new());
+        let (mut read, mut again, mut dropped, mut silent) = (0, 0, 0, Vec::new());
         for at in open {
             let brief = self.brief(triage, *at);
             let desk = Tested::new(
@@ -109,11 +111,24 @@ impl Job {
             );
             let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
             let id = triage.found.diagnoses[*at].id.clone();
-            let mut around = Around { mind: mind.as_ref(), desk: &desk, ledger: ledger.as_mut(), purse: &mut purse };
-            match think::think(&id, &brief, limits, &mut around, &mut log) {
+            let asked = digest(&model, &brief);
+            if let Some(opinion) = spending.as_ref().and_then(|known| known.reading(&asked)) {
+                (read, again) = (read + 1, again + 1);
+                triage.found.diagnoses[*at].opine(&opinion);
+                continue;
+            }
+            let ledger: &mut dyn Ledger = match &mut spending {
+                Some(spending) => spending,
+                None => &mut Unshared,
+            };
+            let mut around = Around { mind: mind.as_ref(), desk: &desk, ledger, purse: &mut purse };
+            match think::think(&id, &brief, limits, &mut around, &mut note) {
                 Ended::Opinion(opinion) => {
                     (read, dropped) = (read + 1, dropped + opinion.dropped);
                     triage.found.diagnoses[*at].opine(&opinion);
+                    if let Some(spending) = &spending {
+                        spending.keep(&asked, &opinion);
+                    }
                 }
                 Ended::Nothing(why) => silent.push(why),
                 Ended::Broken(why) => {
@@ -138,7 +153,10 @@ impl Job {
             spent.tokens.asked + spent.tokens.said,
             money(spent.micros),
         ));
-        write(args, &log)
+        if again > 0 {
+            self.notes.push(format!("{} of them as before: the same was asked in an earlier run", again));
+        }
+        Ok(())
     }
 
     /// The commits that may have broken it.
@@ -187,8 +205,24 @@ pub(in crate::cli) fn key() -> Result<Option<Secret>, Problem> {
     Ok(Some(Secret::new(files::read_text(path.as_ref())?.trim())))
 }
 
-fn write(args: &ModelArgs, log: &[Event]) -> Result<(), Problem> {
-    let Some(path) = &args.transcript else { return Ok(()) };
-    let lines: String = log.iter().filter_map(|event| serde_json::to_string(event).ok()).map(|l| l + "\n").collect();
-    files::write(path, &lines)
+/// What a question is known by: who is asked, and what is shown at first.
+fn digest(model: &Model, brief: &Brief) -> String {
+    let text = format!("{}\n{}\n{brief}", model.url, model.name);
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
+}
+
+/// Writes each event at once: a job that is cancelled leaves what it had.
+///
+/// # Errors
+/// Where the file cannot be written.
+fn transcript(args: &ModelArgs) -> Result<impl FnMut(Event) + use<>, Problem> {
+    let path = args.transcript.clone();
+    if let Some(path) = &path {
+        files::write(path, "")?;
+    }
+    Ok(move |event: Event| {
+        if let (Some(path), Ok(line)) = (&path, serde_json::to_string(&event)) {
+            files::append(path, &(line + "\n"));
+        }
+    })
 }

@@ -107,10 +107,10 @@ proptest! {
         let bounds = Bounds { diagnosis: 60_000, run: 60_000, asks: 6, asks_of_run: 6 };
         let mut purse = Purse::new(bounds, price);
         let mind = Scripted { replies: replies.clone(), at: Cell::new(0) };
-        let (mut ledger, mut log) = (Counted::default(), Vec::new());
+        let mut ledger = Counted::default();
         let limits = Limits { model: "m".to_owned(), turns: 6, most: 500 };
         let mut around = Around { mind: &mind, desk: &Nothing, ledger: &mut ledger, purse: &mut purse };
-        let ended = think("d", &brief, limits, &mut around, &mut log);
+        let ended = think("d", &brief, limits, &mut around, &mut |_| ());
         prop_assert!(mind.at.get() <= 6);
         // Never over by more than what one question was counted for.
         let dearest = replies.iter().map(|r| price.of(r.tokens)).max().unwrap_or(0);

@@ -8,7 +8,7 @@ mod recall;
 mod retries;
 mod shapes;
 mod show;
-mod spending;
+mod thinking;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::ports::{Absorbed, Store};
 use crate::traffic::memory::Memory;
 
 pub use show::{Shown, ShownResult};
-pub use spending::Spending;
+pub use thinking::Spending;
 
 /// Migrations in order; `PRAGMA user_version` tells how many were applied.
 /// Never edit one that was released: append.
@@ -96,7 +96,7 @@ const MIGRATIONS: &[&str] = &[
 ",
     shapes::TABLE,
     retries::TABLE,
-    spending::TABLE,
+    thinking::TABLE,
 ];
 
 /// How long a writer waits for another one.

@@ -1,5 +1,7 @@
 //! What thinking costs all runs that share a history: put aside before each question,
-//! in one transaction, so that two runs at once never spend the same.
+//! in one transaction, so that two runs at once never spend the same. And what came of
+//! it: the same question is not paid for twice, and what is shown does not change with
+//! each time that it is asked.
 //!
 //! This is written at once and by no plan: the money is spent whether a run is dry or not.
 
@@ -9,6 +11,7 @@ use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::SqliteStore;
 use crate::agent::purse::{Micros, money};
+use crate::diagnose::verdict::Opinion;
 use crate::error::Problem;
 use crate::ports::Ledger;
 
@@ -16,6 +19,11 @@ pub(super) const TABLE: &str = "
     CREATE TABLE spending (
         scope TEXT PRIMARY KEY,
         micros INTEGER NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE reading (
+        asked TEXT PRIMARY KEY,
+        opinion TEXT NOT NULL,
         at INTEGER NOT NULL
     ) WITHOUT ROWID;
 ";
@@ -37,9 +45,30 @@ impl Spending {
         let store = SqliteStore::open(path)?;
         // A month later nobody asks.
         let old = now - 32 * 86_400;
-        let cleared = store.connection.execute("DELETE FROM spending WHERE at < ?1", [old]);
-        cleared.map_err(|e| Problem::failed("what thinking cost cannot be kept").because(e))?;
+        for table in ["spending", "reading"] {
+            let cleared = store.connection.execute(&format!("DELETE FROM {table} WHERE at < ?1"), [old]);
+            cleared.map_err(|e| Problem::failed("what thinking cost cannot be kept").because(e))?;
+        }
         Ok(Self { store, scopes, now })
+    }
+
+    /// What came of a question that was asked before.
+    #[must_use]
+    pub fn reading(&self, asked: &str) -> Option<Opinion> {
+        let text: Option<String> = self
+            .store
+            .connection
+            .query_row("SELECT opinion FROM reading WHERE asked = ?1", [asked], |row| row.get(0))
+            .optional()
+            .ok()?;
+        serde_json::from_str(&text?).ok()
+    }
+
+    /// Keeps what came of a question. Where that fails it is asked again, no more.
+    pub fn keep(&self, asked: &str, opinion: &Opinion) {
+        let text = serde_json::to_string(opinion).unwrap_or_default();
+        let sql = "INSERT OR REPLACE INTO reading (asked, opinion, at) VALUES (?1, ?2, ?3)";
+        let _ = self.store.connection.execute(sql, params![asked, text, self.now]);
     }
 
     /// Adds to all scopes, or to none where one would go over its bound.
