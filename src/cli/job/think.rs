@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Job;
 use crate::agent::analyzer::{Brief, Limits};
-use crate::agent::purse::{Purse, money};
+use crate::agent::purse::{Purse, Spent, money};
 use crate::cli::think::ModelArgs;
 use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::Verdict;
@@ -93,30 +93,28 @@ impl Job {
     }
 
     fn read_with(&mut self, triage: &mut Triage, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
+        let mut note = transcript(args)?;
         if open.is_empty() {
-            return transcript(args).map(|_| ());
+            return Ok(());
         }
         let mind = mind(&self.policy.model, args)?;
         let mut spending = self.ledger(args)?;
-        let mut note = transcript(args)?;
         let model = self.policy.model.clone();
         let mut purse = Purse::new(model.bounds(), model.price());
-        let (mut read, mut again, mut dropped, mut silent) = (0, 0, 0, Vec::new());
+        let mut told = Told::default();
         for at in open {
             let brief = self.brief(triage, *at);
-            let desk = Tested::new(
-                self.git.as_ref(),
-                &self.facts.commit.clone().unwrap_or_default(),
-                self.window(triage, *at),
-            );
-            let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
-            let id = triage.found.diagnoses[*at].id.clone();
             let asked = digest(&model, &brief);
             if let Some(opinion) = spending.as_ref().and_then(|known| known.reading(&asked)) {
-                (read, again) = (read + 1, again + 1);
+                told.again += 1;
+                told.read += 1;
                 triage.found.diagnoses[*at].opine(&opinion);
                 continue;
             }
+            let head = self.facts.commit.clone().unwrap_or_default();
+            let desk = Tested::new(self.git.as_ref(), &head, self.window(triage, *at));
+            let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
+            let id = triage.found.diagnoses[*at].id.clone();
             let ledger: &mut dyn Ledger = match &mut spending {
                 Some(spending) => spending,
                 None => &mut Unshared,
@@ -124,38 +122,19 @@ impl Job {
             let mut around = Around { mind: mind.as_ref(), desk: &desk, ledger, purse: &mut purse };
             match think::think(&id, &brief, limits, &mut around, &mut note) {
                 Ended::Opinion(opinion) => {
-                    (read, dropped) = (read + 1, dropped + opinion.dropped);
+                    told.read += 1;
+                    told.dropped += opinion.dropped;
                     triage.found.diagnoses[*at].opine(&opinion);
-                    if let Some(spending) = &spending {
-                        spending.keep(&asked, &opinion);
-                    }
+                    spending.iter().for_each(|spending| spending.keep(&asked, &opinion));
                 }
-                Ended::Nothing(why) => silent.push(why),
+                Ended::Nothing(why) => told.silent.push(why),
                 Ended::Broken(why) => {
                     self.notes.push(format!("judged by the rules alone from here on: {why}"));
                     break;
                 }
             }
         }
-        silent.dedup();
-        self.notes.extend(silent.iter().take(3).map(|why| format!("the model settled nothing for a failure: {why}")));
-        let spent = purse.run();
-        let unsupported = if dropped > 0 {
-            format!("; {} without support dropped", plural(dropped as u64, "claim"))
-        } else {
-            String::new()
-        };
-        self.notes.push(format!(
-            "{} read {read} of {} that the rules leave undecided: {}, {} tokens, {}{unsupported}",
-            crate::render::terminal::line(&model.name, 60),
-            plural(open.len() as u64, "failure"),
-            plural(u64::from(spent.asks), "question"),
-            spent.tokens.asked + spent.tokens.said,
-            money(spent.micros),
-        ));
-        if again > 0 {
-            self.notes.push(format!("{} of them as before: the same was asked in an earlier run", again));
-        }
+        self.notes.extend(told.lines(&model.name, open.len(), purse.run()));
         Ok(())
     }
 
@@ -165,6 +144,44 @@ impl Job {
         let Some((good, bad)) = past.last_good.as_ref().zip(past.first_bad.as_ref()) else { return Vec::new() };
         let both = super::Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
         both.commits(good, bad).unwrap_or_default()
+    }
+}
+
+/// What is told about a model's readings.
+#[derive(Default)]
+struct Told {
+    read: u64,
+    /// Those that an earlier run had asked for.
+    again: u64,
+    /// Claims without support.
+    dropped: usize,
+    /// Why it has no opinion.
+    silent: Vec<String>,
+}
+
+impl Told {
+    fn lines(mut self, model: &str, open: usize, spent: Spent) -> Vec<String> {
+        self.silent.dedup();
+        let silent = self.silent.iter().take(3);
+        let mut lines: Vec<String> =
+            silent.map(|why| format!("the model settled nothing for a failure: {why}")).collect();
+        let dropped = self.dropped as u64;
+        let dropped =
+            if dropped > 0 { format!("; {} without support dropped", plural(dropped, "claim")) } else { String::new() };
+        let again = match self.again {
+            0 => String::new(),
+            again => format!(" ({again} as before: the same was asked in an earlier run)"),
+        };
+        lines.push(format!(
+            "{} read {} of {} that the rules leave undecided{again}: {}, {} tokens, {}{dropped}",
+            crate::render::terminal::line(model, 60),
+            self.read,
+            plural(open as u64, "failure"),
+            plural(u64::from(spent.asks), "question"),
+            spent.tokens.asked + spent.tokens.said,
+            money(spent.micros),
+        ));
+        lines
     }
 }
 
