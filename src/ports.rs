@@ -288,25 +288,39 @@ pub trait Mind {
 }
 
 /// Why a model was not heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Unheard {
     /// What happened, for people.
     pub what: String,
     /// Whether the question may have been counted nevertheless.
     pub may_be_counted: bool,
+    /// Whether another question would not be heard either.
+    pub is_final: bool,
 }
 
-/// Where an analyzer looks things up: the repository at the tested commit. Each answer
-/// is a text for the model, also where there is nothing.
+/// Where an analyzer looks things up: the repository at the tested commit. What is not
+/// there is an error: it is said to the model, and is no source of quotes.
 pub trait Desk {
     /// Lines of a file, from 1.
-    fn lines(&self, path: &str, from: usize, to: usize) -> String;
+    ///
+    /// # Errors
+    /// What is not there, as for all functions here.
+    fn lines(&self, path: &str, from: usize, to: usize) -> Result<String, String>;
     /// Lines that hold a text.
-    fn search(&self, text: &str) -> String;
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn search(&self, text: &str) -> Result<String, String>;
     /// Paths that begin like this.
-    fn files(&self, under: &str) -> String;
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn files(&self, under: &str) -> Result<String, String>;
     /// What one of the suspected commits changed.
-    fn commit(&self, hash: &str) -> String;
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn commit(&self, hash: &str) -> Result<String, String>;
 }
 
 /// Budgets that several runs share, in millionths.

@@ -11,17 +11,18 @@ const SHORTEST: usize = 8;
 const LONGEST: (usize, usize) = (400, 400);
 
 /// What was shown, by its source.
-pub type Shown = BTreeMap<String, String>;
+pub type Shown = BTreeMap<String, Vec<String>>;
 
 /// Parts claims from those that nothing supports; gives how many these are.
 #[must_use]
 pub fn supported(claims: Vec<Claim>, shown: &Shown) -> (Vec<Claim>, usize) {
     let count = claims.len();
-    let plain: BTreeMap<&str, String> = shown.iter().map(|(source, text)| (source.as_str(), plain(text))).collect();
+    let plain: BTreeMap<&str, Vec<String>> =
+        shown.iter().map(|(source, texts)| (source.as_str(), texts.iter().map(|text| plain(text)).collect())).collect();
     let holds = |claim: &Claim| {
         let quote = self::plain(&claim.quote);
         let is_long = quote.chars().filter(|c| c.is_alphanumeric()).count() >= SHORTEST;
-        is_long && plain.get(claim.source.as_str()).is_some_and(|text| text.contains(&quote))
+        is_long && plain.get(claim.source.as_str()).is_some_and(|texts| texts.iter().any(|text| text.contains(&quote)))
     };
     let kept: Vec<Claim> = claims.into_iter().filter(holds).map(bounded).collect();
     let dropped = count - kept.len();
@@ -45,8 +46,8 @@ mod tests {
     #[test]
     fn only_what_was_shown_counts() {
         let shown = Shown::from([
-            ("failure".to_owned(), "AssertionError:\n  expected 201,   got 500".to_owned()),
-            ("file:src/a.py".to_owned(), "def total(order):\n    return None".to_owned()),
+            ("failure".to_owned(), vec!["AssertionError:\n  expected 201,   got 500".to_owned()]),
+            ("file:src/a.py".to_owned(), vec!["def total(order):\n    return None".to_owned()]),
         ]);
         let claim = |source: &str, quote: &str| Claim {
             source: source.to_owned(),

@@ -35,8 +35,11 @@ impl Price {
 /// The bytes of a question.
 fn bytes(ask: &Ask) -> u64 {
     let message = |message: &Message| match message {
-        Message::Rules { text } | Message::Us { text } | Message::Found { text, .. } => text.len(),
-        Message::Model { text, calls } => text.len() + calls.iter().map(|c| c.arguments.len() + 64).sum::<usize>(),
+        Message::Rules { text } | Message::Us { text } => text.len(),
+        Message::Found { call, text } => call.len() + text.len(),
+        Message::Model { text, calls } => {
+            text.len() + calls.iter().map(|c| c.id.len() + c.name.len() + c.arguments.len() + 64).sum::<usize>()
+        }
     };
     let tools: usize = ask.tools.iter().map(|t| t.about.len() + t.arguments.to_string().len() + 64).sum();
     let said: usize = ask.messages.iter().map(|m| message(m) + 16).sum();
@@ -143,6 +146,16 @@ impl Purse {
             spent.asks += 1;
         }
         Ok(Reserved(most))
+    }
+
+    /// Takes back what was put aside for a question that was never put.
+    #[expect(clippy::needless_pass_by_value, reason = "what was put aside is given back once")]
+    pub fn give_back(&mut self, reserved: Reserved) {
+        let Reserved(aside) = reserved;
+        for spent in [&mut self.run, &mut self.diagnosis] {
+            spent.micros = spent.micros.saturating_sub(aside);
+            spent.asks = spent.asks.saturating_sub(1);
+        }
     }
 
     /// Takes what a question did cost. One that was never answered costs what the other

@@ -11,7 +11,7 @@ use crate::agent::purse::Purse;
 use crate::cli::job::{Unshared, mind};
 use crate::cli::think::ModelArgs;
 use crate::diagnose::traffic::Sent;
-use crate::diagnose::verdict::{Opinion, Verdict};
+use crate::diagnose::verdict::Verdict;
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
 use crate::investigate::think::{Around, Ended, think};
@@ -40,9 +40,12 @@ pub struct EvalArgs {
     /// Write the figures as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// How a model thinks along.
-    #[command(flatten)]
-    pub model: ModelArgs,
+    /// Keep the model's answers, to run the same again without it
+    #[arg(long, value_name = "FILE", conflicts_with = "model_replay")]
+    pub model_record: Option<PathBuf>,
+    /// Take the model's answers from such a file; nobody is asked
+    #[arg(long, value_name = "FILE")]
+    pub model_replay: Option<PathBuf>,
 }
 
 /// A case, as its file tells it.
@@ -123,9 +126,15 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
             .map_err(|e| Problem::usage(format!("{} is no policy", path.display())).because(e))?,
         None => Policy::default(),
     };
-    let has_model = !policy.model.url.is_empty() || args.model.model_replay.is_some();
-    let model = if has_model { Some(mind(&policy.model, &args.model)?) } else { None };
-    let mut purse = Purse::new(policy.model.bounds(), policy.model.price());
+    let has_model = !policy.model.url.is_empty() || args.model_replay.is_some();
+    let own = ModelArgs {
+        model_record: args.model_record.clone(),
+        model_replay: args.model_replay.clone(),
+        ..ModelArgs::default()
+    };
+    let model = if has_model { Some(mind(&policy.model, &own)?) } else { None };
+    // Each case has a run's budget of its own.
+    let mut cost = Cost::default();
     let clock = progress::clock();
     let pattern = args.folder.join("**/*.toml").display().to_string();
     let mut paths = files::matching(Path::new(""), &[pattern]);
@@ -135,13 +144,20 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         let case: Case = toml::from_str(&files::read_text(path)?)
             .map_err(|e| Problem::usage(format!("{} is no case", path.display())).because(e))?;
         let name = path.strip_prefix(&args.folder).unwrap_or(path).with_extension("").display().to_string();
-        all.push(judge(&name, &case, &policy.model, model.as_deref(), &mut purse)?);
+        let mut purse = Purse::new(policy.model.bounds(), policy.model.price());
+        let judged = judge(&name, &case, model.as_deref().map(|mind| (&policy.model, mind)), &mut purse)?;
+        if let Some(why) = &judged.unheard {
+            say(&format!("{name}: the model was not heard: {why}\n"))?;
+        }
+        let spent = purse.run();
+        (cost.asks, cost.micros) = (cost.asks + spent.asks, cost.micros.saturating_add(spent.micros));
+        cost.tokens += spent.tokens;
+        all.push(judged);
     }
     if all.is_empty() {
         return Err(Problem::usage(format!("{} holds no case (*.toml)", args.folder.display())));
     }
-    let spent = purse.run();
-    let cost = Cost { asks: spent.asks, tokens: spent.tokens, micros: spent.micros, seconds: clock() };
+    cost.seconds = clock();
     if let Some(path) = &args.json {
         files::write(path, &(evaluation::json(&all, cost).to_string() + "\n"))?;
     }
@@ -149,13 +165,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-fn judge(
-    name: &str,
-    case: &Case,
-    model: &Model,
-    mind: Option<&dyn Mind>,
-    purse: &mut Purse,
-) -> Result<Judged, Problem> {
+fn judge(name: &str, case: &Case, beside: Option<(&Model, &dyn Mind)>, purse: &mut Purse) -> Result<Judged, Problem> {
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let mut store = SqliteStore::open(&folder.path().join("history.db"))?;
     let after = remember(case, folder.path(), &mut store)?;
@@ -179,20 +189,23 @@ fn judge(
     let Some(diagnosis) = triage.found.diagnoses.first() else {
         return Err(Problem::failed(format!("{name}: nothing of it fails")));
     };
-    let rules = diagnosis.by_rules;
-    let (with_model, dropped) = match mind {
-        None => (None, 0),
-        Some(_) if rules != Verdict::Undecided => (Some(rules), 0),
-        Some(mind) => {
-            let opinion = opinion(name, &triage, &exchanges, commits, model, mind, purse);
-            let mut told = diagnosis.clone();
-            if let Some(opinion) = &opinion {
-                told.opine(opinion);
+    let rules = diagnosis.verdict;
+    let mut judged =
+        Judged { case: name.to_owned(), truth: case.truth, rules, with_model: None, dropped: 0, unheard: None };
+    let Some((model, mind)) = beside else { return Ok(judged) };
+    let mut told = diagnosis.clone();
+    if rules == Verdict::Undecided {
+        match opinion(name, &triage, &exchanges, commits, (model, mind), purse) {
+            Ended::Opinion(opinion) => {
+                judged.dropped = opinion.dropped;
+                told.opine(&opinion);
             }
-            (Some(told.verdict), opinion.map_or(0, |o| o.dropped))
+            Ended::Broken(why) => judged.unheard = Some(why),
+            Ended::Nothing(_) => {}
         }
-    };
-    Ok(Judged { case: name.to_owned(), truth: case.truth, rules, with_model, dropped })
+    }
+    judged.with_model = Some(told.reading.map_or(told.verdict, |reading| reading.verdict));
+    Ok(judged)
 }
 
 fn opinion(
@@ -200,21 +213,17 @@ fn opinion(
     triage: &Triage,
     exchanges: &[Exchange],
     commits: Vec<Commit>,
-    model: &Model,
-    mind: &dyn Mind,
+    (model, mind): (&Model, &dyn Mind),
     purse: &mut Purse,
-) -> Option<Opinion> {
-    let diagnosis = triage.found.diagnoses.first()?;
+) -> Ended {
+    let Some(diagnosis) = triage.found.diagnoses.first() else { return Ended::Nothing(String::new()) };
     let sent = Sent::new(exchanges, &[]);
     let own: Vec<&Exchange> = diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect();
     let brief = Brief::of(&triage.found, diagnosis, &own);
     let desk = Tested::new(None, "", commits);
     let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
-    let mut around = Around { mind, desk: &desk, ledger: &mut Unshared, purse };
-    match think(name, &brief, limits, &mut around, &mut |_| ()) {
-        Ended::Opinion(opinion) => Some(opinion),
-        Ended::Nothing(_) | Ended::Broken(_) => None,
-    }
+    let mut around = Around { mind, desk: &desk, ledger: &mut Unshared, purse, clock: &|| 0.0, until: f64::INFINITY };
+    think(name, &brief, limits, &mut around, &mut |_| ())
 }
 
 /// Tells the history of the earlier runs; gives the number of the next commit.
@@ -222,7 +231,8 @@ fn remember(case: &Case, folder: &Path, store: &mut SqliteStore) -> Result<u32, 
     let (mut number, mut day) = (0, 0);
     for letter in case.past.chars() {
         if letter == '.' {
-            number -= 1;
+            number = u32::checked_sub(number, 1)
+                .ok_or_else(|| Problem::usage("a point in `past` comes behind a run, whose commit it repeats"))?;
             continue;
         }
         (number, day) = (number + 1, day + 1);

@@ -390,13 +390,13 @@ impl Groups<'_> {
             fingerprint: file.prints[0].fingerprint,
             title: title(file),
             verdict,
-            by_rules: verdict,
             confidence,
             severity: severity(verdict, stakes),
             members,
             mismatch: file.mismatch.clone(),
             frames: file.prints[0].frames.clone(),
             past: past_of(group, file),
+            reading: None,
             evidence,
         }
     }

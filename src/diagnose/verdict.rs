@@ -111,8 +111,6 @@ pub struct Diagnosis {
     pub verdict: Verdict,
     /// Probability of the likeliest reading, 0 to 1.
     pub confidence: f64,
-    /// What the rules alone say: what is done depends on that.
-    pub by_rules: Verdict,
     /// How much it matters.
     pub severity: Severity,
     /// Why, the weightiest first; never empty.
@@ -125,7 +123,24 @@ pub struct Diagnosis {
     pub frames: Vec<Frame>,
     /// What history tells.
     pub past: PastOf,
+    /// What it reads with the word of a model, where that settles what the rules leave
+    /// open. It is shown, and nothing that is done depends on it.
+    pub reading: Option<Reading>,
 }
+
+/// See [`Diagnosis::reading`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its probability, 0 to 1.
+    pub confidence: f64,
+    /// Which model.
+    pub model: String,
+}
+
+/// The kind of evidence that is a model's word.
+pub const MODEL: &str = "model";
 
 impl Diagnosis {
     /// Hears what came to light after it was judged, and judges again.
@@ -134,24 +149,26 @@ impl Diagnosis {
             return;
         }
         self.evidence.extend(news);
-        let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
-        (self.verdict, self.by_rules, self.confidence) = (verdict, verdict, confidence);
+        let rules: Vec<Evidence> = self.evidence.iter().filter(|e| e.kind != MODEL).cloned().collect();
+        let (verdict, _, confidence) = decide(&rules, weights::prior);
+        (self.verdict, self.confidence) = (verdict, confidence);
         if verdict != Verdict::Undecided {
             self.evidence.retain(|e| e.about != Verdict::Undecided || e.weight != 0.0);
+            self.reading = None;
         }
         self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     }
 
     /// Takes in what a model thinks: one more piece of evidence of a bounded weight. It
-    /// can settle what the rules leave undecided, for who reads it; it overturns no verdict
-    /// of theirs, and [`Diagnosis::by_rules`] stays.
+    /// can settle what the rules leave undecided, for who reads it; the verdict stays
+    /// that of the rules.
     pub fn opine(&mut self, opinion: &Opinion) {
-        let is_open = self.by_rules == Verdict::Undecided && opinion.verdict != Verdict::Undecided;
+        let is_open = self.verdict == Verdict::Undecided && opinion.verdict != Verdict::Undecided;
         for (at, claim) in opinion.claims.iter().enumerate() {
             let weight = if at == 0 && is_open { weights::MODEL * opinion.confidence } else { 0.0 };
             self.evidence.push(Evidence {
                 about: opinion.verdict,
-                kind: "model",
+                kind: MODEL,
                 weight,
                 text: Untrusted::bounded(
                     &format!("{} reads: {} (\"{}\")", opinion.model, claim.says, claim.quote),
@@ -162,7 +179,8 @@ impl Diagnosis {
         }
         if is_open {
             let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
-            (self.verdict, self.confidence) = (verdict, confidence);
+            let model = opinion.model.clone();
+            self.reading = (verdict != Verdict::Undecided).then_some(Reading { verdict, confidence, model });
             self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
         }
     }

@@ -10,7 +10,7 @@ use crate::diagnose::verdict::Opinion;
 use crate::model::secret::mask;
 use crate::model::talk::{Ask, Call, Claim, Tokens};
 use crate::model::text::elide;
-use crate::ports::{Desk, Ledger, Mind};
+use crate::ports::{Desk, Ledger, Mind, Unheard};
 
 /// Bytes of one text of a transcript.
 const TEXT: usize = 64 << 10;
@@ -89,6 +89,10 @@ pub struct Around<'a> {
     pub ledger: &'a mut dyn Ledger,
     /// Budgets of this run.
     pub purse: &'a mut Purse,
+    /// Seconds since some moment, and when no more is asked.
+    pub clock: &'a dyn Fn() -> f64,
+    /// See `clock`.
+    pub until: f64,
 }
 
 /// What came of a session.
@@ -114,9 +118,9 @@ pub fn think(id: &str, brief: &Brief, limits: Limits, around: &mut Around<'_>, l
         observation = match session.next(observation) {
             Step::Ask(ask) => match put(&ask, around, &mut note) {
                 Ok(heard) => heard,
-                Err(why) => {
-                    broken = Some(why.clone());
-                    Observation::Silence(why)
+                Err(unheard) => {
+                    broken = unheard.is_final.then(|| unheard.what.clone());
+                    Observation::Silence(unheard.what)
                 }
             },
             Step::Look(wishes) => {
@@ -140,14 +144,18 @@ pub fn think(id: &str, brief: &Brief, limits: Limits, around: &mut Around<'_>, l
 }
 
 /// Asks the model, within the budgets.
-fn put(ask: &Ask, around: &mut Around<'_>, note: &mut dyn FnMut(What)) -> Result<Observation, String> {
+fn put(ask: &Ask, around: &mut Around<'_>, note: &mut dyn FnMut(What)) -> Result<Observation, Unheard> {
+    let over = |what: String| Unheard { what, may_be_counted: false, is_final: true };
+    if (around.clock)() > around.until {
+        return Err(over("there is no time left to think (`model.minutes`)".to_owned()));
+    }
     let reserved = match around.purse.reserve(ask) {
         Ok(reserved) => reserved,
         Err(why) => return Ok(Observation::Silence(why)),
     };
     if let Err(why) = around.ledger.reserve(reserved.micros()) {
-        let _ = around.purse.settle(reserved, Some(Tokens::default()));
-        return Err(why);
+        around.purse.give_back(reserved);
+        return Err(over(why));
     }
     note(What::Asked { model: ask.model.clone(), messages: ask.messages.len() });
     let aside = reserved.micros();
@@ -164,19 +172,20 @@ fn put(ask: &Ask, around: &mut Around<'_>, note: &mut dyn FnMut(What)) -> Result
             note(What::Replied { text: kept(&reply.text), calls: reply.calls.clone(), tokens: reply.tokens, cost });
             Ok(Observation::Heard(reply))
         }
-        Err(unheard) => Err(unheard.what),
+        Err(unheard) => Err(unheard),
     }
 }
 
-fn look(wish: &Wish, around: &Around<'_>, note: &mut dyn FnMut(What)) -> String {
+fn look(wish: &Wish, around: &Around<'_>, note: &mut dyn FnMut(What)) -> Result<String, String> {
     let text = match wish {
         Wish::File { path, from, to } => around.desk.lines(path, *from, *to),
         Wish::Search { text } => around.desk.search(text),
         Wish::Files { under } => around.desk.files(under),
         Wish::Commit { hash } => around.desk.commit(hash),
-        Wish::None(why) => why.clone(),
+        Wish::None(why) => Err(why.clone()),
     };
-    note(What::Looked { source: wish.source(), text: kept(&text) });
+    let (Ok(shown) | Err(shown)) = &text;
+    note(What::Looked { source: wish.source(), text: kept(shown) });
     text
 }
 

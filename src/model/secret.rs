@@ -41,8 +41,10 @@ const SHAPES: &str = concat!(
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{40,}|\bhf_[A-Za-z0-9]{30,}",
     r"|\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|\bya29\.[A-Za-z0-9_-]{20,}",
     r"|\bAIza[A-Za-z0-9_-]{35}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bhooks\.slack\.com/services/[A-Za-z0-9/]{20,}",
-    // JSON web tokens (RFC 7519): three parts, the first of which begins with `{"`.
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)",
+    r")",
+    // JSON web tokens (RFC 7519): three parts, the first of which begins with `{"`; only
+    // the beginning of the first, see [`token_end`].
+    r"|(?P<jwt>\beyJ[A-Za-z0-9_-]{8})",
     // OpenAI's and Anthropic's keys look like hyphenated words but for their digits.
     r"|(?P<worded>\bsk-[A-Za-z0-9_-]{20,})",
     r"|(?P<key>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?:\s|\\n|\\r)*[A-Za-z0-9+/=]{16,})*(?:(?:\s|\\n|\\r)*-----END [A-Z ]{0,30}PRIVATE KEY-----)?)",
@@ -64,9 +66,21 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     let Some(shape) = SHAPE.as_ref() else { return Cow::Borrowed(text) };
     let text = userinfo(text);
     let (mut out, mut at, mut from) = (String::new(), 0, 0);
-    let mut run = Run::default();
+    let (mut run, mut parts) = (Run::default(), 0);
     while let Some(found) = shape.captures_at(&text, from) {
-        match judge(&text, &found, &mut run) {
+        let judged = match found.name("jwt") {
+            // The same first part was looked through before.
+            Some(jwt) if jwt.start() < parts => Found::Innocent(jwt.start() + 3),
+            Some(jwt) => match token_end(&text, jwt.start()) {
+                Ok(end) => Found::Secret(jwt.start()..end),
+                Err(end) => {
+                    parts = end;
+                    Found::Innocent(jwt.start() + 3)
+                }
+            },
+            None => judge(&text, &found, &mut run),
+        };
+        match judged {
             Found::Secret(place) => {
                 out.push_str(&text[at..place.start]);
                 out.push_str(MASK);
@@ -80,6 +94,21 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     }
     out.push_str(&text[at..]);
     Cow::Owned(out)
+}
+
+/// The end of a JSON web token that begins here, or of what would be its first part.
+fn token_end(text: &str, start: usize) -> Result<usize, usize> {
+    let part = |from: usize| {
+        let is_letter = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        from + text.as_bytes()[from..].iter().take_while(|b| is_letter(b)).count()
+    };
+    let dot = |at: usize| text.as_bytes().get(at) == Some(&b'.');
+    let first = part(start);
+    if !dot(first) {
+        return Err(first);
+    }
+    let second = part(first + 1);
+    if second - first > 8 && dot(second) { Ok(part(second + 1)) } else { Err(first) }
 }
 
 /// What a match is.
@@ -193,7 +222,8 @@ pub fn has_token(text: &str) -> bool {
     let Some(shape) = SHAPE.as_ref() else { return false };
     let mut from = 0;
     while let Some(found) = shape.captures_at(text, from) {
-        if found.name("token").is_some() || found.name("key").is_some() {
+        let is_jwt = found.name("jwt").is_some_and(|jwt| token_end(text, jwt.start()).is_ok());
+        if is_jwt || found.name("token").is_some() || found.name("key").is_some() {
             return true;
         }
         // What is called a token may be one by its own shape.
@@ -251,7 +281,19 @@ mod tests {
     /// Each of these took a time that grew with the square of the length.
     #[test]
     fn nothing_is_looked_at_twice() {
-        for part in ["token:", "password:x", "secret: ", "ab://", "cookie:", "authorization=", "sk-", "eyJ", "a:b@"] {
+        for part in [
+            "token:",
+            "password:x",
+            "secret: ",
+            "ab://",
+            "cookie:",
+            "authorization=",
+            "sk-",
+            "eyJ",
+            "a:b@",
+            "eyJaaaaaaaa-ghp_aaaaaaaaaaaaaaaaaaaa-",
+            "eyJaaaaaaaa-token:x-",
+        ] {
             let text = part.repeat((1 << 17) / part.len());
             assert_eq!(mask(&mask(&text)), mask(&text), "{part}");
         }

@@ -23,6 +23,8 @@ pub struct Judged {
     pub with_model: Option<Verdict>,
     /// Claims of the model that nothing supports.
     pub dropped: usize,
+    /// Why the model was not heard, where it was asked.
+    pub unheard: Option<String>,
 }
 
 /// What an evaluation cost.
@@ -73,6 +75,7 @@ pub fn markdown(all: &[Judged], cost: Cost) -> String {
             ("Only the model settled", settled),
             ("The model undid what was right", worse),
             ("The model settled wrongly", wrong),
+            ("The model was not heard", list(&|j| j.unheard.is_some())),
         ] {
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let _ = write!(out, "\n{what}: {names}.\n");

@@ -32,7 +32,7 @@ pub enum FailOn {
 #[must_use]
 pub fn regressions(triage: &Triage) -> usize {
     let found = &triage.found;
-    found.diagnoses.iter().filter(|d| d.by_rules == Verdict::Regression && !found.is_older_than_branch(d)).count()
+    found.diagnoses.iter().filter(|d| d.verdict == Verdict::Regression && !found.is_older_than_branch(d)).count()
 }
 
 /// The exit code of a triage. A report that could not be read in full is not

@@ -181,6 +181,11 @@ fn details(triage: &Triage, d: &Diagnosis) -> String {
         d.confidence * 100.0,
         code(&d.id, 80)
     );
+    if let Some(reading) = &d.reading {
+        let word = reading.verdict.word();
+        let percent = reading.confidence * 100.0;
+        let _ = writeln!(out, "Read as **{word}** ({percent:.0} %) with {}.\n", code(&reading.model, 60));
+    }
     if let Some(window) = message::window(d, None) {
         let _ = writeln!(out, "{window}\n");
     }

@@ -134,6 +134,13 @@ impl Page {
                 &format!("{} {:.2} {}", short(&suspect.commit), suspect.score, line(&suspect.because, 160)),
             );
         }
+        if let Some(reading) = &d.reading {
+            let word = reading.verdict.word();
+            self.row(
+                "reading",
+                &format!("{word}, {:.0} %, with {}", reading.confidence * 100.0, line(&reading.model, 60)),
+            );
+        }
         if let Some(url) = triage.known_issues.get(&d.id) {
             self.row("issue", &line(url, 200));
         }

@@ -3,6 +3,7 @@
 
 use crate::agent::analyzer::tools::may_be_shown;
 use crate::model::change::Commit;
+use crate::model::secret::mask;
 use crate::model::text::{clean, head};
 use crate::ports::Desk;
 use crate::shell::git::Git;
@@ -11,8 +12,8 @@ use crate::shell::git::Git;
 const FILE: usize = 1 << 20;
 const FOUND: usize = 60;
 const LISTED: usize = 300;
-/// Files that one search reads.
-const SEARCHED: usize = 5_000;
+/// Files with a text that are shown.
+const SEARCHED: usize = 60;
 /// Letters of one line.
 const LINE: usize = 300;
 
@@ -35,10 +36,12 @@ impl<'a> Tested<'a> {
         Self { git, commit: commit.to_owned(), files, commits }
     }
 
+    /// A text file without secrets: they are looked for in the whole of it, as many have
+    /// no shape in a single line.
     fn text(&self, path: &str) -> Option<String> {
         let known = self.files.iter().any(|file| file == path);
         let text = self.git.filter(|_| known)?.text_at(&self.commit, path)?;
-        (text.len() <= FILE && !text.contains('\0')).then_some(text)
+        (text.len() <= FILE && !text.contains('\0')).then(|| mask(&text).into_owned())
     }
 }
 
@@ -48,9 +51,9 @@ fn numbered(number: usize, line: &str) -> String {
 }
 
 impl Desk for Tested<'_> {
-    fn lines(&self, path: &str, from: usize, to: usize) -> String {
+    fn lines(&self, path: &str, from: usize, to: usize) -> Result<String, String> {
         let Some(text) = self.text(path) else {
-            return format!("`{}` is not a text file of the tested commit", head(&clean(path), 200));
+            return Err(format!("`{}` is not a text file of the tested commit", head(&clean(path), 200)));
         };
         let all = text.lines().count();
         let shown: Vec<String> = text
@@ -60,43 +63,46 @@ impl Desk for Tested<'_> {
             .take(to.saturating_sub(from) + 1)
             .map(|(at, line)| numbered(at + 1, line))
             .collect();
-        if shown.is_empty() { format!("it has {all} lines") } else { shown.join("\n") }
+        if shown.is_empty() { Err(format!("it has {all} lines")) } else { Ok(shown.join("\n")) }
     }
 
-    fn search(&self, text: &str) -> String {
+    fn search(&self, text: &str) -> Result<String, String> {
+        let paths = self.git.map(|git| git.holding(&self.commit, text)).unwrap_or_default();
         let mut found = Vec::new();
-        for path in self.files.iter().take(SEARCHED) {
+        for path in paths.iter().filter(|path| may_be_shown(path)).take(SEARCHED) {
             let Some(content) = self.text(path) else { continue };
             for (at, line) in content.lines().enumerate().filter(|(_, line)| line.contains(text)) {
                 found.push(format!("{path}:{}", numbered(at + 1, line)));
                 if found.len() >= FOUND {
                     found.push("there are more".to_owned());
-                    return found.join("\n");
+                    return Ok(found.join("\n"));
                 }
             }
         }
-        if found.is_empty() { "no line holds that".to_owned() } else { found.join("\n") }
+        if found.is_empty() { Err("no line that may be shown holds that".to_owned()) } else { Ok(found.join("\n")) }
     }
 
-    fn files(&self, under: &str) -> String {
+    fn files(&self, under: &str) -> Result<String, String> {
         let all: Vec<&String> = self.files.iter().filter(|path| path.starts_with(under)).collect();
         let mut shown: Vec<String> = all.iter().take(LISTED).map(|path| (*path).clone()).collect();
         if all.len() > LISTED {
             shown.push(format!("and {} more", all.len() - LISTED));
         }
-        if shown.is_empty() { "no path begins like this".to_owned() } else { shown.join("\n") }
+        if shown.is_empty() { Err("no path begins like this".to_owned()) } else { Ok(shown.join("\n")) }
     }
 
-    fn commit(&self, hash: &str) -> String {
+    fn commit(&self, hash: &str) -> Result<String, String> {
         let Some(commit) = self.commits.iter().find(|commit| commit.sha.starts_with(hash)) else {
-            return "that is none of the suspected commits".to_owned();
+            return Err("that is none of the suspected commits".to_owned());
         };
         let mut lines = vec![commit.subject.raw().to_owned()];
         for file in commit.files.iter().filter(|file| may_be_shown(&file.path)) {
             lines.push(format!("--- {}", file.path));
-            lines.extend(file.removed.iter().map(|line| format!("-{}", head(line, LINE))));
-            lines.extend(file.added.iter().map(|line| format!("+{}", head(line, LINE))));
+            for (sign, all) in [('-', &file.removed), ('+', &file.added)] {
+                let masked = mask(&all.join("\n")).into_owned();
+                lines.extend(masked.lines().map(|line| format!("{sign}{}", head(line, LINE))));
+            }
         }
-        lines.join("\n")
+        Ok(lines.join("\n"))
     }
 }

@@ -116,6 +116,18 @@ impl Git {
         String::from_utf8(bytes).ok().filter(|text| text.len() < PATCH)
     }
 
+    /// The files of a commit that hold a text, as it is written.
+    #[must_use]
+    pub fn holding(&self, commit: &str, text: &str) -> Vec<String> {
+        if !is_hash(commit) {
+            return Vec::new();
+        }
+        let found = self.run(&["grep", "-I", "-l", "-z", "-F", "--full-name", "-e", text, commit, "--"]);
+        let lead = format!("{commit}:");
+        let paths = found.unwrap_or_default();
+        paths.split('\0').filter_map(|path| path.strip_prefix(&lead)).map(str::to_owned).collect()
+    }
+
     /// Whether a file that a commit does not have was deleted before it. A history that
     /// was not fetched tells nothing.
     #[must_use]

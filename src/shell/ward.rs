@@ -230,7 +230,7 @@ impl Ward {
 
 /// Failures that no edit of a test can be the answer to are left alone.
 fn is_for_healer(diagnosis: &Diagnosis) -> bool {
-    matches!(diagnosis.by_rules, Verdict::OutdatedTest | Verdict::Regression | Verdict::Undecided | Verdict::BrokenTest)
+    matches!(diagnosis.verdict, Verdict::OutdatedTest | Verdict::Regression | Verdict::Undecided | Verdict::BrokenTest)
 }
 
 /// Where an earlier run saw the tests of a diagnosis pass on the very commit that

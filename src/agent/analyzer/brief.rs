@@ -81,7 +81,7 @@ impl Brief {
     /// What it shows, by source.
     #[must_use]
     pub fn shown(&self) -> Shown {
-        self.sections.iter().cloned().collect()
+        self.sections.iter().map(|(source, text)| (source.clone(), vec![text.clone()])).collect()
     }
 }
 

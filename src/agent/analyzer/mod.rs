@@ -33,7 +33,7 @@ pub enum Observation {
     /// The model answered.
     Heard(Reply),
     /// What was looked up, by the order of the wishes.
-    Looked(Vec<String>),
+    Looked(Vec<Result<String, String>>),
     /// The model did not answer, or may not be asked any more.
     Silence(String),
 }
@@ -101,9 +101,14 @@ impl Session {
             Observation::Heard(reply) => self.hear(reply),
             Observation::Looked(texts) => {
                 for ((call, wish), text) in std::mem::take(&mut self.open).into_iter().zip(texts) {
+                    let (is_there, text) = text.map_or_else(|why| (false, why), |text| (true, text));
                     let text = elide(&mask(&clean(&text)), LOOK).into_owned();
-                    self.messages.push(Message::Found { call: call.id, text: brief::quoted(&wish.source(), &text) });
-                    self.shown.entry(wish.source()).or_default().push_str(&format!("{text}\n"));
+                    // What is said about a wish may hold its own words.
+                    let source = if is_there { wish.source() } else { "refused".to_owned() };
+                    self.messages.push(Message::Found { call: call.id, text: brief::quoted(&source, &text) });
+                    if is_there {
+                        self.shown.entry(source).or_default().extend(wish.pieces(&text));
+                    }
                 }
                 self.ask()
             }

@@ -45,7 +45,9 @@ fn it_looks_and_ends() {
     assert!(ask.tools.len() == 4 && ask.messages.len() == 2);
     let step = session.next(wants(&[("read_file", r#"{"path":"src/a.py","from":3}"#)]));
     assert_eq!(step, Step::Look(vec![Wish::File { path: "src/a.py".to_owned(), from: 3, to: 202 }]));
-    let Step::Ask(ask) = session.next(Observation::Looked(vec!["3: status = 422  # was 201".to_owned()])) else {
+    let Step::Ask(ask) =
+        session.next(Observation::Looked(vec![Ok("3: status = 422  # was 201\n4: return status".to_owned())]))
+    else {
         panic!("it asks again")
     };
     assert!(
@@ -55,7 +57,7 @@ fn it_looks_and_ends() {
     value["claims"]
         .as_array_mut()
         .unwrap()
-        .push(json!({"source": "file:src/a.py", "quote": "status = 422 # was 201", "says": "x"}));
+        .push(json!({"source": "file:src/a.py", "quote": "status = 422 # was 201 return status", "says": "x"}));
     value["claims"]
         .as_array_mut()
         .unwrap()
@@ -63,6 +65,24 @@ fn it_looks_and_ends() {
     let Step::Done(opinion) = session.next(says(&value)) else { panic!("it is done") };
     assert_eq!((opinion.verdict, opinion.claims.len(), opinion.dropped), (Verdict::OutdatedTest, 2, 1));
     assert!((opinion.confidence - 1.0).abs() < 1e-9, "no confidence beyond one");
+}
+
+/// What is said about a wish is no source, whatever words the wish had.
+#[test]
+fn nobody_quotes_themselves() {
+    let (mut session, _) = begun();
+    let words = "the database was down all night";
+    let _ = session.next(wants(&[(words, "{}"), ("read_file", r#"{"path":"the database was down"}"#)]));
+    let _ = session.next(Observation::Looked(vec![
+        Err(format!("there is no `{words}`")),
+        Err("`the database was down` is none".to_owned()),
+    ]));
+    for source in ["refused", "file:the database was down"] {
+        let claims = json!([{"source": source, "quote": "the database was down", "says": "x"}]);
+        let mut own = session.clone();
+        let step = own.next(says(&json!({"verdict": "environment", "confidence": 1.0, "claims": claims})));
+        assert!(matches!(step, Step::GaveUp(_)), "{source}: {step:?}");
+    }
 }
 
 /// What others wrote cannot write a mark of ours.
@@ -100,7 +120,7 @@ fn it_comes_to_an_end() {
     let (mut session, _) = begun();
     let mut step = session.next(wants(&[("list_files", "{}")]));
     while let Step::Look(wishes) = &step {
-        let Step::Ask(_) = session.next(Observation::Looked(vec![String::new(); wishes.len()])) else { break };
+        let Step::Ask(_) = session.next(Observation::Looked(vec![Ok(String::new()); wishes.len()])) else { break };
         step = session.next(wants(&[("list_files", "{}")]));
     }
     assert!(matches!(&step, Step::GaveUp(why) if why.contains("the same 3 times")), "{step:?}");
@@ -110,7 +130,7 @@ fn it_comes_to_an_end() {
     for n in 0..9 {
         let text = format!("{{\"text\":\"word{n}\"}}");
         match session.next(wants(&[("search", &text)])) {
-            Step::Look(wishes) => match session.next(Observation::Looked(vec![String::new(); wishes.len()])) {
+            Step::Look(wishes) => match session.next(Observation::Looked(vec![Ok(String::new()); wishes.len()])) {
                 Step::Ask(ask) => last = Some(ask),
                 step => assert!(matches!(step, Step::GaveUp(ref why) if why.contains("4 questions"))),
             },
@@ -132,6 +152,12 @@ fn wishes_are_read_with_care() {
         ("read_file", r#"{"path":"config/.env.production"}"#),
         ("read_file", r#"{"path":"CLAUDE.md"}"#),
         ("read_file", r#"{"path":"a/AGENTS.md"}"#),
+        ("read_file", r#"{"path":"deploy/prod.env"}"#),
+        ("read_file", r#"{"path":"gcp-credentials.json"}"#),
+        ("read_file", r#"{"path":"infra/terraform.tfstate.backup"}"#),
+        ("read_file", r#"{"path":"keys/id_ecdsa"}"#),
+        ("read_file", r#"{"path":".claude/commands/x.md"}"#),
+        ("read_file", r#"{"path":".github/instructions/a.instructions.md"}"#),
         ("read_file", r#"{"path":".github/copilot-instructions.md"}"#),
         ("read_file", "not json"),
         ("show_commit", r#"{"hash":"HEAD; rm -rf /"}"#),

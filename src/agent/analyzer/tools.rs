@@ -41,6 +41,11 @@ pub enum Wish {
 }
 
 /// Files that are shown to no model: they hold secrets, or speak to agents.
+const FOLDERS: &[&str] =
+    &[".git", ".claude", ".cursor", ".junie", ".aws", ".kube", ".docker", ".ssh", ".gnupg", ".azure", "secrets"];
+/// Words in the name of a file that holds credentials.
+const WORDS: &[&str] =
+    &["credential", "service-account", "service_account", ".tfstate", ".instructions.md", ".prompt.md"];
 const HIDDEN: &[&str] = &[
     ".env",
     ".npmrc",
@@ -54,6 +59,7 @@ const HIDDEN: &[&str] = &[
     ".htpasswd",
     "agents.md",
     "claude.md",
+    "claude.local.md",
     "gemini.md",
     "copilot-instructions.md",
     ".cursorrules",
@@ -61,18 +67,22 @@ const HIDDEN: &[&str] = &[
     ".clinerules",
     ".aider",
 ];
-const HIDDEN_ENDINGS: &[&str] = &[".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".tfstate", ".kdbx", ".mdc"];
+const HIDDEN_ENDINGS: &[&str] =
+    &[".env", ".tfvars", ".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".tfstate", ".kdbx", ".mdc"];
 
 /// Whether a file may be shown.
 #[must_use]
 pub fn may_be_shown(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let parts: Vec<&str> = lower.split('/').collect();
-    let is_odd = lower.starts_with('/') || parts.iter().any(|part| matches!(*part, ".." | "." | "" | ".git"));
+    let is_odd =
+        lower.starts_with('/') || parts.iter().any(|part| matches!(*part, ".." | "." | "") || FOLDERS.contains(part));
+    let name = parts.last().copied().unwrap_or("");
+    let is_named = WORDS.iter().any(|word| name.contains(word)) || (name.starts_with("id_") && !name.contains('.'));
     let is_hidden = parts.iter().any(|part| {
         HIDDEN.iter().any(|name| part == name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     });
-    !is_odd && !is_hidden && !HIDDEN_ENDINGS.iter().any(|end| lower.ends_with(end))
+    !is_odd && !is_hidden && !is_named && !HIDDEN_ENDINGS.iter().any(|end| lower.ends_with(end))
 }
 
 /// All of them.
@@ -160,6 +170,23 @@ impl Wish {
                 Self::None("a commit is named by 7 to 40 hexadecimal digits".to_owned())
             }
             wish => wish,
+        }
+    }
+
+    /// What it shows, in pieces that may be quoted: a hit of a search stands for itself,
+    /// and numbers of lines are no words of a file.
+    pub(super) fn pieces(&self, text: &str) -> Vec<String> {
+        let bare = |line: &str| match line.split_once(": ") {
+            Some((number, rest)) if number.rsplit(':').next().is_some_and(|n| n.parse::<u32>().is_ok()) => {
+                rest.to_owned()
+            }
+            _ => line.to_owned(),
+        };
+        let lines = text.lines().map(bare);
+        match self {
+            Self::File { .. } => vec![lines.collect::<Vec<_>>().join("\n")],
+            Self::Search { .. } => lines.collect(),
+            _ => vec![text.to_owned()],
         }
     }
 

@@ -22,7 +22,7 @@ use crate::shell::desk::Tested;
 use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
 use crate::shell::store::sqlite::Spending;
 use crate::shell::surroundings::say;
-use crate::shell::{files, surroundings};
+use crate::shell::{files, progress, surroundings};
 
 /// Budgets that nobody shares.
 pub(in crate::cli) struct Unshared;
@@ -44,7 +44,7 @@ impl Job {
         }
         let most = self.policy.model.diagnoses as usize;
         let open: Vec<usize> = (0..triage.found.diagnoses.len())
-            .filter(|at| triage.found.diagnoses[*at].by_rules == Verdict::Undecided)
+            .filter(|at| triage.found.diagnoses[*at].verdict == Verdict::Undecided)
             .take(most)
             .collect();
         let result = if args.explain_data { self.explain(triage, &open) } else { self.read_with(triage, &open, args) };
@@ -102,6 +102,8 @@ impl Job {
         let model = self.policy.model.clone();
         let mut purse = Purse::new(model.bounds(), model.price());
         let mut told = Told::default();
+        let clock = progress::clock();
+        let until = f64::from(model.minutes) * 60.0;
         for at in open {
             let brief = self.brief(triage, *at);
             let asked = digest(&model, &brief);
@@ -119,13 +121,16 @@ impl Job {
                 Some(spending) => spending,
                 None => &mut Unshared,
             };
-            let mut around = Around { mind: mind.as_ref(), desk: &desk, ledger, purse: &mut purse };
+            let mut around =
+                Around { mind: mind.as_ref(), desk: &desk, ledger, purse: &mut purse, clock: &clock, until };
             match think::think(&id, &brief, limits, &mut around, &mut note) {
                 Ended::Opinion(opinion) => {
                     told.read += 1;
                     told.dropped += opinion.dropped;
                     triage.found.diagnoses[*at].opine(&opinion);
-                    spending.iter().for_each(|spending| spending.keep(&asked, &opinion));
+                    if let Some(spending) = &spending {
+                        spending.keep(&asked, &opinion);
+                    }
                 }
                 Ended::Nothing(why) => told.silent.push(why),
                 Ended::Broken(why) => {
@@ -178,7 +183,7 @@ impl Told {
             self.read,
             plural(open as u64, "failure"),
             plural(u64::from(spent.asks), "question"),
-            spent.tokens.asked + spent.tokens.said,
+            spent.tokens.asked.saturating_add(spent.tokens.said),
             money(spent.micros),
         ));
         lines

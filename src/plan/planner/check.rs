@@ -94,7 +94,7 @@ pub(super) fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
 }
 
 fn annotation(given: &Given<'_>, d: &Diagnosis, path: String, line: u32) -> Annotation {
-    let level = match d.by_rules {
+    let level = match d.verdict {
         Verdict::Regression | Verdict::BrokenTest | Verdict::Undecided if ended_bad(given, d) => "failure",
         Verdict::Flaky => "notice",
         _ => "warning",

@@ -32,7 +32,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
     if !given.policy.issues.enabled {
         return plan;
     }
-    let worth: Vec<&Diagnosis> = given.found.diagnoses.iter().filter(|d| given.policy.files(d.by_rules)).collect();
+    let worth: Vec<&Diagnosis> = given.found.diagnoses.iter().filter(|d| given.policy.files(d.verdict)).collect();
     if !given.scene.is_default_branch() {
         let bad = worth.iter().filter(|d| ended_bad(given, d)).count();
         if bad > 0 {
@@ -78,7 +78,7 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
         }
         return;
     }
-    if !given.policy.files(d.by_rules) {
+    if !given.policy.files(d.verdict) {
         return;
     }
     if let Some(reason) = listed(given, d) {
@@ -100,7 +100,7 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
 /// Why a failure without an issue gets none yet. Flaky tests have failed often
 /// enough, or they would not be called so.
 fn too_early(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
-    if d.by_rules == Verdict::Flaky { None } else { too_short(given, d) }
+    if d.verdict == Verdict::Flaky { None } else { too_short(given, d) }
 }
 
 /// Why a failure has not been seen often enough in a row.
@@ -153,7 +153,7 @@ fn open(given: &Given<'_>, d: &Diagnosis, earlier: Option<&OurIssue>) -> Planned
             assignees: assignees(given, d),
         },
         format!("open-issue:{}", d.id),
-        format!("{} on {}, {} sure", d.by_rules.word(), given.scene.default_branch, percent(d.confidence)),
+        format!("{} on {}, {} sure", d.verdict.word(), given.scene.default_branch, percent(d.confidence)),
         issue::title(d),
         given.scene.repository.to_string(),
         vec![guard],
@@ -265,7 +265,7 @@ fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     let mut withhold = |reason: String| plan.withheld.push(Withheld::new("reopen-issue", d.id.clone(), reason));
     // A failure that comes, goes and comes back may read as flaky now; it is
     // the same failure all the same. Trouble outside is not.
-    if matches!(d.by_rules, Verdict::Environment | Verdict::RateLimited) {
+    if matches!(d.verdict, Verdict::Environment | Verdict::RateLimited) {
         return;
     }
     if let Some(reason @ ("not_planned" | "duplicate")) = issue.reason.as_deref() {

@@ -135,7 +135,7 @@ fn touches(file: &FilePatch, hunk: &Hunk) -> bool {
 /// broken outside, is no matter of its review.
 fn speaks(given: &Given<'_>, d: &Diagnosis) -> bool {
     let matters =
-        matches!(d.by_rules, Verdict::Regression | Verdict::OutdatedTest | Verdict::BrokenTest | Verdict::Undecided);
+        matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::BrokenTest | Verdict::Undecided);
     matters && ended_bad(given, d) && !given.found.is_older_than_branch(d)
 }
 

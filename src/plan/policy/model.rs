@@ -30,6 +30,9 @@ pub struct Model {
     /// Questions about one diagnosis.
     #[schemars(range(min = 1, max = 50))]
     pub questions: u32,
+    /// Minutes after which a run asks no more.
+    #[schemars(range(min = 1, max = 120))]
+    pub minutes: u32,
     /// Diagnoses of a run that it thinks about: those that the rules leave undecided.
     #[schemars(range(min = 0, max = 100))]
     pub diagnoses: u32,
@@ -73,6 +76,7 @@ impl Default for Model {
             timeout_seconds: 120,
             answer_tokens: 4000,
             questions: 8,
+            minutes: 10,
             diagnoses: 5,
             price: Prices::default(),
             budget: Budget::default(),
@@ -89,8 +93,9 @@ impl Default for Budget {
 /// Money in millionths.
 fn micros(money: f64) -> Micros {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
-    let micros = (money * 1e6).round().clamp(0.0, 1e15) as Micros;
-    micros
+    let micros = (money * 1e6).ceil().clamp(0.0, 1e15) as Micros;
+    // What is no amount of money is no leave to spend any.
+    if money.is_nan() || money < 0.0 { 1 } else { micros }
 }
 
 impl Model {

@@ -79,14 +79,21 @@ impl Endpoint {
             return Err(wrong("url").hint("a key is only sent over https, or to this machine"));
         }
         let key = settings.key.as_ref().map_or("", Secret::expose);
-        let mut config = OpenAIConfig::new().with_api_base(settings.url.trim_end_matches('/')).with_api_key(key);
+        // What the library would read from the environment is for its own service.
+        let mut config = OpenAIConfig::new().with_org_id("").with_project_id("");
+        config = config.with_api_base(settings.url.trim_end_matches('/')).with_api_key(key);
         for (name, value) in &settings.headers {
             let name: http::HeaderName = name.parse().map_err(|_| wrong(&format!("headers.{name}")))?;
             let value = value.replace("{key}", key);
             config = config.with_header(name, value).map_err(|_| wrong("headers"))?;
         }
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = reqwest::Client::builder()
+        let mut plain = reqwest::Client::builder();
+        if url.scheme() == "http" {
+            // Nobody between: it is read by whoever stands there.
+            plain = plain.no_proxy();
+        }
+        let plain = plain
             .redirect(reqwest::redirect::Policy::none())
             .timeout(settings.patience)
             .connect_timeout(Duration::from_secs(10).min(settings.patience))
@@ -112,9 +119,14 @@ impl Endpoint {
 
     /// What went wrong, without the key.
     fn told(&self, error: &OpenAIError) -> Unheard {
+        let mut is_final = true;
         let (what, may_be_counted) = match error {
             OpenAIError::Boxed(inner) => match inner.downcast_ref::<Refused>() {
-                Some(refused) => (refusal(refused), refused.status >= 500),
+                Some(refused) => {
+                    // One question was too long or too odd; another one need not be.
+                    is_final = !matches!(refused.status, 400 | 413 | 422);
+                    (refusal(refused), refused.status >= 500)
+                }
                 None => (format!("the model cannot be asked: {inner}"), true),
             },
             OpenAIError::Reqwest(error) if error.is_timeout() => {
@@ -133,21 +145,41 @@ impl Endpoint {
             OpenAIError::JSONDeserialize(..) => ("the model's answer is no JSON".to_owned(), true),
             other => (format!("the model cannot be asked: {other}"), true),
         };
-        let what = self.settings.key.as_ref().map_or(what.clone(), |key| mask_value(&what, key));
-        Unheard { what: head(&mask(&clean(&what)), 400).to_owned(), may_be_counted }
+        Unheard { what: head(&self.harmless(&clean(&what)), 400).to_owned(), may_be_counted, is_final }
+    }
+
+    /// A text of the other side, without our key and without what has the shape of one.
+    fn harmless(&self, text: &str) -> String {
+        let text = self.settings.key.as_ref().map_or_else(|| text.to_owned(), |key| mask_value(text, key));
+        mask(&text).into_owned()
+    }
+
+    /// An answer without secrets, before anybody sees it.
+    fn without_secrets(&self, mut reply: Reply) -> Reply {
+        reply.text = self.harmless(&reply.text);
+        for call in &mut reply.calls {
+            for text in [&mut call.id, &mut call.name, &mut call.arguments] {
+                *text = self.harmless(text);
+            }
+        }
+        reply
     }
 }
 
 impl Mind for Endpoint {
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+        let mut lacks = self.lacks.get();
         loop {
-            let lacks = self.lacks.get();
             match self.put(ask, lacks) {
                 Ok(value) => {
-                    return wire::answer(&value, ask).map_err(|why| Unheard {
+                    // It was what it was asked for less that made the difference.
+                    self.lacks.set(lacks);
+                    let reply = wire::answer(&value, ask).map_err(|why| Unheard {
                         what: format!("the model's answer cannot be read: {why}"),
                         may_be_counted: true,
-                    });
+                        is_final: true,
+                    })?;
+                    return Ok(self.without_secrets(reply));
                 }
                 Err(error) => {
                     let refused = match &error {
@@ -156,7 +188,7 @@ impl Mind for Endpoint {
                     };
                     let less = refused.filter(|r| matches!(r.status, 400 | 422)).and_then(|r| lacks.after(&r.text));
                     match less {
-                        Some(less) => self.lacks.set(less),
+                        Some(less) => lacks = less,
                         None => return Err(self.told(&error)),
                     }
                 }
@@ -174,7 +206,7 @@ fn refusal(refused: &Refused) -> String {
         300..=399 => "the model's endpoint points elsewhere, which is not followed",
         _ => "the model's endpoint refused the question",
     };
-    format!("{why} ({}: {})", refused.status, head(&clean(&refused.text), 200).trim())
+    format!("{why} ({}: {})", refused.status, head(&mask(&clean(&refused.text)), 200).trim())
 }
 
 /// Sends a question, again after a wait where the answer asks for a short one.
@@ -197,9 +229,10 @@ async fn send(client: reqwest::Client, request: HttpRequestFactory) -> Result<re
         }
         let text = bounded(response, REFUSAL).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
-        let may_pass =
-            matches!(status.as_u16(), 408 | 409 | 429 | 500 | 502 | 503 | 504) && !text.contains("insufficient_quota");
         let hint = hints::wait(&headers, surroundings::now()).map(|hint| hint.seconds);
+        // What may have been counted is asked again only where that is wanted.
+        let is_refused = status.as_u16() == 429 || (status.is_server_error() && hint.is_some());
+        let may_pass = is_refused && !text.contains("insufficient_quota");
         let seconds = hint.map_or_else(|| 2_f64.powi(tried) * surroundings::random(), |seconds| seconds as f64);
         tried += 1;
         if !may_pass || tried > i32::try_from(AGAIN).unwrap_or(i32::MAX) || hint.is_some_and(|s| s > LONGEST) {

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
-use crate::model::secret::mask;
 use crate::model::talk::{Ask, Reply};
 use crate::ports::{Mind, Unheard};
 use crate::shell::files;
@@ -19,8 +18,8 @@ use crate::shell::files;
 struct Line {
     /// A digest of the question.
     asked: String,
-    /// The answer.
-    reply: Reply,
+    /// The answer, or why there is none.
+    reply: Result<Reply, Unheard>,
 }
 
 fn digest(ask: &Ask) -> String {
@@ -48,14 +47,15 @@ impl Recording {
 
 impl Mind for Recording {
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
-        let mut reply = self.inner.think(ask)?;
-        // What is played again is what was heard, so what is heard has no secret.
-        reply.text = mask(&reply.text).into_owned();
+        let reply = self.inner.think(ask);
         let line = Line { asked: digest(ask), reply: reply.clone() };
         let text = serde_json::to_string(&line).unwrap_or_default();
-        writeln!(self.file.borrow_mut(), "{text}")
-            .map_err(|e| Unheard { what: format!("what the model says cannot be kept: {e}"), may_be_counted: true })?;
-        Ok(reply)
+        writeln!(self.file.borrow_mut(), "{text}").map_err(|e| Unheard {
+            what: format!("what the model says cannot be kept: {e}"),
+            may_be_counted: true,
+            is_final: true,
+        })?;
+        reply
     }
 }
 
@@ -63,7 +63,7 @@ impl Mind for Recording {
 #[derive(Debug)]
 pub struct Replay {
     /// Answers by question; several where one was asked several times.
-    by_question: RefCell<HashMap<String, Vec<Reply>>>,
+    by_question: RefCell<HashMap<String, Vec<Result<Reply, Unheard>>>>,
 }
 
 impl Replay {
@@ -72,7 +72,7 @@ impl Replay {
     /// # Errors
     /// A file that is none.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let mut all: HashMap<String, Vec<Reply>> = HashMap::new();
+        let mut all: HashMap<String, Vec<Result<Reply, Unheard>>> = HashMap::new();
         for (at, line) in files::read_text(path)?.lines().enumerate() {
             let line: Line = serde_json::from_str(line).map_err(|e| {
                 Problem::failed(format!("{} is no recording of a model: line {}", path.display(), at + 1)).because(e)
@@ -92,10 +92,13 @@ impl Mind for Replay {
         let replies = all.get_mut(&digest(ask));
         // The last answer is given as often as it is asked for.
         let reply = replies.and_then(|replies| if replies.len() > 1 { replies.pop() } else { replies.last().cloned() });
-        reply.ok_or_else(|| Unheard {
-            what: "the recording of the model has no answer to this question: something else is asked than was"
-                .to_owned(),
-            may_be_counted: false,
+        reply.unwrap_or_else(|| {
+            Err(Unheard {
+                what: "the recording of the model has no answer to this question: something else is asked than was"
+                    .to_owned(),
+                may_be_counted: false,
+                is_final: true,
+            })
         })
     }
 }

@@ -21,6 +21,10 @@ impl Lacks {
     pub(super) fn after(self, text: &str) -> Option<Self> {
         let lower = text.to_lowercase();
         let names = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        // No question of this kind is made shorter or milder by leaving things out.
+        if names(&["context length", "context_length", "too long", "content_filter", "content management"]) {
+            return None;
+        }
         let mut less = self;
         if !self.new_name && names(&["max_completion_tokens", "max_tokens"]) {
             less.new_name = true;
@@ -106,11 +110,13 @@ pub(super) fn answer(value: &Value, ask: &Ask) -> Result<Reply, String> {
         told.as_u64().or_else(|| format!("{:.0}", told.as_f64()?).parse().ok())
     };
     // Who does not count is taken to have counted a token for three bytes.
-    let asked = ask.messages.iter().map(|m| serde_json::to_string(m).map_or(0, |t| t.len())).sum::<usize>() / 3;
-    let said = (text.len() + calls.iter().map(|c| c.arguments.len()).sum::<usize>()) / 3;
+    let size = serde_json::to_string(ask).map_or(0, |text| text.len()) as u64;
+    let said = (text.len() + calls.iter().map(|c| c.arguments.len()).sum::<usize>()) as u64;
+    // Nor is believed who counts nothing, or more than there can be.
+    let plausible = |told: Option<u64>, least: u64, most: u64| told.filter(|n| *n > 0).unwrap_or(least).min(most);
     let tokens = Tokens {
-        asked: count("prompt_tokens").unwrap_or(asked as u64),
-        said: count("completion_tokens").unwrap_or(said as u64),
+        asked: plausible(count("prompt_tokens"), size / 3, size),
+        said: plausible(count("completion_tokens"), said / 3, said.max(u64::from(ask.most).saturating_mul(2))),
     };
     Ok(Reply { text, calls, tokens })
 }

@@ -179,6 +179,11 @@ const ABOUT: &[&str] = &[
     "message",
     "present",
     "exists",
+    "symbol",
+    "price",
+    "index",
+    "decimals",
+    "supply",
 ];
 
 /// Endings of names that are written without anything between their words.
@@ -195,12 +200,28 @@ pub fn says(name: &str) -> Says {
         return Says::Nothing;
     }
     let has_word = words.iter().any(|word| WORDS.contains(&word.as_str()));
-    if ends_in(LAST) || has_word || PARTS.iter().any(|part| plain.contains(part)) {
+    if ends_in(LAST) || has_word || PARTS.iter().any(|part| holds_part(&words, part)) {
         // The id of a token is known to many, that of a session lets in.
         let is_id = ends_in(&["id", "ids"]) && !plain.contains("sessionid") && !plain.contains("secretid");
         return if is_id { Says::Perhaps } else { Says::Secret };
     }
     if PERHAPS.contains(&plain.as_str()) { Says::Perhaps } else { Says::Nothing }
+}
+
+/// Whether words next to each other make up the name of a secret, or one word begins or
+/// ends like one: `api_key`, `accesstoken`; not `card_notes` (`cardno`).
+fn holds_part(words: &[String], part: &str) -> bool {
+    (0..words.len()).any(|first| {
+        let word = words[first].trim_end_matches(|c: char| c.is_ascii_digit());
+        if word.starts_with(part) || word.ends_with(part) {
+            return true;
+        }
+        let mut joined = String::new();
+        words[first..].iter().any(|word| {
+            joined.push_str(word);
+            joined.trim_end_matches(|c: char| c.is_ascii_digit()) == part
+        })
+    })
 }
 
 /// Whether what stands under a name is a secret.
@@ -365,6 +386,8 @@ mod tests {
             "csrfmiddlewaretoken",
             "access_code",
             "card.number",
+            "accesstoken",
+            "myPassword2",
             "PHPSESSID",
             "seed_phrase",
             "SAMLRequest",
@@ -376,6 +399,10 @@ mod tests {
         for name in ["code", "state", "access", "key", "session", "nonce", "ticket", "token_id", "api_key_id"] {
             assert_eq!(says(name), Says::Perhaps, "{name}");
         }
+    }
+
+    #[test]
+    fn names_of_other_things() {
         for name in [
             "footprint",
             "pass_rate",
@@ -391,6 +418,11 @@ mod tests {
             "country_code",
             "design",
             "password_reset_at",
+            "card_notes",
+            "cardNotPresent",
+            "client_keywords",
+            "photo_kenya",
+            "token_symbol",
             "passwordMinLength",
             "secretary",
             "tokenized_at",

@@ -60,7 +60,8 @@ impl Between {
             return quoted(rest).into_iter().map(|place| self.start + place.start..self.start + place.end).collect();
         }
         let is_line = !self.is_set && begins_a_line(text, name);
-        let first = rest.lines().next().unwrap_or("");
+        // Where it is no line, its end is not looked for.
+        let first = if is_line { rest.lines().next().unwrap_or("") } else { "" };
         if is_line && matches!(first.trim(), "|" | ">" | "|-" | ">-" | "|+" | ">+") {
             return block(text, name, self.start + first.len());
         }

@@ -30,7 +30,7 @@ pub(super) fn saw(given: &Given<'_>, d: &Diagnosis, state: &mut IssueState) -> b
     for member in &d.members {
         remember(&mut state.tests, found.case(*member).id.to_string(), marker::TESTS);
     }
-    d.by_rules.word().clone_into(&mut state.verdict);
+    d.verdict.word().clone_into(&mut state.verdict);
     d.severity.word().clone_into(&mut state.severity);
     state.since.clone_from(&d.past.first_bad);
     true
