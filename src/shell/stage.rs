@@ -7,7 +7,7 @@ use crate::error::Problem;
 use crate::ports::{How, Mutants, Noticed, Stage, Staged};
 use crate::shell::files;
 use crate::shell::recorder::Recorder;
-use crate::shell::runner::Runner;
+use crate::shell::runner::{QUICK, Runner};
 use crate::shell::workshop::Workshop;
 
 /// The place.
@@ -36,8 +36,7 @@ impl<'a> Rehearsal<'a> {
     ) -> Result<Self, Problem> {
         let recorder = Recorder::start_in(workshop.scratch(), false)?;
         let is_jvm = matches!(runner, Runner::Maven | Runner::Gradle);
-        // JVMs that live for seconds do without what only pays in the long run.
-        let quick = |_: &str| Some("-XX:TieredStopAtLevel=1".to_owned());
+        let quick = |_: &str| Some(QUICK.to_owned());
         let for_jvm = is_jvm.then(|| recorder.jvm_variables(&quick)).transpose();
         let for_jvm = for_jvm.map_err(|why| Problem::failed("tests of the JVM cannot be proven").hint(why))?;
         Ok(Self { workshop, recorder, commit: commit.to_owned(), runner, until, for_jvm })

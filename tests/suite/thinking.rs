@@ -135,6 +135,48 @@ fn trouble_with_the_model() {
     assert!(ran.code == 0 && ran.out.contains("the model cannot be reached"), "{}", ran.out);
 }
 
+/// The key goes to the model and nowhere else; what the environment holds for another
+/// service goes nowhere; secrets of files are masked before lines are cut.
+#[test]
+fn secrets_stay() {
+    let model = Model::new(Mood::Random);
+    let claim =
+        json!({"source": "failure", "quote": "assert 'pending' == 'queued'", "says": format!("the key is {KEY}")});
+    model.play([
+        Play::Call("read_file", json!({"path": "src/key.txt", "from": 2, "to": 3})),
+        Play::Say(json!({"verdict": "flaky", "confidence": 1e300, "claims": [claim]}).to_string()),
+    ]);
+    let place = place(&model, "");
+    let body = "MIIEabcdefghijklmnop0123456789";
+    place.write(
+        "src/key.txt",
+        format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n{body}\n-----END RSA PRIVATE KEY-----\n"),
+    );
+    place.commit("A key");
+    let words = [
+        "triage",
+        "--junit",
+        "report.xml",
+        "--history",
+        "none",
+        "--json",
+        "report.json",
+        "--transcript",
+        "t.jsonl",
+        "--model-record",
+        "m.jsonl",
+    ];
+    let around = [("TESTMEDIC_MODEL_KEY", KEY), ("HTTP_PROXY", "http://127.0.0.1:9"), ("OPENAI_ORG_ID", "org-mine\n")];
+    let ran = place.run_with(&words, &around);
+    assert!(ran.code == 0 && ran.out.contains("counter-1 reads: the key is •••"), "{}{}", ran.out, ran.err);
+    for text in [ran.out, ran.err, place.read("report.json"), place.read("t.jsonl"), place.read("m.jsonl")] {
+        assert!(!text.contains(KEY) && !text.contains(body), "{text}");
+    }
+    let room = model.room();
+    let sent: String = room.asked.iter().map(Value::to_string).collect();
+    assert!(!sent.contains(body) && !room.headers.iter().any(|h| h.contains("org-mine")), "{:#?}", room.headers);
+}
+
 /// Servers that know less are asked for less.
 #[test]
 fn servers_without_tools_and_schemas() {

@@ -5,6 +5,9 @@ use super::recognise::nearest;
 use super::{Ready, Results, Site};
 use crate::model::ran::{Extent, Target};
 
+/// Compiles once and quickly.
+pub(crate) const QUICK: &str = "-XX:TieredStopAtLevel=1";
+
 /// The class with its package; nested classes behind `$`.
 pub(super) fn class(target: &Target) -> String {
     if target.path.is_empty() {
@@ -65,7 +68,10 @@ pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<
         argv.extend(["-pl".to_owned(), inside(&folder, &root), "-am".to_owned()]);
     }
     let reports = "**/target/surefire-reports/TEST-*.xml".to_owned();
-    Ok(Ready { argv, env: Vec::new(), folder: site.root.join(root), results: Results::Junit(vec![reports]) })
+    // A JVM that lives for seconds does without what only pays in the long run: a third
+    // of the time of such a run.
+    let env = vec![("JAVA_TOOL_OPTIONS".to_owned(), QUICK.to_owned())];
+    Ok(Ready { argv, env, folder: site.root.join(root), results: Results::Junit(vec![reports]) })
 }
 
 /// The outermost folder above with a pom of its own.

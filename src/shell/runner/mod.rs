@@ -13,6 +13,7 @@ mod surroundings;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use jvm::QUICK;
 pub use recognise::{recognise, recognise_by_name};
 
 use crate::model::ran::{Extent, Ran, Target};
