@@ -220,10 +220,13 @@ fn password(rest: &str, [_, colon, sign, slash, question]: [&str; 5]) -> Option<
 #[must_use]
 pub fn has_token(text: &str) -> bool {
     let Some(shape) = SHAPE.as_ref() else { return false };
-    let mut from = 0;
+    let (mut from, mut parts) = (0, 0);
     while let Some(found) = shape.captures_at(text, from) {
-        let is_jwt = found.name("jwt").is_some_and(|jwt| token_end(text, jwt.start()).is_ok());
-        if is_jwt || found.name("token").is_some() || found.name("key").is_some() {
+        let jwt = found.name("jwt").filter(|jwt| jwt.start() >= parts).map(|jwt| token_end(text, jwt.start()));
+        if let Some(Err(end)) = jwt {
+            parts = end;
+        }
+        if matches!(jwt, Some(Ok(_))) || found.name("token").is_some() || found.name("key").is_some() {
             return true;
         }
         // What is called a token may be one by its own shape.

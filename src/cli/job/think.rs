@@ -93,7 +93,7 @@ impl Job {
     }
 
     fn read_with(&mut self, triage: &mut Triage, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
-        let mut note = transcript(args)?;
+        let mut note = transcript(args, &mut self.notes);
         if open.is_empty() {
             return Ok(());
         }
@@ -233,18 +233,17 @@ fn digest(model: &Model, brief: &Brief) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
 }
 
-/// Writes each event at once: a job that is cancelled leaves what it had.
-///
-/// # Errors
-/// Where the file cannot be written.
-fn transcript(args: &ModelArgs) -> Result<impl FnMut(Event) + use<>, Problem> {
-    let path = args.transcript.clone();
-    if let Some(path) = &path {
-        files::write(path, "")?;
+/// Writes each event at once: a job that is cancelled leaves what it had. A file that
+/// cannot be written is noted, and costs nothing else.
+fn transcript(args: &ModelArgs, notes: &mut Vec<String>) -> impl FnMut(Event) + use<> {
+    let mut path = args.transcript.clone();
+    if let Some(Err(problem)) = path.as_ref().map(|path| files::write(path, "")) {
+        notes.push(format!("no transcript is kept: {}", chain(&problem)));
+        path = None;
     }
-    Ok(move |event: Event| {
+    move |event: Event| {
         if let (Some(path), Ok(line)) = (&path, serde_json::to_string(&event)) {
             files::append(path, &(line + "\n"));
         }
-    })
+    }
 }

@@ -523,8 +523,23 @@ def _httpx(module):
         mutate(response)
         return response
 
+    def one_by_one(client):
+        """Of a chain of redirects each request goes where it goes."""
+        single = getattr(client, "_send_single_request", None)
+        if single is None:
+            return
+
+        @functools.wraps(single)
+        def announced(self, request, *args, **options):
+            _announce(request.url, request.headers)
+            return single(self, request, *args, **options)
+
+        client._send_single_request = announced
+
     module.Client.send = send
     module.AsyncClient.send = send_async
+    one_by_one(module.Client)
+    one_by_one(module.AsyncClient)
 
 
 def _standard(module):
