@@ -322,7 +322,7 @@ impl Cook<'_> {
             let at = |value: &str| format!("{}{value}{}", &path[..hole.start], &path[hole.end..]);
             let own = &path[hole.clone()];
             let is_number = own.bytes().all(|b| b.is_ascii_digit());
-            let is_uuid = own.len() == 36 && own.bytes().filter(|b| *b == b'-').count() == 4;
+            let is_uuid = names::is_uuid(own);
             let tested = |codes: &[u16]| codes.iter().any(|code| self.asked.statuses.contains(code));
             if !tested(&[404, 410]) {
                 let asks = vec![(Ask::Path(at(unused(own))), vec![404, 410])];
@@ -395,7 +395,7 @@ fn kind(value: &Value) -> u8 {
 
 /// An id of the form of another that nothing has.
 fn unused(id: &str) -> &'static str {
-    let is_uuid = id.len() == 36 && id.bytes().filter(|b| *b == b'-').count() == 4;
+    let is_uuid = names::is_uuid(id);
     match (id.bytes().all(|b| b.is_ascii_digit()), is_uuid) {
         (true, _) => "987654321",
         (_, true) => "00000000-0000-4000-8000-000000000000",

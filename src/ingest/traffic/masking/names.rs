@@ -326,7 +326,7 @@ pub(super) fn is_sentence(text: &str) -> bool {
 
 /// Whether a value is an id of this form: in bodies those name things far more often
 /// than they let somebody in.
-pub(super) fn is_uuid(value: &str) -> bool {
+pub(crate) fn is_uuid(value: &str) -> bool {
     let is_place =
         |(at, byte): (usize, u8)| if matches!(at, 8 | 13 | 18 | 23) { byte == b'-' } else { byte.is_ascii_hexdigit() };
     value.len() == 36 && value.bytes().enumerate().all(is_place)
