@@ -17,6 +17,7 @@ mod script;
 use serde_json::Value;
 
 use self::check::Check;
+use self::piece::Piece;
 use crate::code::cases::Case;
 use crate::code::language::Language;
 use crate::code::source::Source;
@@ -216,6 +217,13 @@ pub fn plain(name: &str) -> Vec<String> {
     }
     words.retain(|w| !w.is_empty());
     words
+}
+
+/// Names of the answers to `count` requests, which no statement before them has taken.
+fn answers(before: &[Piece], count: usize) -> Vec<String> {
+    let is_taken = |name: &str| before.iter().any(|piece| piece.gives.contains(name));
+    let free = |name: &str| if is_taken(name) { format!("{name}Answer") } else { name.to_owned() };
+    if count == 1 { vec![free("response")] } else { SEVERAL.iter().take(count).map(|name| free(name)).collect() }
 }
 
 /// A text in quotes, as JSON, Python and JavaScript write it.

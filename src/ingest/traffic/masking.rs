@@ -14,6 +14,7 @@ mod sweep;
 mod texts;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -124,6 +125,21 @@ impl Masker {
         let placeholder = format!("secret-{}", self.last);
         self.known.insert(secret.to_owned(), Known { placeholder: placeholder.clone(), sent: self.sent });
         placeholder
+    }
+
+    /// A text with placeholders at some places, which follow each other.
+    fn put(&mut self, text: &str, places: Vec<Range<usize>>) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for place in places.into_iter().filter(|place| !place.is_empty()) {
+            if place.start >= at {
+                out.push_str(&text[at..place.start]);
+                out.push_str(&self.placeholder(&text[place.clone()]));
+                at = place.end;
+            }
+        }
+        out.push_str(&text[at..]);
+        out
     }
 
     fn headers(&mut self, headers: &mut Headers) {

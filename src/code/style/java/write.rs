@@ -9,7 +9,7 @@ use super::{Exemplar, names_in};
 use crate::code::source::Source;
 use crate::code::style::check::{Check, Is, Tree, constant, formats};
 use crate::code::style::piece::{Piece, chosen, indented, kept, once};
-use crate::code::style::{Ask, NewTest, SEVERAL, Written, quoted};
+use crate::code::style::{Ask, NewTest, Written, answers, quoted};
 
 /// Where what a written test uses comes from, where its file does not say.
 const ORIGINS: &[(&str, &[&str])] = &[
@@ -41,15 +41,7 @@ const ORIGINS: &[(&str, &[&str])] = &[
 
 impl Exemplar {
     pub(in super::super) fn write(&self, test: &NewTest) -> Option<Written> {
-        let taken: BTreeSet<&String> = self.before.iter().flat_map(|s| &s.gives).collect();
-        let free = |name: &str| {
-            if taken.iter().any(|t| *t == name) { format!("{name}Answer") } else { name.to_owned() }
-        };
-        let answers: Vec<String> = if test.asks.len() == 1 {
-            vec![free("response")]
-        } else {
-            SEVERAL.iter().take(test.asks.len()).map(|name| free(name)).collect()
-        };
+        let answers = answers(&self.before, test.asks.len());
         let mut calls = Vec::new();
         for (at, ask) in test.asks.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|b| answers.get(b)).map_or("", String::as_str);

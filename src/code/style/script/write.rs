@@ -6,20 +6,12 @@ use super::{Exemplar, names_in};
 use crate::code::source::Source;
 use crate::code::style::check::{Check, Is, Tree, constant, formats};
 use crate::code::style::piece::{Piece, chosen, indented, kept, once};
-use crate::code::style::{Ask, ITEMS, NewTest, SEVERAL, Written, quoted};
+use crate::code::style::{Ask, ITEMS, NewTest, Written, answers, quoted};
 
 impl Exemplar {
     pub(in super::super) fn write(&self, test: &NewTest, file: &str, folder: &str) -> Option<Written> {
         let name = test.words.join(" ");
-        let taken: BTreeSet<&String> = self.before.iter().flat_map(|s| &s.gives).collect();
-        let free = |name: &str| {
-            if taken.iter().any(|t| *t == name) { format!("{name}Answer") } else { name.to_owned() }
-        };
-        let answers: Vec<String> = if test.asks.len() == 1 {
-            vec![free("response")]
-        } else {
-            SEVERAL.iter().take(test.asks.len()).map(|name| free(name)).collect()
-        };
+        let answers = answers(&self.before, test.asks.len());
         let mut lines = Vec::new();
         let mut calls = Vec::new();
         for (at, ask) in test.asks.iter().enumerate() {

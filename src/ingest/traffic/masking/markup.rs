@@ -98,26 +98,18 @@ impl Masker {
     /// Masks what an element or attribute calls a secret.
     pub(super) fn markup(&mut self, text: &str) -> String {
         let Some(element) = ELEMENT.as_ref().filter(|_| text.contains('<')) else { return text.to_owned() };
-        let mut out = String::with_capacity(text.len());
-        let mut at = 0;
+        let mut places: Vec<Range<usize>> = Vec::new();
         for found in element.captures_iter(text) {
             let (Some(whole), Some(tag)) = (found.get(0), found.name("tag")) else { continue };
             let attrs = found.name("attrs");
             let (values, is_one) = of_element(tag.as_str(), attrs.map_or("", |a| a.as_str()));
             let start = attrs.map_or(0, |a| a.start());
-            let mut places: Vec<Range<usize>> = values.into_iter().map(|v| start + v.start..start + v.end).collect();
+            places.extend(values.into_iter().map(|v| start + v.start..start + v.end));
             if is_one && found.name("end").is_some_and(|end| end.as_str() == ">") {
                 places.extend(texts(text, whole.end(), tag.as_str()));
             }
-            places.retain(|place| !place.is_empty() && place.start >= at);
-            for place in places {
-                out.push_str(&text[at..place.start]);
-                out.push_str(&self.placeholder(&text[place.clone()]));
-                at = place.end;
-            }
         }
-        out.push_str(&text[at..]);
-        out
+        self.put(text, places)
     }
 }
 

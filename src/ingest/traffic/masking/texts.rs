@@ -162,8 +162,7 @@ impl Masker {
     /// with parameters, GraphQL, YAML, JSON that was cut.
     pub(super) fn loose(&mut self, text: &str) -> String {
         let Some(pattern) = NAME.as_ref().filter(|_| text.contains([':', '=', '%'])) else { return text.to_owned() };
-        let mut out = String::with_capacity(text.len());
-        let (mut at, mut from) = (0, 0);
+        let (mut all, mut from) = (Vec::new(), 0);
         while let Some(found) = pattern.find_at(text, from) {
             from = found.end();
             let Some(between) = Between::read(text, found.end()) else { continue };
@@ -179,17 +178,13 @@ impl Masker {
                 Says::Perhaps | Says::Nothing => Vec::new(),
             };
             for place in places.into_iter().filter(|place| !place.is_empty()) {
-                let value = &text[place.clone()];
                 from = place.end;
-                if self.sent || !is_sentence(value) {
-                    out.push_str(&text[at..place.start]);
-                    out.push_str(&self.placeholder(value));
-                    at = place.end;
+                if self.sent || !is_sentence(&text[place.clone()]) {
+                    all.push(place);
                 }
             }
         }
-        out.push_str(&text[at..]);
-        out
+        self.put(text, all)
     }
 
     /// Links that let somebody in, wherever they stand: in a header, in a page, in JSON.
@@ -209,21 +204,18 @@ impl Masker {
     /// Addresses of electronic mail.
     pub(super) fn addresses(&mut self, text: &str) -> String {
         let is_word = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '%');
-        let mut out = String::with_capacity(text.len());
-        let mut at = 0;
+        let (mut places, mut at) = (Vec::new(), 0);
         for (sign, _) in text.match_indices('@') {
             let before = &text[at..sign];
             let start = at
                 + before.rfind(|c| !is_word(c)).map_or(0, |p| p + before[p..].chars().next().map_or(1, char::len_utf8));
             let end = text[sign + 1..].find(|c| !is_word(c)).map_or(text.len(), |p| sign + 1 + p);
             if start < sign && text[sign..end].contains('.') {
-                out.push_str(&text[at..start]);
-                out.push_str(&self.placeholder(&text[start..end]));
+                places.push(start..end);
                 at = end;
             }
         }
-        out.push_str(&text[at..]);
-        out
+        self.put(text, places)
     }
 }
 
