@@ -979,3 +979,23 @@ fn incidents_are_remembered() {
         assert!(ran.out.contains(line), "{line}: {}", ran.out);
     }
 }
+
+/// Nor in what is written to GitHub: traffic with a secret in it is evidence there.
+#[test]
+fn no_secret_is_posted() {
+    let path = format!("{}/tests/scenarios/pull-breaks/story.json", env!("CARGO_MANIFEST_DIR"));
+    let mut story: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    story["args"] = serde_json::json!(["--traffic=seen.ndjson"]);
+    let failing = story["reports"]["report.xml"].as_object().unwrap().iter().find(|(_, v)| v.is_string()).unwrap().0;
+    let line = serde_json::json!({"testmedic": 1, "test": format!("tests/test_app.py::{failing}"), "at": 1, "ms": 1,
+        "request": {"method": "POST", "url": "http://h/reset/sEcReT1a2b3c4d?token=sEcReTq1w2e3", "headers": [["Authorization", "Bearer sEcReT-9x8y7z"]],
+            "body": "{\"password\":\"sEcReT of two words\"}"},
+        "response": {"status": 500, "headers": [["Set-Cookie", "sid=sEcReT-4d5e6f"]], "body": "{\"sent\":\"sEcReT-9x8y7z\"}"}});
+    let world = crate::github::world::World::new(story);
+    world.place.write("seen.ndjson", format!("{line}\n"));
+    let ran = world.run();
+    let state = world.server.state();
+    let posted = format!("{} {}", state.shown(), ran.out);
+    assert!(posted.contains("answered 500"), "it is evidence: {posted}");
+    assert!(!posted.contains("sEcReT"), "{posted}");
+}
