@@ -9,6 +9,7 @@ mod heal;
 mod history;
 mod job;
 mod local;
+mod round;
 mod run;
 pub mod think;
 mod triage;
@@ -232,6 +233,9 @@ pub struct TriageArgs {
     /// How a model thinks along.
     #[command(flatten)]
     pub model: think::ModelArgs,
+    /// Show all that would be sent to the model at first, and send nothing
+    #[arg(long)]
+    pub explain_data: bool,
 }
 
 /// Options of `heal`.
@@ -264,6 +268,9 @@ pub struct HealArgs {
     /// Write the repairs that are proven as a unified diff; `-` prints it
     #[arg(long, env = "TESTMEDIC_PATCH", value_name = "FILE")]
     pub patch: Option<PathBuf>,
+    /// How a model thinks along.
+    #[command(flatten)]
+    pub model: think::ModelArgs,
 }
 
 /// Options of `generate`.

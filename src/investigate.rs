@@ -1,17 +1,18 @@
 //! Drives the healer: runs what it asks for, shows it what came of it, and ends
 //! with what it proposes and why.
 
+mod counsel;
 pub mod generate;
+mod prove;
 pub mod think;
 
 use std::collections::BTreeMap;
 
 use crate::agent::healer::clash::{self, Clash, What};
-use crate::agent::healer::healing::missing;
-use crate::agent::healer::healing::{Cell, Healing, Outcome, Phases};
+use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome, Phases};
 use crate::agent::healer::propose;
 use crate::agent::healer::weigh::{self, Band, Weighed};
-use crate::agent::healer::{Candidate, Part, Sources, Test, mutant, renamed, request, sisters, snapshot};
+use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters, snapshot};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::inline;
 use crate::error::Problem;
@@ -22,6 +23,8 @@ use crate::model::ran::{Execution, Extent, Ran, Target};
 use crate::model::test::Outcome as Ended;
 use crate::ports::{Code, Workbench};
 use crate::run::chain;
+
+pub use self::counsel::Counsel;
 
 /// Edits that one test may need, one after the other.
 const ROUNDS: usize = 8;
@@ -58,6 +61,8 @@ pub struct Given<'a> {
     pub fails: &'a dyn Fn(&str, &[String]) -> bool,
     /// Seconds since some moment, to tell how long the phases took.
     pub clock: &'a dyn Fn() -> f64,
+    /// A model that is asked where no rule knows an edit.
+    pub counsel: Option<Counsel<'a>>,
 }
 
 /// Tries to repair one test. `state` holds files that were repaired before; what
@@ -120,6 +125,7 @@ impl Session<'_> {
         self.phases.reproduce = (self.given.clock)() - begun;
         let begun = (self.given.clock)();
         let tried = self.search(&failure, state, passed_before, repeated)?;
+        let tried = self.advised(&failure, tried, passed_before, repeated)?;
         self.phases.edit = (self.given.clock)() - begun;
         let begun = (self.given.clock)();
         let done = self.conclude(tried);
@@ -255,7 +261,7 @@ impl Session<'_> {
             let judged: Vec<(Candidate, Weighed)> = candidates
                 .into_iter()
                 .map(|c| {
-                    let weighed = self.weigh(&c.parts, &c, &clash, passed_before, repeated, &tried.overlay);
+                    let weighed = self.weigh(&c.parts, &c, &clash.text, passed_before, repeated, &tried.overlay);
                     (c, weighed)
                 })
                 .collect();
@@ -282,6 +288,7 @@ impl Session<'_> {
                     tried.overlay = overlay;
                     tried.passes = execution.passed();
                     next = self.failing(&execution);
+                    tried.alone = Some(execution);
                     break;
                 }
             }
@@ -299,7 +306,7 @@ impl Session<'_> {
         }
         if let (true, Some(clash)) = (tried.passes, &first_clash) {
             let whole = Candidate { path: tried.path.clone(), edits: Vec::new(), parts: tried.parts.clone() };
-            tried.weighed = Some(self.weigh(&tried.parts, &whole, clash, passed_before, repeated, state));
+            tried.weighed = Some(self.weigh(&tried.parts, &whole, &clash.text, passed_before, repeated, state));
         }
         tried.state.clone_from(state);
         Ok(tried)
@@ -332,12 +339,13 @@ impl Session<'_> {
             return Ok(());
         }
         let candidate = Candidate { path: tried.path.clone(), edits: Vec::new(), parts };
-        let weighed = self.weigh(&candidate.parts, &candidate, clash, passed_before, repeated, &tried.overlay);
+        let weighed = self.weigh(&candidate.parts, &candidate, &clash.text, passed_before, repeated, &tried.overlay);
         let defect = weighed.band == Band::Defect;
         tried.best.get_or_insert_with(|| (candidate.parts.clone(), weighed));
         if !defect {
             let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
             tried.passes = execution.passed();
+            tried.alone = Some(execution);
             tried.parts = candidate.parts;
             tried.overlay = overlay;
         }
@@ -377,7 +385,7 @@ impl Session<'_> {
         &self,
         parts: &[Part],
         candidate: &Candidate,
-        clash: &Clash,
+        text: &str,
         passed_before: Option<bool>,
         repeated: u32,
         overlay: &Overlay,
@@ -392,7 +400,7 @@ impl Session<'_> {
             candidate,
             change: self.given.change,
             commits: self.given.commits,
-            text: &clash.text,
+            text,
             passed_before,
             repeated,
             together: self.given.together,
@@ -404,6 +412,7 @@ impl Session<'_> {
     /// Decides what is to be done, and proves it.
     fn conclude(&mut self, tried: Tried) -> Result<Healing, Problem> {
         let mut done = Healing::new(self.target, Outcome::Defect);
+        done.advice = tried.advice;
         if !tried.passes {
             if let Some((parts, weighed)) = tried.best {
                 done.outcome = match weighed.band {
@@ -431,8 +440,9 @@ impl Session<'_> {
         } else if band == Band::Defect {
             done.outcome = Outcome::Defect;
         } else {
-            let all = self.prove(&done.parts, &tried.overlay, &tried.state)?;
+            let all = self.prove(&done.parts, &tried.overlay, &tried.state, tried.alone)?;
             done.outcome = match band {
+                _ if done.advice.is_some() => counsel::outcome(&done, band, all, &self.proof),
                 Band::Heal if all => Outcome::Healed,
                 Band::Heal => Outcome::Suggested,
                 _ => Outcome::Ask,
@@ -444,87 +454,6 @@ impl Session<'_> {
         }
         done.proof = std::mem::take(&mut self.proof);
         Ok(done)
-    }
-
-    /// The corners that are still open. Whether all four hold.
-    fn prove(&mut self, parts: &[Part], overlay: &Overlay, state: &Overlay) -> Result<bool, Problem> {
-        let alone = self.execute(Code::New, Extent::Alone, overlay)?;
-        self.note(Corner::NewOnNew, Extent::Alone, &alone, 1);
-        self.with_neighbours(overlay, state)?;
-        let mut ran = false;
-        if self.bench.has_old() {
-            let execution = self.execute(Code::Old, Extent::Alone, overlay)?;
-            self.note(Corner::NewOnOld, Extent::Alone, &execution, 1);
-            ran = self.word(&execution) != "not-run";
-        }
-        if !ran {
-            self.mutant(parts, overlay, state)?;
-        }
-        Ok(missing(&self.proof).is_empty())
-    }
-
-    /// Where the code before the change cannot be run: the healed test must fail on
-    /// another value than the one that came.
-    fn mutant(&mut self, parts: &[Part], overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
-        let mutants =
-            overlay.iter().filter(|(path, text)| state.get(*path) != Some(text)).filter_map(|(path, text)| {
-                let old = state.get(path).cloned().or_else(|| (self.given.read)(path))?;
-                Some((path.clone(), mutant::mutated(path, &old, text, parts)?))
-            });
-        let Some((path, text)) = mutants.into_iter().next() else { return Ok(()) };
-        let mut other = overlay.clone();
-        other.insert(path, text);
-        let execution = self.execute(Code::New, Extent::Alone, &other)?;
-        self.note(Corner::Mutant, Extent::Alone, &execution, 1);
-        Ok(())
-    }
-
-    /// The healed test passes, each time, with the other tests of its file; what
-    /// failed there before the edit is not its doing.
-    fn with_neighbours(&mut self, overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
-        let mut failed_before: Option<Vec<String>> = None;
-        for time in 0..self.given.repeat.max(1) {
-            let whole = self.execute(Code::New, Extent::File, overlay)?;
-            let bad = names_of_bad(&whole);
-            let mut note = whole.trouble.clone();
-            let mut holds = whole.passed();
-            if !bad.is_empty() {
-                if failed_before.is_none() {
-                    failed_before = Some(names_of_bad(&self.execute(Code::New, Extent::File, state)?));
-                }
-                let known = failed_before.as_deref().unwrap_or_default();
-                let new: Vec<&String> = bad.iter().filter(|b| !known.contains(b)).collect();
-                let is_target = bad.iter().any(|b| {
-                    self.target.path.last().is_some_and(|n| b.ends_with(n.as_str()))
-                        && self.target.path.iter().all(|p| b.contains(p.as_str()))
-                });
-                holds = new.is_empty() && !is_target && whole.trouble.is_none();
-                note = Some(if new.is_empty() {
-                    format!("{} other tests of the file fail with and without the edit", bad.len())
-                } else {
-                    format!("with the edit {} fails", new[0])
-                });
-            }
-            match self
-                .proof
-                .last_mut()
-                .filter(|c| c.corner == Corner::NewOnNew && c.extent == Extent::File && c.holds == holds && time > 0)
-            {
-                Some(cell) => cell.times += 1,
-                None => self.proof.push(Cell {
-                    corner: Corner::NewOnNew,
-                    extent: Extent::File,
-                    outcome: if holds { "passed" } else { whole.word() },
-                    times: 1,
-                    holds,
-                    note,
-                }),
-            }
-            if !holds {
-                break;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -540,6 +469,10 @@ struct Tried {
     best: Option<(Vec<Part>, Weighed)>,
     /// The reading of a failure that no edit but a weaker one could answer.
     without_edit: Option<Weighed>,
+    /// What a model says about the edit that it proposed.
+    advice: Option<Advice>,
+    /// How the edited test ran by itself.
+    alone: Option<Execution>,
 }
 
 /// What a failure means that began with the change and that only a weaker test
@@ -558,11 +491,6 @@ fn without_edit(clash: &Clash, change: &[FileChange]) -> Option<Weighed> {
         _ => return None,
     };
     Some(Weighed { band: Band::Defect, score: weigh::PRIOR, reasons: Vec::new(), veto: Some(veto) })
-}
-
-fn names_of_bad(execution: &Execution) -> Vec<String> {
-    let bad = execution.ran.iter().filter(|r| r.outcome.is_bad());
-    bad.map(|r| format!("{} {}", r.name.classname.raw(), r.name.name.raw()).trim().to_owned()).collect()
 }
 
 /// Whether two failures are the same: masked message and place.

@@ -278,8 +278,8 @@ pub trait Stage {
     fn noticed(&mut self, files: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem>;
 }
 
-/// A model of language.
-pub trait Mind {
+/// A model of language. Several sessions may ask it at once.
+pub trait Mind: Send + Sync {
     /// Asks it.
     ///
     /// # Errors
@@ -298,7 +298,7 @@ pub struct Unheard {
     pub is_final: bool,
 }
 
-/// Where an analyzer looks things up: the repository at the tested commit. What is not
+/// Where a session looks things up: the repository at the tested commit. What is not
 /// there is an error: it is said to the model, and is no source of quotes.
 pub trait Desk {
     /// Lines of a file, from 1.
@@ -323,8 +323,9 @@ pub trait Desk {
     fn commit(&self, hash: &str) -> Result<String, String>;
 }
 
-/// Budgets that several runs share, in millionths.
-pub trait Ledger {
+/// What several runs share: budgets, in millionths, and what was answered already. A job
+/// that was cancelled goes on where it was, and nothing is paid for twice.
+pub trait Ledger: Send {
     /// Puts something aside.
     ///
     /// # Errors
@@ -332,6 +333,10 @@ pub trait Ledger {
     fn reserve(&mut self, micros: u64) -> Result<(), String>;
     /// Takes of what was put aside what was spent; the rest comes back.
     fn settle(&mut self, aside: u64, spent: u64);
+    /// The answer to a question that was asked before, by the question's digest.
+    fn known(&mut self, asked: &str) -> Option<Reply>;
+    /// Keeps an answer.
+    fn keep(&mut self, asked: &str, reply: &Reply);
 }
 
 /// Mutants by test.

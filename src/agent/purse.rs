@@ -1,6 +1,8 @@
 //! Budgets: what thinking may cost. Before each question the most that it can cost is
 //! put aside; afterwards what it did cost is taken, and the rest comes back.
 
+use std::collections::BTreeMap;
+
 use crate::model::talk::{Ask, Message, Tokens};
 
 /// A millionth of the money that prices are told in.
@@ -63,9 +65,8 @@ pub struct Bounds {
 #[derive(Clone, Debug)]
 pub struct Purse {
     bounds: Bounds,
-    price: Price,
     run: Spent,
-    diagnosis: Spent,
+    diagnoses: BTreeMap<String, Spent>,
 }
 
 /// What was spent, and is put aside.
@@ -82,26 +83,25 @@ pub struct Spent {
 /// What was put aside for a question.
 #[derive(Debug)]
 #[must_use]
-pub struct Reserved(Micros);
+pub struct Reserved {
+    diagnosis: String,
+    price: Price,
+    micros: Micros,
+}
 
 impl Reserved {
     /// How much it is.
     #[must_use]
     pub fn micros(&self) -> Micros {
-        self.0
+        self.micros
     }
 }
 
 impl Purse {
     /// A full one.
     #[must_use]
-    pub fn new(bounds: Bounds, price: Price) -> Self {
-        Self { bounds, price, run: Spent::default(), diagnosis: Spent::default() }
-    }
-
-    /// The next diagnosis begins.
-    pub fn begin(&mut self) {
-        self.diagnosis = Spent::default();
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, run: Spent::default(), diagnoses: BTreeMap::new() }
     }
 
     /// What all of the run cost so far.
@@ -110,26 +110,27 @@ impl Purse {
         self.run
     }
 
-    /// What the present diagnosis cost so far.
+    /// What a diagnosis cost so far.
     #[must_use]
-    pub fn diagnosis(&self) -> Spent {
-        self.diagnosis
+    pub fn diagnosis(&self, id: &str) -> Spent {
+        self.diagnoses.get(id).copied().unwrap_or_default()
     }
 
-    /// Puts aside what a question can cost.
+    /// Puts aside what a question about a diagnosis can cost.
     ///
     /// # Errors
     /// Which bound it would break, for people.
-    pub fn reserve(&mut self, ask: &Ask) -> Result<Reserved, String> {
-        let most = self.price.most(ask);
+    pub fn reserve(&mut self, diagnosis: &str, ask: &Ask, price: Price) -> Result<Reserved, String> {
+        let most = price.most(ask);
+        let own = self.diagnosis(diagnosis);
         let over = |spent: Spent, bound: Micros| bound > 0 && spent.micros.saturating_add(most) > bound;
         if self.run.asks >= self.bounds.asks_of_run {
             return Err(format!("the run asked its {} questions", self.bounds.asks_of_run));
         }
-        if self.diagnosis.asks >= self.bounds.asks {
+        if own.asks >= self.bounds.asks {
             return Err(format!("the diagnosis asked its {} questions", self.bounds.asks));
         }
-        if over(self.diagnosis, self.bounds.diagnosis) {
+        if over(own, self.bounds.diagnosis) {
             return Err(format!(
                 "the next question may cost more than what is left of {} for a diagnosis",
                 money(self.bounds.diagnosis)
@@ -141,33 +142,37 @@ impl Purse {
                 money(self.bounds.run)
             ));
         }
-        for spent in [&mut self.run, &mut self.diagnosis] {
+        self.both(diagnosis, |spent| {
             spent.micros = spent.micros.saturating_add(most);
             spent.asks += 1;
-        }
-        Ok(Reserved(most))
+        });
+        Ok(Reserved { diagnosis: diagnosis.to_owned(), price, micros: most })
+    }
+
+    fn both(&mut self, diagnosis: &str, change: impl Fn(&mut Spent)) {
+        change(&mut self.run);
+        change(self.diagnoses.entry(diagnosis.to_owned()).or_default());
     }
 
     /// Takes back what was put aside for a question that was never put.
     #[expect(clippy::needless_pass_by_value, reason = "what was put aside is given back once")]
     pub fn give_back(&mut self, reserved: Reserved) {
-        let Reserved(aside) = reserved;
-        for spent in [&mut self.run, &mut self.diagnosis] {
-            spent.micros = spent.micros.saturating_sub(aside);
+        self.both(&reserved.diagnosis, |spent| {
+            spent.micros = spent.micros.saturating_sub(reserved.micros);
             spent.asks = spent.asks.saturating_sub(1);
-        }
+        });
     }
 
     /// Takes what a question did cost. One that was never answered costs what the other
     /// side may have counted: all that was put aside.
     #[expect(clippy::needless_pass_by_value, reason = "what was put aside is settled once")]
     pub fn settle(&mut self, reserved: Reserved, tokens: Option<Tokens>) -> Micros {
-        let Reserved(aside) = reserved;
-        let cost = tokens.map_or(aside, |tokens| self.price.of(tokens));
-        for spent in [&mut self.run, &mut self.diagnosis] {
+        let aside = reserved.micros;
+        let cost = tokens.map_or(aside, |tokens| reserved.price.of(tokens));
+        self.both(&reserved.diagnosis, |spent| {
             spent.micros = spent.micros.saturating_sub(aside).saturating_add(cost);
             spent.tokens += tokens.unwrap_or_default();
-        }
+        });
         cost
     }
 }
@@ -191,42 +196,36 @@ mod tests {
         Ask { model: "m".to_owned(), messages, tools: Vec::new(), answer: Value::Null, most: 100 }
     }
 
-    fn purse(diagnosis: Micros, run: Micros) -> Purse {
-        // A millionth a token.
-        let price = Price { asked: 1_000_000, said: 1_000_000 };
-        Purse::new(Bounds { diagnosis, run, asks: 3, asks_of_run: 4 }, price)
-    }
+    /// A millionth a token.
+    const PRICE: Price = Price { asked: 1_000_000, said: 1_000_000 };
 
     #[test]
     fn nothing_is_spent_twice_or_over_a_bound() {
-        let mut purse = purse(250, 400);
-        let first = purse.reserve(&ask("hello")).unwrap();
+        let mut purse = Purse::new(Bounds { diagnosis: 250, run: 400, asks: 3, asks_of_run: 4 });
+        let first = purse.reserve("a", &ask("hello"), PRICE).unwrap();
         assert_eq!(first.micros(), 125, "5 letters, 16 around them, 4 of `null`, 100 that may be said");
         assert_eq!(purse.settle(first, Some(Tokens { asked: 3, said: 4 })), 7);
         assert_eq!(purse.run().micros, 7);
         // One that broke off may have been counted.
-        let second = purse.reserve(&ask("hello")).unwrap();
+        let second = purse.reserve("a", &ask("hello"), PRICE).unwrap();
         assert_eq!(purse.settle(second, None), 125);
-        assert!(purse.reserve(&ask("hello")).unwrap_err().contains("for a diagnosis"));
-        purse.begin();
-        let third = purse.reserve(&ask("hello")).unwrap();
+        assert!(purse.reserve("a", &ask("hello"), PRICE).unwrap_err().contains("for a diagnosis"));
+        let third = purse.reserve("b", &ask("hello"), PRICE).unwrap();
         assert_eq!(purse.settle(third, None), 125);
-        assert_eq!(purse.diagnosis().asks, 1);
-        purse.begin();
-        assert!(purse.reserve(&ask(&"x".repeat(40))).unwrap_err().contains("for a run"));
+        assert_eq!((purse.diagnosis("a").asks, purse.diagnosis("b").asks), (2, 1));
+        assert!(purse.reserve("c", &ask(&"x".repeat(40)), PRICE).unwrap_err().contains("for a run"));
     }
 
     #[test]
     fn questions_are_counted_where_there_are_no_prices() {
-        let mut purse = Purse::new(Bounds { diagnosis: 0, run: 0, asks: 3, asks_of_run: 4 }, Price::default());
+        let mut purse = Purse::new(Bounds { diagnosis: 0, run: 0, asks: 3, asks_of_run: 4 });
         for _ in 0..3 {
-            let reserved = purse.reserve(&ask("x")).unwrap();
+            let reserved = purse.reserve("a", &ask("x"), Price::default()).unwrap();
             assert_eq!(purse.settle(reserved, None), 0);
         }
-        assert!(purse.reserve(&ask("x")).unwrap_err().contains("3 questions"));
-        purse.begin();
-        let _ = purse.reserve(&ask("x")).unwrap();
-        assert!(purse.reserve(&ask("x")).unwrap_err().contains("4 questions"));
+        assert!(purse.reserve("a", &ask("x"), Price::default()).unwrap_err().contains("3 questions"));
+        let _ = purse.reserve("b", &ask("x"), Price::default()).unwrap();
+        assert!(purse.reserve("b", &ask("x"), Price::default()).unwrap_err().contains("4 questions"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use crate::cli::job::Done;
-use crate::cli::{ActionArgs, ActionWords, apply, job};
+use crate::cli::{ActionArgs, ActionWords, apply, job, round};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
 use crate::model::run::IssueLevel;
@@ -64,7 +64,7 @@ fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
     if let Some(token) = &around.token {
         actions::mask(token)?;
     }
-    if let Some(key) = job::model_key()? {
+    if let Some(key) = round::key()? {
         actions::mask(&key)?;
     }
     carry_out(args, &around, colour)

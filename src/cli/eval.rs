@@ -2,19 +2,19 @@
 //! them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
 
-use crate::agent::analyzer::{Brief, Limits};
-use crate::agent::purse::Purse;
-use crate::cli::job::{Unshared, mind};
+use crate::agent::analyzer;
+use crate::cli::round::{self, Unshared};
 use crate::cli::think::ModelArgs;
 use crate::diagnose::traffic::Sent;
-use crate::diagnose::verdict::Verdict;
+use crate::diagnose::verdict::{Opinion, Verdict};
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
-use crate::investigate::think::{Around, Ended, think};
+use crate::investigate::think::{About, Clock, Ended, Round, read};
 use crate::model::change::{Commit, FileChange};
 use crate::model::exchange::Exchange;
 use crate::model::run::{RunFacts, TestRun};
@@ -27,7 +27,7 @@ use crate::run::{self, Inputs, Triage};
 use crate::shell::desk::Tested;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
-use crate::shell::{files, progress};
+use crate::shell::{ending, files, progress};
 
 /// Options of `eval`.
 #[derive(Clone, Debug, Args)]
@@ -132,7 +132,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         model_replay: args.model_replay.clone(),
         ..ModelArgs::default()
     };
-    let model = if has_model { Some(mind(&policy.model, &own)?) } else { None };
+    let mind = if has_model { Some(round::mind(&policy.model, &own)?) } else { None };
     // Each case has a run's budget of its own.
     let mut cost = Cost::default();
     let clock = progress::clock();
@@ -144,12 +144,12 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         let case: Case = toml::from_str(&files::read_text(path)?)
             .map_err(|e| Problem::usage(format!("{} is no case", path.display())).because(e))?;
         let name = path.strip_prefix(&args.folder).unwrap_or(path).with_extension("").display().to_string();
-        let mut purse = Purse::new(policy.model.bounds(), policy.model.price());
-        let judged = judge(&name, &case, model.as_deref().map(|mind| (&policy.model, mind)), &mut purse)?;
+        let round = mind.as_ref().map(|mind| apart(mind, &policy.model));
+        let judged = judge(&name, &case, round.as_ref())?;
         if let Some(why) = &judged.unheard {
             say(&format!("{name}: the model was not heard: {why}\n"))?;
         }
-        let spent = purse.run();
+        let spent = round.as_ref().map(Round::spent).unwrap_or_default();
         (cost.asks, cost.micros) = (cost.asks + spent.asks, cost.micros.saturating_add(spent.micros));
         cost.tokens += spent.tokens;
         all.push(judged);
@@ -165,7 +165,14 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-fn judge(name: &str, case: &Case, beside: Option<(&Model, &dyn Mind)>, purse: &mut Purse) -> Result<Judged, Problem> {
+/// A round of its own: one case costs what it costs alone.
+fn apart(mind: &Arc<dyn Mind>, model: &Model) -> Round {
+    let outside = (Box::new(|| 0.0) as Clock, ending::is_told as fn() -> bool);
+    let terms = (model.terms(), model.bounds());
+    Round::new(Arc::clone(mind), terms, Box::new(Unshared), Box::new(|_| ()), outside)
+}
+
+fn judge(name: &str, case: &Case, beside: Option<&Round>) -> Result<Judged, Problem> {
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let mut store = SqliteStore::open(&folder.path().join("history.db"))?;
     let after = remember(case, folder.path(), &mut store)?;
@@ -192,11 +199,11 @@ fn judge(name: &str, case: &Case, beside: Option<(&Model, &dyn Mind)>, purse: &m
     let rules = diagnosis.verdict;
     let mut judged =
         Judged { case: name.to_owned(), truth: case.truth, rules, with_model: None, dropped: 0, unheard: None };
-    let Some((model, mind)) = beside else { return Ok(judged) };
+    let Some(round) = beside else { return Ok(judged) };
     let mut told = diagnosis.clone();
     if rules == Verdict::Undecided {
-        match opinion(name, &triage, &exchanges, commits, (model, mind), purse) {
-            Ended::Opinion(opinion) => {
+        match opinion(name, &triage, &exchanges, commits, round) {
+            Ended::Concluded(opinion) => {
                 judged.dropped = opinion.dropped;
                 told.opine(&opinion);
             }
@@ -208,22 +215,13 @@ fn judge(name: &str, case: &Case, beside: Option<(&Model, &dyn Mind)>, purse: &m
     Ok(judged)
 }
 
-fn opinion(
-    name: &str,
-    triage: &Triage,
-    exchanges: &[Exchange],
-    commits: Vec<Commit>,
-    (model, mind): (&Model, &dyn Mind),
-    purse: &mut Purse,
-) -> Ended {
+fn opinion(name: &str, triage: &Triage, exchanges: &[Exchange], commits: Vec<Commit>, round: &Round) -> Ended<Opinion> {
     let Some(diagnosis) = triage.found.diagnoses.first() else { return Ended::Nothing(String::new()) };
     let sent = Sent::new(exchanges, &[]);
     let own: Vec<&Exchange> = diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect();
-    let brief = Brief::of(&triage.found, diagnosis, &own);
+    let brief = analyzer::brief(&triage.found, diagnosis, &own);
     let desk = Tested::new(None, "", commits);
-    let limits = Limits { model: model.name.clone(), turns: model.questions, most: model.answer_tokens };
-    let mut around = Around { mind, desk: &desk, ledger: &mut Unshared, purse, clock: &|| 0.0, until: f64::INFINITY };
-    think(name, &brief, limits, &mut around, &mut |_| ())
+    read(round, &About { id: name, brief: &brief, desk: &desk })
 }
 
 /// Tells the history of the earlier runs; gives the number of the next commit.

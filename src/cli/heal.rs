@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
-use crate::agent::healer::healing::Outcome;
-use crate::cli::HealArgs;
+use crate::agent::healer::healing::{Healed, Outcome};
+use crate::agent::purse::money;
 use crate::cli::local::Local;
+use crate::cli::{HealArgs, round};
 use crate::error::{Problem, exit};
+use crate::investigate::think::Round;
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::plan::planner::Repairs;
 use crate::ports::Store;
+use crate::render::terminal::line;
+use crate::render::words::plural;
 use crate::report::heal;
 use crate::run::{self, Inputs, Triage};
 use crate::shell::runner::{Runner, recognise_by_name};
@@ -30,7 +34,15 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
         let grave = run.issues.iter().filter(|i| i.level == IssueLevel::Unusable);
         notes.extend(grave.map(|issue| format!("{}: {}", run.path, issue.message)));
     }
-    let mut done = if patterns.is_empty() { ward.heal_named()? } else { ward.heal_found(&triage.found)? };
+    let round = round(args, &ward, &mut notes);
+    let mut done = if patterns.is_empty() {
+        ward.heal_named(round.as_ref())?
+    } else {
+        ward.heal_found(&triage.found, round.as_ref())?
+    };
+    if let Some(round) = &round {
+        notes.extend(told(&done.all, round));
+    }
     if done.all.is_empty() && !args.only.is_empty() && triage.found.bad() > 0 {
         return Err(Problem::usage(format!(
             "no failing test of the reports has {} in its name",
@@ -44,6 +56,36 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
     let unreadable = !patterns.is_empty() && triage.found.is_incomplete();
     Ok(if in_vain || unreadable { exit::COULD_NOT } else { exit::DONE })
+}
+
+/// A model that is asked where no rule knows an edit; without one the rules heal alone.
+fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<Round> {
+    let model = &ward.policy.model;
+    if !round::is_wanted(model, &args.model) || model.edits == 0 {
+        return None;
+    }
+    let begun = args.local.history.path().and_then(|history| {
+        let history = history.filter(|path| path.is_file());
+        round::begin(model, &args.model, (history.as_deref(), None), notes)
+    });
+    begun.inspect_err(|problem| notes.push(format!("healed by the rules alone: {}", run::chain(problem)))).ok()
+}
+
+/// What the model was asked, and what that cost.
+fn told(all: &[Healed], round: &Round) -> Option<String> {
+    let asked = all.iter().filter(|h| h.healing.advice.is_some()).count() as u64;
+    let spent = round.spent();
+    let broken = round.broken().map_or_else(String::new, |why| format!("; not asked any more: {why}"));
+    (asked > 0).then(|| {
+        format!(
+            "{} was asked to repair {}: {}, {} tokens, {}{broken}",
+            line(&round.model(), 60),
+            plural(asked, "test"),
+            plural(u64::from(spent.asks), "question"),
+            spent.tokens.asked.saturating_add(spent.tokens.said),
+            money(spent.micros),
+        )
+    })
 }
 
 fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {

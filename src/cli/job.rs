@@ -9,7 +9,6 @@ mod heal;
 mod think;
 
 pub(super) use self::done::Done;
-pub(super) use self::think::{Unshared, key as model_key, mind};
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -22,6 +21,7 @@ use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::history::Retried;
 use crate::ingest::traffic::masking::Masker;
+use crate::investigate::think::Round;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
 use crate::model::forge::{Occasion, Scene};
@@ -66,6 +66,9 @@ pub(super) struct Job {
     diff: Option<Vec<FileDiff>>,
     /// Where its branch left its base.
     merge_base: Option<String>,
+    /// A model that thinks along, and what it came to.
+    round: Option<Round>,
+    told: think::Told,
 }
 
 impl Job {
@@ -91,6 +94,8 @@ impl Job {
             forbidden: None,
             diff: None,
             merge_base: None,
+            round: None,
+            told: think::Told::default(),
         };
         let event = around.map(|a| &a.event.occasion);
         let leg = args.facts.variant.clone().filter(|v| !v.is_empty());
@@ -300,11 +305,12 @@ impl Job {
             self.learn_earlier(&mut store);
         }
         let mut triage = self.judge(store.as_ref());
-        self.think(&mut triage, &args.model);
+        self.think(&mut triage, &args.model, args.explain_data);
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
         self.read_change(triage.found.bad() > 0);
         let repairs = self.heal(&triage, heals);
+        self.tell_thinking(&triage, &repairs);
         run::hear(&mut triage, repairs);
         self.generate(&mut triage, heals, store.as_ref());
         let base = self.base(args);

@@ -1,5 +1,6 @@
 //! Options about the model, and `testmedic transcript`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -22,9 +23,6 @@ pub struct ModelArgs {
     /// Take the model's answers from such a file; nobody is asked
     #[arg(long, value_name = "FILE")]
     pub model_replay: Option<PathBuf>,
-    /// Show all that would be sent to the model at first, and send nothing
-    #[arg(long)]
-    pub explain_data: bool,
 }
 
 /// Options of `transcript`.
@@ -44,10 +42,17 @@ pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
         events.push(event);
     }
     let mut present = None;
+    // Sessions go on side by side: each is told in one piece.
+    let mut order: BTreeMap<String, usize> = BTreeMap::new();
     for event in &events {
-        if present != Some(&event.diagnosis) {
-            present = Some(&event.diagnosis);
-            say(&transcript::event(Shown::Begin { diagnosis: &event.diagnosis, role: &event.role }))?;
+        let place = order.len();
+        order.entry(event.diagnosis.clone()).or_insert(place);
+    }
+    events.sort_by_key(|event| order.get(&event.diagnosis).copied());
+    for event in &events {
+        if present != Some((&event.diagnosis, event.role)) {
+            present = Some((&event.diagnosis, event.role));
+            say(&transcript::event(Shown::Begin { diagnosis: &event.diagnosis, role: event.role.word() }))?;
         }
         say(&transcript::event(shown(&event.what)))?;
     }
@@ -57,12 +62,15 @@ pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
 fn shown(what: &What) -> Shown<'_> {
     match what {
         What::Brief { text } => Shown::Brief(text),
-        What::Asked { model, .. } => Shown::Asked(model),
+        What::Asked { model, again, .. } => Shown::Asked(model, *again),
         What::Replied { text, calls, tokens, cost } => Shown::Replied { text, calls, tokens: *tokens, cost: *cost },
         What::Looked { source, text } => Shown::Looked { source, text },
         What::Opined { verdict, confidence, claims, dropped } => {
             Shown::Opined { verdict, confidence: *confidence, claims, dropped: *dropped }
         }
+        What::Proposed { diff, claims, dropped } => Shown::Proposed { diff, claims, dropped: *dropped },
+        What::Objected { why } => Shown::Objected(why),
+        What::HandedOver { to, because } => Shown::HandedOver { to: to.word(), because },
         What::GaveUp { why } => Shown::GaveUp(why),
     }
 }

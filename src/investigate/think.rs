@@ -1,14 +1,20 @@
-//! Drives the analyzer: asks the model what the session wants to ask, looks up what it
-//! wants to see, and pays. Everything that happens is written into a transcript.
+//! Drives sessions: asks the model what they want to ask, looks up what they want to see,
+//! and pays. Everything that happens is written into a transcript.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::analyzer::tools::Wish;
-use crate::agent::analyzer::{Brief, Limits, Observation, Session, Step};
-use crate::agent::purse::Purse;
+use crate::agent::analyzer;
+use crate::agent::brief::Brief;
+use crate::agent::purse::{Bounds, Price, Purse, Spent};
+use crate::agent::session::{Limits, Observation, Session, Step, Task};
+use crate::agent::team::{HandOver, Role};
+use crate::agent::tools::Wish;
 use crate::diagnose::verdict::Opinion;
 use crate::model::secret::mask;
-use crate::model::talk::{Ask, Call, Claim, Tokens};
+use crate::model::talk::{Ask, Call, Claim, Reply, Tokens};
 use crate::model::text::elide;
 use crate::ports::{Desk, Ledger, Mind, Unheard};
 
@@ -21,7 +27,7 @@ pub struct Event {
     /// Id of the diagnosis.
     pub diagnosis: String,
     /// Whose session it is.
-    pub role: String,
+    pub role: Role,
     /// What happened.
     #[serde(flatten)]
     pub what: What,
@@ -42,6 +48,9 @@ pub enum What {
         model: String,
         /// How many messages it was shown.
         messages: usize,
+        /// Whether it was asked the same before: then its answer of then counts.
+        #[serde(default)]
+        again: bool,
     },
     /// It answered.
     Replied {
@@ -72,6 +81,27 @@ pub enum What {
         /// Claims that nothing supports.
         dropped: usize,
     },
+    /// It proposes edits of a test.
+    Proposed {
+        /// The edits as a unified diff.
+        diff: String,
+        /// What supports them.
+        claims: Vec<Claim>,
+        /// Claims that nothing supports.
+        dropped: usize,
+    },
+    /// What it proposes does not hold.
+    Objected {
+        /// Why.
+        why: String,
+    },
+    /// The diagnosis goes to another role.
+    HandedOver {
+        /// Whose.
+        to: Role,
+        /// Why.
+        because: String,
+    },
     /// It ended without one.
     GaveUp {
         /// Why.
@@ -79,114 +109,234 @@ pub enum What {
     },
 }
 
-/// What a session needs of the world.
-pub struct Around<'a> {
-    /// The model.
-    pub mind: &'a dyn Mind,
-    /// Where things are looked up.
-    pub desk: &'a dyn Desk,
-    /// Budgets that other runs share.
-    pub ledger: &'a mut dyn Ledger,
-    /// Budgets of this run.
-    pub purse: &'a mut Purse,
-    /// Seconds since some moment, and when no more is asked.
-    pub clock: &'a dyn Fn() -> f64,
-    /// See `clock`.
-    pub until: f64,
+/// What all sessions of a run share: the model, what it may cost, and the transcript.
+pub struct Round {
+    /// Whom to ask.
+    pub mind: Arc<dyn Mind>,
+    terms: Terms,
+    ledger: Mutex<Box<dyn Ledger>>,
+    purse: Mutex<Purse>,
+    log: Mutex<Box<dyn FnMut(Event) + Send>>,
+    clock: Clock,
+    is_cancelled: fn() -> bool,
+    /// Why nobody needs to ask again.
+    broken: Mutex<Option<String>>,
 }
+
+/// Tells seconds since some moment.
+pub type Clock = Box<dyn Fn() -> f64 + Send + Sync>;
+
+/// How far sessions of each role go, and what their models cost.
+pub type Terms = BTreeMap<Role, (Limits, Price)>;
 
 /// What came of a session.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ended {
-    /// An opinion.
-    Opinion(Opinion),
+pub enum Ended<T> {
+    /// A conclusion.
+    Concluded(T),
     /// None, and why.
     Nothing(String),
     /// None, and nobody needs to ask again in this run.
     Broken(String),
 }
 
-/// Thinks about one diagnosis.
-pub fn think(id: &str, brief: &Brief, limits: Limits, around: &mut Around<'_>, log: &mut dyn FnMut(Event)) -> Ended {
-    around.purse.begin();
-    let mut note = |what| log(Event { diagnosis: id.to_owned(), role: "analyzer".to_owned(), what });
-    note(What::Brief { text: kept(&brief.to_string()) });
-    let mut session = Session::new(brief, limits);
-    let mut broken = None;
-    let mut observation = Observation::Begin;
-    loop {
-        observation = match session.next(observation) {
-            Step::Ask(ask) => match put(&ask, around, &mut note) {
-                Ok(heard) => heard,
-                Err(unheard) => {
-                    broken = unheard.is_final.then(|| unheard.what.clone());
-                    Observation::Silence(unheard.what)
-                }
-            },
-            Step::Look(wishes) => {
-                Observation::Looked(wishes.iter().map(|wish| look(wish, around, &mut note)).collect())
-            }
-            Step::Done(opinion) => {
-                note(What::Opined {
-                    verdict: opinion.verdict.word().to_owned(),
-                    confidence: opinion.confidence,
-                    claims: opinion.claims.clone(),
-                    dropped: opinion.dropped,
-                });
-                return Ended::Opinion(opinion);
-            }
-            Step::GaveUp(why) => {
-                note(What::GaveUp { why: kept(&why) });
-                return broken.map_or(Ended::Nothing(why), Ended::Broken);
-            }
-        };
-    }
+/// Whether a conclusion holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// It does.
+    Holds,
+    /// It does not, and why: there may be a better one.
+    Objected(String),
+    /// It does not, and no other would.
+    Ends(String),
 }
 
-/// Asks the model, within the budgets.
-fn put(ask: &Ask, around: &mut Around<'_>, note: &mut dyn FnMut(What)) -> Result<Observation, Unheard> {
-    let over = |what: String| Unheard { what, may_be_counted: false, is_final: true };
-    if (around.clock)() > around.until {
-        return Err(over("there is no time left to think (`model.minutes`)".to_owned()));
+/// What a session is about, what it is shown, and where it looks things up.
+pub struct About<'a> {
+    /// Id of the diagnosis.
+    pub id: &'a str,
+    /// See [`Brief`].
+    pub brief: &'a Brief,
+    /// See [`Desk`].
+    pub desk: &'a dyn Desk,
+}
+
+fn locked<T: ?Sized>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Round {
+    /// Begins. `clock` tells seconds since some moment, `is_cancelled` whether the job was
+    /// told to end.
+    #[must_use]
+    pub fn new(
+        mind: Arc<dyn Mind>,
+        (terms, bounds): (Terms, Bounds),
+        ledger: Box<dyn Ledger>,
+        log: Box<dyn FnMut(Event) + Send>,
+        (clock, is_cancelled): (Clock, fn() -> bool),
+    ) -> Self {
+        let purse = Mutex::new(Purse::new(bounds));
+        let (ledger, log) = (Mutex::new(ledger), Mutex::new(log));
+        Self { mind, terms, ledger, purse, log, clock, is_cancelled, broken: Mutex::default() }
     }
-    let reserved = match around.purse.reserve(ask) {
-        Ok(reserved) => reserved,
-        Err(why) => return Ok(Observation::Silence(why)),
-    };
-    if let Err(why) = around.ledger.reserve(reserved.micros()) {
-        around.purse.give_back(reserved);
-        return Err(over(why));
+
+    /// The healer's model.
+    #[must_use]
+    pub fn model(&self) -> String {
+        self.terms.get(&Role::Healer).map(|(limits, _)| limits.model.clone()).unwrap_or_default()
     }
-    note(What::Asked { model: ask.model.clone(), messages: ask.messages.len() });
-    let aside = reserved.micros();
-    let answer = around.mind.think(ask);
-    // What was refused before anything was counted costs nothing.
-    let counted = match &answer {
-        Ok(reply) => Some(reply.tokens),
-        Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
-    };
-    let cost = around.purse.settle(reserved, counted);
-    around.ledger.settle(aside, cost);
-    match answer {
-        Ok(reply) => {
-            note(What::Replied { text: kept(&reply.text), calls: reply.calls.clone(), tokens: reply.tokens, cost });
-            Ok(Observation::Heard(reply))
+
+    /// What was spent so far, in all.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        locked(&self.purse).run()
+    }
+
+    /// What was spent on a diagnosis.
+    #[must_use]
+    pub fn spent_on(&self, id: &str) -> Spent {
+        locked(&self.purse).diagnosis(id)
+    }
+
+    /// Why nobody needs to ask again.
+    #[must_use]
+    pub fn broken(&self) -> Option<String> {
+        locked(&self.broken).clone()
+    }
+
+    /// Writes down that someone hands a diagnosis over.
+    pub fn hand_over(&self, id: &str, over: HandOver) {
+        let what = What::HandedOver { to: over.to, because: over.because.to_owned() };
+        self.note(id, over.from, what);
+    }
+
+    fn note(&self, id: &str, role: Role, what: What) {
+        locked(&self.log)(Event { diagnosis: id.to_owned(), role, what });
+    }
+
+    /// Has a role think about a diagnosis. `told` puts a conclusion into the transcript,
+    /// `trial` says whether it holds.
+    pub fn talk<T>(
+        &self,
+        about: &About<'_>,
+        task: Task<T>,
+        told: fn(&T) -> What,
+        trial: &mut dyn FnMut(&T) -> Trial,
+    ) -> Ended<T> {
+        if let Some(why) = self.broken() {
+            return Ended::Broken(why);
         }
-        Err(unheard) => Err(unheard),
+        let role = task.role;
+        let Some((limits, _)) = self.terms.get(&role) else {
+            return Ended::Nothing(format!("no model thinks for the {role}"));
+        };
+        let note = |what| self.note(about.id, role, what);
+        note(What::Brief { text: kept(&about.brief.to_string()) });
+        let mut session = Session::new(task, about.brief, limits.clone());
+        let mut observation = Observation::Begin;
+        loop {
+            session.at((self.clock)(), (self.is_cancelled)());
+            observation = match session.next(observation) {
+                Step::Ask(ask) => match self.put(about.id, role, &ask) {
+                    Ok(heard) => heard,
+                    Err(unheard) => {
+                        if unheard.is_final {
+                            locked(&self.broken).get_or_insert_with(|| unheard.what.clone());
+                        }
+                        Observation::Silence(unheard.what)
+                    }
+                },
+                Step::Look(wishes) => {
+                    let look = |wish: &Wish| {
+                        let text = look(wish, about.desk);
+                        let (Ok(shown) | Err(shown)) = &text;
+                        note(What::Looked { source: wish.source(), text: kept(shown) });
+                        text
+                    };
+                    Observation::Looked(wishes.iter().map(look).collect())
+                }
+                Step::Done(conclusion) => {
+                    note(told(&conclusion));
+                    match trial(&conclusion) {
+                        Trial::Holds => return Ended::Concluded(conclusion),
+                        Trial::Objected(why) => {
+                            note(What::Objected { why: kept(&why) });
+                            Observation::Objected(why)
+                        }
+                        Trial::Ends(why) => Observation::Silence(why),
+                    }
+                }
+                Step::GaveUp(why) => {
+                    note(What::GaveUp { why: kept(&why) });
+                    return self.broken().map_or(Ended::Nothing(why), Ended::Broken);
+                }
+            };
+        }
+    }
+
+    /// Asks the model, within the budgets; what it answered before it is not asked again.
+    fn put(&self, id: &str, role: Role, ask: &Ask) -> Result<Observation, Unheard> {
+        let digest = ask.digest();
+        let known = locked(&self.ledger).known(&digest);
+        if let Some(reply) = known {
+            self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: true });
+            return Ok(self.heard(id, role, reply, 0));
+        }
+        let price = self.terms.get(&role).map(|(_, price)| *price).unwrap_or_default();
+        let reserved = match locked(&self.purse).reserve(id, ask, price) {
+            Ok(reserved) => reserved,
+            Err(why) => return Ok(Observation::Silence(why)),
+        };
+        let aside = reserved.micros();
+        let refused = locked(&self.ledger).reserve(aside).err();
+        if let Some(what) = refused {
+            locked(&self.purse).give_back(reserved);
+            return Err(Unheard { what, may_be_counted: false, is_final: true });
+        }
+        self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false });
+        let answer = self.mind.think(ask);
+        // What was refused before anything was counted costs nothing.
+        let counted = match &answer {
+            Ok(reply) => Some(reply.tokens),
+            Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
+        };
+        let cost = locked(&self.purse).settle(reserved, counted);
+        locked(&self.ledger).settle(aside, cost);
+        let reply = answer?;
+        locked(&self.ledger).keep(&digest, &reply);
+        Ok(self.heard(id, role, reply, cost))
+    }
+
+    fn heard(&self, id: &str, role: Role, reply: Reply, cost: u64) -> Observation {
+        let what = What::Replied { text: kept(&reply.text), calls: reply.calls.clone(), tokens: reply.tokens, cost };
+        self.note(id, role, what);
+        Observation::Heard(reply)
     }
 }
 
-fn look(wish: &Wish, around: &Around<'_>, note: &mut dyn FnMut(What)) -> Result<String, String> {
-    let text = match wish {
-        Wish::File { path, from, to } => around.desk.lines(path, *from, *to),
-        Wish::Search { text } => around.desk.search(text),
-        Wish::Files { under } => around.desk.files(under),
-        Wish::Commit { hash } => around.desk.commit(hash),
+/// What an analyzer reads in a diagnosis.
+pub fn read(round: &Round, about: &About<'_>) -> Ended<Opinion> {
+    round.talk(about, analyzer::task(), opined, &mut |_| Trial::Holds)
+}
+
+fn opined(opinion: &Opinion) -> What {
+    What::Opined {
+        verdict: opinion.verdict.word().to_owned(),
+        confidence: opinion.confidence,
+        claims: opinion.claims.clone(),
+        dropped: opinion.dropped,
+    }
+}
+
+fn look(wish: &Wish, desk: &dyn Desk) -> Result<String, String> {
+    match wish {
+        Wish::File { path, from, to } => desk.lines(path, *from, *to),
+        Wish::Search { text } => desk.search(text),
+        Wish::Files { under } => desk.files(under),
+        Wish::Commit { hash } => desk.commit(hash),
         Wish::None(why) => Err(why.clone()),
-    };
-    let (Ok(shown) | Err(shown)) = &text;
-    note(What::Looked { source: wish.source(), text: kept(shown) });
-    text
+    }
 }
 
 /// A text as transcripts keep it: without secrets, bounded.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,15 @@ pub struct Ask {
     pub answer: Value,
     /// Tokens that it may say.
     pub most: u32,
+}
+
+impl Ask {
+    /// Tells it from all others: the same question has the same digest.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
+    }
 }
 
 /// Something that was said.

@@ -23,8 +23,8 @@ pub enum Shown<'a> {
     },
     /// It was shown this.
     Brief(&'a str),
-    /// The model was asked.
-    Asked(&'a str),
+    /// The model was asked; or it was before, and its answer of then counts.
+    Asked(&'a str, bool),
     /// It answered.
     Replied {
         /// The words.
@@ -54,6 +54,24 @@ pub enum Shown<'a> {
         /// Claims that nothing supports.
         dropped: usize,
     },
+    /// It proposes edits of a test.
+    Proposed {
+        /// The edits as a unified diff.
+        diff: &'a str,
+        /// What supports them.
+        claims: &'a [Claim],
+        /// Claims that nothing supports.
+        dropped: usize,
+    },
+    /// What it proposes does not hold.
+    Objected(&'a str),
+    /// The diagnosis goes to another role.
+    HandedOver {
+        /// Whose.
+        to: &'a str,
+        /// Why.
+        because: &'a str,
+    },
     /// It ended without one.
     GaveUp(&'a str),
 }
@@ -67,8 +85,9 @@ pub fn event(shown: Shown<'_>) -> String {
             let _ = writeln!(out, "\n{} {}", line(role, 40), line(diagnosis, 80));
         }
         Shown::Brief(text) => row(&mut out, "shown", text),
-        Shown::Asked(model) => {
-            let _ = writeln!(out, "  asks     {}", line(model, 60));
+        Shown::Asked(model, again) => {
+            let again = if again { ", as before: its answer was kept" } else { "" };
+            let _ = writeln!(out, "  asks     {}{again}", line(model, 60));
         }
         Shown::Replied { text, calls, tokens, cost } => {
             for call in calls {
@@ -82,16 +101,28 @@ pub fn event(shown: Shown<'_>) -> String {
         Shown::Looked { source, text } => row(&mut out, "sees", &format!("{source}\n{text}")),
         Shown::Opined { verdict, confidence, claims, dropped } => {
             let _ = writeln!(out, "  reads    {}, {:.0} % sure by its own word", line(verdict, 40), confidence * 100.0);
-            for claim in claims {
-                row(&mut out, "", &format!("{} ({}: \"{}\")", claim.says, claim.source, claim.quote));
-            }
-            if dropped > 0 {
-                let _ = writeln!(out, "           {dropped} more without support, dropped");
-            }
+            supported(&mut out, claims, dropped);
+        }
+        Shown::Proposed { diff, claims, dropped } => {
+            row(&mut out, "proposes", diff);
+            supported(&mut out, claims, dropped);
+        }
+        Shown::Objected(why) => row(&mut out, "refused", why),
+        Shown::HandedOver { to, because } => {
+            let _ = writeln!(out, "  hands over to the {}: {}", line(to, 40), line(because, 120));
         }
         Shown::GaveUp(why) => row(&mut out, "ends", why),
     }
     out
+}
+
+fn supported(out: &mut String, claims: &[Claim], dropped: usize) {
+    for claim in claims {
+        row(out, "", &format!("{} ({}: \"{}\")", claim.says, claim.source, claim.quote));
+    }
+    if dropped > 0 {
+        let _ = writeln!(out, "           {dropped} more without support, dropped");
+    }
 }
 
 fn row(out: &mut String, word: &str, text: &str) {

@@ -67,6 +67,18 @@ impl Page {
         if let Some(weighed) = &healing.weighed {
             self.weighed(weighed);
         }
+        if let Some(advice) = &healing.advice {
+            let model = line(&advice.model, 60);
+            match &advice.refused {
+                Some(why) => {
+                    self.row("model", &line(&format!("{model} was asked for an edit; none is taken: {why}"), 400));
+                }
+                None => self.row("model", &format!("no rule knows this edit: {model} proposed it")),
+            }
+            for claim in &advice.claims {
+                self.row("", &line(&format!("{} (\"{}\", {})", claim.says, claim.quote, claim.source), 400));
+            }
+        }
         for finding in &healing.findings {
             self.row("guard", &line(&format!("{}: {}", finding.guard.name(), finding.why), 300));
         }

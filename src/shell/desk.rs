@@ -1,7 +1,9 @@
-//! Where an analyzer looks things up: the tested commit of a repository, as git keeps
+//! Where a session looks things up: the tested commit of a repository, as git keeps
 //! it. Links are not followed, and what is no text is not shown.
 
-use crate::agent::analyzer::tools::may_be_shown;
+use std::sync::Arc;
+
+use crate::agent::tools::may_be_shown;
 use crate::model::change::Commit;
 use crate::model::secret::mask;
 use crate::model::text::{clean, head};
@@ -18,11 +20,12 @@ const SEARCHED: usize = 60;
 const LINE: usize = 300;
 
 /// The tested commit.
+#[derive(Clone)]
 pub struct Tested<'a> {
     git: Option<&'a Git>,
     commit: String,
     /// Its files that may be shown.
-    files: Vec<String>,
+    files: Arc<Vec<String>>,
     /// The commits that are suspected.
     commits: Vec<Commit>,
 }
@@ -33,7 +36,13 @@ impl<'a> Tested<'a> {
     pub fn new(git: Option<&'a Git>, commit: &str, commits: Vec<Commit>) -> Self {
         let all = git.map(|git| git.files_at(commit)).unwrap_or_default();
         let files = all.into_iter().filter(|path| may_be_shown(path)).collect();
-        Self { git, commit: commit.to_owned(), files, commits }
+        Self { git, commit: commit.to_owned(), files: Arc::new(files), commits }
+    }
+
+    /// The same, with other suspects.
+    #[must_use]
+    pub fn with(&self, commits: Vec<Commit>) -> Self {
+        Self { commits, ..self.clone() }
     }
 
     /// A text file without secrets: they are looked for in the whole of it, as many have

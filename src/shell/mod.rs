@@ -12,6 +12,7 @@ pub mod author;
 mod container;
 pub mod demo;
 pub mod desk;
+pub mod ending;
 pub mod files;
 pub mod git;
 pub mod github;

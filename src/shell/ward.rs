@@ -6,16 +6,20 @@ use std::path::PathBuf;
 
 use crate::agent::healer::healing::Healed;
 use crate::agent::healer::{Sources, target};
+use crate::agent::team::is_for_healer;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::mismatch;
-use crate::diagnose::verdict::{Diagnosis, Member, Verdict};
+use crate::diagnose::verdict::{Diagnosis, Member};
 use crate::error::Problem;
 use crate::ingest::place::is_test_path;
-use crate::investigate::{self, Given};
+use crate::investigate::think::Round;
+use crate::investigate::{self, Counsel, Given};
 use crate::model::change::{Commit, FileChange};
 use crate::model::ran::Target;
 use crate::plan::policy::Policy;
 use crate::ports::Repository;
+use crate::shell::desk::Tested;
+use crate::shell::ending;
 use crate::shell::git::Git;
 use crate::shell::progress;
 use crate::shell::runner::{Runner, recognise};
@@ -103,7 +107,7 @@ impl Ward {
     ///
     /// # Errors
     /// Where tests cannot be run at all.
-    pub fn heal_found(&self, found: &Findings) -> Result<Healings, Problem> {
+    pub fn heal_found(&self, found: &Findings, round: Option<&Round>) -> Result<Healings, Problem> {
         let mut notes = Vec::new();
         let mut wishes = self.wishes(found, &mut notes);
         if wishes.len() > MOST {
@@ -113,14 +117,14 @@ impl Ward {
             ));
             wishes.truncate(MOST);
         }
-        self.heal(&wishes, notes)
+        self.heal(&wishes, round, notes)
     }
 
     /// Heals the tests that are named.
     ///
     /// # Errors
     /// A name that no test has, or that several have.
-    pub fn heal_named(&self) -> Result<Healings, Problem> {
+    pub fn heal_named(&self, round: Option<&Round>) -> Result<Healings, Problem> {
         let read = |path: &str| self.read(path);
         let sources = Sources::new(&self.files, &read);
         let mut wishes = Vec::new();
@@ -138,7 +142,7 @@ impl Ward {
             let target = found.remove(0);
             wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0, passed: None });
         }
-        self.heal(&wishes, Vec::new())
+        self.heal(&wishes, round, Vec::new())
     }
 
     fn wishes(&self, found: &Findings, notes: &mut Vec<String>) -> Vec<Wish> {
@@ -147,7 +151,7 @@ impl Ward {
         let sources = Sources::new(&self.files, &read).below(&folder);
         let default = self.base();
         let mut wishes = Vec::new();
-        for diagnosis in found.diagnoses.iter().filter(|d| is_for_healer(d)) {
+        for diagnosis in found.diagnoses.iter().filter(|d| is_for_healer(d.verdict)) {
             let last_good = diagnosis.past.last_good.as_deref().and_then(|g| self.git.resolve(g));
             let base = self.base.clone().or(last_good).or_else(|| default.clone());
             for member in &diagnosis.members {
@@ -175,7 +179,7 @@ impl Ward {
         wishes
     }
 
-    fn heal(&self, wishes: &[Wish], mut notes: Vec<String>) -> Result<Healings, Problem> {
+    fn heal(&self, wishes: &[Wish], round: Option<&Round>, mut notes: Vec<String>) -> Result<Healings, Problem> {
         let failing: Vec<(String, Vec<String>)> =
             wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
         let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
@@ -185,6 +189,7 @@ impl Ward {
         let mut state = BTreeMap::new();
         let mut all = Vec::new();
         let clock = progress::clock();
+        let desk = Tested::new(round.map(|_| &self.git), &self.head, Vec::new());
         for (at, wish) in wishes.iter().enumerate() {
             if self.seconds.is_some_and(|most| clock() > most) {
                 notes.push(format!(
@@ -194,13 +199,20 @@ impl Ward {
                 ));
                 break;
             }
+            if ending::is_told() {
+                notes.push(format!("the job was told to end before {} of {} tests", wishes.len() - at, wishes.len()));
+                break;
+            }
             let (change, commits) =
                 changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
             let read = |path: &str| self.read(path);
             let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
             let runner = |t: &Target| self.runner.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
             let mut bench = Bench::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
+            let suspects = desk.with(commits.clone());
+            let id = wish.diagnosis.as_deref().unwrap_or(&wish.target.name);
             let given = Given {
+                counsel: round.map(|round| Counsel { round, desk: &suspects, id }),
                 files: &self.files,
                 read: &read,
                 read_old: &read_old,
@@ -226,11 +238,6 @@ impl Ward {
         let commits = self.git.commits(base, &self.head).unwrap_or_default();
         (self.git.change(base, &self.head).unwrap_or_default(), commits)
     }
-}
-
-/// Failures that no edit of a test can be the answer to are left alone.
-fn is_for_healer(diagnosis: &Diagnosis) -> bool {
-    matches!(diagnosis.verdict, Verdict::OutdatedTest | Verdict::Regression | Verdict::Undecided | Verdict::BrokenTest)
 }
 
 /// Where an earlier run saw the tests of a diagnosis pass on the very commit that

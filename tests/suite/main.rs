@@ -17,6 +17,7 @@
 mod bad_input;
 mod bounds;
 mod container;
+mod counsel;
 mod delivery;
 mod differences;
 mod fixtures;

@@ -8,6 +8,7 @@ use crate::diagnose::rules::weights;
 use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::model::heal::Corner;
 use crate::model::ran::{Extent, Target};
+use crate::model::talk::Claim;
 use crate::model::text::Untrusted;
 
 /// One cell of the proof.
@@ -92,6 +93,19 @@ pub struct Healing {
     pub findings: Vec<Finding>,
     /// Seconds by phase.
     pub phases: Phases,
+    /// Where a model was asked for the edit: what it says about it.
+    pub advice: Option<Advice>,
+}
+
+/// What a model says about an edit that it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advice {
+    /// Which model.
+    pub model: String,
+    /// Why the product changed on purpose, with support.
+    pub claims: Vec<Claim>,
+    /// Why the edit is not taken, or there is none.
+    pub refused: Option<String>,
 }
 
 impl Healing {
@@ -107,6 +121,7 @@ impl Healing {
             proof: Vec::new(),
             findings: Vec::new(),
             phases: Phases::default(),
+            advice: None,
         }
     }
 

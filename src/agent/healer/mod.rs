@@ -10,11 +10,13 @@ pub mod format;
 pub mod healing;
 pub mod mutant;
 pub mod propose;
+pub mod read_off;
 pub mod renamed;
 pub mod request;
 pub mod sisters;
 pub mod snapshot;
 pub mod target;
+pub mod thought;
 pub mod trace;
 pub mod weigh;
 

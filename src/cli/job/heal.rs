@@ -30,7 +30,7 @@ impl Job {
             return repairs;
         }
         let Some(ward) = may.then(|| self.ward()).flatten() else { return repairs };
-        match ward.heal_found(&triage.found) {
+        match ward.heal_found(&triage.found, self.round.as_ref()) {
             Ok(healings) => {
                 for note in &healings.notes {
                     repairs.withheld.push(Withheld::new(kind, "outdated tests", note.clone()));

@@ -232,8 +232,25 @@ fn functions(source: &Source) -> Vec<(String, Node<'_>)> {
     found
 }
 
+/// Where the last call of a function ends.
+fn last_call(function: Node<'_>) -> Option<usize> {
+    let mut last = None;
+    walk(function, |node| {
+        let kind = node.kind();
+        if matches!(kind, "call" | "call_expression" | "method_invocation" | "macro_invocation")
+            || kind.ends_with("_call_expression")
+        {
+            last = last.max(Some(node.end_byte()));
+        }
+        true
+    });
+    last
+}
+
 fn ways_out(source: &Source, function: Node<'_>) -> Vec<u32> {
-    let last = crate::code::assertion::find(source, function).iter().map(|a| a.range.end).max().unwrap_or(0);
+    let asserted = crate::code::assertion::find(source, function).iter().map(|a| a.range.end).max();
+    // Without an assertion of its own the last thing that it calls may hold one.
+    let last = asserted.or_else(|| last_call(function)).unwrap_or(0);
     let mut found = Vec::new();
     walk(function, |node| {
         let kinds = [

@@ -1,10 +1,14 @@
-use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{Around, Ended, think};
-use crate::agent::analyzer::{Brief, Limits};
-use crate::agent::purse::{Bounds, Price, Purse};
+use super::{About, Ended, Event, Round, Terms, read};
+use crate::agent::brief::Brief;
+use crate::agent::purse::{Bounds, Price};
+use crate::agent::session::Limits;
+use crate::agent::team::Role;
+use crate::agent::until::Until;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Evidence, PastOf, Verdict};
 use crate::model::failure::Fingerprint;
@@ -15,13 +19,12 @@ use crate::ports::{Desk, Ledger, Mind, Unheard};
 /// Says one thing after the other, then is silent.
 struct Scripted {
     replies: Vec<Reply>,
-    at: Cell<usize>,
+    at: AtomicUsize,
 }
 
 impl Mind for Scripted {
     fn think(&self, _: &Ask) -> Result<Reply, Unheard> {
-        let at = self.at.get();
-        self.at.set(at + 1);
+        let at = self.at.fetch_add(1, Ordering::Relaxed);
         let silence = || Unheard {
             what: "silence".to_owned(),
             may_be_counted: at.is_multiple_of(2),
@@ -49,17 +52,21 @@ impl Desk for Nothing {
 }
 
 /// Keeps what is put aside, and what came back.
-#[derive(Default)]
-struct Counted(i128);
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicI64>);
 
 impl Ledger for Counted {
     fn reserve(&mut self, micros: u64) -> Result<(), String> {
-        self.0 += i128::from(micros);
+        self.0.fetch_add(i64::try_from(micros).unwrap(), Ordering::Relaxed);
         Ok(())
     }
     fn settle(&mut self, aside: u64, spent: u64) {
-        self.0 += i128::from(spent) - i128::from(aside);
+        self.0.fetch_add(i64::try_from(spent).unwrap() - i64::try_from(aside).unwrap(), Ordering::Relaxed);
     }
+    fn known(&mut self, _: &str) -> Option<Reply> {
+        None
+    }
+    fn keep(&mut self, _: &str, _: &Reply) {}
 }
 
 fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
@@ -77,6 +84,66 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
         past: PastOf::default(),
         reading: None,
     }
+}
+
+fn round(
+    mind: Arc<dyn Mind>,
+    (price, bounds): (Price, Bounds),
+    ledger: Box<dyn Ledger>,
+    log: Box<dyn FnMut(Event) + Send>,
+) -> Round {
+    let limits = Limits { model: "m".to_owned(), until: Until::Turns(6) | Until::Alike(3), most: 500 };
+    let terms = Terms::from([(Role::Analyzer, (limits, price))]);
+    Round::new(mind, (terms, bounds), ledger, log, (Box::new(|| 0.0), || false))
+}
+
+/// Keeps answers.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<std::collections::BTreeMap<String, Reply>>>);
+
+impl Ledger for Kept {
+    fn reserve(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+    fn settle(&mut self, _: u64, _: u64) {}
+    fn known(&mut self, asked: &str) -> Option<Reply> {
+        self.0.lock().unwrap().get(asked).cloned()
+    }
+    fn keep(&mut self, asked: &str, reply: &Reply) {
+        self.0.lock().unwrap().insert(asked.to_owned(), reply.clone());
+    }
+}
+
+/// A run that broke off goes on where it was: what was answered is not asked again.
+#[test]
+fn a_session_goes_on_where_it_was() {
+    let brief = Brief { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
+    let call = |text: &str| Reply {
+        calls: vec![Call {
+            id: "1".to_owned(),
+            name: "search".to_owned(),
+            arguments: format!("{{\"text\":\"{text}\"}}"),
+        }],
+        ..Reply::default()
+    };
+    let claims = serde_json::json!([{"source": "failure", "quote": "expected 201", "says": "x"}]);
+    let done = serde_json::json!({"verdict": "flaky", "confidence": 1.0, "claims": claims});
+    let all = [call("one"), call("two"), Reply { text: done.to_string(), ..Reply::default() }];
+    let kept = Kept::default();
+    let bounds = Bounds { diagnosis: 0, run: 0, asks: 9, asks_of_run: 9 };
+    let run = |replies: Vec<Reply>| {
+        let mind = Arc::new(Scripted { replies, at: AtomicUsize::new(0) });
+        let round = round(mind.clone(), (Price::default(), bounds), Box::new(kept.clone()), Box::new(|_| ()));
+        let ended = read(&round, &About { id: "d", brief: &brief, desk: &Nothing });
+        (ended, mind.at.load(Ordering::Relaxed), round.spent().asks)
+    };
+    let (ended, asked, _) = run(all[..2].to_vec());
+    assert!(matches!(ended, Ended::Nothing(_) | Ended::Broken(_)) && asked == 3, "{ended:?}");
+    let (ended, asked, counted) = run(all[2..].to_vec());
+    assert!(matches!(ended, Ended::Concluded(_)), "{ended:?}");
+    assert_eq!((asked, counted), (1, 1), "two answers were kept");
+    let (ended, asked, _) = run(Vec::new());
+    assert!(matches!(ended, Ended::Concluded(_)) && asked == 0);
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -109,17 +176,15 @@ proptest! {
         let brief = Brief { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
         let price = Price { asked: 1_000_000, said: 1_000_000 };
         let bounds = Bounds { diagnosis: 60_000, run: 60_000, asks: 6, asks_of_run: 6 };
-        let mut purse = Purse::new(bounds, price);
-        let mind = Scripted { replies: replies.clone(), at: Cell::new(0) };
-        let mut ledger = Counted::default();
-        let limits = Limits { model: "m".to_owned(), turns: 6, most: 500 };
-        let mut around = Around { mind: &mind, desk: &Nothing, ledger: &mut ledger, purse: &mut purse, clock: &|| 0.0, until: 1.0 };
-        let ended = think("d", &brief, limits, &mut around, &mut |_| ());
-        prop_assert!(mind.at.get() <= 6);
+        let mind = Arc::new(Scripted { replies: replies.clone(), at: AtomicUsize::new(0) });
+        let ledger = Counted::default();
+        let round = round(mind.clone(), (price, bounds), Box::new(ledger.clone()), Box::new(|_| ()));
+        let ended = read(&round, &About { id: "d", brief: &brief, desk: &Nothing });
+        prop_assert!(mind.at.load(Ordering::Relaxed) <= 6);
         // Never over by more than what one question was counted for.
         let dearest = replies.iter().map(|r| price.of(r.tokens)).max().unwrap_or(0);
-        prop_assert!(purse.run().micros <= bounds.run + dearest, "{}", purse.run().micros);
-        prop_assert_eq!(ledger.0, i128::from(purse.run().micros));
+        prop_assert!(round.spent().micros <= bounds.run + dearest, "{}", round.spent().micros);
+        prop_assert_eq!(ledger.0.load(Ordering::Relaxed), i64::try_from(round.spent().micros).unwrap());
         // A veto of the rules against what the model wants.
         let veto = Evidence {
             about: Verdict::OutdatedTest,
@@ -130,7 +195,7 @@ proptest! {
         };
         let mut told = diagnosis(by_rules, vec![veto]);
         let before = told.clone();
-        if let Ended::Opinion(opinion) = &ended {
+        if let Ended::Concluded(opinion) = &ended {
             prop_assert!((0.0..=1.0).contains(&opinion.confidence) && !opinion.claims.is_empty());
             told.opine(opinion);
         }

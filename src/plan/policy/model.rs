@@ -6,6 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::purse::{Bounds, Micros, Price};
+use crate::agent::session::Limits;
+use crate::agent::team::Role;
+use crate::agent::until::Until;
+
+/// How often a session may come to the same before it is ended.
+const ALIKE: u32 = 3;
 
 /// See [`super::Policy::model`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,10 +42,32 @@ pub struct Model {
     /// Diagnoses of a run that it thinks about: those that the rules leave undecided.
     #[schemars(range(min = 0, max = 100))]
     pub diagnoses: u32,
+    /// Diagnoses that it thinks about at once.
+    #[schemars(range(min = 1, max = 16))]
+    pub parallel: u32,
+    /// Edits that it may propose for one outdated test where no rule knows one; 0 asks for
+    /// none. They go through the same weighing, guards and proof as all others.
+    #[schemars(range(min = 0, max = 10))]
+    pub edits: u32,
     /// What a million tokens cost. Without it only questions are counted.
     pub price: Prices,
+    /// Another model for saying why tests failed.
+    pub analyzer: Option<Own>,
+    /// Another model for repairing tests.
+    pub healer: Option<Own>,
     /// What thinking may cost, in the money of `price`.
     pub budget: Budget,
+}
+
+/// See [`Model::analyzer`] and [`Model::healer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Own {
+    /// The model's name at the same endpoint.
+    pub name: String,
+    /// What a million of its tokens cost, where that differs.
+    #[serde(default)]
+    pub price: Option<Prices>,
 }
 
 /// See [`Model::price`].
@@ -56,6 +84,8 @@ pub struct Prices {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Budget {
+    /// Tokens of one session.
+    pub tokens: u64,
     /// One diagnosis.
     pub diagnosis: f64,
     /// All of a run.
@@ -78,7 +108,11 @@ impl Default for Model {
             questions: 8,
             minutes: 10,
             diagnoses: 5,
+            parallel: 4,
+            edits: 3,
             price: Prices::default(),
+            analyzer: None,
+            healer: None,
             budget: Budget::default(),
         }
     }
@@ -86,7 +120,7 @@ impl Default for Model {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { diagnosis: 0.5, run: 2.0, head: 5.0, day: 20.0 }
+        Self { tokens: 0, diagnosis: 0.5, run: 2.0, head: 5.0, day: 20.0 }
     }
 }
 
@@ -99,10 +133,35 @@ fn micros(money: f64) -> Micros {
 }
 
 impl Model {
-    /// What it costs.
-    #[must_use]
-    pub fn price(&self) -> Price {
-        Price { asked: micros(self.price.asked), said: micros(self.price.said) }
+    fn own(&self, role: Role) -> Option<&Own> {
+        match role {
+            Role::Analyzer => self.analyzer.as_ref(),
+            Role::Healer => self.healer.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn name_for(&self, role: Role) -> &str {
+        self.own(role).map_or(&self.name, |own| &own.name)
+    }
+
+    fn price_for(&self, role: Role) -> Price {
+        let price = self.own(role).and_then(|own| own.price).unwrap_or(self.price);
+        Price { asked: micros(price.asked), said: micros(price.said) }
+    }
+
+    fn limits(&self, role: Role) -> Limits {
+        let mut until = Until::Turns(self.questions)
+            | Until::Seconds(f64::from(self.minutes) * 60.0)
+            | Until::Alike(ALIKE)
+            | Until::Cancelled;
+        if self.budget.tokens > 0 {
+            until = until | Until::Tokens(self.budget.tokens);
+        }
+        if role == Role::Healer {
+            until = until | Until::Tries(self.edits);
+        }
+        Limits { model: self.name_for(role).to_owned(), until, most: self.answer_tokens }
     }
 
     /// What a run may cost.
@@ -111,9 +170,17 @@ impl Model {
         Bounds {
             diagnosis: micros(self.budget.diagnosis),
             run: micros(self.budget.run),
-            asks: self.questions,
-            asks_of_run: self.questions.saturating_mul(self.diagnoses),
+            // A diagnosis is read once, and repaired once.
+            asks: self.questions.saturating_mul(2),
+            asks_of_run: self.questions.saturating_mul(self.diagnoses).saturating_mul(2),
         }
+    }
+
+    /// For each role that thinks with a model: how far, and what that costs.
+    #[must_use]
+    pub fn terms(&self) -> BTreeMap<Role, (Limits, Price)> {
+        let roles = [Role::Analyzer, Role::Healer].into_iter().filter(|role| *role != Role::Healer || self.edits > 0);
+        roles.map(|role| (role, (self.limits(role), self.price_for(role)))).collect()
     }
 
     /// What all runs of a head and of a day may cost.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Page;
-use crate::agent::healer::healing::{self, Healed, Healing, Outcome};
+use crate::agent::healer::healing::{self, Advice, Healed, Healing, Outcome};
 use crate::agent::healer::weigh::{Band, DEFECT, HEAL, Weighed};
 use crate::code::hunks::Hunk;
 use crate::model::forge::{OurBranch, Scene, percent};
@@ -35,6 +35,9 @@ pub fn entry(healed: &Healed, branch: Option<&OurBranch>, scene: Option<&Scene>)
     }
     if let (Some(branch), Some(scene), true) = (branch, scene, healing.outcome.is_repair()) {
         let _ = writeln!(out, "{}\n", on_branch(branch, scene));
+    }
+    if let Some(advice) = &healing.advice {
+        let _ = writeln!(out, "{}\n", advised(advice));
     }
     let evidence = evidence(healing);
     if !evidence.is_empty() {
@@ -87,6 +90,18 @@ fn in_words(healing: &Healing) -> String {
         },
         Outcome::GaveUp(why) => format!("{}.", prose(why.lines().next().unwrap_or_default(), 400)),
     }
+}
+
+/// Who proposed the edit, and what is said for it, with the quotes that support it.
+fn advised(advice: &Advice) -> String {
+    let model = code(&advice.model, 60);
+    if let Some(why) = &advice.refused {
+        return format!("{model} was asked for an edit; none is taken: {}.", prose(why, 300).trim_end_matches('.'));
+    }
+    let claims = advice.claims.iter().take(REASONS).map(|claim| {
+        format!("\n- {} ({}, from {})", prose(&claim.says, 400), code(&claim.quote, 200), code(&claim.source, 120))
+    });
+    format!("No rule knows this edit: {model} proposed it, and says:\n{}", claims.collect::<String>())
 }
 
 /// Where the repair is, and how its tests went there.
@@ -240,6 +255,13 @@ pub fn rationale(healing: &Healing) -> String {
             out.push_str(&format!(" {:+.1} {}.", reason.weight, reason.text));
         }
     }
+    if let Some(advice) = &healing.advice {
+        let came = advice.refused.as_ref().map_or("proposed the edit".to_owned(), |why| format!("was asked: {why}"));
+        out.push_str(&format!(" {} {came}.", line(&advice.model, 60)));
+        for claim in &advice.claims {
+            out.push_str(&format!(" It says: {} ({}: \"{}\").", claim.says, claim.source, claim.quote));
+        }
+    }
     out
 }
 
@@ -260,6 +282,9 @@ pub fn commit_message(healings: &[&Healing]) -> String {
         }
         for reason in healing.weighed.iter().flat_map(|w| &w.reasons) {
             out.push_str(&format!("  {:+.1} {}\n", reason.weight, inert(&reason.text, 200)));
+        }
+        if let Some(advice) = &healing.advice {
+            out.push_str(&format!("  proposed by {}\n", inert(&advice.model, 60)));
         }
         for cell in &healing.proof {
             let (test, code) = cell.corner.words();

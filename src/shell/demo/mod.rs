@@ -135,7 +135,7 @@ fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage, has_pytest: bo
         seconds: None,
         policy,
     };
-    let healings = ward.heal_found(&found.found)?;
+    let healings = ward.heal_found(&found.found, None)?;
     say(&heal::render(&healings.all, &healings.notes, Look { colour: false, width: surroundings::width() }))?;
     found.repairs = Repairs { all: healings.all, ..Repairs::default() };
     let author = Person { name: "testmedic".to_owned(), email: "testmedic@localhost".to_owned() };

@@ -5,7 +5,7 @@
 mod recording;
 mod wire;
 
-use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_openai::Client;
@@ -25,7 +25,7 @@ use crate::model::secret::{Secret, mask, mask_value};
 use crate::model::talk::{Ask, Reply};
 use crate::model::text::{clean, head};
 use crate::ports::{Mind, Unheard};
-use crate::shell::surroundings;
+use crate::shell::{ending, surroundings};
 
 /// Bytes of an answer, and of a refusal.
 const ANSWER: usize = 4 << 20;
@@ -55,7 +55,7 @@ pub struct Endpoint {
     settings: Settings,
     runtime: tokio::runtime::Runtime,
     /// What the server was seen not to know.
-    lacks: Cell<Lacks>,
+    lacks: Mutex<Lacks>,
 }
 
 /// A refusal, as it goes through the client.
@@ -65,6 +65,11 @@ struct Refused {
     status: u16,
     text: String,
 }
+
+/// The job was told to end while a question was open.
+#[derive(Debug, thiserror::Error)]
+#[error("the job was told to end")]
+struct Ended;
 
 impl Endpoint {
     /// Makes ready to ask; asks nothing yet.
@@ -102,18 +107,22 @@ impl Endpoint {
             .map_err(|e| Problem::failed("there is no client for the model").because(e))?;
         let service = tower::service_fn(move |request| send(plain.clone(), request));
         let client = Client::with_config(config).with_http_service(service);
+        // Of several sessions that ask at once one drives what all of them wait for.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Problem::failed("there is no room to ask the model").because(e))?;
-        Ok(Self { client, settings, runtime, lacks: Cell::default() })
+        Ok(Self { client, settings, runtime, lacks: Mutex::default() })
     }
 
     fn put(&self, ask: &Ask, lacks: Lacks) -> Result<Value, OpenAIError> {
         let body = wire::question(ask, lacks);
         self.runtime.block_on(async {
             let chat = self.client.chat().query(&self.settings.query)?;
-            chat.create_byot::<Value, Value>(body).await
+            tokio::select! {
+                answer = chat.create_byot::<Value, Value>(body) => answer,
+                () = ending::told() => Err(OpenAIError::Boxed(Box::new(Ended))),
+            }
         })
     }
 
@@ -127,6 +136,7 @@ impl Endpoint {
                     is_final = !matches!(refused.status, 400 | 413 | 422);
                     (refusal(refused), refused.status >= 500)
                 }
+                None if inner.is::<Ended>() => (inner.to_string(), true),
                 None => (format!("the model cannot be asked: {inner}"), true),
             },
             OpenAIError::Reqwest(error) if error.is_timeout() => {
@@ -168,12 +178,12 @@ impl Endpoint {
 
 impl Mind for Endpoint {
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
-        let mut lacks = self.lacks.get();
+        let mut lacks = *self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match self.put(ask, lacks) {
                 Ok(value) => {
                     // It was what it was asked for less that made the difference.
-                    self.lacks.set(lacks);
+                    *self.lacks.lock().unwrap_or_else(PoisonError::into_inner) = lacks;
                     let reply = wire::answer(&value, ask).map_err(|why| Unheard {
                         what: format!("the model's answer cannot be read: {why}"),
                         may_be_counted: true,

@@ -1,12 +1,11 @@
 //! What a model said, kept by what it was asked: a run can be played again without it.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::Problem;
 use crate::model::talk::{Ask, Reply};
@@ -22,15 +21,10 @@ struct Line {
     reply: Result<Reply, Unheard>,
 }
 
-fn digest(ask: &Ask) -> String {
-    let text = serde_json::to_string(ask).unwrap_or_default();
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
-}
-
 /// A model whose answers are kept.
 pub struct Recording {
     inner: Box<dyn Mind>,
-    file: RefCell<std::fs::File>,
+    file: Mutex<std::fs::File>,
 }
 
 impl Recording {
@@ -41,16 +35,16 @@ impl Recording {
     pub fn new(inner: Box<dyn Mind>, path: &Path) -> Result<Self, Problem> {
         let file = std::fs::File::create(path);
         let file = file.map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))?;
-        Ok(Self { inner, file: RefCell::new(file) })
+        Ok(Self { inner, file: Mutex::new(file) })
     }
 }
 
 impl Mind for Recording {
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
         let reply = self.inner.think(ask);
-        let line = Line { asked: digest(ask), reply: reply.clone() };
+        let line = Line { asked: ask.digest(), reply: reply.clone() };
         let text = serde_json::to_string(&line).unwrap_or_default();
-        writeln!(self.file.borrow_mut(), "{text}").map_err(|e| Unheard {
+        writeln!(self.file.lock().unwrap_or_else(PoisonError::into_inner), "{text}").map_err(|e| Unheard {
             what: format!("what the model says cannot be kept: {e}"),
             may_be_counted: true,
             is_final: true,
@@ -63,7 +57,7 @@ impl Mind for Recording {
 #[derive(Debug)]
 pub struct Replay {
     /// Answers by question; several where one was asked several times.
-    by_question: RefCell<HashMap<String, Vec<Result<Reply, Unheard>>>>,
+    by_question: Mutex<HashMap<String, Vec<Result<Reply, Unheard>>>>,
 }
 
 impl Replay {
@@ -82,14 +76,14 @@ impl Replay {
         for replies in all.values_mut() {
             replies.reverse();
         }
-        Ok(Self { by_question: RefCell::new(all) })
+        Ok(Self { by_question: Mutex::new(all) })
     }
 }
 
 impl Mind for Replay {
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
-        let mut all = self.by_question.borrow_mut();
-        let replies = all.get_mut(&digest(ask));
+        let mut all = self.by_question.lock().unwrap_or_else(PoisonError::into_inner);
+        let replies = all.get_mut(&ask.digest());
         // The last answer is given as often as it is asked for.
         let reply = replies.and_then(|replies| if replies.len() > 1 { replies.pop() } else { replies.last().cloned() });
         reply.unwrap_or_else(|| {

@@ -97,6 +97,7 @@ const MIGRATIONS: &[&str] = &[
     shapes::TABLE,
     retries::TABLE,
     thinking::TABLE,
+    thinking::REPLIES,
 ];
 
 /// How long a writer waits for another one.

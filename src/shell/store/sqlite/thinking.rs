@@ -1,7 +1,7 @@
 //! What thinking costs all runs that share a history: put aside before each question,
-//! in one transaction, so that two runs at once never spend the same. And what came of
-//! it: the same question is not paid for twice, and what is shown does not change with
-//! each time that it is asked.
+//! in one transaction, so that two runs at once never spend the same. And what was
+//! answered: the same question is not paid for twice, a run that was cancelled goes on
+//! where it was, and what is shown does not change with each time that it is asked.
 //!
 //! This is written at once and by no plan: the money is spent whether a run is dry or not.
 
@@ -11,8 +11,8 @@ use rusqlite::{OptionalExtension, TransactionBehavior, params};
 
 use super::SqliteStore;
 use crate::agent::purse::{Micros, money};
-use crate::diagnose::verdict::Opinion;
 use crate::error::Problem;
+use crate::model::talk::Reply;
 use crate::ports::Ledger;
 
 pub(super) const TABLE: &str = "
@@ -28,7 +28,20 @@ pub(super) const TABLE: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// Budgets in a history.
+/// Answers by question, in the place of what was concluded from them.
+pub(super) const REPLIES: &str = "
+    DROP TABLE reading;
+    CREATE TABLE reply (
+        asked TEXT PRIMARY KEY,
+        reply TEXT NOT NULL,
+        at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+";
+
+/// Bytes of an answer that is kept.
+const LONGEST: usize = 64 << 10;
+
+/// Budgets and answers in a history.
 pub struct Spending {
     store: SqliteStore,
     /// Names of budgets, what each is called, and its bound.
@@ -45,30 +58,11 @@ impl Spending {
         let store = SqliteStore::open(path)?;
         // A month later nobody asks.
         let old = now - 32 * 86_400;
-        for table in ["spending", "reading"] {
+        for table in ["spending", "reply"] {
             let cleared = store.connection.execute(&format!("DELETE FROM {table} WHERE at < ?1"), [old]);
             cleared.map_err(|e| Problem::failed("what thinking cost cannot be kept").because(e))?;
         }
         Ok(Self { store, scopes, now })
-    }
-
-    /// What came of a question that was asked before.
-    #[must_use]
-    pub fn reading(&self, asked: &str) -> Option<Opinion> {
-        let text: Option<String> = self
-            .store
-            .connection
-            .query_row("SELECT opinion FROM reading WHERE asked = ?1", [asked], |row| row.get(0))
-            .optional()
-            .ok()?;
-        serde_json::from_str(&text?).ok()
-    }
-
-    /// Keeps what came of a question. Where that fails it is asked again, no more.
-    pub fn keep(&self, asked: &str, opinion: &Opinion) {
-        let text = serde_json::to_string(opinion).unwrap_or_default();
-        let sql = "INSERT OR REPLACE INTO reading (asked, opinion, at) VALUES (?1, ?2, ?3)";
-        let _ = self.store.connection.execute(sql, params![asked, text, self.now]);
     }
 
     /// Adds to all scopes, or to none where one would go over its bound.
@@ -111,6 +105,26 @@ impl Ledger for Spending {
         // What does not come back stays spent: that errs on the side that costs nothing.
         let _ = self.add(back, false);
     }
+
+    fn known(&mut self, asked: &str) -> Option<Reply> {
+        let text: Option<String> = self
+            .store
+            .connection
+            .query_row("SELECT reply FROM reply WHERE asked = ?1", [asked], |row| row.get(0))
+            .optional()
+            .ok()?;
+        serde_json::from_str(&text?).ok()
+    }
+
+    fn keep(&mut self, asked: &str, reply: &Reply) {
+        let text = serde_json::to_string(reply).unwrap_or_default();
+        if text.len() > LONGEST {
+            return;
+        }
+        let sql = "INSERT OR REPLACE INTO reply (asked, reply, at) VALUES (?1, ?2, ?3)";
+        // Where that fails it is asked again, no more.
+        let _ = self.store.connection.execute(sql, params![asked, text, self.now]);
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +144,9 @@ mod tests {
         assert!(other.reserve(60).unwrap_err().contains("this day"));
         one.settle(60, 10);
         other.reserve(60).unwrap();
+        let reply = Reply { text: "hello".to_owned(), ..Reply::default() };
+        one.keep("q", &reply);
+        assert_eq!((other.known("q"), other.known("p")), (Some(reply), None));
         assert!(one.reserve(31).is_err() && one.reserve(30).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! What an analyzer may look up. Everything only reads, and is bounded; arguments are
+//! What a role may look up. Everything only reads, and is bounded; arguments are
 //! read here, and none is ever a word for a shell.
 
 use serde::Deserialize;

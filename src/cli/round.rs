@@ -1,0 +1,121 @@
+//! Makes ready to think with a model: whom to ask, what it may cost, where it is told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::think::ModelArgs;
+use crate::error::Problem;
+use crate::investigate::think::{Clock, Event, Round};
+use crate::model::secret::Secret;
+use crate::model::talk::Reply;
+use crate::plan::policy::Model;
+use crate::ports::{Ledger, Mind};
+use crate::run::chain;
+use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
+use crate::shell::store::sqlite::Spending;
+use crate::shell::{ending, files, progress, surroundings};
+
+/// Budgets that nobody shares.
+pub(super) struct Unshared;
+
+impl Ledger for Unshared {
+    fn reserve(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+    fn settle(&mut self, _: u64, _: u64) {}
+    fn known(&mut self, _: &str) -> Option<Reply> {
+        None
+    }
+    fn keep(&mut self, _: &str, _: &Reply) {}
+}
+
+/// Whether anybody thinks besides the rules.
+pub(super) fn is_wanted(model: &Model, args: &ModelArgs) -> bool {
+    !model.url.is_empty() || args.model_replay.is_some()
+}
+
+/// Begins a round of thinking. `head` names the head of a pull request whose runs share a
+/// budget; `history` is where they share it.
+///
+/// # Errors
+/// Settings that cannot be used, or a recording that cannot be read.
+pub(super) fn begin(
+    model: &Model,
+    args: &ModelArgs,
+    (history, head): (Option<&Path>, Option<String>),
+    notes: &mut Vec<String>,
+) -> Result<Round, Problem> {
+    let log = transcript(args, notes);
+    let mind = mind(model, args)?;
+    let ledger: Box<dyn Ledger> = match history.filter(|_| args.model_replay.is_none()) {
+        Some(path) => Box::new(spending(model, path, head)?),
+        None => Box::new(Unshared),
+    };
+    ending::listen();
+    let outside = (Box::new(progress::clock()) as Clock, ending::is_told as fn() -> bool);
+    Ok(Round::new(mind, (model.terms(), model.bounds()), ledger, Box::new(log), outside))
+}
+
+/// The budgets that other runs share, and what was answered before.
+fn spending(model: &Model, path: &Path, head: Option<String>) -> Result<Spending, Problem> {
+    let (of_head, of_day) = model.shared();
+    let now = surroundings::now();
+    let mut scopes = vec![(format!("day:{}", now.unix().div_euclid(86_400)), "this day (`model.budget.day`)", of_day)];
+    if let Some(head) = head {
+        scopes.push((format!("head:{head}"), "this head (`model.budget.head`)", of_head));
+    }
+    Spending::open(path, scopes, now.unix())
+}
+
+/// Whom to ask.
+///
+/// # Errors
+/// See [`begin`].
+pub(super) fn mind(model: &Model, args: &ModelArgs) -> Result<Arc<dyn Mind>, Problem> {
+    if let Some(path) = &args.model_replay {
+        return Ok(Arc::new(Replay::read(path)?));
+    }
+    if model.name.is_empty() {
+        return Err(Problem::usage("`model.url` is set and `model.name` is not"));
+    }
+    let pairs = |map: &std::collections::BTreeMap<String, String>| {
+        map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let endpoint = Endpoint::new(Settings {
+        url: model.url.clone(),
+        key: key()?,
+        headers: pairs(&model.headers),
+        query: pairs(&model.query),
+        patience: Duration::from_secs(u64::from(model.timeout_seconds)),
+    })?;
+    Ok(match &args.model_record {
+        Some(path) => Arc::new(Recording::new(Box::new(endpoint), path)?),
+        None => Arc::new(endpoint),
+    })
+}
+
+/// What lets us in, from a variable or a file; never from an argument, which others see.
+pub(super) fn key() -> Result<Option<Secret>, Problem> {
+    let told = ["INPUT_MODEL-KEY", "TESTMEDIC_MODEL_KEY"].iter().find_map(|name| surroundings::variable(name));
+    if let Some(key) = told {
+        return Ok(Some(Secret::new(key.trim())));
+    }
+    let Some(path) = surroundings::variable("TESTMEDIC_MODEL_KEY_FILE") else { return Ok(None) };
+    Ok(Some(Secret::new(files::read_text(path.as_ref())?.trim())))
+}
+
+/// Writes each event at once: a job that is cancelled leaves what it had. A file that
+/// cannot be written is noted, and costs nothing else.
+fn transcript(args: &ModelArgs, notes: &mut Vec<String>) -> impl FnMut(Event) + Send + use<> {
+    let mut path = args.transcript.clone();
+    if let Some(Err(problem)) = path.as_ref().map(|path| files::write(path, "")) {
+        notes.push(format!("no transcript is kept: {}", chain(&problem)));
+        path = None;
+    }
+    move |event: Event| {
+        if let (Some(path), Ok(line)) = (&path, serde_json::to_string(&event)) {
+            files::append(path, &(line + "\n"));
+        }
+    }
+}

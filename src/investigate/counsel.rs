@@ -1,0 +1,191 @@
+//! Where no rule knows an edit that makes an outdated test pass, a model is asked for one.
+//! Its edit goes through the weighing, the guards and the proof of all others, and more
+//! than a suggestion to a person it is only where all of them have nothing to say.
+
+use super::think::{About, Ended, Round, Trial, What};
+use super::{Overlay, Session, Tried, patch};
+use crate::agent::healer::Candidate;
+use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome};
+use crate::agent::healer::thought::{self, Proposal};
+use crate::agent::healer::weigh::{Band, DEFECT, Reason, Weighed};
+use crate::code::guards;
+use crate::error::Problem;
+use crate::model::heal::Corner;
+use crate::model::ran::{Execution, Extent, Ran};
+use crate::model::text::{elide, head};
+use crate::ports::{Code, Desk};
+
+/// What the word of a model weighs that quotes the change: a person is asked where nothing
+/// else speaks for the edit. More is done by nobody's word.
+const WORD: f64 = 1.0;
+/// Bytes of what a run says that a model is shown.
+const SAID: usize = 6 << 10;
+
+/// A model that is asked about one test.
+#[derive(Clone, Copy)]
+pub struct Counsel<'a> {
+    /// See [`Round`].
+    pub round: &'a Round,
+    /// Where it looks things up.
+    pub desk: &'a dyn Desk,
+    /// Id of the diagnosis, or where there is none the name of the test.
+    pub id: &'a str,
+}
+
+/// What is known before a model is asked.
+struct Question<'a> {
+    text: &'a str,
+    failure: &'a Ran,
+    passed_before: Option<bool>,
+    repeated: u32,
+    state: &'a Overlay,
+}
+
+/// A proposal that holds.
+struct Found {
+    candidate: Candidate,
+    overlay: Overlay,
+    weighed: Weighed,
+    alone: Execution,
+}
+
+impl Session<'_> {
+    /// Asks a model where the rules came to no edit and to no defect.
+    pub(super) fn advised(
+        &mut self,
+        failure: &Ran,
+        mut tried: Tried,
+        passed_before: Option<bool>,
+        repeated: u32,
+    ) -> Result<Tried, Problem> {
+        let is_open = !tried.passes
+            && tried.without_edit.is_none()
+            && tried.best.as_ref().is_none_or(|(_, weighed)| weighed.band != Band::Defect);
+        let Some(counsel) = self.given.counsel.filter(|_| is_open) else { return Ok(tried) };
+        let state = tried.state.clone();
+        let file = &self.target.file;
+        let Some(text) = state.get(file).cloned().or_else(|| (self.given.read)(file)) else { return Ok(tried) };
+        let brief = thought::brief(self.target, &text, failure, self.given.change, self.given.commits);
+        let about = About { id: counsel.id, brief: &brief, desk: counsel.desk };
+        let before = Question { text: &text, failure, passed_before, repeated, state: &state };
+        let mut trouble = None;
+        let mut found = None;
+        let mut objection: Option<String> = None;
+        let mut trial = |proposal: &Proposal| match self.try_out(proposal, &before) {
+            Ok(Ok(holds)) => {
+                found = Some(holds);
+                Trial::Holds
+            }
+            Ok(Err(trial)) => {
+                if let Trial::Objected(why) = &trial {
+                    objection = Some(why.lines().next().unwrap_or_default().to_owned());
+                }
+                trial
+            }
+            Err(problem) => {
+                let why = crate::run::chain(&problem);
+                trouble = Some(problem);
+                Trial::Ends(why)
+            }
+        };
+        let ended = counsel.round.talk(&about, thought::task(), proposed, &mut trial);
+        if let Some(problem) = trouble {
+            return Err(problem);
+        }
+        match (ended, found) {
+            (Ended::Concluded(proposal), Some(found)) => {
+                tried.passes = true;
+                tried.parts = found.candidate.parts;
+                tried.path = found.candidate.path;
+                tried.overlay = found.overlay;
+                tried.weighed = Some(found.weighed);
+                tried.alone = Some(found.alone);
+                tried.advice = Some(Advice { model: proposal.model, claims: proposal.claims, refused: None });
+            }
+            (Ended::Nothing(why) | Ended::Broken(why), _) => {
+                let why = objection.map_or(why.clone(), |last| format!("{last} ({why})"));
+                tried.advice = Some(Advice { model: counsel.round.model(), claims: Vec::new(), refused: Some(why) });
+            }
+            (Ended::Concluded(_), None) => {}
+        }
+        Ok(tried)
+    }
+
+    /// Whether a proposal is one that may be made and makes the test pass.
+    fn try_out(&mut self, proposal: &Proposal, before: &Question<'_>) -> Result<Result<Found, Trial>, Problem> {
+        let candidate = match thought::candidate(&self.target.file, before.text, proposal) {
+            Ok(candidate) => candidate,
+            Err(why) => return Ok(Err(Trial::Objected(why))),
+        };
+        if !self.is_allowed(&candidate) {
+            return Ok(Err(Trial::Ends("the policy does not allow such an edit (`heal.kinds`)".to_owned())));
+        }
+        let Some(overlay) = self.applied(&candidate, before.state) else {
+            return Ok(Err(Trial::Objected("two of the edits overlap".to_owned())));
+        };
+        let findings = guards::check(&patch(&overlay, before.state, self.given.read), &self.given.bounds);
+        if let Some(finding) = findings.first() {
+            let why = format!("the guard `{}` refuses it: {}", finding.guard.name(), finding.why);
+            return Ok(Err(Trial::Objected(why)));
+        }
+        let weighed = self.weighed(proposal, &candidate, before);
+        if weighed.band == Band::Defect {
+            let why = weighed.veto.unwrap_or_else(|| "nothing in the change asks for what came".to_owned());
+            return Ok(Err(Trial::Ends(format!("the edit is not taken: {why}"))));
+        }
+        let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+        if execution.passed() {
+            return Ok(Ok(Found { candidate, overlay, weighed, alone: execution }));
+        }
+        let said = self.failing(&execution).and_then(|ran| ran.failure);
+        let said = said.map(|failure| format!("{}\n{}", failure.message.raw(), failure.detail.raw()));
+        let said = said.or(execution.trouble).unwrap_or(execution.output);
+        Ok(Err(Trial::Objected(format!("with the edit the test does not pass:\n{}", elide(&said, SAID)))))
+    }
+
+    fn weighed(&self, proposal: &Proposal, candidate: &Candidate, before: &Question<'_>) -> Weighed {
+        let text = before.failure.failure.as_ref();
+        let text = text.map_or_else(String::new, |f| format!("{}\n{}", f.message.raw(), f.detail.raw()));
+        let (passed, times) = (before.passed_before, before.repeated);
+        let mut weighed = self.weigh(&candidate.parts, candidate, &text, passed, times, before.state);
+        let quoted = proposal.claims.iter().find(|claim| claim.source.starts_with("change:"));
+        if let Some(claim) = quoted.filter(|_| weighed.band == Band::Defect && weighed.veto.is_none()) {
+            let text = format!("{} reads in the change: {} (\"{}\")", proposal.model, claim.says, claim.quote);
+            weighed.score += WORD;
+            weighed.reasons.push(Reason { kind: "model", weight: WORD, text, source: claim.source.clone() });
+            if weighed.score > DEFECT {
+                weighed.band = Band::Ask;
+            }
+        }
+        let word = thought::personal(proposal, &candidate.parts, self.given.sensitive);
+        if let Some(word) = word.filter(|_| weighed.band == Band::Heal) {
+            weighed.band = Band::Ask;
+            weighed.veto = Some(format!(
+                "the edit is about {}: such values are left to a person (`heal.sensitive`)",
+                head(word, 60)
+            ));
+        }
+        weighed
+    }
+}
+
+fn proposed(proposal: &Proposal) -> What {
+    let signed = |sign: char, text: &str| text.lines().map(|line| format!("{sign}{line}\n")).collect::<String>();
+    let one = |edit: &thought::Rewrite| signed('-', &edit.old) + &signed('+', &edit.new);
+    What::Proposed {
+        diff: proposal.edits.iter().map(one).collect(),
+        claims: proposal.claims.clone(),
+        dropped: proposal.dropped,
+    }
+}
+
+/// What becomes of an edit that a model proposed: healed only where it is one of values
+/// and names that speaks for itself, with all four corners; else a person decides.
+pub(super) fn outcome(done: &Healing, band: Band, all: bool, proof: &[Cell]) -> Outcome {
+    let tells_apart = proof.iter().all(|c| c.corner != Corner::NewOnOld || c.holds || c.outcome == "not-run");
+    if !tells_apart {
+        let why = "the edited test passes on the code before the change as well: it would check less than it did";
+        return Outcome::GaveUp(why.to_owned());
+    }
+    if all && band == Band::Heal && !done.parts.is_empty() { Outcome::Healed } else { Outcome::Ask }
+}
