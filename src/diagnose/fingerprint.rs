@@ -164,7 +164,8 @@ const FORMULAS: &[&str] = &[
 
 /// Whether a message has enough words of its own (two, or a status code) that
 /// the same message in another test means the same cause. `assert N == N` has not.
-fn is_telling(kinds: &str, masked: &str) -> bool {
+#[must_use]
+pub fn is_telling(kinds: &str, masked: &str) -> bool {
     let mut own = u32::from(!kinds.is_empty() && !kinds.contains("Assert") && !kinds.contains("Comparison"));
     for word in masked.split(|c: char| !c.is_alphanumeric()) {
         let is_status = word.len() == 3 && word.bytes().all(|b| b.is_ascii_digit()) && word >= "400";

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use crate::diagnose::cluster::{Clusters, cluster};
 use crate::diagnose::fingerprint::{Print, print};
 use crate::diagnose::rules::{CaseFile, count, evidence, weights};
+use crate::diagnose::seen::Seen;
 use crate::diagnose::severity::{Stakes, severity};
-use crate::diagnose::similarity::Words;
 use crate::diagnose::suspects::{self, Named};
 use crate::diagnose::timeline::{self, Mark, Past};
 use crate::diagnose::traffic::Sent;
-use crate::diagnose::verdict::{Diagnosis, Evidence, Member, PastOf, Verdict, decide};
+use crate::diagnose::verdict::{Diagnosis, Evidence, Member, PastOf, Resembled, SEEN_BEFORE, Verdict, decide};
 use crate::diagnose::{mismatch, signal};
 use crate::history::learn::KnownFailure;
 use crate::history::{History, PastFailure};
@@ -272,10 +272,11 @@ impl Groups<'_> {
     #[must_use]
     pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes, sent: &Sent<'_>) -> Vec<Diagnosis> {
         let passing = self.passing_legs();
+        let seen = Seen::new(history);
         let mut diagnoses: Vec<Diagnosis> = self
             .groups
             .par_iter()
-            .map(|group| self.judge_one(group, (history, facts), changes, sent, &passing))
+            .map(|group| self.judge_one(group, (history, facts, &seen), changes, sent, &passing))
             .collect();
         diagnoses.sort_by(|a, b| {
             let rank = |d: &Diagnosis| {
@@ -311,7 +312,7 @@ impl Groups<'_> {
     fn judge_one(
         &self,
         group: &Group,
-        (history, facts): (&History, &RunFacts),
+        (history, facts, seen): (&History, &RunFacts, &Seen<'_>),
         changes: &Changes,
         sent: &Sent<'_>,
         passing: &HashMap<crate::model::test::TestId, Vec<String>>,
@@ -341,6 +342,7 @@ impl Groups<'_> {
             signal: failures.signals[first],
             mismatch,
             history,
+            seen,
             facts,
             commits,
             suspects: ranked,
@@ -367,7 +369,7 @@ impl Groups<'_> {
     fn conclude(&self, group: &Group, file: &CaseFile<'_>) -> Diagnosis {
         let mut evidence = evidence(file);
         let (verdict, best, confidence) = decide(&evidence, weights::prior);
-        context(file, &mut evidence, verdict);
+        let resembles = context(file, &mut evidence, verdict);
         if verdict == Verdict::Undecided {
             let speaks = evidence.iter().any(|e| e.about == best && e.weight > 0.0);
             evidence.push(what_would_settle(file, best, confidence, speaks));
@@ -397,6 +399,7 @@ impl Groups<'_> {
             frames: file.prints[0].frames.clone(),
             past: past_of(group, file),
             reading: None,
+            resembles,
             evidence,
         }
     }
@@ -411,7 +414,7 @@ fn is_crash(file: &CaseFile<'_>) -> bool {
 }
 
 /// Facts that argue for no verdict and help a person nevertheless.
-fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) {
+fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) -> Option<Resembled> {
     let mut add = |kind, text: String, source: String| {
         evidence.push(Evidence {
             about: verdict,
@@ -434,13 +437,15 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
     }
     if let Some((failure, alike)) = similar(file) {
         let text = format!(
-            "this failure matches one seen {} until {} ({:.0} % of its words)",
+            "this failure matches one seen {} until {} ({:.0} % alike)",
             count(usize::try_from(failure.times).unwrap_or(1), "time"),
             failure.last.date(),
             alike * 100.0
         );
-        add("seen-before", text, failure.last_run.clone());
+        add(SEEN_BEFORE, text, failure.last_run.clone());
+        return Some(Resembled { fingerprint: failure.fingerprint.clone(), alike });
     }
+    None
 }
 
 /// The most similar past failure that is older than the present streak.
@@ -448,27 +453,19 @@ fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
     // A failure that goes on matches itself of yesterday; that is no news.
     let streak = file.lead().streak.first().and_then(|run| file.history.runs.get(*run as usize)).map(|r| r.at);
     let own_run = file.facts.run.as_ref().map(|run| format!("run {run}"));
-    let is_news = |f: &&PastFailure| {
+    let is_news = |f: &PastFailure| {
         let itself = f.times == 1 && own_run.as_ref() == Some(&f.last_run);
         streak.is_none_or(|start| f.first < start) && file.facts.at.is_none_or(|at| f.first < at) && !itself
     };
     let print = file.prints[0];
     let own = print.fingerprint.to_string();
-    if let Some(same) = file.history.failures.iter().filter(is_news).find(|f| f.fingerprint == own) {
+    if let Some(same) = file.history.failures.iter().find(|f| f.fingerprint == own && is_news(f)) {
         return Some((same, 1.0));
     }
-    let words = Words::of(&print.masked);
-    if !print.telling || words.len() < 4 {
+    if !print.telling {
         return None;
     }
-    file.history
-        .failures
-        .iter()
-        .filter(is_news)
-        .filter(|f| f.kinds == print.kinds)
-        .map(|f| (f, words.similarity(&Words::of(&f.masked))))
-        .filter(|(_, alike)| *alike >= 0.8)
-        .max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.last.cmp(&b.0.last)))
+    file.seen.closest(&print.masked, &is_news)
 }
 
 fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64, speaks: bool) -> Evidence {

@@ -126,6 +126,17 @@ pub struct Diagnosis {
     /// What it reads with the word of a model, where that settles what the rules leave
     /// open. It is shown, and nothing that is done depends on it.
     pub reading: Option<Reading>,
+    /// A failure of the past that it resembles.
+    pub resembles: Option<Resembled>,
+}
+
+/// See [`Diagnosis::resembles`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resembled {
+    /// Fingerprint of the past failure, as text.
+    pub fingerprint: String,
+    /// How alike they are told, 0 to 1.
+    pub alike: f64,
 }
 
 /// See [`Diagnosis::reading`].
@@ -141,6 +152,8 @@ pub struct Reading {
 
 /// The kind of evidence that is a model's word.
 pub const MODEL: &str = "model";
+/// The kind of evidence that names a failure of the past which is told alike.
+pub const SEEN_BEFORE: &str = "seen-before";
 
 impl Diagnosis {
     /// Hears what came to light after it was judged, and judges again.
@@ -157,6 +170,14 @@ impl Diagnosis {
             self.reading = None;
         }
         self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    }
+
+    /// Takes in what became of the failure that it resembles.
+    pub fn recall(&mut self, became: &str) {
+        let seen = self.evidence.iter_mut().find(|e| e.kind == SEEN_BEFORE && !e.text.raw().ends_with(became));
+        if let Some(seen) = seen {
+            seen.text = Untrusted::bounded(&format!("{}; {became}", seen.text.raw()), 600);
+        }
     }
 
     /// Takes in what a model thinks: one more piece of evidence of a bounded weight. It

@@ -139,7 +139,11 @@ fn run_case(place: &Path, world_name: &str, world: &World, case: &Case) -> Seen 
             "--repeat",
             &world.repeat.to_string(),
         ],
-        &[("PATH", &path), ("HOME", &std::env::var("HOME").unwrap())],
+        &[
+            ("PATH", &path),
+            ("HOME", &std::env::var("HOME").unwrap()),
+            ("GOCACHE", &place.join("go-build").display().to_string()),
+        ],
     );
     let report: Value = serde_json::from_str(&ran.out)
         .unwrap_or_else(|e| panic!("{world_name}/{}: {e}\n{}{}", case.name, ran.out, ran.err));

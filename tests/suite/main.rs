@@ -33,6 +33,7 @@ mod offering;
 mod on_github;
 mod retrying;
 mod scenarios;
+mod similar;
 mod stories;
 mod support;
 mod thinking;

@@ -44,6 +44,11 @@ impl Job {
                 self.learn_earlier(&mut store);
                 learned = true;
             }
+            for diagnosis in &mut triage.found.diagnoses {
+                if let Some(became) = planner::recalled(&snapshot, diagnosis) {
+                    diagnosis.recall(&became);
+                }
+            }
             let Some(decided) = self.decide(triage, args, &snapshot, store.as_ref()) else { break };
             triage.known_issues = decided.known;
             annotations = decided.annotations;

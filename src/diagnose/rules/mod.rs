@@ -16,6 +16,7 @@ pub mod weights;
 use crate::code::spec::Operation;
 use crate::diagnose::fingerprint::Print;
 use crate::diagnose::mismatch::Mismatch;
+use crate::diagnose::seen::Seen;
 use crate::diagnose::suspects::Suspect;
 use crate::diagnose::timeline::Past;
 use crate::diagnose::verdict::{Evidence, Verdict};
@@ -42,6 +43,8 @@ pub struct CaseFile<'a> {
     pub mismatch: Option<Mismatch>,
     /// Everything about the past.
     pub history: &'a History,
+    /// Failures seen before, by how alike they are told.
+    pub seen: &'a Seen<'a>,
     /// Facts of the present run.
     pub facts: &'a RunFacts,
     /// Commits of the window, newest first; empty where unknown.

@@ -83,6 +83,7 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
         frames: Vec::new(),
         past: PastOf::default(),
         reading: None,
+        resembles: None,
     }
 }
 

@@ -113,6 +113,26 @@ fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
     issues_of(snapshot, d).into_iter().max_by_key(|issue| (issue.open, issue.number))
 }
 
+/// What became of the failure of the past that a diagnosis resembles: the issue about it,
+/// where there is one that is not the diagnosis's own.
+#[must_use]
+pub fn recalled(snapshot: &Snapshot, d: &Diagnosis) -> Option<String> {
+    let resembled = d.resembles.as_ref()?;
+    let own: Vec<u64> = issues_of(snapshot, d).iter().map(|issue| issue.number).collect();
+    let about = |issue: &&OurIssue| {
+        let of = issue.state().is_some_and(|state| state.fingerprints.contains(&resembled.fingerprint));
+        of && !own.contains(&issue.number)
+    };
+    let issue = snapshot.issues.iter().flatten().filter(about).max_by_key(|issue| (issue.open, issue.number))?;
+    let ended = match (issue.open, issue.reason.as_deref(), issue.closed_at) {
+        (true, ..) => "open".to_owned(),
+        (false, Some("not_planned"), _) => "closed as not planned".to_owned(),
+        (false, _, Some(at)) => format!("closed on {}", at.date()),
+        (false, ..) => "closed".to_owned(),
+    };
+    Some(format!("issue #{} is about that, {ended}", issue.number))
+}
+
 fn planned(action: Action, id: String, because: String, title: String, target: String, guards: Vec<Guard>) -> Planned {
     Planned { id, action, because, title, target, guards, receipt: None }
 }

@@ -1,0 +1,36 @@
+//! Failures that were seen before, by how alike they are told.
+
+use std::sync::OnceLock;
+
+use crate::diagnose::lexical::{ALIKE, Features, Lexicon};
+use crate::history::{History, PastFailure};
+
+/// What is remembered of failures, read when it is first asked for.
+#[derive(Debug)]
+pub struct Seen<'h> {
+    history: &'h History,
+    known: OnceLock<(Lexicon, Vec<Features>)>,
+}
+
+impl<'h> Seen<'h> {
+    /// That of a history.
+    #[must_use]
+    pub fn new(history: &'h History) -> Self {
+        Self { history, known: OnceLock::new() }
+    }
+
+    /// The failure that is told most alike, of those that count, and how alike it is.
+    #[must_use]
+    pub fn closest(&self, masked: &str, counts: &dyn Fn(&PastFailure) -> bool) -> Option<(&'h PastFailure, f64)> {
+        let (lexicon, known) = self.known.get_or_init(|| {
+            let known: Vec<Features> = self.history.failures.iter().map(|f| Features::of(&f.masked)).collect();
+            (Lexicon::of(&known), known)
+        });
+        let own = Features::of(masked);
+        let alike = self.history.failures.iter().zip(known).filter(|(failure, _)| counts(failure));
+        alike
+            .map(|(failure, features)| (failure, lexicon.likeness(&own, features)))
+            .filter(|(_, alike)| *alike >= ALIKE)
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.last.cmp(&b.0.last)))
+    }
+}
