@@ -298,9 +298,10 @@ pub struct Unheard {
     pub is_final: bool,
 }
 
-/// Where a session looks things up: the repository at the tested commit. What is not
+/// Where a session looks things up: the repository at the tested commit, and what is known
+/// of earlier runs. What is not
 /// there is an error: it is said to the model, and is no source of quotes.
-pub trait Desk {
+pub trait Desk: Sync {
     /// Lines of a file, from 1.
     ///
     /// # Errors
@@ -321,6 +322,26 @@ pub trait Desk {
     /// # Errors
     /// See [`Desk::lines`].
     fn commit(&self, hash: &str) -> Result<String, String>;
+    /// How a failing test ended in earlier runs.
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn history(&self, test: &str) -> Result<String, String>;
+    /// Failures of the past that are told alike.
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn similar(&self, text: &str) -> Result<String, String>;
+    /// What an endpoint was asked and answered.
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn exchanges(&self, endpoint: &str) -> Result<String, String>;
+    /// Issues about failures.
+    ///
+    /// # Errors
+    /// See [`Desk::lines`].
+    fn issues(&self) -> Result<String, String>;
 }
 
 /// What several runs share: budgets, in millionths, and what was answered already. A job

@@ -6,6 +6,7 @@ pub mod brief;
 pub mod generator;
 pub mod grounding;
 pub mod healer;
+pub mod lookup;
 pub mod purse;
 pub mod retrier;
 pub mod session;

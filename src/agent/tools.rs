@@ -9,6 +9,9 @@ use crate::model::talk::{Call, Tool};
 /// Lines that one look at a file shows.
 const LINES: usize = 200;
 
+/// Bytes of a name or a text that is looked for.
+const LONGEST: usize = 2000;
+
 /// Something to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -36,6 +39,23 @@ pub enum Wish {
         /// Its hash, or the begin of it.
         hash: String,
     },
+    /// Earlier results of a test.
+    History {
+        /// Its name.
+        test: String,
+    },
+    /// Failures of the past that are told alike.
+    Similar {
+        /// What they say.
+        text: String,
+    },
+    /// What an endpoint was asked and answered.
+    Exchanges {
+        /// Method and path, or their begin.
+        endpoint: String,
+    },
+    /// Issues about failures.
+    Issues,
     /// Nothing, and why.
     None(String),
 }
@@ -112,6 +132,22 @@ pub(super) fn all() -> Vec<Tool> {
             "Shows what one of the suspected commits changed.",
             json!({"hash": text("as the brief names it")}),
         ),
+        tool(
+            "show_history",
+            "Shows how a failing test ended in earlier runs.",
+            json!({"test": text("its name as the brief has it")}),
+        ),
+        tool(
+            "similar_failures",
+            "Shows failures of the past that are told alike, with dates and runs.",
+            json!({"text": text("a message")}),
+        ),
+        tool(
+            "show_exchanges",
+            "Shows what an endpoint was asked and answered in this run, and the fields of its answers.",
+            json!({"endpoint": text("method and path, such as GET /orders, or a path")}),
+        ),
+        tool("known_issues", "Lists the issues of the repository that are about failures.", json!({})),
     ]
 }
 
@@ -140,6 +176,16 @@ struct Commit {
     hash: String,
 }
 
+#[derive(Deserialize)]
+struct Test {
+    test: String,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    endpoint: String,
+}
+
 impl Wish {
     /// Reads what a model wrote.
     pub(super) fn read(call: &Call) -> Self {
@@ -155,6 +201,10 @@ impl Wish {
             "search" => parsed::<Search>(call).map(|s| Self::Search { text: s.text }),
             "list_files" => parsed::<Files>(call).map(|f| Self::Files { under: f.under }),
             "show_commit" => parsed::<Commit>(call).map(|c| Self::Commit { hash: c.hash }),
+            "show_history" => parsed::<Test>(call).map(|t| Self::History { test: t.test }),
+            "similar_failures" => parsed::<Search>(call).map(|s| Self::Similar { text: s.text }),
+            "show_exchanges" => parsed::<Endpoint>(call).map(|e| Self::Exchanges { endpoint: e.endpoint }),
+            "known_issues" => Ok(Self::Issues),
             other => Err(Self::None(format!("there is no `{}`", crate::model::text::head(other, 60)))),
         };
         match wish.unwrap_or_else(|none| none) {
@@ -163,6 +213,11 @@ impl Wish {
             }
             Self::Search { text } if text.trim().len() < 3 || text.len() > 200 || text.contains('\n') => {
                 Self::None("a text to search has 3 to 200 letters in one line".to_owned())
+            }
+            Self::History { test: text } | Self::Similar { text } | Self::Exchanges { endpoint: text }
+                if text.trim().is_empty() || text.len() > LONGEST =>
+            {
+                Self::None(format!("it takes 1 to {LONGEST} bytes"))
             }
             Self::Commit { hash }
                 if !(7..=40).contains(&hash.len()) || !hash.bytes().all(|b| b.is_ascii_hexdigit()) =>
@@ -186,6 +241,7 @@ impl Wish {
         match self {
             Self::File { .. } => vec![lines.collect::<Vec<_>>().join("\n")],
             Self::Search { .. } => lines.collect(),
+            Self::Similar { .. } | Self::Issues => text.lines().map(str::to_owned).collect(),
             _ => vec![text.to_owned()],
         }
     }
@@ -198,6 +254,10 @@ impl Wish {
             Self::Search { .. } => "search".to_owned(),
             Self::Files { .. } => "files".to_owned(),
             Self::Commit { hash } => format!("commit:{hash}"),
+            Self::History { .. } => "history-of-test".to_owned(),
+            Self::Similar { .. } => "similar-failures".to_owned(),
+            Self::Exchanges { .. } => "exchanges-of-endpoint".to_owned(),
+            Self::Issues => "issues".to_owned(),
             Self::None(_) => "refused".to_owned(),
         }
     }

@@ -22,15 +22,28 @@ impl<'h> Seen<'h> {
     /// The failure that is told most alike, of those that count, and how alike it is.
     #[must_use]
     pub fn closest(&self, masked: &str, counts: &dyn Fn(&PastFailure) -> bool) -> Option<(&'h PastFailure, f64)> {
+        self.alike(masked).into_iter().find(|(failure, _)| counts(failure))
+    }
+
+    /// The failures that are told most alike.
+    #[must_use]
+    pub fn most_alike(&self, masked: &str, most: usize) -> Vec<(&'h PastFailure, f64)> {
+        self.alike(masked).into_iter().take(most).collect()
+    }
+
+    /// All that are told alike, the most alike first, of these the latest.
+    fn alike(&self, masked: &str) -> Vec<(&'h PastFailure, f64)> {
         let (lexicon, known) = self.known.get_or_init(|| {
             let known: Vec<Features> = self.history.failures.iter().map(|f| Features::of(&f.masked)).collect();
             (Lexicon::of(&known), known)
         });
         let own = Features::of(masked);
-        let alike = self.history.failures.iter().zip(known).filter(|(failure, _)| counts(failure));
-        alike
+        let all = self.history.failures.iter().zip(known);
+        let mut alike: Vec<(&PastFailure, f64)> = all
             .map(|(failure, features)| (failure, lexicon.likeness(&own, features)))
             .filter(|(_, alike)| *alike >= ALIKE)
-            .max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.last.cmp(&b.0.last)))
+            .collect();
+        alike.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.last.cmp(&a.0.last)));
+        alike
     }
 }

@@ -335,6 +335,10 @@ fn look(wish: &Wish, desk: &dyn Desk) -> Result<String, String> {
         Wish::Search { text } => desk.search(text),
         Wish::Files { under } => desk.files(under),
         Wish::Commit { hash } => desk.commit(hash),
+        Wish::History { test } => desk.history(test),
+        Wish::Similar { text } => desk.similar(text),
+        Wish::Exchanges { endpoint } => desk.exchanges(endpoint),
+        Wish::Issues => desk.issues(),
         Wish::None(why) => Err(why.clone()),
     }
 }

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use crate::agent::lookup;
 use crate::agent::tools::may_be_shown;
+use crate::diagnose::findings::Findings;
 use crate::model::change::Commit;
+use crate::model::exchange::Exchange;
 use crate::model::secret::mask;
 use crate::model::text::{clean, head};
 use crate::ports::Desk;
 use crate::shell::git::Git;
+use crate::traffic::memory::Memory;
 
 /// Bytes of a file that is shown; lines of a file and of a search; files of a list.
 const FILE: usize = 1 << 20;
@@ -28,6 +32,21 @@ pub struct Tested<'a> {
     files: Arc<Vec<String>>,
     /// The commits that are suspected.
     commits: Vec<Commit>,
+    /// What is known besides.
+    known: Option<Known<'a>>,
+}
+
+/// What a triage knows.
+#[derive(Clone)]
+pub struct Known<'a> {
+    /// The present run, judged, and its past.
+    pub found: &'a Findings,
+    /// HTTP traffic of its tests.
+    pub exchanges: &'a [Exchange],
+    /// The shapes of its answers.
+    pub memory: &'a Memory,
+    /// Issues about failures, a line each.
+    pub issues: Arc<Vec<String>>,
 }
 
 impl<'a> Tested<'a> {
@@ -36,13 +55,23 @@ impl<'a> Tested<'a> {
     pub fn new(git: Option<&'a Git>, commit: &str, commits: Vec<Commit>) -> Self {
         let all = git.map(|git| git.files_at(commit)).unwrap_or_default();
         let files = all.into_iter().filter(|path| may_be_shown(path)).collect();
-        Self { git, commit: commit.to_owned(), files: Arc::new(files), commits }
+        Self { git, commit: commit.to_owned(), files: Arc::new(files), commits, known: None }
     }
 
     /// The same, with other suspects.
     #[must_use]
     pub fn with(&self, commits: Vec<Commit>) -> Self {
         Self { commits, ..self.clone() }
+    }
+
+    /// The same, with what a triage knows.
+    #[must_use]
+    pub fn knowing(&self, known: Known<'a>) -> Self {
+        Self { known: Some(known), ..self.clone() }
+    }
+
+    fn known(&self) -> Result<&Known<'a>, String> {
+        self.known.as_ref().ok_or_else(|| "nothing is known of that here".to_owned())
     }
 
     /// A text file without secrets: they are looked for in the whole of it, as many have
@@ -113,5 +142,23 @@ impl Desk for Tested<'_> {
             }
         }
         Ok(lines.join("\n"))
+    }
+
+    fn history(&self, test: &str) -> Result<String, String> {
+        lookup::history_of(self.known()?.found, test)
+    }
+
+    fn similar(&self, text: &str) -> Result<String, String> {
+        lookup::similar_to(self.known()?.found, text)
+    }
+
+    fn exchanges(&self, endpoint: &str) -> Result<String, String> {
+        let known = self.known()?;
+        lookup::exchanges_of(known.exchanges, known.memory, endpoint)
+    }
+
+    fn issues(&self) -> Result<String, String> {
+        let issues = &self.known()?.issues;
+        if issues.is_empty() { Err("no issue about a failure is known".to_owned()) } else { Ok(issues.join("\n")) }
     }
 }

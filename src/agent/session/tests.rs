@@ -45,7 +45,7 @@ fn reading(quote: &str) -> serde_json::Value {
 #[test]
 fn it_looks_and_ends() {
     let (mut session, ask) = begun();
-    assert!(ask.tools.len() == 4 && ask.messages.len() == 2);
+    assert!(ask.tools.len() == 8 && ask.messages.len() == 2);
     let step = session.next(wants(&[("read_file", r#"{"path":"src/a.py","from":3}"#)]));
     assert_eq!(step, Step::Look(vec![Wish::File { path: "src/a.py".to_owned(), from: 3, to: 202 }]));
     let Step::Ask(ask) =
@@ -165,6 +165,8 @@ fn wishes_are_read_with_care() {
         ("show_commit", r#"{"hash":"HEAD; rm -rf /"}"#),
         ("search", r#"{"text":"a"}"#),
         ("run", r#"{"command":"id"}"#),
+        ("show_history", r#"{"test":" "}"#),
+        ("show_exchanges", r#"{"path":"/orders"}"#),
     ] {
         assert!(matches!(wish(name, arguments), Wish::None(_)), "{name} {arguments}");
     }

@@ -1,8 +1,7 @@
 //! A model reads what the rules leave undecided.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Job;
 use crate::agent::analyzer;
@@ -17,12 +16,17 @@ use crate::diagnose::verdict::{Opinion, Verdict};
 use crate::error::Problem;
 use crate::investigate::think::{About, Ended, Round, read};
 use crate::model::change::Commit;
+use crate::model::text::head;
 use crate::plan::planner::Repairs;
-use crate::ports::Repository;
+use crate::plan::snapshot::OurIssue;
+use crate::ports::{Forge, Repository};
 use crate::render::words::plural;
 use crate::run::{Triage, chain};
-use crate::shell::desk::Tested;
+use crate::shell::desk::{Known as Lore, Tested};
 use crate::shell::surroundings::say;
+
+/// Issues that are listed.
+const ISSUES: usize = 50;
 
 /// A diagnosis that is to be read.
 struct Open<'a> {
@@ -86,7 +90,13 @@ impl Job {
         let head = pull.map(|pull| format!("{}@{commit}", pull.number));
         let shared = (self.history.as_deref(), head);
         let round = round::begin(&self.policy.model, args, shared, &mut self.notes)?;
-        let desk = Tested::new(self.git.as_ref(), &commit, Vec::new());
+        let known = Lore {
+            found: &triage.found,
+            exchanges: &self.exchanges,
+            memory: &triage.memory,
+            issues: Arc::new(if open.is_empty() { Vec::new() } else { self.issue_lines() }),
+        };
+        let desk = Tested::new(self.git.as_ref(), &commit, Vec::new()).knowing(known);
         let open: Vec<Open<'_>> = open
             .iter()
             .map(|at| Open {
@@ -98,13 +108,14 @@ impl Job {
             .collect();
         let ended = side_by_side(&round, &open, self.policy.model.parallel as usize);
         let mut told = Told { open: open.len() as u64, ..Told::default() };
-        for (one, ended) in open.iter().zip(ended) {
+        let open: Vec<(usize, String)> = open.into_iter().map(|one| (one.at, one.id)).collect();
+        for ((at, id), ended) in open.into_iter().zip(ended) {
             match ended {
                 Ended::Concluded(opinion) => {
                     told.read += 1;
-                    told.again += u64::from(round.spent_on(&one.id).asks == 0);
+                    told.again += u64::from(round.spent_on(&id).asks == 0);
                     told.dropped += opinion.dropped;
-                    triage.found.diagnoses[one.at].opine(&opinion);
+                    triage.found.diagnoses[at].opine(&opinion);
                 }
                 Ended::Nothing(why) => told.silent.push(why),
                 Ended::Broken(_) => {}
@@ -113,6 +124,14 @@ impl Job {
         self.told = told;
         self.round = Some(round);
         Ok(())
+    }
+
+    /// Issues of ours, where there is a forge that tells them.
+    fn issue_lines(&self) -> Vec<String> {
+        let issues = self.forge.as_ref().and_then(|forge| forge.issues().ok()).unwrap_or_default();
+        let state = |open: bool| if open { "open" } else { "closed" };
+        let line = |issue: &OurIssue| format!("#{} {}: {}", issue.number, state(issue.open), head(&issue.title, 200));
+        issues.iter().rev().take(ISSUES).map(line).collect()
     }
 
     /// What thinking came to, once nobody thinks any more.

@@ -49,6 +49,18 @@ impl Desk for Nothing {
     fn commit(&self, _: &str) -> Result<String, String> {
         Err("nothing".to_owned())
     }
+    fn history(&self, _: &str) -> Result<String, String> {
+        Err("nothing".to_owned())
+    }
+    fn similar(&self, text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+    fn exchanges(&self, _: &str) -> Result<String, String> {
+        Err("nothing".to_owned())
+    }
+    fn issues(&self) -> Result<String, String> {
+        Ok("#1 open: nothing".to_owned())
+    }
 }
 
 /// Keeps what is put aside, and what came back.
@@ -155,7 +167,17 @@ fn reply() -> impl Strategy<Value = Reply> {
         serde_json::json!({"verdict": verdict, "confidence": confidence, "claims": claims}).to_string()
     });
     let text = prop_oneof![3 => answer, 1 => ".{0,200}".prop_map(|text| text)];
-    let name = prop::sample::select(vec!["read_file", "search", "list_files", "show_commit", "rm"]);
+    let name = prop::sample::select(vec![
+        "read_file",
+        "search",
+        "list_files",
+        "show_commit",
+        "show_history",
+        "similar_failures",
+        "show_exchanges",
+        "known_issues",
+        "rm",
+    ]);
     let arguments = prop_oneof![Just("{}".to_owned()), Just(r#"{"path":"a","text":"abc"}"#.to_owned()), ".{0,60}"];
     let call =
         (name, arguments).prop_map(|(name, arguments)| Call { id: "c".to_owned(), name: name.to_owned(), arguments });
