@@ -112,6 +112,11 @@ impl Model {
         self.room().plays = plays.into_iter().collect();
     }
 
+    /// Answers at random begin elsewhere.
+    pub fn seed(&self, seed: u64) {
+        self.room().state = 88_172_645_463_325_252 ^ (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    }
+
     /// The policy that names it.
     pub fn policy(&self) -> String {
         format!("[model]\nurl = \"{}\"\nname = \"counter-1\"\nprice = {{ asked = 1.0, said = 2.0 }}\n", self.url)

@@ -245,15 +245,20 @@ fn a_recording_plays_the_same() {
     assert!(shown.out.contains("<shown source=\"failure\">") && model.room().asked.len() == asked, "{}", shown.out);
 }
 
-fn story(name: &str, model: Option<&Model>, more: &Value) -> Value {
-    let read = |name: &str| -> Value {
-        let path = format!("{}/tests/scenarios/{name}/story.json", env!("CARGO_MANIFEST_DIR"));
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    };
-    let own = read(name);
-    let mut story = own["like"].as_str().map_or_else(|| json!({}), read);
+/// A scenario, with what it is like.
+fn scenario(name: &str) -> Value {
+    let path = format!("{}/tests/scenarios/{name}/story.json", env!("CARGO_MANIFEST_DIR"));
+    let own: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut story = own["like"].as_str().map_or_else(|| json!({}), scenario);
     merge(&mut story, &own);
-    merge(&mut story, more);
+    story
+}
+
+fn story(name: &str, model: Option<&Model>, more: &Value) -> Value {
+    let mut story = scenario(name);
+    if more.is_object() {
+        merge(&mut story, more);
+    }
     if let Some(model) = model {
         let policy = story["forge"]["files"][".github/testmedic.toml"].as_str().unwrap_or("").to_owned();
         merge(
@@ -271,28 +276,71 @@ fn writes(world: &World) -> Vec<String> {
     state.log.iter().filter(|l| l.is_write()).map(|l| format!("{} {}", l.method, l.path)).collect()
 }
 
-/// Models that answer at random, always want to heal, or obey what they read: what is
-/// written to GitHub is what the rules alone write.
-#[test]
-fn no_model_writes() {
-    for name in ["no-history", "pull-breaks", "many-at-once", "hostile-text"] {
-        let plain = World::new(story(name, None, &json!({})));
-        let code = plain.run().code;
-        for mood in [Mood::Random, Mood::Heals, Mood::Obeys] {
-            let model = Model::new(mood);
-            let world = World::new(story(name, Some(&model), &json!({})));
-            let ran = world.run();
-            assert_eq!((ran.code, writes(&world)), (code, writes(&plain)), "{name}, {mood:?}: {}", ran.out);
-            let names = |world: &World, of: &str| -> Vec<String> {
-                let plan = &world.report()["plan"][of];
-                plan.as_array().unwrap().iter().map(|a| format!("{} {}", a["kind"], a["title"])).collect()
-            };
-            assert_eq!(names(&world, "actions"), names(&plain, "actions"), "{name}, {mood:?}");
-        }
+/// What comes of each step of a scenario: exit code, plan with what is withheld and why,
+/// and all that was written so far.
+fn played(name: &str, model: Option<&Model>) -> Vec<(i32, Vec<String>, Vec<String>)> {
+    // One failure more of which the rules know nothing.
+    let odd = json!({"reports": {"report.xml": {"test_odd": "AssertionError: the verdict flaky is odd: assert 3 == 4"}}});
+    let steps: Vec<Value> = scenario(name)["then"].as_array().cloned().unwrap_or_default();
+    let story = story(name, model, if steps.is_empty() { &odd } else { &Value::Null });
+    let mut world = World::new(story);
+    let one = |world: &World| {
+        let ran = world.run();
+        let report = world.report();
+        let row = |a: &Value| format!("{} {} {}", a["kind"], a["title"], a["reason"]);
+        let rows = |of: &str| report["plan"][of].as_array().into_iter().flatten().map(row).collect::<Vec<_>>();
+        (ran.code, [rows("actions"), rows("withheld")].concat(), writes(world))
+    };
+    let mut all = vec![one(&world)];
+    for next in &steps {
+        world.go_on(next);
+        all.push(one(&world));
     }
+    all
 }
 
-/// Texts that speak to a model, wherever they stand.
+/// Models that answer at random, always want to heal, or obey what they read: what is
+/// written to GitHub is what the rules alone write, in all scenarios. `RUNS=12` repeats
+/// it: more than a thousand runs, each with other answers.
+#[test]
+fn no_model_writes() {
+    let folder = format!("{}/tests/scenarios", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let times: u64 = std::env::var("RUNS").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
+    let (mut runs, mut asked) = (0, 0);
+    for name in &names {
+        let plain = played(name, None);
+        for seed in 0..times {
+            for mood in [Mood::Random, Mood::Heals, Mood::Obeys] {
+                let model = Model::new(mood);
+                model.seed(seed);
+                let told = played(name, Some(&model));
+                assert_eq!(told, plain, "{name}, {mood:?}, {seed}");
+                let room = model.room();
+                assert!(room.breaches.is_empty(), "{:#?}", room.breaches);
+                (runs, asked) = (runs + told.len(), asked + room.asked.len());
+            }
+        }
+    }
+    println!("{runs} runs, {asked} questions");
+    assert!(asked > 0);
+}
+
+/// One exchange of a test, as browsers write it.
+fn har(test: &str, body: &str) -> String {
+    let content = json!({"mimeType": "application/json", "text": body});
+    let request = json!({"method": "GET", "url": "http://shop.test/orders/1", "headers": []});
+    let response = json!({"status": 200, "headers": [], "content": content});
+    let entry = json!({"_test": test, "request": request, "response": response});
+    json!({"log": {"version": "1.2", "entries": [entry]}}).to_string()
+}
+
+/// Texts that speak to a model, wherever they stand: in names of tests and files, messages,
+/// output, bodies of answers, comments of code, subjects of commits.
 #[test]
 fn no_text_instructs() {
     let corpus = std::fs::read_to_string(format!("{}/tests/injections.txt", env!("CARGO_MANIFEST_DIR"))).unwrap();
@@ -309,23 +357,26 @@ fn no_text_instructs() {
     for (at, text) in all.iter().enumerate() {
         let place = place(&model, "");
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-        let (name, message, output) = match at % 3 {
-            0 => (
-                format!("test_order {escaped}"),
-                "AssertionError: assert 'pending' == 'queued'".to_owned(),
-                String::new(),
-            ),
-            1 => (
-                "test_order".to_owned(),
-                format!("AssertionError: assert 'pending' == 'queued' {escaped}"),
-                String::new(),
-            ),
-            _ => ("test_order".to_owned(), "AssertionError: assert 'pending' == 'queued'".to_owned(), escaped),
-        };
+        let plain_message = "AssertionError: assert 'pending' == 'queued'".to_owned();
+        let (mut name, mut message, mut output) = ("test_order".to_owned(), plain_message, String::new());
+        let (mut body, mut path, mut subject) = ("{}".to_owned(), "src/notes.md".to_owned(), "Notes".to_owned());
+        match at % 6 {
+            0 => name = format!("test_order {escaped}"),
+            1 => message = format!("{message} {escaped}"),
+            2 => output = escaped,
+            3 => body = json!({"state": text}).to_string(),
+            4 => {
+                let short: String = text.chars().filter(|c| !matches!(c, '/' | '\n' | '\0')).take(60).collect();
+                path = format!("src/{}.md", short.trim());
+            }
+            _ => subject = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("x").to_owned(),
+        }
         place.write("report.xml", format!("<testsuite name=\"t\"><testcase classname=\"tests.test_app\" name=\"{name}\"><failure message=\"{message}\">{message}</failure><system-out>{output}</system-out></testcase></testsuite>"));
-        place.write("src/notes.md", text);
-        place.commit(text.lines().next().unwrap_or("x"));
-        let ran = triage(&place, &["--history", "none"]);
+        place.write("seen.har", har("tests.test_app::test_order", &body));
+        place.write(&path, text);
+        place.write("src/orders.py", format!("# {}\ndef status():\n    return 'queued'\n", text.replace('\n', "\n# ")));
+        place.commit(&subject);
+        let ran = triage(&place, &["--history", "none", "--traffic", "seen.har"]);
         assert_eq!(ran.code, 0, "{text}: {}{}", ran.out, ran.err);
         assert_eq!(read(&place)["plan"]["actions"], plain, "{text}");
         assert!(!ran.out.contains(KEY) && !ran.out.contains("PATH="), "{text}: {}", ran.out);
