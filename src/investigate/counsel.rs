@@ -189,3 +189,6 @@ pub(super) fn outcome(done: &Healing, band: Band, all: bool, proof: &[Cell]) -> 
     }
     if all && band == Band::Heal && !done.parts.is_empty() { Outcome::Healed } else { Outcome::Ask }
 }
+
+#[cfg(test)]
+mod tests;

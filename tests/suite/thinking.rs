@@ -280,7 +280,8 @@ fn writes(world: &World) -> Vec<String> {
 /// and all that was written so far.
 fn played(name: &str, model: Option<&Model>) -> Vec<(i32, Vec<String>, Vec<String>)> {
     // One failure more of which the rules know nothing.
-    let odd = json!({"reports": {"report.xml": {"test_odd": "AssertionError: the verdict flaky is odd: assert 3 == 4"}}});
+    let odd =
+        json!({"reports": {"report.xml": {"test_odd": "AssertionError: the verdict flaky is odd: assert 3 == 4"}}});
     let steps: Vec<Value> = scenario(name)["then"].as_array().cloned().unwrap_or_default();
     let story = story(name, model, if steps.is_empty() { &odd } else { &Value::Null });
     let mut world = World::new(story);
