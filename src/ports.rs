@@ -10,7 +10,7 @@ use crate::model::exchange::Exchange;
 use crate::model::forge::{OurPull, RunLink};
 use crate::model::mutant::Mutant;
 use crate::model::ran::{Execution, Extent, Target};
-use crate::model::talk::{Ask, Reply};
+use crate::model::talk::{Ask, Embedded, Reply};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
@@ -285,6 +285,12 @@ pub trait Mind: Send + Sync {
     /// # Errors
     /// Where no answer came that can be read.
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard>;
+
+    /// Has texts made into vectors, one for each.
+    ///
+    /// # Errors
+    /// Where none came that can be read.
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard>;
 }
 
 /// Why a model was not heard.
@@ -358,6 +364,10 @@ pub trait Ledger: Send {
     fn known(&mut self, asked: &str) -> Option<Reply>;
     /// Keeps an answer.
     fn keep(&mut self, asked: &str, reply: &Reply);
+    /// The vector that a model made of a text, by a key of it.
+    fn vector(&mut self, model: &str, key: &str) -> Option<Vec<f32>>;
+    /// Keeps vectors by their keys. Those of other models are forgotten.
+    fn keep_vectors(&mut self, model: &str, vectors: &[(String, Vec<f32>)]);
 }
 
 /// Mutants by test.

@@ -87,6 +87,7 @@ pub struct Reserved {
     diagnosis: String,
     price: Price,
     micros: Micros,
+    asks: u32,
 }
 
 impl Reserved {
@@ -120,16 +121,26 @@ impl Purse {
     ///
     /// # Errors
     /// Which bound it would break, for people.
-    pub fn reserve(&mut self, diagnosis: &str, ask: &Ask, price: Price) -> Result<Reserved, String> {
-        let most = price.most(ask);
+    pub fn reserve(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reserved, String> {
         let own = self.diagnosis(diagnosis);
-        let over = |spent: Spent, bound: Micros| bound > 0 && spent.micros.saturating_add(most) > bound;
         if self.run.asks >= self.bounds.asks_of_run {
             return Err(format!("the run asked its {} questions", self.bounds.asks_of_run));
         }
         if own.asks >= self.bounds.asks {
             return Err(format!("the diagnosis asked its {} questions", self.bounds.asks));
         }
+        let reserved = self.put_aside(diagnosis, most, price)?;
+        self.both(diagnosis, |spent| spent.asks += 1);
+        Ok(Reserved { asks: 1, ..reserved })
+    }
+
+    /// Puts aside what something can cost that is no question.
+    ///
+    /// # Errors
+    /// Which bound it would break, for people.
+    pub fn put_aside(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reserved, String> {
+        let own = self.diagnosis(diagnosis);
+        let over = |spent: Spent, bound: Micros| bound > 0 && spent.micros.saturating_add(most) > bound;
         if over(own, self.bounds.diagnosis) {
             return Err(format!(
                 "the next question may cost more than what is left of {} for a diagnosis",
@@ -142,11 +153,8 @@ impl Purse {
                 money(self.bounds.run)
             ));
         }
-        self.both(diagnosis, |spent| {
-            spent.micros = spent.micros.saturating_add(most);
-            spent.asks += 1;
-        });
-        Ok(Reserved { diagnosis: diagnosis.to_owned(), price, micros: most })
+        self.both(diagnosis, |spent| spent.micros = spent.micros.saturating_add(most));
+        Ok(Reserved { diagnosis: diagnosis.to_owned(), price, micros: most, asks: 0 })
     }
 
     fn both(&mut self, diagnosis: &str, change: impl Fn(&mut Spent)) {
@@ -159,7 +167,7 @@ impl Purse {
     pub fn give_back(&mut self, reserved: Reserved) {
         self.both(&reserved.diagnosis, |spent| {
             spent.micros = spent.micros.saturating_sub(reserved.micros);
-            spent.asks = spent.asks.saturating_sub(1);
+            spent.asks = spent.asks.saturating_sub(reserved.asks);
         });
     }
 
@@ -202,30 +210,34 @@ mod tests {
     #[test]
     fn nothing_is_spent_twice_or_over_a_bound() {
         let mut purse = Purse::new(Bounds { diagnosis: 250, run: 400, asks: 3, asks_of_run: 4 });
-        let first = purse.reserve("a", &ask("hello"), PRICE).unwrap();
+        let first = purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap();
         assert_eq!(first.micros(), 125, "5 letters, 16 around them, 4 of `null`, 100 that may be said");
         assert_eq!(purse.settle(first, Some(Tokens { asked: 3, said: 4 })), 7);
         assert_eq!(purse.run().micros, 7);
         // One that broke off may have been counted.
-        let second = purse.reserve("a", &ask("hello"), PRICE).unwrap();
+        let second = purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap();
         assert_eq!(purse.settle(second, None), 125);
-        assert!(purse.reserve("a", &ask("hello"), PRICE).unwrap_err().contains("for a diagnosis"));
-        let third = purse.reserve("b", &ask("hello"), PRICE).unwrap();
+        assert!(purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap_err().contains("for a diagnosis"));
+        let third = purse.reserve("b", PRICE.most(&ask("hello")), PRICE).unwrap();
         assert_eq!(purse.settle(third, None), 125);
         assert_eq!((purse.diagnosis("a").asks, purse.diagnosis("b").asks), (2, 1));
-        assert!(purse.reserve("c", &ask(&"x".repeat(40)), PRICE).unwrap_err().contains("for a run"));
+        assert!(purse.reserve("c", PRICE.most(&ask(&"x".repeat(40))), PRICE).unwrap_err().contains("for a run"));
     }
 
     #[test]
     fn questions_are_counted_where_there_are_no_prices() {
         let mut purse = Purse::new(Bounds { diagnosis: 0, run: 0, asks: 3, asks_of_run: 4 });
         for _ in 0..3 {
-            let reserved = purse.reserve("a", &ask("x"), Price::default()).unwrap();
+            let reserved = purse.reserve("a", Price::default().most(&ask("x")), Price::default()).unwrap();
             assert_eq!(purse.settle(reserved, None), 0);
         }
-        assert!(purse.reserve("a", &ask("x"), Price::default()).unwrap_err().contains("3 questions"));
-        let _ = purse.reserve("b", &ask("x"), Price::default()).unwrap();
-        assert!(purse.reserve("b", &ask("x"), Price::default()).unwrap_err().contains("4 questions"));
+        assert!(
+            purse.reserve("a", Price::default().most(&ask("x")), Price::default()).unwrap_err().contains("3 questions")
+        );
+        let _ = purse.reserve("b", Price::default().most(&ask("x")), Price::default()).unwrap();
+        assert!(
+            purse.reserve("b", Price::default().most(&ask("x")), Price::default()).unwrap_err().contains("4 questions")
+        );
     }
 
     #[test]

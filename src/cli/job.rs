@@ -6,6 +6,7 @@ mod deliver;
 mod done;
 mod generate;
 mod heal;
+mod memory;
 mod think;
 
 pub(super) use self::done::Done;

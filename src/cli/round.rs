@@ -28,6 +28,10 @@ impl Ledger for Unshared {
         None
     }
     fn keep(&mut self, _: &str, _: &Reply) {}
+    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
+        None
+    }
+    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
 }
 
 /// Whether anybody thinks besides the rules.

@@ -11,6 +11,7 @@
 pub mod changepoint;
 pub mod cluster;
 pub mod described;
+pub mod embedding;
 pub mod findings;
 pub mod fingerprint;
 pub mod frames;

@@ -6,6 +6,7 @@ use crate::diagnose::rules::weights;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
 use crate::diagnose::timeline::Mark;
+use crate::history::PastFailure;
 use crate::model::failure::Fingerprint;
 use crate::model::talk::Claim;
 use crate::model::text::Untrusted;
@@ -170,6 +171,25 @@ impl Diagnosis {
             self.reading = None;
         }
         self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    }
+
+    /// Takes in a failure of the past that means the same.
+    pub fn resembles_by_meaning(&mut self, failure: &PastFailure, alike: f64) {
+        let times = crate::diagnose::rules::count(usize::try_from(failure.times).unwrap_or(1), "time");
+        let text = format!(
+            "this failure means the same as one seen {times} until {} ({:.0} % alike): {}",
+            failure.last.date(),
+            alike * 100.0,
+            failure.masked
+        );
+        self.evidence.push(Evidence {
+            about: self.verdict,
+            kind: SEEN_BEFORE,
+            weight: 0.0,
+            text: Untrusted::bounded(&text, 600),
+            source: Untrusted::bounded(&failure.last_run, 400),
+        });
+        self.resembles = Some(Resembled { fingerprint: failure.fingerprint.clone(), alike });
     }
 
     /// Takes in what became of the failure that it resembles.

@@ -21,6 +21,9 @@ use crate::ports::{Desk, Ledger, Mind, Unheard};
 /// Bytes of one text of a transcript.
 const TEXT: usize = 64 << 10;
 
+/// What vectors are counted under.
+const MEMORY: &str = "memory";
+
 /// Something that happened in a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -284,7 +287,7 @@ impl Round {
             return Ok(self.heard(id, role, reply, 0));
         }
         let price = self.terms.get(&role).map(|(_, price)| *price).unwrap_or_default();
-        let reserved = match locked(&self.purse).reserve(id, ask, price) {
+        let reserved = match locked(&self.purse).reserve(id, price.most(ask), price) {
             Ok(reserved) => reserved,
             Err(why) => return Ok(Observation::Silence(why)),
         };
@@ -306,6 +309,60 @@ impl Round {
         let reply = answer?;
         locked(&self.ledger).keep(&digest, &reply);
         Ok(self.heard(id, role, reply, cost))
+    }
+
+    /// Makes vectors of texts, within the budgets.
+    ///
+    /// # Errors
+    /// Why there are none, for people.
+    pub fn embed(&self, model: &str, price: Price, texts: &[String]) -> Result<Vec<Vec<f32>>, String> {
+        let most = texts.iter().map(String::len).sum::<usize>() as u64;
+        let most = price.of(Tokens { asked: most, said: 0 });
+        let reserved = locked(&self.purse).put_aside(MEMORY, most, price)?;
+        let refused = locked(&self.ledger).reserve(most).err();
+        if let Some(what) = refused {
+            locked(&self.purse).give_back(reserved);
+            return Err(what);
+        }
+        let answer = self.mind.embed(model, texts);
+        let counted = match &answer {
+            Ok(embedded) => Some(embedded.tokens),
+            Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
+        };
+        let cost = locked(&self.purse).settle(reserved, counted);
+        locked(&self.ledger).settle(most, cost);
+        answer.map(|embedded| embedded.vectors).map_err(|unheard| unheard.what)
+    }
+
+    /// The vectors of keyed texts: those that are kept, and the others made now, `batch`
+    /// at once and no more than `most`.
+    ///
+    /// # Errors
+    /// Why there are none, for people.
+    pub fn vectors(
+        &self,
+        (model, price): (&str, Price),
+        texts: &[(String, String)],
+        (batch, most): (usize, usize),
+    ) -> Result<BTreeMap<String, Vec<f32>>, String> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<&(String, String)> = Vec::new();
+        for text in texts {
+            let known = locked(&self.ledger).vector(model, &text.0);
+            match known {
+                Some(vector) => drop(found.insert(text.0.clone(), vector)),
+                None if open.len() < most => open.push(text),
+                None => {}
+            }
+        }
+        for part in open.chunks(batch.max(1)) {
+            let own: Vec<String> = part.iter().map(|(_, text)| text.clone()).collect();
+            let made = self.embed(model, price, &own)?;
+            let keyed: Vec<(String, Vec<f32>)> = part.iter().map(|(key, _)| key.clone()).zip(made).collect();
+            locked(&self.ledger).keep_vectors(model, &keyed);
+            found.extend(keyed);
+        }
+        Ok(found)
     }
 
     fn heard(&self, id: &str, role: Role, reply: Reply, cost: u64) -> Observation {

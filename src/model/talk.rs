@@ -100,6 +100,22 @@ pub struct Tokens {
     pub said: u64,
 }
 
+/// Texts as vectors of numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Embedded {
+    /// One for each text, in their order, all of one length.
+    pub vectors: Vec<Vec<f32>>,
+    /// What was counted for it.
+    pub tokens: Tokens,
+}
+
+/// Tells a wish for vectors from all others.
+#[must_use]
+pub fn digest_of_texts(model: &str, texts: &[String]) -> String {
+    let text = serde_json::to_string(&("embed", model, texts)).unwrap_or_default();
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
+}
+
 impl std::ops::AddAssign for Tokens {
     fn add_assign(&mut self, other: Self) {
         self.asked = self.asked.saturating_add(other.asked);

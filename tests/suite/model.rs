@@ -139,6 +139,9 @@ async fn answer(room: Arc<Mutex<Room>>, request: Request<Incoming>) -> Result<Re
         let mut room = room.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         room.headers.extend(parts.headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap_or(""))));
         room.asked.push(question.clone());
+        if parts.uri.path() == "/v1/embeddings" && header("authorization") == format!("Bearer {KEY}") {
+            return Ok(embeddings(&mut room, &question));
+        }
         if parts.uri.path() != "/v1/chat/completions" {
             return Ok(refuse(404, "Unknown request URL.", "invalid_request_error"));
         }
@@ -155,6 +158,41 @@ async fn answer(room: Arc<Mutex<Room>>, request: Request<Incoming>) -> Result<Re
         room.plays.pop_front().unwrap_or_else(|| mood(&mut room, &question))
     };
     Ok(played(&room, &question, play).await)
+}
+
+/// Words that mean the same, as this model sees it.
+const MEANINGS: &[(&str, &str)] = &[("cannot reach", "no route"), ("warehouse", "storehouse"), ("parcel", "package")];
+
+/// A vector for each text: its words, each by what it means.
+fn embeddings(room: &mut Room, question: &Value) -> Response<Full<Bytes>> {
+    let Some(texts) = question["input"].as_array().filter(|texts| !texts.is_empty() && texts.len() <= 2048) else {
+        return refuse(400, "'input' is a text or up to 2048 texts.", "invalid_request_error");
+    };
+    let vector = |text: &Value| {
+        let mut plain = text.as_str().unwrap_or("").to_lowercase();
+        for (word, meaning) in MEANINGS {
+            plain = plain.replace(word, meaning);
+        }
+        let mut numbers = vec![0.01_f64; 64];
+        for word in plain.split(|c: char| !c.is_alphabetic()).filter(|word| word.len() > 2) {
+            let hash = word.bytes().fold(17_usize, |h, b| h.wrapping_mul(31).wrapping_add(usize::from(b)));
+            numbers[hash % 64] += 1.0;
+        }
+        numbers
+    };
+    let data: Vec<Value> = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| json!({"object": "embedding", "index": at, "embedding": vector(text)}))
+        .collect();
+    let tokens = question["input"].to_string().len() / 4;
+    room.tokens += tokens as u64;
+    let body = json!({"object": "list", "model": question["model"], "data": data,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens}});
+    Response::builder()
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .unwrap()
 }
 
 /// What the API's description asks of a question.

@@ -224,6 +224,66 @@ fn nothing_is_asked_twice() {
     assert_eq!((&read(&place)["diagnoses"], model.room().asked.len()), (&shown, asked));
 }
 
+/// A model makes vectors of failures: one of the past is found by what it means, where its
+/// words do not tell; what was made is kept.
+#[test]
+fn failures_are_found_by_what_they_mean() {
+    let model = Model::new(Mood::Random);
+    let place =
+        place(&model, "embedder = { name = \"vectors-1\", price = { asked = 0.02, said = 0.0 } }\ndiagnoses = 0\n");
+    let causes = [
+        "ParcelError: cannot reach the warehouse for this parcel",
+        "ValueError: unsupported currency in the invoice",
+        "ImportError: the plugin palette needs another colour library",
+        "ZeroDivisionError: the average of no ratings at all",
+        "UnicodeError: strange letters in a customer name",
+        "LookupError: this coupon belongs to somebody else",
+        "OverflowError: the counter of visitors ran over",
+        "RuntimeError: a worker stopped in the middle of its job",
+        "AttributeError: basket without a checkout button",
+    ];
+    for (day, cause) in causes.iter().enumerate() {
+        place.write("past.xml", report(&[(&format!("test_{day}"), Some(cause))]));
+        let at = format!("2026-04-{:02}T10:00:00Z", day + 1);
+        let commit = format!("{:040x}", day + 1);
+        let words = [
+            "history",
+            "import",
+            "--junit",
+            "past.xml",
+            "--commit",
+            &commit,
+            "--branch",
+            "main",
+            "--at",
+            &at,
+            "--history",
+            "h.db",
+        ];
+        let ran = place.run(&words);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    }
+    place.write(
+        "report.xml",
+        report(&[("test_storage", Some("StorageFault: no route to the storehouse for this package"))]),
+    );
+    let ran = triage(&place, &["--history", "h.db", "--model-record", "m.jsonl"]);
+    let expected = "means the same as one seen 1 time until 2026-04-01";
+    assert!(ran.out.contains(expected) && ran.out.contains("warehouse"), "{}{}", ran.out, ran.err);
+    let asked = model.room().asked.len();
+    assert!(asked >= 1 && !model.room().asked.iter().any(|a| a.to_string().contains(KEY)));
+    let first = read(&place);
+    // What was made is not made again; and from a recording nobody is asked.
+    let again = triage(&place, &["--history", "h.db"]);
+    assert!(again.out.contains(expected) && model.room().asked.len() == asked, "{}", again.out);
+    let _ = triage(&place, &["--history", "h.db", "--model-replay", "m.jsonl"]);
+    assert_eq!((read(&place), model.room().asked.len()), (first, asked));
+    // Another failure means none of them.
+    place.write("report.xml", report(&[("test_else", Some("KeyError: nothing known resembles these words"))]));
+    let other = triage(&place, &["--history", "h.db"]);
+    assert!(!other.out.contains("means the same"), "{}", other.out);
+}
+
 /// A recording in the place of the model: the same report, byte for byte.
 #[test]
 fn a_recording_plays_the_same() {

@@ -90,6 +90,7 @@ impl Job {
         let head = pull.map(|pull| format!("{}@{commit}", pull.number));
         let shared = (self.history.as_deref(), head);
         let round = round::begin(&self.policy.model, args, shared, &mut self.notes)?;
+        self.find_again(triage, &round);
         let known = Lore {
             found: &triage.found,
             exchanges: &self.exchanges,

@@ -19,7 +19,7 @@ use crate::investigate::{Given, heal};
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 use crate::model::ran::{Execution, Extent, Ran, Target};
-use crate::model::talk::{Ask, Reply};
+use crate::model::talk::{Ask, Embedded, Reply};
 use crate::model::test::{Failure, Outcome as Ended, TestName};
 use crate::model::text::Untrusted;
 use crate::ports::{Code, Desk, Ledger, Mind, Unheard, Workbench};
@@ -71,6 +71,10 @@ impl Workbench for Obliging {
 struct Scripted(Vec<String>, AtomicUsize);
 
 impl Mind for Scripted {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embedded, Unheard> {
+        Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
+    }
+
     fn think(&self, _: &Ask) -> Result<Reply, Unheard> {
         let at = self.1.fetch_add(1, Ordering::Relaxed);
         let silence = || Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false };
@@ -90,6 +94,10 @@ impl Ledger for Nothing {
         None
     }
     fn keep(&mut self, _: &str, _: &Reply) {}
+    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
+        None
+    }
+    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
 }
 
 fn nothing() -> Result<String, String> {

@@ -12,7 +12,7 @@ use crate::agent::until::Until;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Evidence, PastOf, Verdict};
 use crate::model::failure::Fingerprint;
-use crate::model::talk::{Ask, Call, Reply, Tokens};
+use crate::model::talk::{Ask, Call, Embedded, Reply, Tokens};
 use crate::model::text::Untrusted;
 use crate::ports::{Desk, Ledger, Mind, Unheard};
 
@@ -23,6 +23,10 @@ struct Scripted {
 }
 
 impl Mind for Scripted {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embedded, Unheard> {
+        Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
+    }
+
     fn think(&self, _: &Ask) -> Result<Reply, Unheard> {
         let at = self.at.fetch_add(1, Ordering::Relaxed);
         let silence = || Unheard {
@@ -79,6 +83,10 @@ impl Ledger for Counted {
         None
     }
     fn keep(&mut self, _: &str, _: &Reply) {}
+    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
+        None
+    }
+    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
 }
 
 fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
@@ -125,6 +133,10 @@ impl Ledger for Kept {
     fn keep(&mut self, asked: &str, reply: &Reply) {
         self.0.lock().unwrap().insert(asked.to_owned(), reply.clone());
     }
+    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
+        None
+    }
+    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
 }
 
 /// A run that broke off goes on where it was: what was answered is not asked again.

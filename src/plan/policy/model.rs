@@ -55,11 +55,15 @@ pub struct Model {
     pub analyzer: Option<Own>,
     /// Another model for repairing tests.
     pub healer: Option<Own>,
+    /// A model at the same endpoint that makes vectors of failures (`/embeddings`), such as
+    /// `text-embedding-3-small`: failures of the past are found by what they mean. Without
+    /// one they are found by their words.
+    pub embedder: Option<Own>,
     /// What thinking may cost, in the money of `price`.
     pub budget: Budget,
 }
 
-/// See [`Model::analyzer`] and [`Model::healer`].
+/// See [`Model::analyzer`], [`Model::healer`] and [`Model::embedder`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Own {
@@ -113,6 +117,7 @@ impl Default for Model {
             price: Prices::default(),
             analyzer: None,
             healer: None,
+            embedder: None,
             budget: Budget::default(),
         }
     }
@@ -181,6 +186,14 @@ impl Model {
     pub fn terms(&self) -> BTreeMap<Role, (Limits, Price)> {
         let roles = [Role::Analyzer, Role::Healer].into_iter().filter(|role| *role != Role::Healer || self.edits > 0);
         roles.map(|role| (role, (self.limits(role), self.price_for(role)))).collect()
+    }
+
+    /// The model that makes vectors, and what it costs.
+    #[must_use]
+    pub fn embedder(&self) -> Option<(String, Price)> {
+        let own = self.embedder.as_ref()?;
+        let price = own.price.unwrap_or_default();
+        Some((own.name.clone(), Price { asked: micros(price.asked), said: 0 }))
     }
 
     /// What all runs of a head and of a day may cost.

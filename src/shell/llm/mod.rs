@@ -14,7 +14,7 @@ use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
 use async_openai::traits::RequestOptionsBuilder;
 use futures_util::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::recording::{Recording, Replay};
 use self::wire::Lacks;
@@ -22,7 +22,7 @@ use crate::error::Problem;
 use crate::ingest::traffic::hints;
 use crate::model::exchange::Headers;
 use crate::model::secret::{Secret, mask, mask_value};
-use crate::model::talk::{Ask, Reply};
+use crate::model::talk::{Ask, Embedded, Reply};
 use crate::model::text::{clean, head};
 use crate::ports::{Mind, Unheard};
 use crate::shell::{ending, surroundings};
@@ -177,6 +177,23 @@ impl Endpoint {
 }
 
 impl Mind for Endpoint {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+        let body = json!({"model": model, "input": texts, "encoding_format": "float"});
+        let answer = self.runtime.block_on(async {
+            let embeddings = self.client.embeddings().query(&self.settings.query)?;
+            tokio::select! {
+                answer = embeddings.create_byot::<Value, Value>(body) => answer,
+                () = ending::told() => Err(OpenAIError::Boxed(Box::new(Ended))),
+            }
+        });
+        let value = answer.map_err(|error| self.told(&error))?;
+        wire::vectors(&value, texts).map_err(|why| Unheard {
+            what: format!("the model's vectors cannot be read: {why}"),
+            may_be_counted: true,
+            is_final: false,
+        })
+    }
+
     fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
         let mut lacks = *self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
-use crate::model::talk::{Ask, Reply};
+use crate::model::talk::{Ask, Embedded, Reply, digest_of_texts};
 use crate::ports::{Mind, Unheard};
 use crate::shell::files;
 
@@ -18,7 +18,15 @@ struct Line {
     /// A digest of the question.
     asked: String,
     /// The answer, or why there is none.
-    reply: Result<Reply, Unheard>,
+    reply: Result<Said, Unheard>,
+}
+
+/// What came: words, or vectors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Words(Reply),
+    Vectors(Embedded),
 }
 
 /// A model whose answers are kept.
@@ -39,17 +47,29 @@ impl Recording {
     }
 }
 
-impl Mind for Recording {
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
-        let reply = self.inner.think(ask);
-        let line = Line { asked: ask.digest(), reply: reply.clone() };
+impl Recording {
+    fn keep(&self, asked: String, reply: Result<Said, Unheard>) -> Result<(), Unheard> {
+        let line = Line { asked, reply };
         let text = serde_json::to_string(&line).unwrap_or_default();
         writeln!(self.file.lock().unwrap_or_else(PoisonError::into_inner), "{text}").map_err(|e| Unheard {
             what: format!("what the model says cannot be kept: {e}"),
             may_be_counted: true,
             is_final: true,
-        })?;
+        })
+    }
+}
+
+impl Mind for Recording {
+    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+        let reply = self.inner.think(ask);
+        self.keep(ask.digest(), reply.clone().map(Said::Words))?;
         reply
+    }
+
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+        let embedded = self.inner.embed(model, texts);
+        self.keep(digest_of_texts(model, texts), embedded.clone().map(Said::Vectors))?;
+        embedded
     }
 }
 
@@ -57,7 +77,7 @@ impl Mind for Recording {
 #[derive(Debug)]
 pub struct Replay {
     /// Answers by question; several where one was asked several times.
-    by_question: Mutex<HashMap<String, Vec<Result<Reply, Unheard>>>>,
+    by_question: Mutex<HashMap<String, Vec<Result<Said, Unheard>>>>,
 }
 
 impl Replay {
@@ -66,7 +86,7 @@ impl Replay {
     /// # Errors
     /// A file that is none.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let mut all: HashMap<String, Vec<Result<Reply, Unheard>>> = HashMap::new();
+        let mut all: HashMap<String, Vec<Result<Said, Unheard>>> = HashMap::new();
         for (at, line) in files::read_text(path)?.lines().enumerate() {
             let line: Line = serde_json::from_str(line).map_err(|e| {
                 Problem::failed(format!("{} is no recording of a model: line {}", path.display(), at + 1)).because(e)
@@ -80,19 +100,36 @@ impl Replay {
     }
 }
 
-impl Mind for Replay {
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+impl Replay {
+    fn said(&self, asked: &str) -> Result<Said, Unheard> {
         let mut all = self.by_question.lock().unwrap_or_else(PoisonError::into_inner);
-        let replies = all.get_mut(&ask.digest());
+        let replies = all.get_mut(asked);
         // The last answer is given as often as it is asked for.
         let reply = replies.and_then(|replies| if replies.len() > 1 { replies.pop() } else { replies.last().cloned() });
-        reply.unwrap_or_else(|| {
-            Err(Unheard {
-                what: "the recording of the model has no answer to this question: something else is asked than was"
-                    .to_owned(),
-                may_be_counted: false,
-                is_final: true,
-            })
-        })
+        reply.unwrap_or_else(|| Err(unknown()))
+    }
+}
+
+fn unknown() -> Unheard {
+    Unheard {
+        what: "the recording of the model has no answer to this question: something else is asked than was".to_owned(),
+        may_be_counted: false,
+        is_final: true,
+    }
+}
+
+impl Mind for Replay {
+    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+        match self.said(&ask.digest())? {
+            Said::Words(reply) => Ok(reply),
+            Said::Vectors(_) => Err(unknown()),
+        }
+    }
+
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+        match self.said(&digest_of_texts(model, texts))? {
+            Said::Vectors(embedded) => Ok(embedded),
+            Said::Words(_) => Err(unknown()),
+        }
     }
 }

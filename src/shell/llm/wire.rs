@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::model::talk::{Ask, Call, Message, Reply, Tokens};
+use crate::model::talk::{Ask, Call, Embedded, Message, Reply, Tokens};
+
+/// Numbers of a vector.
+const LONGEST: usize = 16 << 10;
 
 /// What a server does not know. `Copy`, as it is passed about with each question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +124,31 @@ pub(super) fn answer(value: &Value, ask: &Ask) -> Result<Reply, String> {
     Ok(Reply { text, calls, tokens })
 }
 
+/// The vectors of an answer, by the order of the texts.
+pub(super) fn vectors(value: &Value, texts: &[String]) -> Result<Embedded, String> {
+    let rows = value["data"].as_array().ok_or("it has no vectors")?;
+    if rows.len() != texts.len() {
+        return Err(format!("it has {} vectors for {} texts", rows.len(), texts.len()));
+    }
+    let mut vectors = vec![Vec::new(); texts.len()];
+    for (at, row) in rows.iter().enumerate() {
+        let place = row["index"].as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(at);
+        let numbers = row["embedding"].as_array().filter(|all| (1..=LONGEST).contains(&all.len()));
+        let numbers = numbers.ok_or_else(|| format!("a vector has 1 to {LONGEST} numbers"))?;
+        #[expect(clippy::cast_possible_truncation, reason = "vectors are told with so many digits")]
+        let vector: Option<Vec<f32>> = numbers.iter().map(|n| n.as_f64().map(|n| n as f32)).collect();
+        let vector = vector.filter(|v| v.iter().all(|n| n.is_finite())).ok_or("a vector has no number in it")?;
+        *vectors.get_mut(place).ok_or("a vector is of no text")? = vector;
+    }
+    if vectors.iter().any(|v| v.len() != vectors[0].len() || v.is_empty()) {
+        return Err("its vectors differ in their length".to_owned());
+    }
+    let size = texts.iter().map(String::len).sum::<usize>() as u64;
+    let told = value["usage"]["prompt_tokens"].as_u64().filter(|n| *n > 0);
+    let asked = told.unwrap_or(size / 3).min(size);
+    Ok(Embedded { vectors, tokens: Tokens { asked, said: 0 } })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +204,24 @@ mod tests {
         ] {
             let reply = answer(&value, &ask()).unwrap();
             assert_eq!((reply.text.as_str(), reply.calls.len()), (text, calls), "{value}");
+        }
+        let texts = ["a".to_owned(), "b".to_owned()];
+        let row = |at: usize, vector: Value| json!({"index": at, "embedding": vector});
+        let swapped =
+            json!({"data": [row(1, json!([2.0, 1])), row(0, json!([0.5, 1]))], "usage": {"prompt_tokens": 9}});
+        let read = vectors(&swapped, &texts).unwrap();
+        assert_eq!((read.vectors, read.tokens.asked), (vec![vec![0.5, 1.0], vec![2.0, 1.0]], 2));
+        for odd in [
+            json!({}),
+            json!({"data": [row(0, json!([1]))]}),
+            json!({"data": [row(0, json!([1])), row(0, json!([1]))]}),
+            json!({"data": [row(0, json!([1])), row(7, json!([1]))]}),
+            json!({"data": [row(0, json!([1])), row(1, json!([1, 2]))]}),
+            json!({"data": [row(0, json!(["x"])), row(1, json!([1]))]}),
+            json!({"data": [row(0, json!([1e300])), row(1, json!([1]))]}),
+            json!({"data": [row(0, json!([])), row(1, json!([]))]}),
+        ] {
+            assert!(vectors(&odd, &texts).is_err(), "{odd}");
         }
         for odd in [json!(null), json!({}), json!({"choices": []}), json!({"choices": [{"message": 5}]}), json!([1])] {
             assert!(answer(&odd, &ask()).is_err(), "{odd}");

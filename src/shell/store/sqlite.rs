@@ -98,6 +98,7 @@ const MIGRATIONS: &[&str] = &[
     retries::TABLE,
     thinking::TABLE,
     thinking::REPLIES,
+    thinking::VECTORS,
 ];
 
 /// How long a writer waits for another one.

@@ -38,6 +38,16 @@ pub(super) const REPLIES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// Failures as vectors, by the model that made them.
+pub(super) const VECTORS: &str = "
+    CREATE TABLE vector (
+        model TEXT NOT NULL,
+        key TEXT NOT NULL,
+        vector BLOB NOT NULL,
+        PRIMARY KEY (model, key)
+    ) WITHOUT ROWID;
+";
+
 /// Bytes of an answer that is kept.
 const LONGEST: usize = 64 << 10;
 
@@ -125,6 +135,26 @@ impl Ledger for Spending {
         // Where that fails it is asked again, no more.
         let _ = self.store.connection.execute(sql, params![asked, text, self.now]);
     }
+
+    fn vector(&mut self, model: &str, key: &str) -> Option<Vec<f32>> {
+        let sql = "SELECT vector FROM vector WHERE model = ?1 AND key = ?2";
+        let row = self.store.connection.query_row(sql, [model, key], |row| row.get::<_, Vec<u8>>(0)).optional();
+        let bytes = row.ok()??;
+        let (numbers, rest) = bytes.as_chunks::<4>();
+        rest.is_empty().then(|| numbers.iter().map(|four| f32::from_le_bytes(*four)).collect())
+    }
+
+    fn keep_vectors(&mut self, model: &str, vectors: &[(String, Vec<f32>)]) {
+        let connection = &mut self.store.connection;
+        let Ok(transaction) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else { return };
+        let _ = transaction.execute("DELETE FROM vector WHERE model != ?1", [model]);
+        for (key, vector) in vectors {
+            let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+            let sql = "INSERT OR REPLACE INTO vector (model, key, vector) VALUES (?1, ?2, ?3)";
+            let _ = transaction.execute(sql, params![model, key, bytes]);
+        }
+        let _ = transaction.commit();
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +177,10 @@ mod tests {
         let reply = Reply { text: "hello".to_owned(), ..Reply::default() };
         one.keep("q", &reply);
         assert_eq!((other.known("q"), other.known("p")), (Some(reply), None));
+        one.keep_vectors("m", &[("f1".to_owned(), vec![0.5, -2.0])]);
+        assert_eq!((other.vector("m", "f1"), other.vector("n", "f1")), (Some(vec![0.5, -2.0]), None));
+        other.keep_vectors("n", &[("f1".to_owned(), vec![1.0])]);
+        assert_eq!(one.vector("m", "f1"), None, "another model: those of before are of no use");
         assert!(one.reserve(31).is_err() && one.reserve(30).is_ok());
     }
 }
