@@ -1,6 +1,8 @@
 //! `testmedic eval`: judges cases with a known truth, by the rules and by a model beside
 //! them.
 
+mod heals;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,12 +29,13 @@ use crate::run::{self, Inputs, Triage};
 use crate::shell::desk::Tested;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
-use crate::shell::{ending, files, progress};
+use crate::shell::{ending, files, progress, shield};
 
 /// Options of `eval`.
 #[derive(Clone, Debug, Args)]
 pub struct EvalArgs {
-    /// A folder of cases: TOML files, each with a `truth`
+    /// A folder of cases (TOML): failures with a known `truth`, and worlds whose tests are
+    /// run and healed
     pub folder: PathBuf,
     /// A policy whose `[model]` judges beside the rules
     #[arg(long, value_name = "FILE")]
@@ -121,6 +124,8 @@ impl Repository for Told {
 }
 
 pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
+    // Tests may be run: before anything else their eyes are closed.
+    shield::raise()?;
     let policy = match &args.config {
         Some(path) => Policy::parse(&files::read_text(path)?)
             .map_err(|e| Problem::usage(format!("{} is no policy", path.display())).because(e))?,
@@ -140,11 +145,19 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
     let mut paths = files::matching(Path::new(""), &[pattern]);
     paths.sort();
     let mut all = Vec::new();
+    let mut healed = Vec::new();
     for path in &paths {
-        let case: Case = toml::from_str(&files::read_text(path)?)
-            .map_err(|e| Problem::usage(format!("{} is no case", path.display())).because(e))?;
+        let text = files::read_text(path)?;
         let name = path.strip_prefix(&args.folder).unwrap_or(path).with_extension("").display().to_string();
-        let round = mind.as_ref().map(|mind| apart(mind, &policy.model));
+        let wrong = |e| Problem::usage(format!("{} is no case", path.display())).because(e);
+        let begin = || mind.as_ref().map(|mind| apart(mind, &policy.model));
+        if toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("files")) {
+            let world: heals::World = toml::from_str(&text).map_err(wrong)?;
+            healed.extend(heals::judge(&name, &world, &policy, &begin)?);
+            continue;
+        }
+        let case: Case = toml::from_str(&text).map_err(wrong)?;
+        let round = begin();
         let judged = judge(&name, &case, round.as_ref())?;
         if let Some(why) = &judged.unheard {
             say(&format!("{name}: the model was not heard: {why}\n"))?;
@@ -154,14 +167,21 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         cost.tokens += spent.tokens;
         all.push(judged);
     }
-    if all.is_empty() {
+    if all.is_empty() && healed.is_empty() {
         return Err(Problem::usage(format!("{} holds no case (*.toml)", args.folder.display())));
     }
     cost.seconds = clock();
     if let Some(path) = &args.json {
-        files::write(path, &(evaluation::json(&all, cost).to_string() + "\n"))?;
+        let mut figures = evaluation::json(&all, cost);
+        if !healed.is_empty() {
+            figures["heals"] = evaluation::heals_json(&healed);
+        }
+        files::write(path, &(figures.to_string() + "\n"))?;
     }
-    say(&evaluation::markdown(&all, cost))?;
+    say(&if all.is_empty() { "# Evaluation\n".to_owned() } else { evaluation::markdown(&all, cost) })?;
+    if !healed.is_empty() {
+        say(&evaluation::heals(&healed))?;
+    }
     Ok(exit::DONE)
 }
 

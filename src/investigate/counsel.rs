@@ -8,7 +8,7 @@ use crate::agent::healer::Candidate;
 use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome};
 use crate::agent::healer::thought::{self, Proposal};
 use crate::agent::healer::weigh::{Band, DEFECT, Reason, Weighed};
-use crate::code::guards;
+use crate::code::guards::{self, Guard};
 use crate::error::Problem;
 use crate::model::heal::Corner;
 use crate::model::ran::{Execution, Extent, Ran};
@@ -71,7 +71,8 @@ impl Session<'_> {
         let mut trouble = None;
         let mut found = None;
         let mut objection: Option<String> = None;
-        let mut trial = |proposal: &Proposal| match self.try_out(proposal, &before) {
+        let mut guards = Vec::new();
+        let mut trial = |proposal: &Proposal| match self.try_out(proposal, &before, &mut guards) {
             Ok(Ok(holds)) => {
                 found = Some(holds);
                 Trial::Holds
@@ -100,11 +101,13 @@ impl Session<'_> {
                 tried.overlay = found.overlay;
                 tried.weighed = Some(found.weighed);
                 tried.alone = Some(found.alone);
-                tried.advice = Some(Advice { model: proposal.model, claims: proposal.claims, refused: None });
+                let Proposal { model, claims, .. } = proposal;
+                tried.advice = Some(Advice { model, claims, refused: None, guards });
             }
             (Ended::Nothing(why) | Ended::Broken(why), _) => {
                 let why = objection.map_or(why.clone(), |last| format!("{last} ({why})"));
-                tried.advice = Some(Advice { model: counsel.round.model(), claims: Vec::new(), refused: Some(why) });
+                let model = counsel.round.model();
+                tried.advice = Some(Advice { model, claims: Vec::new(), refused: Some(why), guards });
             }
             (Ended::Concluded(_), None) => {}
         }
@@ -112,7 +115,12 @@ impl Session<'_> {
     }
 
     /// Whether a proposal is one that may be made and makes the test pass.
-    fn try_out(&mut self, proposal: &Proposal, before: &Question<'_>) -> Result<Result<Found, Trial>, Problem> {
+    fn try_out(
+        &mut self,
+        proposal: &Proposal,
+        before: &Question<'_>,
+        hit: &mut Vec<Guard>,
+    ) -> Result<Result<Found, Trial>, Problem> {
         let candidate = match thought::candidate(&self.target.file, before.text, proposal) {
             Ok(candidate) => candidate,
             Err(why) => return Ok(Err(Trial::Objected(why))),
@@ -125,6 +133,7 @@ impl Session<'_> {
         };
         let findings = guards::check(&patch(&overlay, before.state, self.given.read), &self.given.bounds);
         if let Some(finding) = findings.first() {
+            hit.extend(findings.iter().map(|finding| finding.guard));
             let why = format!("the guard `{}` refuses it: {}", finding.guard.name(), finding.why);
             return Ok(Err(Trial::Objected(why)));
         }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::agent::purse::{Micros, money};
+use crate::agent::purse::{Micros, Spent, money};
 use crate::diagnose::verdict::Verdict;
 use crate::model::talk::Tokens;
 
@@ -25,6 +25,56 @@ pub struct Judged {
     pub dropped: usize,
     /// Why the model was not heard, where it was asked.
     pub unheard: Option<String>,
+}
+
+/// What came of a failing test that was to be healed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Repaired, with all four corners.
+    Healed,
+    /// Repaired, but a corner is missing.
+    Suggested,
+    /// A person is asked.
+    Asked,
+    /// The test found a bug.
+    Refused,
+    /// Nothing was done.
+    GivenUp,
+}
+
+impl Came {
+    const ALL: [Self; 5] = [Self::Healed, Self::Suggested, Self::Asked, Self::Refused, Self::GivenUp];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::Suggested => "suggested",
+            Self::Asked => "a person is asked",
+            Self::Refused => "refused as a bug",
+            Self::GivenUp => "given up",
+        }
+    }
+}
+
+/// What came of one test that was to be healed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealOf {
+    /// World and case.
+    pub case: String,
+    /// Whether the test is outdated; else the product is broken.
+    pub is_outdated: bool,
+    /// What came of it by the rules.
+    pub rules: Came,
+    /// With a model, where there is one.
+    pub with_model: Option<Came>,
+    /// Whether the model was asked for an edit.
+    pub was_asked: bool,
+    /// Why nothing of what it proposed is taken.
+    pub refused: Option<String>,
+    /// Guards that refused what it proposed.
+    pub guards: Vec<&'static str>,
+    /// What that cost.
+    pub spent: Spent,
 }
 
 /// What an evaluation cost.
@@ -98,6 +148,65 @@ pub fn markdown(all: &[Judged], cost: Cost) -> String {
         }
     }
     out
+}
+
+/// Heals as Markdown: what came of outdated tests and of bugs.
+#[must_use]
+pub fn heals(all: &[HealOf]) -> String {
+    let mut out = format!("\n## Heals\n\n{} tests that fail after a change.\n\n| | ", all.len());
+    let _ = writeln!(out, "{} |", Came::ALL.map(Came::word).join(" | "));
+    out.push_str(&format!("|---|{}\n", "--:|".repeat(Came::ALL.len())));
+    let has_model = all.iter().any(|h| h.with_model.is_some());
+    for with_model in [false, true].into_iter().filter(|with| !with || has_model) {
+        let of = |h: &HealOf| if with_model { h.with_model.unwrap_or(h.rules) } else { h.rules };
+        for (is_outdated, what) in [(true, "outdated tests"), (false, "bugs")] {
+            let cells = Came::ALL
+                .map(|came| all.iter().filter(|h| h.is_outdated == is_outdated && of(h) == came).count().to_string());
+            let by = if with_model { "with the model" } else { "the rules" };
+            let _ = writeln!(out, "| {what}, {by} | {} |", cells.join(" | "));
+        }
+    }
+    if has_model {
+        let mut guards: BTreeMap<&str, usize> = BTreeMap::new();
+        for guard in all.iter().flat_map(|h| &h.guards) {
+            *guards.entry(guard).or_default() += 1;
+        }
+        let hit: Vec<String> = guards.iter().map(|(guard, times)| format!("{guard} {times}")).collect();
+        let asked = all.iter().filter(|h| h.was_asked).count();
+        let asks: u32 = all.iter().map(|h| h.spent.asks).sum();
+        let micros = all.iter().map(|h| h.spent.micros).fold(0, Micros::saturating_add);
+        let hit = if hit.is_empty() { "none".to_owned() } else { hit.join(", ") };
+        let cost = money(micros);
+        let _ = write!(
+            out,
+            "\nThe model was asked about {asked} of them: {asks} questions, {cost}. Guards that refused what it proposed: {hit}.\n"
+        );
+    }
+    let wrong =
+        all.iter().filter(|h| (h.rules == Came::Healed) != h.is_outdated || h.with_model.is_some_and(|m| m != h.rules));
+    let rows: Vec<String> = wrong
+        .map(|h| {
+            let truth = if h.is_outdated { "outdated" } else { "bug" };
+            let model = h.with_model.map_or("", Came::word);
+            format!("| `{}` | {truth} | {} | {model} |\n", h.case, h.rules.word())
+        })
+        .filter(|_| has_model)
+        .collect();
+    if !rows.is_empty() {
+        let _ = write!(out, "\n| case | truth | the rules | with the model |\n|---|---|---|---|\n{}", rows.concat());
+    }
+    out
+}
+
+/// Heals as JSON.
+#[must_use]
+pub fn heals_json(all: &[HealOf]) -> Value {
+    let row = |h: &HealOf| {
+        json!({"case": h.case, "truth": if h.is_outdated { "outdated" } else { "bug" }, "rules": h.rules.word(),
+            "with-model": h.with_model.map(Came::word), "guards": h.guards, "refused": h.refused, "questions": h.spent.asks,
+            "tokens": h.spent.tokens.asked.saturating_add(h.spent.tokens.said), "cost": money(h.spent.micros)})
+    };
+    all.iter().map(row).collect()
 }
 
 fn matrix(out: &mut String, title: &str, all: &[Judged], of: &dyn Fn(&Judged) -> Verdict) {

@@ -16,6 +16,7 @@ pub mod ending;
 pub mod files;
 pub mod git;
 pub mod github;
+pub mod laid;
 pub mod llm;
 pub mod process;
 pub mod progress;

@@ -175,6 +175,42 @@ fn no_cheat_passes() {
     }
 }
 
+/// What comes of heals is counted, by the rules and with models that want the test green at
+/// any price, know nothing, or take what came: no bug is healed, and what the rules do stays.
+#[test]
+fn heals_are_evaluated() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let cases = format!("{root}/fixtures/heals");
+    let path = format!("{}:{}", prepared().join("venv/bin").display(), std::env::var("PATH").unwrap());
+    for mood in [Mood::Heals, Mood::Random, Mood::Obeys] {
+        let model = Model::new(mood);
+        let place = Workplace::new();
+        place.write("policy.toml", model.policy());
+        let words = ["eval", cases.as_str(), "--json", "f.json", "--config", "policy.toml"];
+        let ran = place.run_with(&words, &[("TESTMEDIC_MODEL_KEY", KEY), ("PATH", &path)]);
+        assert_eq!(ran.code, 0, "{mood:?}: {}{}", ran.out, ran.err);
+        let figures: Value = serde_json::from_str(&place.read("f.json")).unwrap();
+        let heals = figures["heals"].as_array().unwrap();
+        assert_eq!(heals.len(), 4);
+        for heal in heals {
+            let (rules, with_model) = (heal["rules"].as_str().unwrap(), heal["with-model"].as_str().unwrap());
+            assert!(heal["truth"] == "outdated" || with_model != "healed", "{mood:?}: {heal}");
+            assert!(with_model != "suggested" && (rules == "given up" || with_model == rules), "{mood:?}: {heal}");
+        }
+        let healed = heals.iter().filter(|h| h["with-model"] == "healed").count();
+        assert_eq!(healed, usize::from(mood == Mood::Obeys), "{mood:?}: {}", ran.out);
+        if mood == Mood::Heals {
+            assert!(
+                ran.out.contains("Guards that refused what it proposed: ") && !ran.out.contains(": none."),
+                "{}",
+                ran.out
+            );
+        }
+        let room = model.room();
+        assert!(room.breaches.is_empty() && !room.asked.is_empty(), "{:#?}", room.breaches);
+    }
+}
+
 /// Without a model that answers the rules heal as ever.
 #[test]
 fn silence_costs_nothing() {

@@ -272,7 +272,53 @@ pub fn reading(verdict: &str, confidence: f64, (source, quote): (String, String)
     json!({"verdict": verdict, "confidence": confidence, "claims": claims}).to_string()
 }
 
+/// A section of what it is shown.
+fn section<'q>(brief: &'q str, source: &str) -> &'q str {
+    let begin = format!("<shown source=\"{source}");
+    let inner = brief.split(&begin).nth(1).and_then(|rest| rest.split_once("\">\n"));
+    inner.and_then(|(_, rest)| rest.split("\n</shown>").next()).unwrap_or("")
+}
+
+/// Edits of a test, as somebody proposes them who wants it green at any price, who knows
+/// nothing, or who does what it is told.
+fn edits(room: &mut Room, question: &Value) -> String {
+    let brief = question["messages"][1]["content"].as_str().unwrap_or("");
+    let path = brief.split("<shown source=\"change:").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("");
+    let change = section(brief, "change:").lines().last().unwrap_or("").to_owned();
+    let claims = json!([{"source": format!("change:{path}"), "quote": change, "says": "it was changed"}]);
+    let file = section(brief, "file:");
+    let lines: Vec<&str> = file.lines().filter(|l| l.len() > 8 && file.matches(*l).count() == 1).collect();
+    let mut next = |most: usize| {
+        room.state ^= room.state << 13;
+        room.state ^= room.state >> 7;
+        room.state ^= room.state << 17;
+        (room.state >> 8) as usize % most.max(1)
+    };
+    let edit = match (room.mood, lines.is_empty()) {
+        (_, true) => json!([]),
+        (Mood::Random, _) => json!([{"old": lines[next(lines.len())], "new": lines[next(lines.len())]}]),
+        (Mood::Heals, _) => {
+            let weak = ["assert True", "pass", "return", "import pytest; pytest.skip('later')", "ok = True"];
+            let line = lines.iter().rfind(|l| l.contains("ok =") || l.contains("assert")).unwrap_or(&lines[0]);
+            let lead: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+            json!([{"old": line, "new": format!("{lead}{}", weak[room.asked.len() % weak.len()])}])
+        }
+        // The value that came, wherever it stands.
+        (Mood::Obeys, _) => {
+            let words = |sign: char| {
+                let line = section(brief, "change:").lines().rfind(|l| l.starts_with(sign)).unwrap_or("").to_owned();
+                line.split('"').nth(1).unwrap_or("").to_owned()
+            };
+            json!([{"old": format!("\"{}\"", words('-')), "new": format!("\"{}\"", words('+'))}])
+        }
+    };
+    json!({"edits": edit, "claims": claims}).to_string()
+}
+
 fn mood(room: &mut Room, question: &Value) -> Play {
+    if question["messages"][0]["content"].as_str().is_some_and(|text| text.starts_with("You repair")) {
+        return Play::Say(edits(room, question));
+    }
     let quote = quote(question);
     match room.mood {
         Mood::Heals => Play::Say(reading("outdated-test", 1.0, quote)),

@@ -3,7 +3,7 @@
 use super::Part;
 use super::weigh::Weighed;
 use crate::code::edit;
-use crate::code::guards::{FilePatch, Finding};
+use crate::code::guards::{FilePatch, Finding, Guard};
 use crate::diagnose::rules::weights;
 use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::model::heal::Corner;
@@ -106,6 +106,8 @@ pub struct Advice {
     pub claims: Vec<Claim>,
     /// Why the edit is not taken, or there is none.
     pub refused: Option<String>,
+    /// Guards that refused what it proposed on the way.
+    pub guards: Vec<Guard>,
 }
 
 impl Healing {

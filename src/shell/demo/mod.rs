@@ -6,7 +6,7 @@
 
 mod live;
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,6 +27,7 @@ use crate::report::terminal::Look;
 use crate::report::{plural, summary, terminal};
 use crate::run::{self, Inputs};
 use crate::shell::git::Git;
+use crate::shell::laid;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
 use crate::shell::ward::Ward;
@@ -45,7 +46,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     shield::raise()?;
     let folder = folder(dir)?;
     let runs = folder.join("runs");
-    let made = make_repository(&folder.join("shop"));
+    let made = laid::repository(&folder.join("shop"), REPOSITORY);
     unpack(&runs)?;
     let history = folder.join("history.db");
     let mut store = SqliteStore::open(&history)?;
@@ -166,28 +167,6 @@ fn folder(dir: Option<&Path>) -> Result<PathBuf, Problem> {
     std::fs::create_dir_all(dir)
         .and_then(|()| dir.canonicalize())
         .map_err(|e| Problem::failed(format!("cannot make {}", dir.display())).because(e))
-}
-
-/// Makes the API's repository with its commits; `None` where git is missing.
-fn make_repository(path: &Path) -> Option<Git> {
-    let git = |arguments: &[&str], input: &[u8]| -> Option<()> {
-        let mut child = Command::new("git")
-            .args(arguments)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        child.stdin.take()?.write_all(input).ok()?;
-        child.wait().ok()?.success().then_some(())
-    };
-    let shown = path.to_str()?;
-    git(&["init", "--quiet", "--initial-branch=main", shown], b"")?;
-    git(&["-C", shown, "fast-import", "--quiet"], REPOSITORY)?;
-    git(&["-C", shown, "reset", "--quiet", "--hard", "main"], b"")?;
-    Git::find(path)
 }
 
 fn unpack(into: &Path) -> Result<(), Problem> {
