@@ -210,6 +210,40 @@ fn budgets_are_shared() {
     assert!(room.tokens <= 12_000, "{} tokens", room.tokens);
 }
 
+/// A job that is cancelled while a question is open reports what it has; the next one goes
+/// on with the answers that were given.
+#[test]
+fn a_cancelled_run_reports_and_the_next_goes_on() {
+    let model = Model::new(Mood::Random);
+    model.play([Play::Call("search", json!({"text": "queued"})), Play::Slow(Duration::from_secs(300))]);
+    let place = place(&model, "");
+    let words = ["triage", "--junit", "report.xml", "--now", "2026-05-01T10:00:00Z", "--history", "h.db"];
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_testmedic"))
+        .args(words)
+        .current_dir(place.path())
+        .env("TESTMEDIC_MODEL_KEY", KEY)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..600 {
+        if model.room().asked.len() == 2 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(model.room().asked.len(), 2, "the second question is open");
+    let told = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let ended = child.wait_with_output().unwrap();
+    let out = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.code() == Some(0) && out.contains("UNDECIDED"), "{out}");
+    assert!(out.contains("judged by the rules alone from there on: the job was told to end"), "{out}");
+    model.play([Play::Say(reading("flaky", 1.0, ("failure".to_owned(), "assert 'pending' == 'queued'".to_owned())))]);
+    let again = triage(&place, &["--history", "h.db"]);
+    assert!(again.out.contains("counter-1 reads: that is why"), "{}", again.out);
+    assert_eq!(model.room().asked.len(), 3, "the first answer was kept");
+}
+
 /// The same question is asked once, and what was read is shown as it was.
 #[test]
 fn nothing_is_asked_twice() {
