@@ -121,7 +121,7 @@ impl Session<'_> {
         before: &Question<'_>,
         hit: &mut Vec<Guard>,
     ) -> Result<Result<Found, Trial>, Problem> {
-        let candidate = match thought::candidate(&self.target.file, before.text, proposal) {
+        let candidate = match thought::candidate(&self.target.file, &self.target.path, before.text, proposal) {
             Ok(candidate) => candidate,
             Err(why) => return Ok(Err(Trial::Objected(why))),
         };

@@ -4,12 +4,15 @@
 use tree_sitter::Node;
 
 use super::Part;
-use crate::code::source::{Source, walk};
+use crate::code::source::Source;
 use crate::code::value::Value;
 use crate::model::heal::EditKind;
 
 /// Tokens that may differ; more are a person's to judge.
 const MOST: usize = 8;
+
+/// Of FNV-1a, to hash what is around a token.
+const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// A token of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,9 @@ enum Kind {
 struct Token<'s> {
     kind: Kind,
     text: &'s str,
+    /// What it stands in, from the file down, as a hash: where white space is structure
+    /// nothing else tells that it moved.
+    within: u64,
 }
 
 /// What an edit of a file changes, where it changes nothing but values and names; `None`
@@ -38,6 +44,9 @@ pub fn parts(path: &str, old: &str, new: &str) -> Option<Vec<Part>> {
     let mut found: Vec<Part> = Vec::new();
     for at in 0..before.len() {
         let (old, new) = (&before[at], &after[at]);
+        if old.within != new.within {
+            return None;
+        }
         if old.text == new.text && old.kind == new.kind {
             continue;
         }
@@ -119,23 +128,36 @@ fn value(token: &Token<'_>) -> Option<Value> {
 
 fn tokens(source: &Source) -> Vec<Token<'_>> {
     let mut found = Vec::new();
-    walk(source.root(), |node| {
-        let kind = node.kind();
-        if kind.contains("comment") {
-            return false;
+    let mut cursor = source.root().walk();
+    // Without recursion: nesting is the file's choice.
+    let mut around = vec![0_u64];
+    loop {
+        let node = cursor.node();
+        let within = around.last().copied().unwrap_or(0);
+        if !token(source, node, within, &mut found) && cursor.goto_first_child() {
+            around.push((within ^ u64::from(node.kind_id())).wrapping_mul(PRIME));
+            continue;
         }
-        // A text without anything computed in it is one token.
-        let is_text = (kind.contains("string") || kind.contains("char")) && !has_inside(node);
-        if is_text || node.child_count() == 0 {
-            let text = source.of(node);
-            if !text.trim().is_empty() {
-                found.push(Token { kind: kind_of(is_text, kind, text), text });
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return found;
             }
-            return false;
+            around.pop();
         }
-        true
-    });
-    found
+    }
+}
+
+/// Takes a node as a token, if it is one.
+fn token<'s>(source: &'s Source, node: Node<'_>, within: u64, found: &mut Vec<Token<'s>>) -> bool {
+    let kind = node.kind();
+    // A text without anything computed in it is one token.
+    let is_text = (kind.contains("string") || kind.contains("char")) && !has_inside(node);
+    let is_token = is_text || node.child_count() == 0 || kind.contains("comment");
+    let text = source.of(node);
+    if is_token && !text.trim().is_empty() {
+        found.push(Token { kind: kind_of(is_text, kind, text), text, within });
+    }
+    is_token
 }
 
 /// Whether something is computed within a text.
@@ -221,6 +243,13 @@ mod tests {
             assert_eq!(parts("tests/test_a.py", python, &text), None, "{text}");
         }
         assert_eq!(parts("tests/test_a.py", python, &format!("{python}# a word\n")), None, "nothing changes");
+        // A comment may speak to a tool, and an indent is structure: neither hides behind a value.
+        let python = "def test_it():\n    for n in sizes():\n        print(n)\n    assert total(n) == 3  # all\n";
+        let value = python.replace("== 3", "== 4");
+        assert_eq!(parts("tests/test_a.py", python, &value).map(|p| p.len()), Some(1));
+        for other in [value.replace("# all", "# noqa"), value.replace("    assert", "        assert")] {
+            assert_eq!(parts("tests/test_a.py", python, &other), None, "{other}");
+        }
         assert_eq!(parts("tests/a.unknown", "a", "b"), None);
     }
 }

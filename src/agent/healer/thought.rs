@@ -10,7 +10,9 @@ use crate::agent::brief::Brief;
 use crate::agent::grounding::{Shown, claim_schema, json_in, supported};
 use crate::agent::session::{Read, Task};
 use crate::agent::team::Role;
+use crate::code::cases;
 use crate::code::edit::Edit;
+use crate::code::source::Source;
 use crate::model::change::{Commit, FileChange};
 use crate::model::ran::{Ran, Target};
 use crate::model::talk::Claim;
@@ -145,7 +147,10 @@ fn around(text: &str, line: u32) -> String {
 ///
 /// # Errors
 /// What does not fit, for the one who proposed it.
-pub fn candidate(path: &str, text: &str, proposal: &Proposal) -> Result<Candidate, String> {
+pub fn candidate(path: &str, test: &[String], text: &str, proposal: &Proposal) -> Result<Candidate, String> {
+    let source = Source::parse(path, text);
+    let cases = source.as_ref().map(cases::find).unwrap_or_default();
+    let others = || cases.iter().filter(|case| !case.path.ends_with(test) && !test.ends_with(&case.path));
     let mut edits = Vec::new();
     for one in &proposal.edits {
         if one.old.is_empty() || one.old.len() > EDIT || one.new.len() > EDIT {
@@ -156,7 +161,14 @@ pub fn candidate(path: &str, text: &str, proposal: &Proposal) -> Result<Candidat
         if text[at + 1..].contains(&one.old) && text.matches(&one.old).count() > 1 {
             return Err(format!("`{quoted}` stands in {path} more than once"));
         }
-        edits.push(Edit::new(at..at + one.old.len(), one.new.clone()));
+        let range = at..at + one.old.len();
+        if let Some(other) = others().find(|case| {
+            let own = case.node.byte_range();
+            own.start < range.end && range.start < own.end
+        }) {
+            return Err(format!("it changes another test, `{}`", other.name()));
+        }
+        edits.push(Edit::new(range, one.new.clone()));
     }
     let whole = Candidate { path: path.to_owned(), edits, parts: Vec::new() };
     let new = whole.applied(text).ok_or("two of the edits overlap")?;
@@ -191,7 +203,8 @@ mod tests {
     #[test]
     fn edits_fit_or_are_refused() {
         let text = "def test_a():\n    assert state() == 'queued'\n    assert size() == 1\n";
-        let good = candidate("tests/test_a.py", text, &proposal(&[("== 'queued'", "== 'pending'")])).unwrap();
+        let own = ["test_a".to_owned()];
+        let good = candidate("tests/test_a.py", &own, text, &proposal(&[("== 'queued'", "== 'pending'")])).unwrap();
         assert_eq!((good.parts.len(), good.applied(text).unwrap().contains("pending")), (1, true));
         for (edits, why) in [
             (vec![("nowhere", "x")], "does not stand"),
@@ -200,10 +213,13 @@ mod tests {
             (vec![("queued", "queued")], "change nothing"),
             (vec![("'queued'", "'a'"), ("queued", "b")], "overlap"),
         ] {
-            let refused = candidate("tests/test_a.py", text, &proposal(&edits)).unwrap_err();
+            let refused = candidate("tests/test_a.py", &own, text, &proposal(&edits)).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
-        let more = candidate("tests/test_a.py", text, &proposal(&[("state()", "state(1)")])).unwrap();
+        let two = format!("{text}\ndef test_b():\n    assert state() == 'done'\n");
+        let refused = candidate("tests/test_a.py", &own, &two, &proposal(&[("'done'", "'x'")])).unwrap_err();
+        assert!(refused.contains("another test, `test_b`"), "{refused}");
+        let more = candidate("tests/test_a.py", &own, text, &proposal(&[("state()", "state(1)")])).unwrap();
         assert!(more.parts.is_empty(), "more than values and names: {more:?}");
     }
 
