@@ -440,7 +440,7 @@ impl Session<'_> {
         } else if band == Band::Defect {
             done.outcome = Outcome::Defect;
         } else {
-            let all = self.prove(&done.parts, &tried.overlay, &tried.state, tried.alone)?;
+            let all = self.prove(&done.parts, &tried.overlay, &tried.state, (tried.alone, done.advice.is_some()))?;
             done.outcome = match band {
                 _ if done.advice.is_some() => counsel::outcome(&done, band, all, &self.proof),
                 Band::Heal if all => Outcome::Healed,

@@ -69,7 +69,7 @@ fn spending(model: &Model, path: &Path, head: Option<String>) -> Result<Spending
     if let Some(head) = head {
         scopes.push((format!("head:{head}"), "this head (`model.budget.head`)", of_head));
     }
-    Spending::open(path, scopes, now.unix())
+    Spending::open(path, &model.url, scopes, now.unix())
 }
 
 /// Whom to ask.

@@ -4,14 +4,16 @@
 
 use super::think::{About, Ended, Round, Trial, What};
 use super::{Overlay, Session, Tried, patch};
-use crate::agent::healer::Candidate;
 use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome};
 use crate::agent::healer::thought::{self, Proposal};
 use crate::agent::healer::weigh::{Band, DEFECT, Reason, Weighed};
+use crate::agent::healer::{Candidate, Part, renamed};
+use crate::agent::tools::may_be_shown;
 use crate::code::guards::{self, Guard};
 use crate::error::Problem;
-use crate::model::heal::Corner;
+use crate::model::heal::{Corner, EditKind};
 use crate::model::ran::{Execution, Extent, Ran};
+use crate::model::secret::mask;
 use crate::model::text::{elide, head};
 use crate::ports::{Code, Desk};
 
@@ -61,7 +63,8 @@ impl Session<'_> {
         let is_open = !tried.passes
             && tried.without_edit.is_none()
             && tried.best.as_ref().is_none_or(|(_, weighed)| weighed.band != Band::Defect);
-        let Some(counsel) = self.given.counsel.filter(|_| is_open) else { return Ok(tried) };
+        let may_be_shown = may_be_shown(&self.target.file);
+        let Some(counsel) = self.given.counsel.filter(|_| is_open && may_be_shown) else { return Ok(tried) };
         let state = tried.state.clone();
         let file = &self.target.file;
         let Some(text) = state.get(file).cloned().or_else(|| (self.given.read)(file)) else { return Ok(tried) };
@@ -156,7 +159,23 @@ impl Session<'_> {
         let text = before.failure.failure.as_ref();
         let text = text.map_or_else(String::new, |f| format!("{}\n{}", f.message.raw(), f.detail.raw()));
         let (passed, times) = (before.passed_before, before.repeated);
-        let mut weighed = self.weigh(&candidate.parts, candidate, &text, passed, times, before.state);
+        // No part pays for another: the one that the change speaks for least decides.
+        let alone = |part: &Part| {
+            let own = Candidate { path: candidate.path.clone(), edits: Vec::new(), parts: vec![part.clone()] };
+            self.weigh(&own.parts, &own, &text, passed, times, before.state)
+        };
+        let worst = candidate.parts.iter().map(alone).min_by(|a, b| {
+            (a.veto.is_none(), a.score).partial_cmp(&(b.veto.is_none(), b.score)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let whole = || self.weigh(&candidate.parts, candidate, &text, passed, times, before.state);
+        let mut weighed = worst.unwrap_or_else(whole);
+        let is_told = |part: &Part| {
+            part.kind != EditKind::RenamedKey || renamed::new_names(self.given.change, &part.old).contains(&part.new)
+        };
+        if weighed.band == Band::Heal && !candidate.parts.iter().all(is_told) {
+            weighed.band = Band::Ask;
+            weighed.veto = Some("the change does not tell that name for the other".to_owned());
+        }
         let quoted = proposal.claims.iter().find(|claim| claim.source.starts_with("change:"));
         if let Some(claim) = quoted.filter(|_| weighed.band == Band::Defect && weighed.veto.is_none()) {
             let text = format!("{} reads in the change: {} (\"{}\")", proposal.model, claim.says, claim.quote);
@@ -182,7 +201,7 @@ fn proposed(proposal: &Proposal) -> What {
     let signed = |sign: char, text: &str| text.lines().map(|line| format!("{sign}{line}\n")).collect::<String>();
     let one = |edit: &thought::Rewrite| signed('-', &edit.old) + &signed('+', &edit.new);
     What::Proposed {
-        diff: proposal.edits.iter().map(one).collect(),
+        diff: elide(&mask(&proposal.edits.iter().map(one).collect::<String>()), SAID).into_owned(),
         claims: proposal.claims.clone(),
         dropped: proposal.dropped,
     }
@@ -191,7 +210,7 @@ fn proposed(proposal: &Proposal) -> What {
 /// What becomes of an edit that a model proposed: healed only where it is one of values
 /// and names that speaks for itself, with all four corners; else a person decides.
 pub(super) fn outcome(done: &Healing, band: Band, all: bool, proof: &[Cell]) -> Outcome {
-    let tells_apart = proof.iter().all(|c| c.corner != Corner::NewOnOld || c.holds || c.outcome == "not-run");
+    let tells_apart = proof.iter().all(|c| c.corner != Corner::NewOnOld || c.outcome != "passed");
     if !tells_apart {
         let why = "the edited test passes on the code before the change as well: it would check less than it did";
         return Outcome::GaveUp(why.to_owned());

@@ -1,11 +1,12 @@
 //! Runs the corners of the proof that are open once an edit makes its test pass.
 
 use super::{Overlay, Session};
+use crate::agent::healer::clash::{self, What};
 use crate::agent::healer::healing::{Cell, missing};
 use crate::agent::healer::{Part, mutant};
 use crate::error::Problem;
 use crate::model::heal::Corner;
-use crate::model::ran::{Execution, Extent};
+use crate::model::ran::{Execution, Extent, Ran};
 use crate::ports::Code;
 
 impl Session<'_> {
@@ -15,7 +16,7 @@ impl Session<'_> {
         parts: &[Part],
         overlay: &Overlay,
         state: &Overlay,
-        alone: Option<Execution>,
+        (alone, is_advised): (Option<Execution>, bool),
     ) -> Result<bool, Problem> {
         // It was seen to pass when the edit was found.
         let alone = alone.map_or_else(|| self.execute(Code::New, Extent::Alone, overlay), Ok)?;
@@ -25,6 +26,12 @@ impl Session<'_> {
         if self.bench.has_old() {
             let execution = self.execute(Code::Old, Extent::Alone, overlay)?;
             self.note(Corner::NewOnOld, Extent::Alone, &execution, 1);
+            // An edit of somebody else's must not fail there for a reason of its own.
+            let is_checked = !is_advised || self.failing(&execution).as_ref().is_some_and(is_assertion);
+            if let Some(cell) = self.proof.last_mut().filter(|cell| cell.holds && !is_checked) {
+                cell.holds = false;
+                cell.note = Some("it fails there before it checks anything".to_owned());
+            }
             ran = self.word(&execution) != "not-run";
         }
         if !ran {
@@ -96,6 +103,18 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a test failed because something was not as it asserts.
+fn is_assertion(ran: &Ran) -> bool {
+    let failure = ran.failure.as_ref();
+    let text = failure.map_or_else(String::new, |f| {
+        let kind = f.kind.as_ref().map_or("", |kind| kind.raw());
+        format!("{kind}\n{}\n{}", f.message.raw(), f.detail.raw())
+    });
+    let lower = text.to_lowercase();
+    clash::read(ran).is_some_and(|clash| matches!(clash.what, What::Compared { .. }))
+        || ["assert", "expected", "comparison", "want "].iter().any(|word| lower.contains(word))
 }
 
 fn names_of_bad(execution: &Execution) -> Vec<String> {

@@ -366,7 +366,9 @@ impl Round {
     }
 
     fn heard(&self, id: &str, role: Role, reply: Reply, cost: u64) -> Observation {
-        let what = What::Replied { text: kept(&reply.text), calls: reply.calls.clone(), tokens: reply.tokens, cost };
+        let call = |call: &Call| Call { arguments: kept(&call.arguments), ..call.clone() };
+        let calls = reply.calls.iter().map(call).collect();
+        let what = What::Replied { text: kept(&reply.text), calls, tokens: reply.tokens, cost };
         self.note(id, role, what);
         Observation::Heard(reply)
     }

@@ -11,6 +11,21 @@ use crate::model::heal::EditKind;
 /// Tokens that may differ; more are a person's to judge.
 const MOST: usize = 8;
 
+/// Nodes of texts, in all languages.
+const TEXTS: &[&str] = &[
+    "string",
+    "string_literal",
+    "interpreted_string_literal",
+    "raw_string_literal",
+    "template_string",
+    "character_literal",
+    "char_literal",
+    "encapsed_string",
+];
+
+/// Words in the names of other nodes of texts: pieces around something computed, patterns.
+const PIECES: &[&str] = &["string", "regex", "heredoc", "escape", "content", "fragment", "pattern", "comment"];
+
 /// Of FNV-1a, to hash what is around a token.
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
@@ -27,6 +42,8 @@ enum Kind {
 struct Token<'s> {
     kind: Kind,
     text: &'s str,
+    /// Whether it names a member: the key of an entry, or what is looked up.
+    is_key: bool,
     /// What it stands in, from the file down, as a hash: where white space is structure
     /// nothing else tells that it moved.
     within: u64,
@@ -50,10 +67,7 @@ pub fn parts(path: &str, old: &str, new: &str) -> Option<Vec<Part>> {
         if old.text == new.text && old.kind == new.kind {
             continue;
         }
-        let part = part(&before, at, new)?;
-        if !found.contains(&part) {
-            found.push(part);
-        }
+        found.push(part(&before, at, new)?);
     }
     (!found.is_empty() && found.len() <= MOST).then_some(found)
 }
@@ -65,10 +79,12 @@ fn part(before: &[Token<'_>], at: usize, new: &Token<'_>) -> Option<Part> {
     let came = value(new);
     match (old.kind, new.kind) {
         (Kind::Other, _) | (_, Kind::Other) => None,
+        // One way to assert in the place of another is no other name of a thing.
+        (Kind::Name, Kind::Name) if asserts(old.text) || asserts(new.text) => None,
         (Kind::Name, Kind::Name) if came.is_none() && value(old).is_none() => {
             part(EditKind::RenamedKey, String::new(), None)
         }
-        (Kind::Text, Kind::Text) if is_key(before, at) => part(EditKind::RenamedKey, String::new(), None),
+        (Kind::Text, Kind::Text) if old.is_key && new.is_key => part(EditKind::RenamedKey, String::new(), None),
         // A name in the place of a value could be anything.
         (Kind::Text | Kind::Number | Kind::Name, _) => {
             let (was, came) = (value(old)?, came?);
@@ -87,14 +103,29 @@ fn is_status(number: &str) -> bool {
     number.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
 }
 
-/// Whether a text names something: `"name": …`, `x["name"]`.
-fn is_key(tokens: &[Token<'_>], at: usize) -> bool {
-    let next = tokens.get(at + 1).map_or("", |t| t.text);
-    let last = at.checked_sub(1).and_then(|before| tokens.get(before)).map_or("", |t| t.text);
-    let named = |before: usize| {
-        at.checked_sub(before).and_then(|at| tokens.get(at)).is_some_and(|t| t.kind == Kind::Name || t.text == ")")
-    };
-    matches!(next, ":" | "=>") || (last == "[" && next == "]" && (named(2) || tokens[at - 2].text == "]"))
+/// Whether a text names a member: `{"name": …}`, `x["name"]`.
+fn is_key(node: Node<'_>) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let is_field = |name: &str| parent.child_by_field_name(name).is_some_and(|child| child.id() == node.id());
+    match parent.kind() {
+        "pair" | "keyed_element" => is_field("key"),
+        "subscript" => is_field("subscript"),
+        "subscript_expression" | "index_expression" => is_field("index"),
+        "element_reference" => parent.child(0).is_some_and(|first| first.id() != node.id()),
+        _ => false,
+    }
+}
+
+/// Whether a name is a way to assert something.
+fn asserts(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let is_matcher =
+        |word: &str| name.strip_prefix(word).is_some_and(|rest| rest.starts_with(|c: char| c.is_uppercase()));
+    ["assert", "expect", "should", "called", "verify", "require", "must", "match", "contain", "equal", "raise", "throw"]
+        .iter()
+        .any(|word| lower.contains(word))
+        || ["to", "is", "has", "be"].iter().any(|word| is_matcher(word) || name.starts_with(&format!("{word}_")))
+        || matches!(name, "eq" | "be" | "include" | "any" | "all" | "not" | "ok")
 }
 
 /// The name that stands closest before a value.
@@ -151,11 +182,11 @@ fn tokens(source: &Source) -> Vec<Token<'_>> {
 fn token<'s>(source: &'s Source, node: Node<'_>, within: u64, found: &mut Vec<Token<'s>>) -> bool {
     let kind = node.kind();
     // A text without anything computed in it is one token.
-    let is_text = (kind.contains("string") || kind.contains("char")) && !has_inside(node);
+    let is_text = TEXTS.contains(&kind) && !has_inside(node);
     let is_token = is_text || node.child_count() == 0 || kind.contains("comment");
     let text = source.of(node);
     if is_token && !text.trim().is_empty() {
-        found.push(Token { kind: kind_of(is_text, kind, text), text, within });
+        found.push(Token { kind: kind_of(is_text, kind, text), text, is_key: is_key(node), within });
     }
     is_token
 }
@@ -176,6 +207,8 @@ fn kind_of(is_text: bool, node: &str, text: &str) -> Kind {
     let begins = |is: fn(char) -> bool| text.starts_with(is);
     if is_text {
         Kind::Text
+    } else if PIECES.iter().any(|piece| node.contains(piece)) {
+        Kind::Other
     } else if begins(|c| c.is_ascii_digit()) {
         Kind::Number
     } else if begins(|c| c.is_alphabetic() || c == '_' || c == '$') && !is_word(node, text) {
@@ -236,6 +269,7 @@ mod tests {
             ("assert total", "total"),
             ("== 3", "== total([1, 2])"),
             ("== 3", "== three"),
+            ("total([1, 2])", "total(f\"x{1}\")"),
             ("    assert", "    import os\n    assert"),
             ("assert", "return"),
         ] {
@@ -247,6 +281,16 @@ mod tests {
         let python = "def test_it():\n    for n in sizes():\n        print(n)\n    assert total(n) == 3  # all\n";
         let value = python.replace("== 3", "== 4");
         assert_eq!(parts("tests/test_a.py", python, &value).map(|p| p.len()), Some(1));
+        let mock = "def test_it(mail):\n    mail.send.assert_called_once_with(\"queued\")\n";
+        let weaker = mock.replace("assert_called_once_with", "assert_any_call").replace("queued", "pending");
+        assert_eq!(parts("tests/test_a.py", mock, &weaker), None, "another way to assert");
+        let text = "def test_it():\n    assert greet() == f\"Hello {name}\"\n";
+        assert_eq!(parts("tests/test_a.py", text, &text.replace("Hello", "undefined")), None, "a piece of a text");
+        let list = "it('x', () => { expect(f()).toMatch(/queued/); });\n";
+        assert_eq!(parts("a.test.js", list, &list.replace("queued", "d")), None, "a pattern");
+        let ruby = "it 'x' do\n  expect(names).to eq ['queued']\nend\n";
+        let found = parts("spec/a_spec.rb", ruby, &ruby.replace("queued", "error")).unwrap_or_default();
+        assert!(found.iter().all(|p| p.kind == EditKind::Literal), "a value, no key: {found:?}");
         for other in [value.replace("# all", "# noqa"), value.replace("    assert", "        assert")] {
             assert_eq!(parts("tests/test_a.py", python, &other), None, "{other}");
         }

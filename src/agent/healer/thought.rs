@@ -15,6 +15,7 @@ use crate::code::edit::Edit;
 use crate::code::source::Source;
 use crate::model::change::{Commit, FileChange};
 use crate::model::ran::{Ran, Target};
+use crate::model::secret::mask;
 use crate::model::talk::Claim;
 use crate::model::text::head;
 
@@ -123,12 +124,15 @@ pub fn brief(target: &Target, text: &str, ran: &Ran, change: &[FileChange], comm
     if let Some(failure) = &ran.failure {
         brief.add("failure", &format!("{}\n{}", failure.message.raw(), failure.detail.raw()));
     }
-    brief.add(&format!("file:{}", target.file), &around(text, target.line));
+    // Secrets are looked for in the whole of a text: a part of one has no shape.
+    brief.add(&format!("file:{}", target.file), &around(&mask(text), target.line));
     let may = |file: &&FileChange| crate::agent::tools::may_be_shown(&file.path);
     for file in change.iter().filter(may).take(FILES) {
-        let removed = file.removed.iter().take(LINES).map(|line| format!("-{line}"));
-        let added = file.added.iter().take(LINES).map(|line| format!("+{line}"));
-        let lines: Vec<String> = removed.chain(added).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for (sign, all) in [('-', &file.removed), ('+', &file.added)] {
+            let masked = mask(&all.join("\n")).into_owned();
+            lines.extend(masked.lines().take(LINES).map(|line| format!("{sign}{line}")));
+        }
         brief.add(&format!("change:{}", file.path), &lines.join("\n"));
     }
     let subjects: Vec<&str> = commits.iter().take(FILES).map(|commit| commit.subject.raw()).collect();

@@ -56,6 +56,8 @@ pub struct Spending {
     store: SqliteStore,
     /// Names of budgets, what each is called, and its bound.
     scopes: Vec<(String, &'static str, Micros)>,
+    /// The endpoint whose answers are kept.
+    url: String,
     now: i64,
 }
 
@@ -64,7 +66,12 @@ impl Spending {
     ///
     /// # Errors
     /// Where the history cannot be written.
-    pub fn open(path: &Path, scopes: Vec<(String, &'static str, Micros)>, now: i64) -> Result<Self, Problem> {
+    pub fn open(
+        path: &Path,
+        url: &str,
+        scopes: Vec<(String, &'static str, Micros)>,
+        now: i64,
+    ) -> Result<Self, Problem> {
         let store = SqliteStore::open(path)?;
         // A month later nobody asks.
         let old = now - 32 * 86_400;
@@ -72,7 +79,12 @@ impl Spending {
             let cleared = store.connection.execute(&format!("DELETE FROM {table} WHERE at < ?1"), [old]);
             cleared.map_err(|e| Problem::failed("what thinking cost cannot be kept").because(e))?;
         }
-        Ok(Self { store, scopes, now })
+        Ok(Self { store, scopes, url: url.to_owned(), now })
+    }
+
+    /// The same question to another endpoint is another one.
+    fn key(&self, asked: &str) -> String {
+        format!("{asked} {}", self.url)
     }
 
     /// Adds to all scopes, or to none where one would go over its bound.
@@ -120,7 +132,7 @@ impl Ledger for Spending {
         let text: Option<String> = self
             .store
             .connection
-            .query_row("SELECT reply FROM reply WHERE asked = ?1", [asked], |row| row.get(0))
+            .query_row("SELECT reply FROM reply WHERE asked = ?1", [self.key(asked)], |row| row.get(0))
             .optional()
             .ok()?;
         serde_json::from_str(&text?).ok()
@@ -133,7 +145,7 @@ impl Ledger for Spending {
         }
         let sql = "INSERT OR REPLACE INTO reply (asked, reply, at) VALUES (?1, ?2, ?3)";
         // Where that fails it is asked again, no more.
-        let _ = self.store.connection.execute(sql, params![asked, text, self.now]);
+        let _ = self.store.connection.execute(sql, params![self.key(asked), text, self.now]);
     }
 
     fn vector(&mut self, model: &str, key: &str) -> Option<Vec<f32>> {
@@ -167,7 +179,7 @@ mod tests {
         let path = folder.path().join("h.db");
         let open = || {
             let scopes = vec![("day:1".to_owned(), "this day", 100), ("head:a".to_owned(), "this head", 0)];
-            Spending::open(&path, scopes, 0).unwrap()
+            Spending::open(&path, "http://m", scopes, 0).unwrap()
         };
         let (mut one, mut other) = (open(), open());
         one.reserve(60).unwrap();
