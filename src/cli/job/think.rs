@@ -1,7 +1,8 @@
 //! A model reads what the rules leave undecided.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::Job;
 use crate::agent::analyzer;
@@ -73,7 +74,7 @@ impl Job {
             _ => " Where a test is healed and no rule knows an edit, it is shown the test's file around the test, how it fails, and what changed.".to_owned(),
         };
         say(&format!(
-            "What a model would be shown, {to}: {} of {} that the rules leave undecided. It may ask for lines of files at the tested commit, for lines that hold a text, for paths, and for the suspected commits; secrets are masked, and files that hold them or that speak to agents are never shown.{edits}\n\n",
+            "What a model would be shown, {to}: {} of {} that the rules leave undecided. It may ask for lines of files at the tested commit, for lines that hold a text, for paths, for the suspected commits, for earlier results of a failing test, failures told alike, recorded exchanges and the titles of issues; secrets are masked, and files that hold them or that speak to agents are never shown.{edits}\n\n",
             open.len(),
             plural(triage.found.count(Verdict::Undecided) as u64, "failure")
         ))?;
@@ -107,7 +108,7 @@ impl Job {
                 desk: desk.with(self.window(triage, *at)),
             })
             .collect();
-        let ended = side_by_side(&round, &open, self.policy.model.parallel as usize);
+        let ended = side_by_side(&round, &open, self.policy.model.parallel as usize)?;
         let mut told = Told { open: open.len() as u64, ..Told::default() };
         let open: Vec<(usize, String)> = open.into_iter().map(|one| (one.at, one.id)).collect();
         for ((at, id), ended) in open.into_iter().zip(ended) {
@@ -173,24 +174,11 @@ fn known(outcome: &Outcome) -> Known {
 }
 
 /// Reads several at once; what came of each, in their order.
-fn side_by_side(round: &Round, open: &[Open<'_>], workers: usize) -> Vec<Ended<Opinion>> {
-    let next = AtomicUsize::new(0);
-    let ended: Vec<Mutex<Option<Ended<Opinion>>>> = open.iter().map(|_| Mutex::default()).collect();
-    std::thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, open.len().max(1)) {
-            scope.spawn(|| {
-                while let Some((one, place)) = {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    open.get(at).zip(ended.get(at))
-                } {
-                    let about = About { id: &one.id, brief: &one.brief, desk: &one.desk };
-                    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(read(round, &about));
-                }
-            });
-        }
-    });
-    let none = || Ended::Nothing("nobody read it".to_owned());
-    ended.into_iter().map(|one| one.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(none)).collect()
+fn side_by_side(round: &Round, open: &[Open<'_>], workers: usize) -> Result<Vec<Ended<Opinion>>, Problem> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build();
+    let pool = pool.map_err(|e| Problem::failed("nobody can think here").because(e))?;
+    let one = |one: &Open<'_>| read(round, &About { id: &one.id, brief: &one.brief, desk: &one.desk });
+    Ok(pool.install(|| open.par_iter().map(one).collect()))
 }
 
 /// What is told about a model's readings.
