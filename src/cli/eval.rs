@@ -10,13 +10,13 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::agent::analyzer;
-use crate::cli::round::{self, Unshared};
+use crate::cli::round;
 use crate::cli::think::ModelArgs;
 use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::{Opinion, Verdict};
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
-use crate::investigate::think::{About, Clock, Ended, Round, read};
+use crate::investigate::think::{About, Clock, Ended, Round, Unshared, read};
 use crate::model::change::{Commit, FileChange};
 use crate::model::exchange::Exchange;
 use crate::model::run::{RunFacts, TestRun};

@@ -6,33 +6,14 @@ use std::time::Duration;
 
 use crate::cli::think::ModelArgs;
 use crate::error::Problem;
-use crate::investigate::think::{Clock, Event, Round};
+use crate::investigate::think::{Clock, Event, Round, Unshared};
 use crate::model::secret::Secret;
-use crate::model::talk::Reply;
 use crate::plan::policy::Model;
 use crate::ports::{Ledger, Mind};
 use crate::run::chain;
 use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
 use crate::shell::store::sqlite::Spending;
 use crate::shell::{ending, files, progress, surroundings};
-
-/// Budgets that nobody shares.
-pub(super) struct Unshared;
-
-impl Ledger for Unshared {
-    fn reserve(&mut self, _: u64) -> Result<(), String> {
-        Ok(())
-    }
-    fn settle(&mut self, _: u64, _: u64) {}
-    fn known(&mut self, _: &str) -> Option<Reply> {
-        None
-    }
-    fn keep(&mut self, _: &str, _: &Reply) {}
-    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
-        None
-    }
-    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
-}
 
 /// Whether anybody thinks besides the rules.
 pub(super) fn is_wanted(model: &Model, args: &ModelArgs) -> bool {

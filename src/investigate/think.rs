@@ -126,6 +126,24 @@ pub struct Round {
     broken: Mutex<Option<String>>,
 }
 
+/// Budgets that nobody shares.
+pub struct Unshared;
+
+impl Ledger for Unshared {
+    fn reserve(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+    fn settle(&mut self, _: u64, _: u64) {}
+    fn known(&mut self, _: &str) -> Option<Reply> {
+        None
+    }
+    fn keep(&mut self, _: &str, _: &Reply) {}
+    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
+        None
+    }
+    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
+}
+
 /// Tells seconds since some moment.
 pub type Clock = Box<dyn Fn() -> f64 + Send + Sync>;
 

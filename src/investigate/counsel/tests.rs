@@ -14,7 +14,7 @@ use crate::agent::team::Role;
 use crate::agent::until::Until;
 use crate::code::guards::{self, Bounds};
 use crate::error::Problem;
-use crate::investigate::think::{Round, Terms};
+use crate::investigate::think::{Round, Terms, Unshared};
 use crate::investigate::{Given, heal};
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
@@ -22,7 +22,7 @@ use crate::model::ran::{Execution, Extent, Ran, Target};
 use crate::model::talk::{Ask, Embedded, Reply};
 use crate::model::test::{Failure, Outcome as Ended, TestName};
 use crate::model::text::Untrusted;
-use crate::ports::{Code, Desk, Ledger, Mind, Unheard, Workbench};
+use crate::ports::{Code, Desk, Mind, Unheard, Workbench};
 
 const FILE: &str = "tests/test_shop.py";
 const TEXT: &str = "import shop\n\n\ndef look(text):\n    words = text.split()\n    ok = \"queued\" in words\n    assert ok\n\n\n\
@@ -85,21 +85,6 @@ impl Mind for Scripted {
 
 struct Nothing;
 
-impl Ledger for Nothing {
-    fn reserve(&mut self, _: u64) -> Result<(), String> {
-        Ok(())
-    }
-    fn settle(&mut self, _: u64, _: u64) {}
-    fn known(&mut self, _: &str) -> Option<Reply> {
-        None
-    }
-    fn keep(&mut self, _: &str, _: &Reply) {}
-    fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
-        None
-    }
-    fn keep_vectors(&mut self, _: &str, _: &[(String, Vec<f32>)]) {}
-}
-
 fn nothing() -> Result<String, String> {
     Err("nothing".to_owned())
 }
@@ -137,7 +122,7 @@ fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::
     let terms = Terms::from([(Role::Healer, (limits, Price::default()))]);
     let budget = Budget { diagnosis: 0, run: 0, asks: 20, asks_of_run: 20 };
     let mind = Arc::new(Scripted(answers, AtomicUsize::new(0)));
-    let round = Round::new(mind, (terms, budget), Box::new(Nothing), Box::new(|_| ()), (Box::new(|| 0.0), || false));
+    let round = Round::new(mind, (terms, budget), Box::new(Unshared), Box::new(|_| ()), (Box::new(|| 0.0), || false));
     let target = Target {
         file: FILE.to_owned(),
         line: 10,
