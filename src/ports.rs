@@ -364,6 +364,8 @@ pub trait Ledger: Send {
     fn known(&mut self, asked: &str) -> Option<Reply>;
     /// Keeps an answer.
     fn keep(&mut self, asked: &str, reply: &Reply);
+    /// Forgets answers that had no sense.
+    fn forget(&mut self, asked: &[String]);
     /// The vector that a model made of a text, by a key of it.
     fn vector(&mut self, model: &str, key: &str) -> Option<Vec<f32>>;
     /// Keeps vectors by their keys. Those of other models are forgotten.

@@ -92,8 +92,8 @@ pub struct Session<T> {
     messages: Vec<Message>,
     shown: Shown,
     so_far: SoFar,
-    /// Whether it was told once that its answer has not the form that was asked for.
-    was_told: bool,
+    /// How often its answer had not the form that was asked for.
+    malformed: u32,
     /// The calls of the step before, whose results come next.
     open: Vec<(Call, Wish)>,
     /// How often the same was looked up, proposed or objected.
@@ -111,7 +111,7 @@ impl<T> Session<T> {
             messages,
             shown: brief.shown(),
             so_far: SoFar::default(),
-            was_told: false,
+            malformed: 0,
             open: Vec::new(),
             seen: BTreeMap::new(),
         }
@@ -121,6 +121,13 @@ impl<T> Session<T> {
     pub fn at(&mut self, seconds: f64, is_cancelled: bool) {
         self.so_far.seconds = seconds;
         self.so_far.is_cancelled = is_cancelled;
+    }
+
+    /// Whether it ended since its answers have no sense: asked another time, the model may
+    /// make some.
+    #[must_use]
+    pub fn is_senseless(&self) -> bool {
+        self.malformed > 1
     }
 
     /// What is next, after what came of the last step.
@@ -197,11 +204,12 @@ impl<T> Session<T> {
         match (self.task.read)(&reply.text, &self.shown, &self.limits.model) {
             Read::Concluded(conclusion) => Step::Done(conclusion),
             Read::Nothing(why) => Step::GaveUp(why),
-            Read::Malformed(why) if self.was_told => {
+            Read::Malformed(why) if self.malformed > 0 => {
+                self.malformed += 1;
                 Step::GaveUp(format!("its answer has not the form that was asked for: {why}"))
             }
             Read::Malformed(why) => {
-                self.was_told = true;
+                self.malformed += 1;
                 let text = format!("That is not the JSON that was asked for: {why}. Answer with the JSON alone.");
                 self.messages.push(Message::Us { text });
                 self.ask()

@@ -104,12 +104,8 @@ pub fn is_for_healer(verdict: Verdict) -> bool {
 
 /// The whole way of a diagnosis.
 #[must_use]
-pub fn course(was_retried: bool, verdict: Verdict, healed: Option<Known>) -> Vec<HandOver> {
-    let mut way = Vec::new();
-    if was_retried {
-        way.extend(next(Role::Retrier, Known::Nothing));
-    }
-    way.extend(next(Role::Analyzer, Known::Verdict(verdict)));
+pub fn course(verdict: Verdict, healed: Option<Known>) -> Vec<HandOver> {
+    let mut way = Vec::from_iter(next(Role::Analyzer, Known::Verdict(verdict)));
     if let (Some(HandOver { to: Role::Healer, .. }), Some(known)) = (way.last().copied(), healed) {
         way.extend(next(Role::Healer, known));
     }
@@ -134,11 +130,9 @@ mod tests {
             }
             assert!(at.is_empty(), "{begin}: {at:?}");
         }
-        let way = course(true, Verdict::OutdatedTest, Some(Known::Repaired));
+        let way = course(Verdict::OutdatedTest, Some(Known::Repaired));
         let roles: Vec<(Role, Role)> = way.iter().map(|over| (over.from, over.to)).collect();
-        let expected =
-            [(Role::Retrier, Role::Analyzer), (Role::Analyzer, Role::Healer), (Role::Healer, Role::Reporter)];
-        assert_eq!(roles, expected);
+        assert_eq!(roles, [(Role::Analyzer, Role::Healer), (Role::Healer, Role::Reporter)]);
     }
 
     #[test]

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use crate::agent::analyzer;
 use crate::cli::round;
 use crate::cli::think::ModelArgs;
-use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::{Opinion, Verdict};
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
@@ -237,9 +236,7 @@ fn judge(name: &str, case: &Case, beside: Option<&Round>) -> Result<Judged, Prob
 
 fn opinion(name: &str, triage: &Triage, exchanges: &[Exchange], commits: Vec<Commit>, round: &Round) -> Ended<Opinion> {
     let Some(diagnosis) = triage.found.diagnoses.first() else { return Ended::Nothing(String::new()) };
-    let sent = Sent::new(exchanges, &[]);
-    let own: Vec<&Exchange> = diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect();
-    let brief = analyzer::brief(&triage.found, diagnosis, &own);
+    let brief = analyzer::brief(&triage.found, diagnosis, exchanges);
     let desk = Tested::new(None, "", commits);
     read(round, &About { id: name, brief: &brief, desk: &desk })
 }

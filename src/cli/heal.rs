@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::agent::healer::healing::{Healed, Outcome};
-use crate::agent::purse::money;
 use crate::cli::local::Local;
 use crate::cli::{HealArgs, round};
 use crate::error::{Problem, exit};
@@ -74,16 +73,13 @@ fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<Round>
 /// What the model was asked, and what that cost.
 fn told(all: &[Healed], round: &Round) -> Option<String> {
     let asked = all.iter().filter(|h| h.healing.advice.is_some()).count() as u64;
-    let spent = round.spent();
     let broken = round.broken().map_or_else(String::new, |why| format!("; not asked any more: {why}"));
     (asked > 0).then(|| {
         format!(
-            "{} was asked to repair {}: {}, {} tokens, {}{broken}",
+            "{} was asked to repair {}: {}{broken}",
             line(&round.model(), 60),
             plural(asked, "test"),
-            plural(u64::from(spent.asks), "question"),
-            spent.tokens.asked.saturating_add(spent.tokens.said),
-            money(spent.micros),
+            round::cost(round),
         )
     })
 }

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::agent::purse::money;
 use crate::cli::think::ModelArgs;
 use crate::error::Problem;
 use crate::investigate::think::{Clock, Event, Round, Unshared};
 use crate::model::secret::Secret;
 use crate::plan::policy::Model;
 use crate::ports::{Ledger, Mind};
+use crate::render::words::plural;
 use crate::run::chain;
 use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
 use crate::shell::store::sqlite::Spending;
@@ -78,6 +80,13 @@ pub(super) fn mind(model: &Model, args: &ModelArgs) -> Result<Arc<dyn Mind>, Pro
         Some(path) => Arc::new(Recording::new(Box::new(endpoint), path)?),
         None => Arc::new(endpoint),
     })
+}
+
+/// What a round cost, for people.
+pub(super) fn cost(round: &Round) -> String {
+    let spent = round.spent();
+    let tokens = spent.tokens.asked.saturating_add(spent.tokens.said);
+    format!("{}, {tokens} tokens, {}", plural(u64::from(spent.asks), "question"), money(spent.micros))
 }
 
 /// What lets us in, from a variable or a file; never from an argument, which others see.

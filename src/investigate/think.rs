@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::analyzer;
 use crate::agent::brief::Brief;
-use crate::agent::purse::{Bounds, Price, Purse, Spent};
+use crate::agent::purse::{Bounds, Price, Purse, Reserved, Spent};
 use crate::agent::session::{Limits, Observation, Session, Step, Task};
 use crate::agent::team::{HandOver, Role};
 use crate::agent::tools::Wish;
@@ -138,6 +138,7 @@ impl Ledger for Unshared {
         None
     }
     fn keep(&mut self, _: &str, _: &Reply) {}
+    fn forget(&mut self, _: &[String]) {}
     fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
         None
     }
@@ -256,10 +257,11 @@ impl Round {
         note(What::Brief { text: kept(&about.brief.to_string()) });
         let mut session = Session::new(task, about.brief, limits.clone());
         let mut observation = Observation::Begin;
+        let mut asked = Vec::new();
         loop {
             session.at((self.clock)(), (self.is_cancelled)());
             observation = match session.next(observation) {
-                Step::Ask(ask) => match self.put(about.id, role, &ask) {
+                Step::Ask(ask) => match self.put(about.id, role, &ask, &mut asked) {
                     Ok(heard) => heard,
                     Err(unheard) => {
                         if unheard.is_final {
@@ -290,6 +292,9 @@ impl Round {
                 }
                 Step::GaveUp(why) => {
                     note(What::GaveUp { why: kept(&why) });
+                    if session.is_senseless() {
+                        locked(&self.ledger).forget(&asked);
+                    }
                     return self.broken().map_or(Ended::Nothing(why), Ended::Broken);
                 }
             };
@@ -297,8 +302,10 @@ impl Round {
     }
 
     /// Asks the model, within the budgets; what it answered before it is not asked again.
-    fn put(&self, id: &str, role: Role, ask: &Ask) -> Result<Observation, Unheard> {
+    /// `asked` gets its digest.
+    fn put(&self, id: &str, role: Role, ask: &Ask, asked: &mut Vec<String>) -> Result<Observation, Unheard> {
         let digest = ask.digest();
+        asked.push(digest.clone());
         let known = locked(&self.ledger).known(&digest);
         if let Some(reply) = known {
             self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: true });
@@ -309,24 +316,37 @@ impl Round {
             Ok(reserved) => reserved,
             Err(why) => return Ok(Observation::Silence(why)),
         };
+        let think = || {
+            self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false });
+            self.mind.think(ask).map(|reply| (reply.tokens, reply))
+        };
+        let (reply, cost) = self.pay(reserved, think)?;
+        locked(&self.ledger).keep(&digest, &reply);
+        Ok(self.heard(id, role, reply, cost))
+    }
+
+    /// Does what was put aside for, where those who share a budget have as much left;
+    /// settles what it did cost.
+    fn pay<T>(
+        &self,
+        reserved: Reserved,
+        act: impl FnOnce() -> Result<(Tokens, T), Unheard>,
+    ) -> Result<(T, u64), Unheard> {
         let aside = reserved.micros();
         let refused = locked(&self.ledger).reserve(aside).err();
         if let Some(what) = refused {
             locked(&self.purse).give_back(reserved);
             return Err(Unheard { what, may_be_counted: false, is_final: true });
         }
-        self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false });
-        let answer = self.mind.think(ask);
+        let answer = act();
         // What was refused before anything was counted costs nothing.
         let counted = match &answer {
-            Ok(reply) => Some(reply.tokens),
+            Ok((tokens, _)) => Some(*tokens),
             Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
         };
         let cost = locked(&self.purse).settle(reserved, counted);
         locked(&self.ledger).settle(aside, cost);
-        let reply = answer?;
-        locked(&self.ledger).keep(&digest, &reply);
-        Ok(self.heard(id, role, reply, cost))
+        answer.map(|(_, answer)| (answer, cost))
     }
 
     /// Makes vectors of texts, within the budgets.
@@ -337,19 +357,8 @@ impl Round {
         let most = texts.iter().map(String::len).sum::<usize>() as u64;
         let most = price.of(Tokens { asked: most, said: 0 });
         let reserved = locked(&self.purse).put_aside(MEMORY, most, price)?;
-        let refused = locked(&self.ledger).reserve(most).err();
-        if let Some(what) = refused {
-            locked(&self.purse).give_back(reserved);
-            return Err(what);
-        }
-        let answer = self.mind.embed(model, texts);
-        let counted = match &answer {
-            Ok(embedded) => Some(embedded.tokens),
-            Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
-        };
-        let cost = locked(&self.purse).settle(reserved, counted);
-        locked(&self.ledger).settle(most, cost);
-        answer.map(|embedded| embedded.vectors).map_err(|unheard| unheard.what)
+        let embed = || self.mind.embed(model, texts).map(|embedded| (embedded.tokens, embedded.vectors));
+        self.pay(reserved, embed).map(|(vectors, _)| vectors).map_err(|unheard| unheard.what)
     }
 
     /// The vectors of keyed texts: those that are kept, and the others made now, `batch`

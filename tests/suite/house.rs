@@ -120,6 +120,8 @@ fn the_demo_judges_right() {
         "GET /users/{user} 200 `last_login_at` is new: string (date-time)",
         "test_get_users_by_user_has_last_login_at",
         "killed 5 of 5 mutants",
+        "scripted reads: the directory calls the field `email` now",
+        "sees     file:tests/answer.json",
     ] {
         assert!(ran.out.contains(line), "{line}: {}{}", ran.out, ran.err);
     }

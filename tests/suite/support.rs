@@ -56,6 +56,13 @@ impl Workplace {
         ran(self.command(arguments).envs(variables.iter().copied()).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// Runs in a folder of it.
+    pub fn run_in(&self, folder: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        command.current_dir(self.path().join(folder)).envs(variables.iter().copied());
+        ran(command.stdin(Stdio::null()).output().unwrap())
+    }
+
     pub fn run_stdin(&self, arguments: &[&str], input: &[u8]) -> Ran {
         use std::io::Write;
         let mut child = self

@@ -339,6 +339,39 @@ fn a_recording_plays_the_same() {
     assert!(shown.out.contains("<shown source=\"failure\">") && model.room().asked.len() == asked, "{}", shown.out);
 }
 
+/// The demo plays a recording, which is made here: `UPDATE=1` makes it anew. Whoever
+/// changes what a model is shown or asked has to.
+#[test]
+fn the_demo_thinks() {
+    let place = Workplace::new();
+    let demo = place.run(&["demo", "--dir", "demo"]);
+    let model = Model::new(Mood::Random);
+    model.play([
+        Play::Call("read_file", json!({"path": "tests/answer.json"})),
+        Play::Say(
+            json!({"verdict": "outdated-test", "confidence": 0.9, "claims": [
+            {"source": "output", "quote": "`mail` is called `email` since version 3 of this API",
+             "says": "the directory calls the field `email` now"},
+            {"source": "file:tests/answer.json", "quote": "\"email\": \"ada@example.org\"",
+             "says": "what the test asks has it under the new name only"}]})
+            .to_string(),
+        ),
+    ]);
+    place.write("demo/thought/policy.toml", model.policy().replace("counter-1", "scripted"));
+    let asked = ["--config", "policy.toml", "--history", "none", "--model-record", "recorded.jsonl"];
+    let words = [&["triage", "--junit", "report.xml"], &asked[..]].concat();
+    let ran = place.run_in("demo/thought", &words, &[("TESTMEDIC_MODEL_KEY", KEY)]);
+    assert!(ran.out.contains("scripted read 1 of 1 failure"), "{}{}", ran.out, ran.err);
+    let recorded = place.read("demo/thought/recorded.jsonl");
+    let kept = format!("{}/fixtures/demo/thought/model.jsonl", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(kept, recorded).unwrap();
+        return;
+    }
+    assert_eq!(recorded, std::fs::read_to_string(kept).unwrap(), "UPDATE=1 makes the recording anew");
+    assert!(demo.out.contains("scripted reads: the directory calls the field `email` now"), "{}", demo.out);
+}
+
 /// A scenario, with what it is like.
 fn scenario(name: &str) -> Value {
     let path = format!("{}/tests/scenarios/{name}/story.json", env!("CARGO_MANIFEST_DIR"));

@@ -9,11 +9,14 @@ use crate::agent::brief::Brief;
 use crate::agent::session::Task;
 use crate::agent::team::Role;
 use crate::diagnose::findings::Findings;
+use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::{Diagnosis, Opinion};
 use crate::model::exchange::Exchange;
 
 /// Tests, commits and exchanges that are named.
 const NAMED: usize = 12;
+/// Exchanges of its tests among which those are.
+const SENT: usize = 100;
 
 /// What holds for the whole talk.
 const RULES: &str = "\
@@ -40,7 +43,7 @@ pub fn task() -> Task<Opinion> {
 
 /// What is known about a diagnosis.
 #[must_use]
-pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[&Exchange]) -> Brief {
+pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[Exchange]) -> Brief {
     let mut brief = Brief::default();
     let first = diagnosis.members.first().map(|member| found.case(*member));
     let names = diagnosis.members.iter().take(NAMED).map(|member| {
@@ -64,7 +67,9 @@ pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[&Exchange]) -
     let suspects = diagnosis.past.suspects.iter().take(NAMED);
     let suspects = suspects.map(|s| format!("{} {}", crate::history::short(&s.commit), s.because));
     brief.add("suspects", &suspects.collect::<Vec<_>>().join("\n"));
-    let sent = exchanges.iter().rev().take(NAMED).rev().map(|exchange| format!("{exchange}"));
+    let sent = Sent::new(exchanges, &[]);
+    let own: Vec<_> = diagnosis.members.iter().flat_map(|m| sent.of(found.case(*m))).take(SENT).collect();
+    let sent = own.iter().rev().take(NAMED).rev().map(|exchange| format!("{exchange}"));
     brief.add("exchanges", &sent.collect::<Vec<_>>().join("\n"));
     brief
 }

@@ -8,11 +8,9 @@ use super::Job;
 use crate::agent::analyzer;
 use crate::agent::brief::Brief;
 use crate::agent::healer::healing::Outcome;
-use crate::agent::purse::money;
 use crate::agent::team::{self, Known};
 use crate::cli::round;
 use crate::cli::think::ModelArgs;
-use crate::diagnose::traffic::Sent;
 use crate::diagnose::verdict::{Opinion, Verdict};
 use crate::error::Problem;
 use crate::investigate::think::{About, Ended, Round, read};
@@ -58,11 +56,7 @@ impl Job {
     }
 
     fn brief(&self, triage: &Triage, at: usize) -> Brief {
-        let diagnosis = &triage.found.diagnoses[at];
-        let sent = Sent::new(&self.exchanges, &[]);
-        let own: Vec<_> =
-            diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().take(100).collect();
-        analyzer::brief(&triage.found, diagnosis, &own)
+        analyzer::brief(&triage.found, &triage.found.diagnoses[at], &self.exchanges)
     }
 
     /// Shows what would be sent.
@@ -142,7 +136,7 @@ impl Job {
         for diagnosis in &triage.found.diagnoses {
             let last = repairs.all.iter().rfind(|h| h.diagnosis.as_ref() == Some(&diagnosis.id));
             let known = last.map(|h| known(&h.healing.outcome));
-            for over in team::course(false, diagnosis.verdict, known) {
+            for over in team::course(diagnosis.verdict, known) {
                 round.hand_over(&diagnosis.id, over);
             }
         }
@@ -204,7 +198,6 @@ impl Told {
         if self.open == 0 && asked == 0 {
             return lines;
         }
-        let spent = round.spent();
         let dropped = self.dropped as u64;
         let dropped =
             if dropped > 0 { format!("; {} without support dropped", plural(dropped, "claim")) } else { String::new() };
@@ -217,13 +210,11 @@ impl Told {
             _ => format!(", and was asked to repair {}: {taken} edits to look at", plural(asked, "test")),
         };
         lines.push(format!(
-            "{} read {} of {} that the rules leave undecided{again}{edits}: {}, {} tokens, {}{dropped}",
+            "{} read {} of {} that the rules leave undecided{again}{edits}: {}{dropped}",
             crate::render::terminal::line(model, 60),
             self.read,
             plural(self.open, "failure"),
-            plural(u64::from(spent.asks), "question"),
-            spent.tokens.asked.saturating_add(spent.tokens.said),
-            money(spent.micros),
+            round::cost(round),
         ));
         lines
     }

@@ -83,6 +83,7 @@ impl Ledger for Counted {
         None
     }
     fn keep(&mut self, _: &str, _: &Reply) {}
+    fn forget(&mut self, _: &[String]) {}
     fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
         None
     }
@@ -133,6 +134,9 @@ impl Ledger for Kept {
     fn keep(&mut self, asked: &str, reply: &Reply) {
         self.0.lock().unwrap().insert(asked.to_owned(), reply.clone());
     }
+    fn forget(&mut self, asked: &[String]) {
+        self.0.lock().unwrap().retain(|known, _| !asked.contains(known));
+    }
     fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
         None
     }
@@ -169,6 +173,13 @@ fn a_session_goes_on_where_it_was() {
     assert_eq!((asked, counted), (1, 1), "two answers were kept");
     let (ended, asked, _) = run(Vec::new());
     assert!(matches!(ended, Ended::Concluded(_)) && asked == 0);
+    // What had no sense is asked anew.
+    kept.0.lock().unwrap().clear();
+    let nonsense = Reply { text: "I think".to_owned(), ..Reply::default() };
+    let (ended, asked, _) = run(vec![nonsense.clone(), nonsense]);
+    assert!(matches!(ended, Ended::Nothing(_)) && asked == 2, "{ended:?}");
+    let (ended, asked, _) = run(all[2..].to_vec());
+    assert!(matches!(ended, Ended::Concluded(_)) && asked == 1, "{ended:?}");
 }
 
 fn reply() -> impl Strategy<Value = Reply> {

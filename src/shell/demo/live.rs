@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::command;
 use crate::error::Problem;
 use crate::shell::files;
 use crate::shell::surroundings::say;
@@ -53,23 +54,4 @@ pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
     commit("Tell when a user last logged in; wishlists");
     command(folder, &[&["run", "--apply"], &tests[..]].concat())?;
     command(folder, &["generate", "--only", "GET /users", "--recipe", "new-field", "--apply"])
-}
-
-/// Shows a command of ours and what it prints.
-fn command(folder: &Path, words: &[&str]) -> Result<(), Problem> {
-    let failed = |e: std::io::Error| Problem::failed("the demo cannot start itself").because(e);
-    say(&format!("\n$ testmedic {}\n", words.join(" ")))?;
-    let done = Command::new(std::env::current_exe().map_err(failed)?)
-        .args(words)
-        .args(["--color", "never"].iter().filter(|_| !words.contains(&"--")))
-        .current_dir(folder)
-        .env_remove("TESTMEDIC_HISTORY")
-        .env("NO_COLOR", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("TESTMEDIC_FORGE", "none")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(failed)?;
-    say(&String::from_utf8_lossy(&done.stdout))?;
-    say(&String::from_utf8_lossy(&done.stderr))
 }

@@ -5,6 +5,7 @@
 //! `fixtures/demo/record.py` wrote the bundle.
 
 mod live;
+mod thought;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     if let Some(python) = python.filter(|_| made.is_some()) {
         live::run(&folder.join("live"), python)?;
     }
+    thought::run(&folder.join("thought"))?;
     say(&format!(
         "\nThe same as JSON and Markdown: {0}/report.json, {0}/summary.md\nLook into the past of a test:  testmedic history show test_user_has_email --history {0}/history.db\n",
         folder.display()
@@ -190,4 +192,23 @@ fn import(runs: &Path, store: &mut SqliteStore) -> Result<u64, Problem> {
     }
     bar.finish_and_clear();
     Ok(imported)
+}
+
+/// Shows a command of ours and what it prints.
+fn command(folder: &Path, words: &[&str]) -> Result<(), Problem> {
+    let failed = |e: std::io::Error| Problem::failed("the demo cannot start itself").because(e);
+    say(&format!("\n$ testmedic {}\n", words.join(" ")))?;
+    let done = Command::new(std::env::current_exe().map_err(failed)?)
+        .args(words)
+        .args(["--color", "never"].iter().filter(|_| !words.contains(&"--")))
+        .current_dir(folder)
+        .env_remove("TESTMEDIC_HISTORY")
+        .env("NO_COLOR", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TESTMEDIC_FORGE", "none")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(failed)?;
+    say(&String::from_utf8_lossy(&done.stdout))?;
+    say(&String::from_utf8_lossy(&done.stderr))
 }

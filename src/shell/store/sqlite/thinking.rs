@@ -148,6 +148,13 @@ impl Ledger for Spending {
         let _ = self.store.connection.execute(sql, params![self.key(asked), text, self.now]);
     }
 
+    fn forget(&mut self, asked: &[String]) {
+        for asked in asked {
+            let sql = "DELETE FROM reply WHERE asked = ?1";
+            let _ = self.store.connection.execute(sql, [self.key(asked)]);
+        }
+    }
+
     fn vector(&mut self, model: &str, key: &str) -> Option<Vec<f32>> {
         let sql = "SELECT vector FROM vector WHERE model = ?1 AND key = ?2";
         let row = self.store.connection.query_row(sql, [model, key], |row| row.get::<_, Vec<u8>>(0)).optional();
