@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod attempts;
+pub mod command;
 pub mod console;
 pub mod dialects;
 pub mod event;

@@ -11,6 +11,7 @@
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
+pub mod command;
 pub mod exchange;
 pub mod failure;
 pub mod forge;
