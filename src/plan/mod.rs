@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod admit;
+pub mod authority;
 pub mod change;
 pub mod marker;
 pub mod owners;

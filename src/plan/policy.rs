@@ -4,6 +4,7 @@
 //! Every key has a default, so that no file is needed. The doc comments here
 //! are what the JSON Schema and `docs/policy.md` say.
 
+pub mod commands;
 mod drift;
 pub mod generate;
 mod incidents;
@@ -23,6 +24,7 @@ use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::heal::{EditKind, HealMode};
 use crate::plan::action::Person;
 
+pub use commands::Commands;
 pub use drift::{Accepted, Day, DriftPolicy};
 pub use generate::Generate;
 pub use incidents::Incidents;
@@ -54,6 +56,8 @@ pub struct Policy {
     pub drift: DriftPolicy,
     /// Incidents that failures are compared with, and that tests are written for.
     pub incidents: Incidents,
+    /// Commands in comments: `/heal`, `/explain` and their sisters.
+    pub commands: Commands,
     /// A model that reads what the rules leave undecided; what is done depends on the rules.
     pub model: Model,
     /// Running tests, for the proof of a repair or of a written test.
@@ -399,6 +403,9 @@ pub enum BadPolicy {
     /// An author that is none.
     #[error("`heal.author` is `{0}`; it must be of the form `Name <address>`")]
     NoAuthor(String),
+    /// Something that would let strangers do what only the repository's people may.
+    #[error("{0}")]
+    Unsafe(String),
     /// Anything else, in the parser's words.
     #[error("{0}")]
     Syntax(String),
@@ -427,6 +434,7 @@ impl Policy {
         if !policy.heal.author.is_empty() && policy.heal.author().is_none() {
             return Err(BadPolicy::NoAuthor(policy.heal.author));
         }
+        policy.commands.check()?;
         Ok(policy)
     }
 

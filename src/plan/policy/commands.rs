@@ -1,0 +1,74 @@
+//! What the policy says of commands in comments.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::BadPolicy;
+use crate::model::command::{Level, Verb};
+
+/// See [`super::Policy::commands`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Commands {
+    /// Answer them.
+    pub enabled: bool,
+    /// What a person needs for a command, by its name without the slash: `read`, `triage`,
+    /// `write`, `maintain` or `admin`. Without a word of the policy `explain` and `help`
+    /// need `read` and all others `write`; what runs code never needs less than `write`,
+    /// and what writes never less than `triage`.
+    pub needs: BTreeMap<Verb, Level>,
+    /// Commands that the author of a pull request may give on it without that right.
+    /// Of those that run code only `retry` can be among them: it runs jobs again that
+    /// ran before, with the rights that they had.
+    pub author: Vec<Verb>,
+    /// Numeric ids of bots whose commands are heard like those of people who may write.
+    /// A bot's name says nothing: anybody may have one that looks alike.
+    pub bots: Vec<u64>,
+    /// Days that a quarantine lasts where the command names no end.
+    #[schemars(range(min = 1, max = 366))]
+    pub quarantine_days: u32,
+    /// Days for which a failure is ignored where the command names no end.
+    #[schemars(range(min = 1, max = 366))]
+    pub ignore_days: u32,
+}
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            needs: BTreeMap::new(),
+            author: vec![Verb::Retry, Verb::Explain, Verb::Help],
+            bots: Vec::new(),
+            quarantine_days: 14,
+            ignore_days: 30,
+        }
+    }
+}
+
+impl Commands {
+    /// What a person needs for a command.
+    #[must_use]
+    pub fn needs(&self, verb: Verb) -> Level {
+        self.needs.get(&verb).copied().unwrap_or(verb.needs()).max(verb.floor())
+    }
+
+    /// Refuses what would let strangers run code or write.
+    pub(super) fn check(&self) -> Result<(), BadPolicy> {
+        let low = self.needs.iter().find(|(verb, level)| **level < verb.floor());
+        if let Some((verb, level)) = low {
+            let (word, level, floor) = (verb.word(), level.word(), verb.floor().word());
+            return Err(BadPolicy::Unsafe(format!(
+                "`commands.needs.{word}` is `{level}`; it takes at least `{floor}`"
+            )));
+        }
+        let runs = self.author.iter().find(|verb| verb.runs_code());
+        runs.map_or(Ok(()), |verb| {
+            Err(BadPolicy::Unsafe(format!(
+                "`commands.author` holds `{}`, which runs code: an author may be anybody",
+                verb.word()
+            )))
+        })
+    }
+}
