@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::model::time::Instant;
 use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned, Receipt};
 use crate::plan::marker::digest;
 use crate::plan::snapshot::OurComment;
@@ -148,9 +149,34 @@ impl Hand<'_> {
                 Some(_) => Met::Done(None),
                 None => Met::Yes,
             }),
+            Guard::RemarkIs { id, digest, updated } => self.remark_is(*id, digest, *updated),
+            Guard::Working { on, key, by } => self.working(*on, key, by),
+            Guard::RunAt { run, attempt } => Ok(match self.forge.run(*run)? {
+                now if now.attempt > *attempt => Met::Done(None),
+                now if !now.is_done => Met::No(format!("run {run} is not done yet")),
+                _ => Met::Yes,
+            }),
             Guard::After { action } if self.done.contains(action) => Ok(Met::Yes),
             Guard::After { .. } => Ok(Met::No("what it speaks of was not done".to_owned())),
         }
+    }
+
+    fn remark_is(&self, id: u64, expected: &str, updated: Option<Instant>) -> Result<Met, Trouble> {
+        Ok(match self.forge.remark(id)? {
+            None => Met::No("the comment is gone".to_owned()),
+            Some(now) if now.is_as(expected, updated) => Met::Yes,
+            Some(_) => Met::No("the comment was edited".to_owned()),
+        })
+    }
+
+    fn working(&self, on: u64, key: &str, by: &str) -> Result<Met, Trouble> {
+        let comments = self.forge.comments(on)?;
+        let state = comments.iter().find_map(|c| c.reply().filter(|reply| reply.key == key));
+        Ok(match state {
+            Some(state) if state.by == by && state.is_working => Met::Yes,
+            Some(_) => Met::No("it was stopped".to_owned()),
+            None => Met::No("its reply is gone".to_owned()),
+        })
     }
 
     fn pull_at(&self, pull: u64, head: &str) -> Result<Met, Trouble> {
@@ -265,6 +291,7 @@ impl Hand<'_> {
                 | Action::Comment { edit: None, .. }
                 | Action::Review { .. }
                 | Action::OpenPullRequest { .. }
+                | Action::RerunJobs { .. }
                 | Action::DispatchWorkflow { .. }
         );
         if !made {
@@ -284,7 +311,7 @@ impl Hand<'_> {
             let check = self.forge.check(head, name).ok()??;
             return (check.external_id == *digest).then_some(Shown { url: Some(check.url) });
         }
-        let own = planned.guards.iter().find(|guard| !matches!(guard, Guard::PullAt { .. } | Guard::After { .. }))?;
+        let own = planned.guards.iter().find(|guard| guard.is_own())?;
         match self.guard(own, &planned.action) {
             Ok(Met::Done(url)) => Some(Shown { url }),
             _ => None,
@@ -298,6 +325,7 @@ fn makes_something(action: &Action) -> bool {
         | Action::Review { .. }
         | Action::PushBranch { .. }
         | Action::OpenPullRequest { .. }
+        | Action::RerunJobs { .. }
         | Action::DispatchWorkflow { .. } => true,
         Action::Comment { edit, .. } | Action::CheckRun { edit, .. } => edit.is_none(),
         _ => false,

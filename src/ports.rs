@@ -14,7 +14,7 @@ use crate::model::talk::{Ask, Embedded, Reply};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::Action;
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow, RemarkNow, RunNow};
 use crate::traffic::memory::Memory;
 
 /// What became of a run that was to be remembered.
@@ -184,6 +184,18 @@ pub trait Forge {
     /// # Errors
     /// [`Trouble`]
     fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble>;
+
+    /// A comment of somebody, if it is there.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn remark(&self, id: u64) -> Result<Option<RemarkNow>, Trouble>;
+
+    /// How far a workflow run is.
+    ///
+    /// # Errors
+    /// [`Trouble`]
+    fn run(&self, id: u64) -> Result<RunNow, Trouble>;
 
     /// Carries one action out; gives its web page.
     ///

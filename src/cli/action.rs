@@ -105,7 +105,7 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Occasion::Comment { .. } => {
+        Occasion::Comment(_) => {
             say("commands in comments are not understood by this version: nothing to do\n")?;
             conclude("neutral");
             return Ok(exit::DONE);

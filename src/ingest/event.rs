@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::model::forge::{EndedRun, Event, Occasion, PullFacts, Slug, is_sha};
+use crate::model::forge::{Account, EndedRun, Event, Occasion, PullFacts, Remark, Slug, is_sha};
 use crate::model::text::Untrusted;
 use crate::model::time::Instant;
 
@@ -22,10 +22,8 @@ pub fn read(name: &str, payload: &Value) -> Event {
         "schedule" => Occasion::Schedule,
         "workflow_dispatch" | "repository_dispatch" => Occasion::Dispatch,
         "merge_group" => Occasion::MergeGroup,
-        "issue_comment" => match payload["issue"]["number"].as_u64() {
-            Some(number) => Occasion::Comment { number, on_pull: payload["issue"]["pull_request"].is_object() },
-            None => Occasion::Other(name.to_owned()),
-        },
+        "issue_comment" => remark(payload)
+            .map_or_else(|| Occasion::Other(name.to_owned()), |remark| Occasion::Comment(Box::new(remark))),
         other => Occasion::Other(Untrusted::bounded(other, 60).raw().to_owned()),
     };
     Event {
@@ -39,6 +37,23 @@ pub fn read(name: &str, payload: &Value) -> Event {
     }
 }
 
+fn remark(payload: &Value) -> Option<Remark> {
+    let comment = &payload["comment"];
+    Some(Remark {
+        on: payload["issue"]["number"].as_u64()?,
+        on_pull: payload["issue"]["pull_request"].is_object(),
+        id: comment["id"].as_u64()?,
+        action: text(&payload["action"])?,
+        body: comment["body"].as_str().unwrap_or_default().to_owned(),
+        author: account(&comment["user"]),
+        updated: instant(&comment["updated_at"]),
+    })
+}
+
+fn account(value: &Value) -> Option<Account> {
+    Some(Account { id: value["id"].as_u64()?, login: text(&value["login"])?, is_bot: value["type"] == "Bot" })
+}
+
 fn pull(value: &Value) -> Option<PullFacts> {
     Some(PullFacts {
         number: value["number"].as_u64()?,
@@ -50,7 +65,9 @@ fn pull(value: &Value) -> Option<PullFacts> {
     })
 }
 
-fn ended_run(value: &Value) -> Option<EndedRun> {
+/// Reads a workflow run, as events and answers of the API tell it.
+#[must_use]
+pub fn ended_run(value: &Value) -> Option<EndedRun> {
     let file = value["path"].as_str().map(|path| path.split('@').next().unwrap_or(path));
     Some(EndedRun {
         id: value["id"].as_u64()?,

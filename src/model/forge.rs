@@ -107,14 +107,39 @@ pub enum Occasion {
     /// The merge queue tests a group.
     MergeGroup,
     /// Somebody commented on an issue or a pull request.
-    Comment {
-        /// Number of the issue or pull request.
-        number: u64,
-        /// Whether it is a pull request.
-        on_pull: bool,
-    },
+    Comment(Box<Remark>),
     /// Something else, by its name.
     Other(String),
+}
+
+/// A comment on a thread, as its event tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Number of the issue or pull request.
+    pub on: u64,
+    /// Whether it is a pull request.
+    pub on_pull: bool,
+    /// Its id.
+    pub id: u64,
+    /// `created`, `edited` or `deleted`.
+    pub action: String,
+    /// Its text, as it was written: nothing of it is shown without being escaped.
+    pub body: String,
+    /// Who wrote it; nobody where the account is gone.
+    pub author: Option<Account>,
+    /// When it was last edited.
+    pub updated: Option<Instant>,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number, which stays when names change hands.
+    pub id: u64,
+    /// Its name.
+    pub login: String,
+    /// Whether it is a bot's.
+    pub is_bot: bool,
 }
 
 /// Events whose runs on the default branch ran the default branch's own code and

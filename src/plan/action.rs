@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::history::learn::NotLearned;
+use crate::model::time::Instant;
 
 /// Bytes of an issue or a comment. GitHub takes 65,536 characters.
 pub const BODY_LIMIT: usize = 65_000;
@@ -115,6 +116,22 @@ pub enum Action {
         /// Body with its marker.
         body: String,
     },
+    /// React to a comment of somebody; once more changes nothing.
+    React {
+        /// Number of the thread.
+        on: u64,
+        /// Id of the comment.
+        comment: u64,
+        /// `eyes`, `+1`, `confused` or `rocket`.
+        content: String,
+    },
+    /// Run the failed jobs of a workflow run again, with the rights that they had.
+    RerunJobs {
+        /// Number of the run.
+        run: u64,
+        /// The attempt that failed.
+        attempt: u32,
+    },
     /// Start a workflow on a branch of ours.
     DispatchWorkflow {
         /// File of the workflow, such as `ci.yml`.
@@ -217,6 +234,8 @@ impl Action {
             Self::PushBranch { .. } => "push-branch",
             Self::OpenPullRequest { .. } => "open-pull-request",
             Self::DispatchWorkflow { .. } => "dispatch-workflow",
+            Self::React { .. } => "react",
+            Self::RerunJobs { .. } => "rerun-jobs",
         }
     }
 
@@ -227,7 +246,8 @@ impl Action {
     #[must_use]
     pub fn claim(&self) -> Option<String> {
         match self {
-            Self::RecordRun { .. } | Self::CheckRun { .. } => None,
+            Self::RecordRun { .. } | Self::CheckRun { .. } | Self::React { .. } => None,
+            Self::RerunJobs { run, .. } => Some(format!("run {run}")),
             Self::OpenIssue { key, .. } => Some(format!("issue {key}")),
             Self::UpdateIssue { number, .. }
             | Self::ReopenIssue { number, .. }
@@ -317,11 +337,44 @@ pub enum Guard {
         /// Name.
         branch: String,
     },
+    /// The comment of somebody is there, and was not edited.
+    RemarkIs {
+        /// Its id.
+        id: u64,
+        /// Digest of its body.
+        digest: String,
+        /// When it was last edited, where that is known.
+        updated: Option<Instant>,
+    },
+    /// Our reply with this key is there and says that it is being worked on.
+    Working {
+        /// Number of the thread.
+        on: u64,
+        /// Key.
+        key: String,
+        /// Who works, as its marker says.
+        by: String,
+    },
+    /// The workflow run is done, and this was its last attempt.
+    RunAt {
+        /// Number of the run.
+        run: u64,
+        /// The attempt.
+        attempt: u32,
+    },
     /// Another action of the plan was carried out.
     After {
         /// Its id.
         action: String,
     },
+}
+
+impl Guard {
+    /// Whether it asks for what its action makes; others ask for what must be around it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        !matches!(self, Self::PullAt { .. } | Self::After { .. } | Self::RemarkIs { .. } | Self::Working { .. })
+    }
 }
 
 /// An action that is planned, and what came of it.

@@ -247,7 +247,7 @@ fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
         Action::CheckRun { head, name, digest, .. } => {
             vec![Guard::NoCheck { head: head.clone(), name: name.clone(), digest: digest.clone() }]
         }
-        Action::RecordRun { .. } => Vec::new(),
+        Action::RecordRun { .. } | Action::React { .. } | Action::RerunJobs { .. } => Vec::new(),
         Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
             repairs::guards(action, given, source)
         }
@@ -301,6 +301,8 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
         Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
             repairs::judge(action, source, policy)
         }
+        // Whoever gives a command is answered by the job that heard it.
+        Action::React { .. } | Action::RerunJobs { .. } => Err("no plan asks for that".to_owned()),
     }
 }
 

@@ -125,6 +125,19 @@ pub struct NoteState {
     pub key: String,
 }
 
+/// What the marker of a reply to commands holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyState {
+    /// Version of this state.
+    pub v: u32,
+    /// What it is about: the comment, by its id.
+    pub key: String,
+    /// Who works on it: a run of a job, as no other is called.
+    pub by: String,
+    /// Whether it is being worked on.
+    pub is_working: bool,
+}
+
 /// What the marker of a pull request with repairs holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairState {
@@ -146,6 +159,8 @@ pub const ROLL_UP: &str = "roll-up";
 pub const STICKY: &str = "sticky";
 /// Kind of the marker before a leg's part.
 pub const LEG: &str = "leg";
+/// Kind of the marker of a reply to commands.
+pub const REPLY: &str = "reply";
 /// Kind of the marker of other comments.
 pub const NOTE: &str = "note";
 

@@ -16,6 +16,7 @@ pub mod owners;
 pub mod planner;
 pub mod policy;
 pub mod preview;
+pub mod reply;
 pub mod saved;
 pub mod snapshot;
 

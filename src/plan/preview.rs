@@ -56,6 +56,9 @@ fn condition(guard: &Guard) -> String {
         Guard::NoBranch { branch } => format!("there is no branch {}", line(branch, 100)),
         Guard::NoPullFrom { branch } => format!("no pull request came from {}", line(branch, 100)),
         Guard::NoRunOn { workflow, branch } => format!("{} never ran on {}", line(workflow, 60), line(branch, 100)),
+        Guard::RemarkIs { id, .. } => format!("comment {id} was not edited"),
+        Guard::Working { on, key, .. } => format!("`{}` on thread {on} was not stopped", line(key, 80)),
+        Guard::RunAt { run, attempt } => format!("attempt {attempt} of run {run} is its last, and done"),
         Guard::After { action } => format!("{} was done", line(action, 100)),
         Guard::NoReviewComment { pull, .. } => format!("pull request {pull} has no such review comment yet"),
     }
@@ -63,7 +66,10 @@ fn condition(guard: &Guard) -> String {
 
 fn body(action: &Action) -> Vec<String> {
     let text = match action {
-        Action::RecordRun { .. } | Action::DispatchWorkflow { .. } => return Vec::new(),
+        Action::RecordRun { .. }
+        | Action::DispatchWorkflow { .. }
+        | Action::React { .. }
+        | Action::RerunJobs { .. } => return Vec::new(),
         Action::OpenIssue { body, .. }
         | Action::UpdateIssue { body, .. }
         | Action::ReopenIssue { body, .. }

@@ -1,9 +1,9 @@
 //! One reading of the forge, before anything is planned.
 
-use crate::model::forge::OurBranch;
+use crate::model::forge::{Account, OurBranch};
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
-use crate::plan::marker::{self, IssueState, NoteState, RollUpState, StickyState, digest};
+use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
 
 /// What was read; `None` where it could not be read (and a note says why) or
 /// was not needed.
@@ -134,7 +134,14 @@ impl OurComment {
         if let Some(state) = marker::read::<StickyState>(marker::STICKY, &self.body) {
             return Some(sticky_key(&state.workflow));
         }
-        marker::read::<NoteState>(marker::NOTE, &self.body).map(|state| state.key)
+        let note = marker::read::<NoteState>(marker::NOTE, &self.body).map(|state| state.key);
+        note.or_else(|| self.reply().map(|reply| reply.key))
+    }
+
+    /// Its state, if it replies to a command.
+    #[must_use]
+    pub fn reply(&self) -> Option<ReplyState> {
+        marker::read(marker::REPLY, &self.body)
     }
 }
 
@@ -153,6 +160,36 @@ pub struct OurCheck {
     pub url: String,
     /// Digest of what it says.
     pub external_id: String,
+}
+
+/// A comment of somebody, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemarkNow {
+    /// Its text.
+    pub body: String,
+    /// Who wrote it.
+    pub author: Option<Account>,
+    /// When it was last edited.
+    pub updated: Option<Instant>,
+}
+
+impl RemarkNow {
+    /// Whether it is the one that was read: its words, and the moment of its last edit
+    /// (an edit and back is an edit).
+    #[must_use]
+    pub fn is_as(&self, expected: &str, updated: Option<Instant>) -> bool {
+        let same_time = updated.zip(self.updated).is_none_or(|(then, now)| now <= then);
+        same_time && digest(&self.body) == expected
+    }
+}
+
+/// A workflow run as it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunNow {
+    /// Its last attempt.
+    pub attempt: u32,
+    /// Whether that is done.
+    pub is_done: bool,
 }
 
 /// A pull request as it is now.

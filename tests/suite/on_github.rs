@@ -725,7 +725,9 @@ fn official_payloads_are_understood() {
                 matches!(&event.occasion, Occasion::Pull(p) if p.base_sha.len() == 40 && p.head_repository.is_some())
             }
             "workflow_run" => matches!(&event.occasion, Occasion::WorkflowRun(r) if r.id > 0 && !r.event.is_empty()),
-            "issue_comment" => matches!(event.occasion, Occasion::Comment { number, .. } if number > 0),
+            "issue_comment" => {
+                matches!(&event.occasion, Occasion::Comment(remark) if remark.on > 0 && remark.id > 0 && remark.author.is_some())
+            }
             "push" => event.occasion == Occasion::Push && event.default_branch.is_some(),
             _ => event.occasion == Occasion::Dispatch,
         };

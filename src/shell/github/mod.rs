@@ -4,6 +4,7 @@ mod branches;
 pub mod client;
 pub mod earlier;
 mod objects;
+mod threads;
 mod writer;
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +23,8 @@ use crate::model::text::{Untrusted, head};
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
 use crate::ports::{Forge, Repository, Trouble};
+
+pub use threads::ThreadNow;
 
 /// Login of the user as whom a workflow's own token acts.
 pub const ACTIONS_BOT: &str = "github-actions[bot]";
@@ -97,6 +100,18 @@ impl GitHub {
     /// Reads no commits one by one: a pull request has other things to ask for.
     pub fn spare_commits(&mut self) {
         self.commits = 1;
+    }
+
+    /// What this job is called among others that write.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// Login as whom our token writes.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        &self.bot
     }
 
     /// Requests sent so far.

@@ -3,17 +3,24 @@
 
 use serde::Deserialize;
 
+use crate::model::forge::Account;
 use crate::model::time::Instant;
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue};
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, RemarkNow};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
+    #[serde(default)]
+    pub id: u64,
     pub login: String,
     #[serde(rename = "type")]
     kind: Option<String>,
 }
 
 impl User {
+    pub(super) fn account(self) -> Account {
+        Account { is_bot: self.is_bot(), id: self.id, login: self.login }
+    }
+
     pub(super) fn is_bot(&self) -> bool {
         self.kind.as_deref() == Some("Bot")
     }
@@ -79,9 +86,15 @@ pub(super) struct Comment {
     pub body: Option<String>,
     pub user: Option<User>,
     pub line: Option<u64>,
+    pub updated_at: Option<Instant>,
 }
 
 impl Comment {
+    pub(super) fn remark(self) -> RemarkNow {
+        let author = self.user.map(User::account);
+        RemarkNow { body: self.body.unwrap_or_default(), author, updated: self.updated_at }
+    }
+
     /// `on_lines`: it is a review comment; without a line it is outdated.
     pub(super) fn ours(self, on_lines: bool) -> OurComment {
         let current = !on_lines || self.line.is_some();
@@ -203,6 +216,7 @@ pub(super) struct Run {
     pub started_at: Option<Instant>,
     pub head_repository: Option<RunRepository>,
     pub conclusion: Option<String>,
+    pub status: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -10,11 +10,11 @@ use http::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::objects::{CheckRuns, Comment, Issue, Made, Pull};
+use super::objects::{CheckRuns, Comment, Issue, Made, Pull, Run};
 use super::{GitHub, PAGES, is_ours};
 use crate::model::forge::{OurPull, RunLink, percent};
 use crate::plan::action::{Action, Annotation, LineComment};
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow};
+use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow, RemarkNow, RunNow};
 use crate::ports::{Claimed, Forge, Trouble};
 use crate::shell::surroundings;
 
@@ -137,6 +137,19 @@ impl Forge for GitHub {
         self.latest_run_on(workflow, branch)
     }
 
+    fn remark(&self, id: u64) -> Result<Option<RemarkNow>, Trouble> {
+        match self.client.get(&self.path(&format!("/issues/comments/{id}"))) {
+            Ok(answer) => Ok(Some(answer.read::<Comment>()?.remark())),
+            Err(Trouble::Missing(_)) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn run(&self, id: u64) -> Result<RunNow, Trouble> {
+        let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
+        Ok(RunNow { attempt: run.attempt.unwrap_or(1), is_done: run.status.as_deref() == Some("completed") })
+    }
+
     fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {
         match action {
             Action::RecordRun { .. } => Ok(None),
@@ -179,6 +192,16 @@ impl Forge for GitHub {
                 self.post(Method::POST, &format!("/pulls/{pull}/reviews"), &review)
             }
             Action::CheckRun { .. } => self.write_check(action),
+            Action::React { comment, content, .. } => {
+                let route = self.path(&format!("/issues/comments/{comment}/reactions"));
+                self.client.send(Method::POST, &route, Some(&json!({"content": content})))?;
+                Ok(None)
+            }
+            Action::RerunJobs { run, .. } => {
+                let route = self.path(&format!("/actions/runs/{run}/rerun-failed-jobs"));
+                self.client.send(Method::POST, &route, None)?;
+                Ok(Some(format!("{}/actions/runs/{run}", self.page)))
+            }
             Action::PushBranch { branch, parent, commits, author } => {
                 self.push(branch, parent, commits, author.as_ref())
             }
