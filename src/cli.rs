@@ -9,6 +9,7 @@ mod heal;
 mod history;
 mod job;
 mod local;
+mod respond;
 mod round;
 mod run;
 pub mod think;
@@ -74,6 +75,12 @@ pub enum Command {
         a mutant of the answer that it checks, or it is thrown away. Nothing is changed but what --patch or --apply names."
     )]
     Generate(Box<GenerateArgs>),
+    /// Answer the commands in the comment that woke this workflow
+    #[command(
+        after_help = "Who may ask for what stands in the policy (`[commands]`). Without --apply nothing is written: the \
+        answer is printed. `/help` in a comment lists the commands."
+    )]
+    Respond(Box<TriageArgs>),
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),
     /// What action.yml calls: picks the command from the event and the inputs
@@ -540,6 +547,7 @@ impl Cli {
         };
         match self.command {
             Command::Triage(args) => triage::triage(&args, colour),
+            Command::Respond(args) => respond::respond(&args),
             Command::Apply(args) => apply::apply(&args),
             Command::Action(args) => action::action(&args, colour),
             Command::History(HistoryCommand::Import(args)) => history::import(&args),

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use crate::cli::job::Done;
-use crate::cli::{ActionArgs, ActionWords, apply, job, round};
+use crate::cli::{ActionArgs, ActionWords, apply, job, respond, round};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
 use crate::model::run::IssueLevel;
@@ -80,7 +80,7 @@ fn told(problem: &Problem) -> String {
 
 /// Sets the output that is always set. That it cannot be written is told by
 /// whatever else was to be written there.
-fn conclude(conclusion: &str) {
+pub(super) fn conclude(conclusion: &str) {
     let _ = actions::outputs(&[("conclusion", conclusion.to_owned())]);
 }
 
@@ -105,11 +105,7 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Occasion::Comment(_) => {
-            say("commands in comments are not understood by this version: nothing to do\n")?;
-            conclude("neutral");
-            return Ok(exit::DONE);
-        }
+        Occasion::Comment(remark) => return respond::answer(&args.triage, around, remark),
         Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let plans = plans(args, around, ended.id)?;
             if !plans.is_empty() {

@@ -107,7 +107,8 @@ fn could_not(what: &str, trouble: Trouble) -> Problem {
     Problem::failed(format!("{what} could not be read")).because(trouble)
 }
 
-fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<Policy, Problem> {
+/// The policy, from the default branch.
+pub(super) fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<Policy, Problem> {
     let text = match &args.config {
         Some(path) => Some(files::read_text(path)?),
         None => forge.file(policy::PATH, &scene.default_branch).map_err(|t| could_not("the policy", t))?,

@@ -25,10 +25,11 @@ use crate::ingest::traffic::masking::Masker;
 use crate::investigate::think::Round;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
-use crate::model::forge::{Occasion, Scene};
+use crate::model::forge::{Occasion, PullFacts, Scene};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
+use crate::plan::action::{Guard, Plan};
 use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
 use crate::ports::{Repository, Store};
@@ -67,6 +68,8 @@ pub(super) struct Job {
     diff: Option<Vec<FileDiff>>,
     /// Where its branch left its base.
     merge_base: Option<String>,
+    /// What must hold besides before anything is written.
+    guards: Vec<Guard>,
     /// A model that thinks along, and what it came to.
     round: Option<Round>,
     told: think::Told,
@@ -95,6 +98,7 @@ impl Job {
             forbidden: None,
             diff: None,
             merge_base: None,
+            guards: Vec::new(),
             round: None,
             told: think::Told::default(),
         };
@@ -252,6 +256,26 @@ impl Job {
         let descriptions = files.iter().filter(|file| spec::is_description(file)).take(20);
         let texts = descriptions.filter_map(|file| files::read_text(&top.join(file)).ok());
         texts.flat_map(|text| spec::read(&text)).collect()
+    }
+
+    /// Works on the commit of a thread: on its pull request, where it is one. Before each
+    /// write `guards` are asked besides.
+    pub(super) fn stand_at(&mut self, pull: Option<PullFacts>, guards: Vec<Guard>) {
+        self.guards = guards;
+        if let Some(scene) = &mut self.scene {
+            scene.pull = scene.pull.take().or(pull);
+        }
+    }
+
+    /// Judges, and does nothing else; `learns` tells whether the history may be written.
+    pub(super) fn look(mut self, learns: bool) -> Result<Looked, String> {
+        let mut store = self.open_store(learns);
+        self.learn_earlier(&mut store);
+        let triage = self.judge(store.as_ref());
+        let mut notes: Vec<String> = std::mem::take(&mut self.notes);
+        notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
+        let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;
+        Ok(Looked { triage, scene, notes })
     }
 
     /// Takes in what was recorded beside the reports.
@@ -418,6 +442,14 @@ impl Job {
         triage
     }
 
+    /// Has each write ask what must hold besides.
+    fn guarded(&self, mut plan: Plan) -> Plan {
+        for planned in &mut plan.actions {
+            planned.guards.splice(0..0, self.guards.iter().cloned());
+        }
+        plan
+    }
+
     fn record(&mut self, triage: &mut Triage, apply: bool, store: Option<&mut SqliteStore>) {
         let Some(path) = self.history.as_ref().filter(|_| apply && !triage.plan.actions.is_empty()) else { return };
         match store {
@@ -450,6 +482,14 @@ impl Job {
         let local = self.git.as_ref().and_then(|git| git.merge_base(&pull.base_sha, head));
         local.or_else(|| self.merge_base.clone()).or_else(|| Some(pull.base_sha.clone()))
     }
+}
+
+/// A run that was judged, and nothing else.
+pub(super) struct Looked {
+    pub triage: Triage,
+    pub scene: Scene,
+    /// What else is to say.
+    pub notes: Vec<String>,
 }
 
 /// Connects to GitHub, where that is wanted and possible.

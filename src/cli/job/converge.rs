@@ -52,7 +52,7 @@ impl Job {
             let Some(decided) = self.decide(triage, args, &snapshot, store.as_ref()) else { break };
             triage.known_issues = decided.known;
             annotations = decided.annotations;
-            let mut plan = decided.plan;
+            let mut plan = self.guarded(decided.plan);
             let Some(forge) = self.forge.as_mut().filter(|_| may_write) else {
                 settled.extend(plan);
                 break;

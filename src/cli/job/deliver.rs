@@ -23,7 +23,7 @@ impl Job {
         for round in 0..ROUNDS {
             let snapshot = self.of_branches(triage);
             let Some(given) = self.given(triage, &snapshot) else { break };
-            let mut plan = planner::deliver(&given);
+            let mut plan = self.guarded(planner::deliver(&given));
             let Some(forge) = self.forge.as_mut().filter(|_| may_write && !plan.actions.is_empty()) else {
                 settled.extend(plan);
                 break;

@@ -52,15 +52,7 @@ pub fn body(found: &Findings, d: &Diagnosis, scene: &Scene, seen: &[Seen], times
     page.push(&head(d, scene));
     page.push(&occurrences(seen, times, scene));
     page.push(&format!("\n### Evidence\n\n{}\n{}", evidence(d, 10, Some(scene)), suspects(d, Some(scene))));
-    if !d.past.strip.is_empty() {
-        let past = format!(
-            "\n### History\n\n{}\n\nFailed in {} of {} before this one. <sub>🟩 passed 🟨 flaky 🟥 failed 🟪 broken from outside ⬜ skipped; oldest left</sub>\n",
-            strip_squares(&d.past.strip),
-            d.past.failures,
-            plural(d.past.runs, "run"),
-        );
-        page.push(&past);
-    }
+    page.push(&past(d));
     page.push(&format!("\n### Tests\n\n{}", tests(found, d, 20)));
     if let Some(command) = command(found, d) {
         page.push(&format!("\n### How to reproduce\n\n{command}"));
@@ -71,7 +63,7 @@ pub fn body(found: &Findings, d: &Diagnosis, scene: &Scene, seen: &[Seen], times
     page.finish()
 }
 
-fn head(d: &Diagnosis, scene: &Scene) -> String {
+pub(super) fn head(d: &Diagnosis, scene: &Scene) -> String {
     let mut out = format!(
         "{} **{}** · severity **{}** · {:.0} % sure\n\n{}\n",
         icon(d.verdict),
@@ -89,6 +81,19 @@ fn head(d: &Diagnosis, scene: &Scene) -> String {
     out
 }
 
+/// How it went before; empty where nothing is known.
+pub(super) fn past(d: &Diagnosis) -> String {
+    if d.past.strip.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n### History\n\n{}\n\nFailed in {} of {} before this one. <sub>🟩 passed 🟨 flaky 🟥 failed 🟪 broken from outside ⬜ skipped; oldest left</sub>\n",
+        strip_squares(&d.past.strip),
+        d.past.failures,
+        plural(d.past.runs, "run"),
+    )
+}
+
 fn occurrences(seen: &[Seen], times: u64, scene: &Scene) -> String {
     let mut out = format!("\n### Seen {}\n\n| when | commit | run | leg |\n|---|---|---|---|\n", plural(times, "time"));
     for one in seen {
@@ -102,7 +107,7 @@ fn occurrences(seen: &[Seen], times: u64, scene: &Scene) -> String {
     out
 }
 
-fn command(found: &Findings, d: &Diagnosis) -> Option<String> {
+pub(super) fn command(found: &Findings, d: &Diagnosis) -> Option<String> {
     let member = *d.members.first()?;
     let command = reproduce::command(found.runs[member.run].dialect, found.case(member))?;
     Some(crate::render::markdown::fence(&command, 1000))

@@ -4,10 +4,12 @@
 //! out whole, from the end, and the page says so.
 
 pub mod check;
+pub mod explain;
 pub mod generate;
 pub mod heal;
 pub mod issue;
 pub mod note;
+pub mod reply;
 pub mod review;
 pub mod sticky;
 

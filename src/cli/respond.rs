@@ -1,0 +1,210 @@
+//! `testmedic respond`: answers the commands in the comment that woke this workflow.
+//!
+//! In this order: the comment, the person and the thread are read as they are now; what
+//! may not be asked for is refused; a reply is made that no second job makes; only then
+//! anything is done.
+
+mod carry;
+mod hearing;
+mod look;
+
+use self::hearing::{Hearing, hear};
+use crate::apply;
+use crate::cli::{TriageArgs, action};
+use crate::error::{Problem, exit};
+use crate::ingest::command::{Line, Slip, read};
+use crate::model::command::{Order, Verb};
+use crate::model::forge::{Occasion, Remark};
+use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
+use crate::plan::authority::Admission;
+use crate::plan::preview;
+use crate::plan::reply;
+use crate::ports::Forge;
+use crate::render::message::reply::{Mark, Part, body, mood};
+use crate::render::terminal::line;
+use crate::shell::actions::{self, Around};
+use crate::shell::shield;
+use crate::shell::surroundings::say;
+
+pub(super) fn respond(args: &TriageArgs) -> Result<u8, Problem> {
+    // Tests may be run: before anything else their eyes are closed.
+    shield::raise()?;
+    let around = Around::read()?.ok_or_else(|| {
+        Problem::usage("there is no comment to answer").hint(
+            "`respond` runs in a workflow that `issue_comment` wakes; GITHUB_EVENT_NAME and GITHUB_EVENT_PATH tell it which",
+        )
+    })?;
+    match &around.event.occasion {
+        Occasion::Comment(remark) => answer(args, &around, remark),
+        _ => Err(Problem::usage("what woke this workflow is no comment")
+            .hint("`on: issue_comment: types: [created]` wakes it, see .github/examples/commands.yml")),
+    }
+}
+
+/// Answers a comment.
+///
+/// # Errors
+/// Where the forge cannot be read; nothing is done then.
+pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark) -> Result<u8, Problem> {
+    let lines = read(&remark.body);
+    if remark.action != "created" || lines.is_empty() {
+        return quiet("no command to answer");
+    }
+    let mut hearing = match hear(args, around, remark)? {
+        Ok(hearing) => hearing,
+        Err(why) => return quiet(&format!("not answered: {why}")),
+    };
+    if let Some(why) = hearing.unheard() {
+        return quiet(&format!("not answered: {why}"));
+    }
+    let mut parts: Vec<(Part, Option<Order>)> = lines.into_iter().map(|line| admitted(&hearing, line)).collect();
+    hearing.refuse_moved(&mut parts)?;
+    if !hearing.begin(&mut parts)? {
+        return quiet("not answered: another job answers this comment");
+    }
+    for at in 0..parts.len() {
+        let Some(order) = parts[at].1.take() else { continue };
+        parts[at].0 = carry::carry(&mut hearing, &order);
+        let is_last = parts.iter().all(|(_, open)| open.is_none());
+        if !is_last && !hearing.tell(&parts, true) {
+            return quiet("stopped");
+        }
+    }
+    let told = hearing.tell(&parts, false);
+    let failed = parts.iter().any(|(part, _)| part.mark == Mark::Working);
+    action::conclude(if told && !failed { "neutral" } else { "error" });
+    Ok(if told { exit::DONE } else { exit::COULD_NOT })
+}
+
+/// Nobody is answered; the reason stands in the log and in the job's summary.
+fn quiet(why: &str) -> Result<u8, Problem> {
+    let why = line(why, 400);
+    say(&format!("{why}\n"))?;
+    actions::job_summary(&format!("testmedic: {}\n", crate::render::markdown::spans(&why, 400)))?;
+    action::conclude("neutral");
+    Ok(exit::DONE)
+}
+
+/// What is said to a line before anything is done: a refusal, or that it is worked on.
+fn admitted(hearing: &Hearing<'_>, line: Line) -> (Part, Option<Order>) {
+    match line {
+        Line::Slip { text, why } => (Part::refused(&text, &slip(&why)), None),
+        Line::Order(order) => match hearing.admit(&order) {
+            Admission::Granted => {
+                let part = Part { mark: Mark::Working, line: order.text.clone(), text: String::new() };
+                (part, Some(order))
+            }
+            Admission::Refused(why) | Admission::Unheard(why) => (Part::refused(&order.text, &why), None),
+        },
+    }
+}
+
+fn slip(why: &Slip) -> String {
+    match why {
+        Slip::Unknown(verb) => format!("There is no such command. Did you mean `{verb}`? `/help` lists them."),
+        Slip::Wrong(verb, why) => format!("`{} {}`: {why}.", verb, verb.usage()),
+        Slip::TooMany => "One comment holds at most ten commands.".to_owned(),
+    }
+}
+
+/// Whether a command changes nothing, and needs no head to be what it was.
+fn only_tells(order: &Order) -> bool {
+    matches!(order.command.verb(), Verb::Explain | Verb::Help)
+}
+
+impl Hearing<'_> {
+    /// What acts is for the commit that the person saw: where the branch moved since, it
+    /// is refused.
+    fn refuse_moved(&self, parts: &mut [(Part, Option<Order>)]) -> Result<(), Problem> {
+        let acts = |order: &Option<Order>| order.as_ref().is_some_and(|order| !only_tells(order));
+        if self.thread.pull.is_none() || !parts.iter().any(|(_, order)| acts(order)) {
+            return Ok(());
+        }
+        let moved = self
+            .forge
+            .moved_since(self.remark.on, self.remark.id)
+            .map_err(|t| Problem::failed("no command is heard: the timeline could not be read").because(t))?;
+        let Some(moved) = moved else { return Ok(()) };
+        for (part, order) in parts.iter_mut().filter(|(_, order)| acts(order)) {
+            let why = format!("{moved}: it is for what stood there before. Look at it, and say it again.");
+            (*part, *order) = (Part::refused(&part.line, &why), None);
+        }
+        Ok(())
+    }
+
+    /// Says that it was heard, and takes the comment for this job; `false` where another
+    /// job has it.
+    fn begin(&mut self, parts: &mut [(Part, Option<Order>)]) -> Result<bool, Problem> {
+        let open: Vec<&Order> = parts.iter().filter_map(|(_, order)| order.as_ref()).collect();
+        if open.is_empty() || !self.args.apply {
+            return Ok(true);
+        }
+        let seen = reply::react(&self.to, Mark::Working.reaction(), vec![self.unedited()]);
+        let seen = self.write(seen)?;
+        if matches!(seen.receipt, Some(Receipt::Stale(_))) {
+            return Ok(false);
+        }
+        // What only tells is told at once: nothing is done twice by telling it twice.
+        if open.iter().all(|order| only_tells(order)) {
+            return Ok(true);
+        }
+        let text = self.text(parts);
+        let working = reply::reply(&self.to, &text, true, None, vec![self.unedited()]);
+        let done = self.write(working)?;
+        match &done.receipt {
+            Some(Receipt::Done(_)) => Ok(true),
+            Some(Receipt::Failed(why)) => Err(Problem::failed(format!("the command cannot be answered: {why}"))),
+            _ => Ok(false),
+        }
+    }
+
+    fn text(&self, parts: &[(Part, Option<Order>)]) -> String {
+        let all: Vec<Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+        let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
+        body(&all, &self.login, head, &self.scene, BODY_LIMIT - 1000)
+    }
+
+    /// Brings the reply up to date; at the end with the reaction that fits. `false` where
+    /// it was stopped, or cannot be written.
+    fn tell(&mut self, parts: &[(Part, Option<Order>)], is_working: bool) -> bool {
+        let text = self.text(parts);
+        if !self.args.apply {
+            return is_working || say(&format!("{text}\n")).is_ok();
+        }
+        let Ok(comments) = self.forge.comments(self.to.on) else { return false };
+        let key = reply::key(self.remark.id);
+        let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
+        let is_ours = there.as_ref().and_then(|c| c.reply()).is_none_or(|r| r.by == self.to.by && r.is_working);
+        if !is_ours {
+            return false;
+        }
+        let guards = if there.is_none() { vec![self.unedited()] } else { Vec::new() };
+        let planned = reply::reply(&self.to, &text, is_working, there.as_ref(), guards);
+        let Ok(done) = self.write(planned) else { return false };
+        if !matches!(done.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone)) {
+            return false;
+        }
+        let all: Vec<Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+        is_working || self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new())).is_ok()
+    }
+
+    /// Carries out one thing.
+    fn write(&mut self, planned: Planned) -> Result<Planned, Problem> {
+        let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
+        apply::apply(&mut plan, &mut self.forge);
+        say(&preview::preview(&plan))?;
+        plan.actions.pop().ok_or_else(|| Problem::failed("nothing was planned"))
+    }
+
+    /// Carries out what a command asks for, in a dry run nothing.
+    pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), Problem> {
+        let guards = self.guards();
+        for planned in &mut plan.actions {
+            planned.guards.splice(0..0, guards.iter().cloned());
+        }
+        if self.args.apply {
+            apply::apply(plan, &mut self.forge);
+        }
+        say(&preview::preview(plan))
+    }
+}

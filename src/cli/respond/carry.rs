@@ -1,0 +1,167 @@
+//! Carries single commands out.
+
+use super::hearing::Hearing;
+use super::look::select;
+use crate::cli::job::Looked;
+use crate::error::Problem;
+use crate::model::command::{Command, Order, Which};
+use crate::model::forge::EndedRun;
+use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
+use crate::plan::reply;
+use crate::ports::Forge;
+use crate::render::markdown::{code, spans};
+use crate::render::message::explain;
+use crate::render::message::reply::{Mark, Part, help};
+use crate::render::words::plural;
+use crate::run::chain;
+
+/// Bytes of one answer: several stand in one reply.
+const ANSWER: usize = 24_000;
+/// Workflows whose failed jobs are run again.
+const RERUNS: usize = 5;
+
+/// What came of a command; or why nothing did, in words for people.
+type Answer = Result<(Mark, String), String>;
+
+/// Carries a command out.
+pub(super) fn carry(hearing: &mut Hearing<'_>, order: &Order) -> Part {
+    let answer = match &order.command {
+        Command::Help => Ok((Mark::Done, list(hearing))),
+        Command::Explain { what } => explain(hearing, what.as_deref()),
+        Command::Triage { run } => triage(hearing, *run),
+        Command::Retry { which: Which::Failed, .. } => rerun(hearing),
+        Command::Stop => stop(hearing),
+        other => Err(format!("`{}` is not understood by this version", other.verb())),
+    };
+    match answer {
+        Ok((mark, text)) => Part { mark, line: order.text.clone(), text },
+        Err(why) => Part::refused(&order.text, &why),
+    }
+}
+
+fn list(hearing: &Hearing<'_>) -> String {
+    let (actor, policy) = (&hearing.actor, &hearing.policy.commands);
+    help(&|verb| {
+        let needed = policy.needs(verb);
+        let may = actor.is_bot || actor.level >= needed || (actor.is_author && policy.author.contains(&verb));
+        if may { Ok(()) } else { Err(needed) }
+    })
+}
+
+fn explain(hearing: &Hearing<'_>, what: Option<&str>) -> Answer {
+    let own = hearing.own_issue().and_then(|issue| issue.key());
+    let Looked { triage, scene, notes } = hearing.look(None)?;
+    let found = &triage.found;
+    let wanted = what.map(str::to_owned).or(own);
+    let mut text = match (&wanted, found.diagnoses.as_slice()) {
+        (Some(wanted), _) => match select(found, wanted) {
+            Some(d) => explain::entry(found, d, &scene, None, ANSWER),
+            None => explain::nothing(found, wanted),
+        },
+        (None, []) => format!("Nothing failed: {} passed.", plural(found.totals.passed, "test")),
+        (None, [only]) => explain::entry(found, only, &scene, None, ANSWER),
+        (None, _) => format!("{}\n`/explain KEY` tells all about one of them.\n", explain::list(found)),
+    };
+    for note in notes.iter().take(5) {
+        text.push_str(&format!("\n_{}_\n", spans(note, 300)));
+    }
+    Ok((Mark::Done, text))
+}
+
+/// Judges anew, and writes what the policy lets a run of that kind write.
+fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
+    let (job, args, _) = hearing.job(run)?;
+    let done = job.run(&args, None);
+    let found = &done.triage.found;
+    let mut text = match found.diagnoses.len() {
+        0 => format!("Nothing failed: {} passed.\n", plural(found.totals.passed, "test")),
+        _ => explain::list(found),
+    };
+    text.push_str(&receipts(&done.triage.plan));
+    for note in done.triage.notes.iter().take(5) {
+        text.push_str(&format!("\n_{}_\n", spans(note, 300)));
+    }
+    Ok((if has_links(&done.triage.plan) { Mark::Made } else { Mark::Done }, text))
+}
+
+/// Has the forge run the failed jobs of the thread's commit again.
+fn rerun(hearing: &mut Hearing<'_>) -> Answer {
+    let head = hearing.thread.pull.as_ref().map(|pull| pull.head_sha.clone());
+    let branch = hearing.scene.default_branch.clone();
+    let runs = hearing.forge.runs_of(head.as_deref(), Some(&branch)).map_err(|t| t.to_string())?;
+    let failed = latest_failed(&runs);
+    if failed.is_empty() {
+        return Err("no workflow run of this commit failed: there is nothing to run again".to_owned());
+    }
+    let actions = failed.into_iter().take(RERUNS).map(|run| Planned {
+        id: format!("rerun-jobs:{}:{}", run.id, run.attempt),
+        action: Action::RerunJobs { run: run.id, attempt: run.attempt },
+        because: "a person asks for it".to_owned(),
+        title: format!("run the failed jobs of run {} again", run.id),
+        target: format!("run {}", run.id),
+        guards: vec![Guard::RunAt { run: run.id, attempt: run.attempt }],
+        receipt: None,
+    });
+    let mut plan = Plan { actions: actions.collect(), withheld: Vec::new() };
+    hearing.carry_out(&mut plan).map_err(told)?;
+    Ok((if has_links(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
+}
+
+/// The latest run of each workflow, where it failed.
+fn latest_failed(runs: &[EndedRun]) -> Vec<&EndedRun> {
+    let is_latest = |run: &&EndedRun| {
+        !runs
+            .iter()
+            .any(|other| other.workflow_file == run.workflow_file && other.event == run.event && other.id > run.id)
+    };
+    let failed = |run: &&EndedRun| matches!(run.conclusion.as_str(), "failure" | "timed_out" | "cancelled");
+    runs.iter().filter(is_latest).filter(failed).filter(|run| run.event != "issue_comment").collect()
+}
+
+/// Ends what other commands of the thread still do: nothing is written for them any more.
+fn stop(hearing: &mut Hearing<'_>) -> Answer {
+    let own = reply::key(hearing.remark.id);
+    let comments = hearing.forge.comments(hearing.to.on).map_err(|t| t.to_string())?;
+    let working = comments.iter().filter_map(|c| Some((c, c.reply().filter(|r| r.is_working && r.key != own)?)));
+    let mut plan = Plan::default();
+    for (comment, state) in working {
+        let remark = state.key.rsplit(' ').next().and_then(|id| id.parse().ok()).unwrap_or_default();
+        let to = reply::To { on: hearing.to.on, remark, by: state.by };
+        let text = format!("### 🛑 stopped\n\nby {}\n", code(&hearing.login, 60));
+        plan.actions.push(reply::reply(&to, &text, false, Some(comment), Vec::new()));
+    }
+    if plan.actions.is_empty() {
+        return Ok((Mark::Done, "Nothing is being worked on in this thread.".to_owned()));
+    }
+    hearing.carry_out(&mut plan).map_err(told)?;
+    let stopped = plan.actions.iter().filter(|p| matches!(p.receipt, Some(Receipt::Done(_)))).count() as u64;
+    Ok((Mark::Done, format!("Stopped {}: nothing more is written for them.", plural(stopped, "command"))))
+}
+
+fn told(problem: Problem) -> String {
+    chain(&problem)
+}
+
+fn has_links(plan: &Plan) -> bool {
+    plan.actions.iter().any(|p| p.receipt.as_ref().is_some_and(|receipt| receipt.url().is_some()))
+}
+
+/// What was written, and what was not, a line each.
+pub(super) fn receipts(plan: &Plan) -> String {
+    let mut out = String::new();
+    for planned in &plan.actions {
+        let title = spans(&planned.title, 200);
+        match &planned.receipt {
+            Some(Receipt::Done(Some(url))) => out.push_str(&format!("- [{title}]({url})\n")),
+            Some(Receipt::Done(None)) | None => out.push_str(&format!("- {title}\n")),
+            Some(Receipt::AlreadyDone) => out.push_str(&format!("- {title}: done already\n")),
+            Some(Receipt::Stale(why) | Receipt::Failed(why)) => {
+                out.push_str(&format!("- not done: {title}: {}\n", spans(why, 300)));
+            }
+        }
+    }
+    for withheld in plan.withheld.iter().take(10) {
+        out.push_str(&format!("- withheld: {}: {}\n", spans(&withheld.kind, 40), spans(&withheld.reason, 300)));
+    }
+    crate::model::text::head(&out, BODY_LIMIT / 4).to_owned()
+}

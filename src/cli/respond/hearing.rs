@@ -1,0 +1,146 @@
+//! Who speaks, where, and whether it is still so: read before a command is heard.
+
+use crate::cli::{TriageArgs, apply, job};
+use crate::error::Problem;
+use crate::model::command::{Command, Level, Order};
+use crate::model::forge::{Account, Remark, Scene};
+use crate::plan::action::Guard;
+use crate::plan::authority::{self, Actor, Admission, Place, Thread};
+use crate::plan::marker::digest;
+use crate::plan::policy::Policy;
+use crate::plan::reply::{self, To};
+use crate::ports::{Forge, Trouble};
+use crate::shell::actions::Around;
+use crate::shell::github::{GitHub, ThreadNow};
+
+/// A comment whose commands are heard.
+pub(super) struct Hearing<'a> {
+    pub args: &'a TriageArgs,
+    pub around: &'a Around,
+    pub remark: &'a Remark,
+    pub login: String,
+    pub forge: GitHub,
+    pub policy: Policy,
+    /// The job's own scene: the default branch.
+    pub scene: Scene,
+    pub thread: ThreadNow,
+    pub actor: Actor,
+    pub place: Place,
+    pub to: To,
+}
+
+/// Reads all of it; or why nobody is answered, for the log.
+///
+/// # Errors
+/// Where the forge cannot be read: then nothing is done either.
+pub(super) fn hear<'a>(
+    args: &'a TriageArgs,
+    around: &'a Around,
+    remark: &'a Remark,
+) -> Result<Result<Hearing<'a>, String>, Problem> {
+    let Some(author) = &remark.author else { return Ok(Err("the account that wrote the comment is gone".to_owned())) };
+    let mut scene = around.scene(None).ok_or_else(|| {
+        Problem::usage("the repository or the commit is not known").hint("GITHUB_REPOSITORY and GITHUB_SHA tell them")
+    })?;
+    let forge = job::connect(&args.forge, around, &scene)?.ok_or_else(|| {
+        Problem::usage("there is no token to read and answer with")
+            .hint("pass `github-token: ${{ github.token }}`, or set GITHUB_TOKEN")
+    })?;
+    let could_not = |what: &str| {
+        let what = format!("no command is heard: {what} could not be read");
+        move |trouble: Trouble| Problem::failed(what).because(trouble)
+    };
+    if scene.default_branch.is_empty() {
+        scene.default_branch = forge.default_branch().map_err(could_not("the default branch"))?;
+    }
+    let now = forge.remark(remark.id).map_err(could_not("the comment"))?;
+    let is_as = |now: &crate::plan::snapshot::RemarkNow| {
+        now.author.as_ref().map(|a| a.id) == Some(author.id) && now.is_as(&digest(&remark.body), remark.updated)
+    };
+    match now {
+        None => return Ok(Err("the comment is gone".to_owned())),
+        Some(now) if !is_as(&now) => {
+            return Ok(Err("the comment was edited since: say it anew in another one".to_owned()));
+        }
+        Some(_) => {}
+    }
+    let level = match level(&forge, author).map_err(could_not("what the person may do"))? {
+        Ok(level) => level,
+        Err(why) => return Ok(Err(why)),
+    };
+    let thread = forge.thread(remark.on, remark.on_pull).map_err(could_not("the thread"))?;
+    let policy = apply::policy(&args.forge, &forge, &scene)?;
+    let key = reply::key(remark.id);
+    let comments = forge.comments(remark.on).map_err(could_not("the comments of the thread"))?;
+    if comments.iter().any(|comment| comment.key().as_deref() == Some(&key)) {
+        return Ok(Err("the comment was answered already".to_owned()));
+    }
+    let actor = Actor {
+        id: author.id,
+        is_bot: author.is_bot,
+        level,
+        is_author: remark.on_pull && thread.author == Some(author.id),
+    };
+    let to = To { on: remark.on, remark: remark.id, by: forge.holder().to_owned() };
+    let place = place(&thread, &scene);
+    let login = author.login.clone();
+    Ok(Ok(Hearing { args, around, remark, login, forge, policy, scene, thread, actor, place, to }))
+}
+
+/// What an account may do; or why it is not heard.
+fn level(forge: &GitHub, author: &Account) -> Result<Result<Level, String>, Trouble> {
+    // The forge knows no permission of an app's account; the policy names those that count.
+    if author.is_bot {
+        return Ok(Ok(Level::None));
+    }
+    Ok(match forge.level_of(&author.login)? {
+        None => Err(format!("account {} is gone", author.id)),
+        Some((id, _)) if id != author.id => {
+            Err(format!("the name of account {} is that of another one now", author.id))
+        }
+        Some((_, level)) => Ok(level),
+    })
+}
+
+fn place(thread: &ThreadNow, scene: &Scene) -> Place {
+    let kind = match &thread.pull {
+        None => Thread::Issue,
+        Some(pull) => Thread::Pull {
+            own: pull.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository)),
+            head: pull.head_sha.clone(),
+        },
+    };
+    Place { thread: kind, locked: thread.locked, open: thread.open }
+}
+
+impl Hearing<'_> {
+    /// Whether a command is admitted.
+    pub fn admit(&self, order: &Order) -> Admission {
+        authority::admit(&self.actor, order, &self.place, &self.policy.commands)
+    }
+
+    /// Why nobody is answered, whatever is asked.
+    pub fn unheard(&self) -> Option<String> {
+        let any = Order { command: Command::Help, read_diff: None, text: String::new() };
+        match self.admit(&any) {
+            Admission::Unheard(why) => Some(why),
+            Admission::Granted | Admission::Refused(_) => None,
+        }
+    }
+
+    /// What must hold before anything is written for the comment.
+    pub fn unedited(&self) -> Guard {
+        Guard::RemarkIs { id: self.remark.id, digest: digest(&self.remark.body), updated: self.remark.updated }
+    }
+
+    /// What must hold before anything is written that a command asks for: it was not
+    /// edited or stopped, and the head is the one that was seen when it was heard.
+    pub fn guards(&self) -> Vec<Guard> {
+        let key = reply::key(self.remark.id);
+        let working = Guard::Working { on: self.to.on, key, by: self.to.by.clone() };
+        let head = self.thread.pull.as_ref();
+        let at = head.map(|pull| Guard::PullAt { pull: pull.number, head: pull.head_sha.clone() });
+        let at = at.filter(|_| self.thread.open);
+        [self.unedited(), working].into_iter().chain(at).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! The run that a command speaks of, judged.
+
+use super::hearing::Hearing;
+use crate::cli::TriageArgs;
+use crate::cli::job::{Job, Looked};
+use crate::diagnose::findings::Findings;
+use crate::diagnose::verdict::Diagnosis;
+use crate::model::forge::{EndedRun, Occasion, TRUSTED_EVENTS};
+use crate::model::test::TestCase;
+use crate::ports::Forge;
+use crate::run::chain;
+use crate::shell::actions::Around;
+
+/// Runs of a commit that are looked into for reports.
+const RUNS: usize = 5;
+
+impl Hearing<'_> {
+    /// Judges the run that was named, or the latest one of the thread's commit.
+    pub(super) fn look(&self, wanted: Option<u64>) -> Result<Looked, String> {
+        let (job, _, _) = self.job(wanted)?;
+        job.look(self.args.apply)
+    }
+
+    /// What a job needs that works on the run that was named, or on the latest one of the
+    /// thread's commit that left reports.
+    pub(super) fn job(&self, wanted: Option<u64>) -> Result<(Job, TriageArgs, Around), String> {
+        let mut last = "no run of it is done yet: the reports of its tests are not known".to_owned();
+        for ended in self.runs(wanted)?.into_iter().take(RUNS) {
+            let mut around = self.around.clone();
+            around.event.occasion = Occasion::WorkflowRun(Box::new(ended));
+            let mut args = self.args.clone();
+            (args.json, args.plan, args.summary) = (None, None, None);
+            match Job::prepare(&args, Some(&around)) {
+                Ok(mut job) => {
+                    job.stand_at(self.thread.pull.clone(), self.guards());
+                    return Ok((job, args, around));
+                }
+                Err(problem) => {
+                    last = chain(&problem);
+                    last.extend(problem.hints.iter().map(|hint| format!(": {hint}")));
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn runs(&self, wanted: Option<u64>) -> Result<Vec<EndedRun>, String> {
+        let told = |trouble: crate::ports::Trouble| trouble.to_string();
+        let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
+        let is_default = |run: &EndedRun| {
+            let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&self.scene.repository));
+            own && run.head_branch == self.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
+        };
+        let fits = |run: &EndedRun| head.map_or_else(|| is_default(run), |head| run.head_sha == head);
+        if let Some(id) = wanted {
+            let run = self.forge.ended_run(id).map_err(told)?;
+            if !fits(&run) {
+                let of = head.map_or("the default branch", |_| "the head of this pull request");
+                return Err(format!("run {id} is none of {of}"));
+            }
+            return Ok(vec![run]);
+        }
+        if let Some(run) = self.last_seen() {
+            return self.forge.ended_run(run).map(|run| vec![run]).map_err(told);
+        }
+        let mut runs = self.forge.runs_of(head, Some(&self.scene.default_branch)).map_err(told)?;
+        runs.retain(fits);
+        // What failed is asked about: among runs of the same commit that come first.
+        runs.sort_by_key(|run| (run.conclusion == "success", std::cmp::Reverse(run.id)));
+        Ok(runs)
+    }
+
+    /// The run in which the failure of this issue was last seen, where it is one of ours.
+    fn last_seen(&self) -> Option<u64> {
+        self.own_issue()?.state()?.seen.first()?.run
+    }
+
+    /// The issue of ours that the comment stands on.
+    pub(super) fn own_issue(&self) -> Option<crate::plan::snapshot::OurIssue> {
+        if self.remark.on_pull { None } else { self.forge.issue(self.remark.on).ok() }
+    }
+}
+
+/// The diagnosis that a person means: by its key or its fingerprint, or by a test of it.
+pub(super) fn select<'f>(found: &'f Findings, wanted: &str) -> Option<&'f Diagnosis> {
+    let by_key = |d: &&Diagnosis| d.id == wanted || d.fingerprint.to_string() == wanted;
+    let by_test = |d: &&Diagnosis| d.members.iter().any(|member| is_called(found.case(*member), wanted));
+    found.diagnoses.iter().find(by_key).or_else(|| found.diagnoses.iter().find(by_test))
+}
+
+/// Whether a person can mean a test by a name: a part of what reports call it, or
+/// `FILE::NAME` as runners write it.
+pub(super) fn is_called(case: &TestCase, wanted: &str) -> bool {
+    let (class, name) = (case.name.classname.raw(), case.name.name.raw());
+    if format!("{class} {name}").contains(wanted) || format!("{class}::{name}").contains(wanted) {
+        return true;
+    }
+    let Some((file, rest)) = wanted.split_once("::") else { return false };
+    let own = rest.rsplit("::").next().unwrap_or(rest);
+    if name != own && name.split('[').next() != Some(own) {
+        return false;
+    }
+    let module = file.rsplit_once('.').map_or(file, |(stem, _)| stem).replace('/', ".");
+    let place = case.place.as_ref().map_or("", |place| place.file.raw());
+    place.ends_with(file) || class == module || class.starts_with(&format!("{module}."))
+}

@@ -1,0 +1,101 @@
+//! The reply to commands in a comment.
+
+use std::fmt::Write;
+
+use super::{Page, commit};
+use crate::model::command::{Level, Verb};
+use crate::model::forge::Scene;
+use crate::render::markdown::{code, spans};
+
+/// How far a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// It waits for those before it, or is being worked on.
+    Working,
+    /// It is answered.
+    Done,
+    /// Something was made: there are links.
+    Made,
+    /// It is not done, and why.
+    Refused,
+}
+
+impl Mark {
+    fn icon(self) -> &'static str {
+        match self {
+            Self::Working => "⏳",
+            Self::Done => "✅",
+            Self::Made => "🚀",
+            Self::Refused => "😕",
+        }
+    }
+
+    /// The reaction that says so.
+    #[must_use]
+    pub fn reaction(self) -> &'static str {
+        match self {
+            Self::Working => "eyes",
+            Self::Done => "+1",
+            Self::Made => "rocket",
+            Self::Refused => "confused",
+        }
+    }
+}
+
+/// What is said to one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// How far it is.
+    pub mark: Mark,
+    /// The line of the comment.
+    pub line: String,
+    /// The answer, as Markdown.
+    pub text: String,
+}
+
+impl Part {
+    /// A refusal; what stands between backticks is shown as code, everything else escaped.
+    #[must_use]
+    pub fn refused(line: &str, why: &str) -> Self {
+        Self { mark: Mark::Refused, line: line.to_owned(), text: spans(why, 2000) }
+    }
+}
+
+/// The one reaction for all commands of a comment: what was made counts more than what
+/// was answered, and what was refused shows only where nothing else came of it.
+#[must_use]
+pub fn mood(parts: &[Part]) -> Mark {
+    let has = |mark| parts.iter().any(|part| part.mark == mark);
+    [Mark::Working, Mark::Made, Mark::Done].into_iter().find(|mark| has(*mark)).unwrap_or(Mark::Refused)
+}
+
+/// The whole reply.
+#[must_use]
+pub fn body(parts: &[Part], login: &str, head: Option<&str>, scene: &Scene, limit: usize) -> String {
+    let mut page = Page::new(limit);
+    for part in parts {
+        let text = if part.text.is_empty() && part.mark == Mark::Working { "Working on it." } else { &part.text };
+        page.push(&format!("### {} {}\n\n{}\n\n", part.mark.icon(), code(&part.line, 200), text.trim_end()));
+    }
+    let at = head.map(|head| format!(" for {}", commit(head, Some(scene)))).unwrap_or_default();
+    let run = scene.run_url().map(|url| format!(" · [job]({url})")).unwrap_or_default();
+    page.push_always(&format!("<sub>asked by {}{at}{run} · `/help` lists the commands</sub>\n", code(login, 60)));
+    page.finish()
+}
+
+/// The list of commands: `may` says which of them the asking person may give here.
+#[must_use]
+pub fn help(may: &dyn Fn(Verb) -> Result<(), Level>) -> String {
+    let mut out = String::from("| | command | what it does |\n|---|---|---|\n");
+    for verb in Verb::ALL {
+        let sign = match may(verb) {
+            Ok(()) => "✅".to_owned(),
+            Err(level) => format!("needs `{}`", level.word()),
+        };
+        let usage = format!("/{} {}", verb.word(), verb.usage());
+        let about = spans(verb.about(), 300);
+        let _ = writeln!(out, "| {sign} | {} | {about} |", code(usage.trim(), 120));
+    }
+    out.push_str("\nA command stands at the start of a line, outside of code and quotes; a comment may hold several. Names with blanks stand in quotes or backticks. The code of a fork is run only with `--i-have-read-the-diff HASH`.\n");
+    out
+}
