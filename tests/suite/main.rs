@@ -16,6 +16,7 @@
 
 mod bad_input;
 mod bounds;
+mod commands;
 mod container;
 mod counsel;
 mod delivery;

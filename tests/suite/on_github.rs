@@ -460,8 +460,15 @@ fn a_plan_cannot_edit_what_is_not_its_own() {
     let (world, mut plan) = plan_of_a_fork();
     {
         let mut state = world.server.state();
-        let foreign =
-            |id, on| crate::github::Comment { id, on, body: "deployed".into(), author: BOT.into(), made: 0, at: None };
+        let foreign = |id, on| crate::github::Comment {
+            id,
+            on,
+            body: "deployed".into(),
+            author: BOT.into(),
+            made: 0,
+            updated: "2026-05-01T10:00:00Z".into(),
+            at: None,
+        };
         state.comments.push(foreign(77, 7));
         state.comments.push(foreign(78, 3));
         state.checks.push(crate::github::Check {
@@ -550,8 +557,15 @@ fn lists_are_read_to_their_end() {
     let world = World::new(broken_pull());
     for n in 0..520 {
         let mut state = world.server.state();
-        let comment =
-            crate::github::Comment { id: 10 + n, on: 7, body: "hello".into(), author: "ann".into(), made: 0, at: None };
+        let comment = crate::github::Comment {
+            id: 10 + n,
+            on: 7,
+            body: "hello".into(),
+            author: "ann".into(),
+            made: 0,
+            updated: "2026-05-01T10:00:00Z".into(),
+            at: None,
+        };
         state.comments.push(comment);
     }
     let _ = world.run();

@@ -44,6 +44,8 @@ pub struct Comment {
     pub body: String,
     pub author: String,
     pub made: u64,
+    /// When it was last edited.
+    pub updated: String,
     /// Path and line, for review comments.
     pub at: Option<(String, u64)>,
 }
@@ -138,6 +140,13 @@ pub struct State {
     pub issues: BTreeMap<u64, Issue>,
     pub pulls: BTreeMap<u64, Pull>,
     pub comments: Vec<Comment>,
+    /// Comment, login, content.
+    pub reactions: Vec<(u64, String, String)>,
+    /// Permission and role by login; others have none.
+    pub people: BTreeMap<String, (String, String)>,
+    /// What happened on threads besides comments: thread, how many comments were there
+    /// before, what.
+    pub happened: Vec<(u64, usize, Value)>,
     pub review_comments: Vec<Comment>,
     pub reviews: Vec<Value>,
     pub labels: BTreeMap<String, (String, String)>,
@@ -193,6 +202,9 @@ impl State {
             issues: BTreeMap::new(),
             pulls: BTreeMap::new(),
             comments: Vec::new(),
+            reactions: Vec::new(),
+            people: BTreeMap::new(),
+            happened: Vec::new(),
             review_comments: Vec::new(),
             reviews: Vec::new(),
             labels: BTreeMap::new(),

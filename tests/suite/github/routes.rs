@@ -184,6 +184,8 @@ fn repository(
 ) -> Reply {
     match (method, path) {
         ("GET", []) => Reply::of(200, json!({"full_name": state.repository, "default_branch": state.default_branch})),
+        ("GET", ["collaborators", login, "permission"]) => permission(state, login),
+        ("POST", ["actions", "runs", run, "rerun-failed-jobs"]) => rerun(state, run),
         ("GET", ["contents", path @ ..]) => contents(state, &path.join("/"), parameter(query, "ref")),
         (_, ["git", rest @ ..]) => super::git::answer(state, method, rest, body),
         ("POST", ["actions", "workflows", workflow, "dispatches"]) => dispatch(state, workflow, body),
@@ -270,6 +272,18 @@ fn contents(state: &State, path: &str, revision: Option<&str>) -> Reply {
     }
 }
 
+fn rerun(state: &mut State, run: &str) -> Reply {
+    let Some(run) = state.runs.iter_mut().find(|r| r.id.to_string() == run) else {
+        return Reply::error(404, "Not Found");
+    };
+    if run.conclusion.as_deref().is_none_or(|c| c == "success") {
+        return Reply::error(403, "The workflow run containing this job is already running");
+    }
+    run.attempt += 1;
+    run.conclusion = None;
+    Reply::of(201, json!({}))
+}
+
 fn dispatch(state: &mut State, workflow: &str, body: &Value) -> Reply {
     let branch = body["ref"].as_str().unwrap().to_owned();
     match state.workflows.get(workflow) {
@@ -295,9 +309,48 @@ fn dispatch(state: &mut State, workflow: &str, body: &Value) -> Reply {
     Reply::of(204, Value::Null)
 }
 
-fn user(login: &str) -> Value {
+/// `login`, or `login#number` for one whose number is not that of its name.
+pub fn user(login: &str) -> Value {
+    if login == "ghost" {
+        return Value::Null;
+    }
+    let (login, number) = login.split_once('#').map_or((login, None), |(l, n)| (l, n.parse::<u64>().ok()));
     let kind = if login.ends_with("[bot]") { "Bot" } else { "User" };
-    json!({"login": login, "type": kind})
+    json!({"login": login, "type": kind, "id": number.unwrap_or_else(|| number_of(login))})
+}
+
+/// The number of an account.
+pub fn number_of(login: &str) -> u64 {
+    match login {
+        super::BOT => 41_898_282,
+        _ => 1000 + login.bytes().fold(7_u64, |n, b| (n * 31 + u64::from(b)) % 1_000_003),
+    }
+}
+
+fn permission(state: &State, login: &str) -> Reply {
+    // An app's account is no user whose permission could be asked for.
+    if login.ends_with("[bot]") || login == "ghost" {
+        return Reply::error(404, "Not Found");
+    }
+    let (permission, role) = state.people.get(login).cloned().unwrap_or_else(|| ("none".to_owned(), "none".to_owned()));
+    let own = user(login);
+    Reply::of(200, json!({"permission": permission, "role_name": role, "user": own}))
+}
+
+/// What happened on a thread, in the order in which it did.
+fn timeline(state: &State, number: u64) -> Reply {
+    let mut rows = Vec::new();
+    let comments: Vec<&Comment> = state.comments.iter().filter(|c| c.on == number).collect();
+    for at in 0..=comments.len() {
+        let now = state.happened.iter().filter(|(on, before, _)| *on == number && *before == at);
+        rows.extend(now.map(|(_, _, what)| what.clone()));
+        if let Some(comment) = comments.get(at) {
+            let mut row = comment_json(comment, &state.repository);
+            row["event"] = json!("commented");
+            rows.push(row);
+        }
+    }
+    Reply::list(rows, None)
 }
 
 fn issue_json(issue: &Issue, repository: &str) -> Value {
@@ -331,6 +384,8 @@ fn comment_json(comment: &Comment, repository: &str) -> Value {
         "html_url": format!("https://github.com/{repository}/{page}/{}#comment-{}", comment.on, comment.id),
         "body": comment.body,
         "user": user(&comment.author),
+        "created_at": comment.updated,
+        "updated_at": comment.updated,
     });
     if let Some((path, line)) = &comment.at {
         value["path"] = json!(path);
@@ -349,6 +404,7 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
     let lag = state.lag;
     let listed = |made: u64| made + lag < count || made == 0;
     let repository = state.repository.clone();
+    let now = state.now.clone();
     match (method, path) {
         ("GET", []) => {
             let wanted = parameter(query, "state").unwrap_or("open");
@@ -399,6 +455,26 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
             state.issues.insert(number, issue);
             reply
         }
+        ("GET", ["comments", id]) => {
+            let found = state.comments.iter().find(|c| c.id.to_string() == **id);
+            found.map_or_else(|| Reply::error(404, "Not Found"), |c| Reply::of(200, comment_json(c, &repository)))
+        }
+        ("POST", ["comments", id, "reactions"]) => {
+            let id: u64 = id.parse().unwrap();
+            let Some(comment) = state.comments.iter().find(|c| c.id == id) else {
+                return Reply::error(404, "Not Found");
+            };
+            if state.issues[&comment.on].locked {
+                return Reply::error(403, "Unable to create reaction because issue is locked.");
+            }
+            let content = body["content"].as_str().unwrap_or_default().to_owned();
+            let one = (id, state.login.clone(), content.clone());
+            let status = if state.reactions.contains(&one) { 200 } else { 201 };
+            if status == 201 {
+                state.reactions.push(one);
+            }
+            Reply::of(status, json!({"id": 1, "content": content, "user": user(&state.login)}))
+        }
         ("PATCH", ["comments", id]) => {
             let id: u64 = id.parse().unwrap();
             if let Some(reply) = too_long("IssueComment", &body["body"]) {
@@ -410,6 +486,7 @@ fn issues(state: &mut State, method: &str, path: &[&str], query: &[(String, Stri
                 Some(comment) if comment.author != login => Reply::error(403, "Resource not accessible by integration"),
                 Some(comment) => {
                     comment.body = body["body"].as_str().unwrap_or_default().to_owned();
+                    comment.updated = now;
                     Reply::of(200, comment_json(comment, &repository))
                 }
             }
@@ -455,6 +532,7 @@ fn thread(
             }
             Reply::of(200, issue_json(&state.issues[&number], &repository))
         }
+        ("GET", ["timeline"]) => timeline(state, number),
         ("GET", ["comments"]) => {
             let rows = state.comments.iter().filter(|c| c.on == number && listed(c.made));
             Reply::list(rows.map(|c| comment_json(c, &repository)).collect(), None)
@@ -472,6 +550,7 @@ fn thread(
                 body: body["body"].as_str().unwrap_or_default().to_owned(),
                 author: state.login.clone(),
                 made: state.count,
+                updated: now,
                 at: None,
             };
             let reply = Reply::of(201, comment_json(&comment, &repository));
@@ -601,6 +680,7 @@ fn review(state: &mut State, pull: &Pull, body: &Value) -> Reply {
             body: comment["body"].as_str().unwrap_or_default().to_owned(),
             author: state.login.clone(),
             made: state.count,
+            updated: state.now.clone(),
             at: Some((comment["path"].as_str().unwrap().to_owned(), comment["line"].as_u64().unwrap())),
         };
         state.review_comments.push(made);
@@ -744,6 +824,16 @@ fn actions(state: &State, path: &[&str], query: &[(String, String)], store: &str
                 state.artifacts.iter().filter(|a| name.is_none_or(|n| n == a.name)).collect();
             rows.sort_by_key(|row| std::cmp::Reverse(row.id));
             Reply::list(rows.into_iter().map(artifact_json).collect(), Some("artifacts"))
+        }
+        ["runs"] => {
+            let wanted = |run: &&super::Run| {
+                parameter(query, "head_sha").is_none_or(|sha| sha == run.sha)
+                    && parameter(query, "branch").is_none_or(|b| b == run.branch)
+                    && (parameter(query, "status") != Some("completed") || run.conclusion.is_some())
+            };
+            let mut rows: Vec<&super::Run> = state.runs.iter().filter(wanted).collect();
+            rows.sort_by_key(|row| std::cmp::Reverse(row.id));
+            Reply::list(rows.into_iter().map(run_json).collect(), Some("workflow_runs"))
         }
         ["runs", run] => {
             let run: u64 = run.parse().unwrap_or(0);

@@ -208,6 +208,7 @@ fn state(story: &Value) -> State {
             body: comment["body"].as_str().unwrap().to_owned(),
             author: comment["author"].as_str().unwrap().to_owned(),
             made: 0,
+            updated: state.now.clone(),
             at: None,
         });
     }

@@ -1,0 +1,375 @@
+//! Commands in comments: who may give which where, answered once, and nothing done for
+//! what changed meanwhile.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::github::routes::user;
+use crate::github::world::{REPOSITORY, RUN, World, sha, zip_of};
+use crate::github::{Artifact, BOT, Comment, Run};
+use crate::support::{Ran, report};
+
+/// What test 2 says in the run of the pull request.
+const MESSAGE: &str = "AssertionError: assert 1 == 2";
+
+/// A repository with a past, a pull request whose tests failed, and an issue of a person.
+pub struct Thread {
+    pub world: World,
+    on: u64,
+}
+
+impl Thread {
+    /// `where_` is `own`, `fork`, `issue`, `locked`, `closed` or `merged`.
+    pub fn new(where_: &str, more: Value) -> Self {
+        let head = if where_ == "fork" { "mallory/shop" } else { REPOSITORY };
+        let mut story = json!({
+            "event": {"name": "issue_comment", "payload": {}},
+            "env": {"GITHUB_WORKFLOW_REF": "acme/shop/.github/workflows/commands.yml@refs/heads/main"},
+            "past": {"test_order": "PPPPPPPPPPPP", "test_cart": "PPPPPPPPPPPP"},
+            "forge": {
+                "pull": {"number": 7, "head_repository": head, "files": {"src/a.py": "@@ -1,2 +1,2 @@\n-old\n+new\n x"}},
+                "permissions": {"actions": "write", "contents": "write"},
+            },
+        });
+        crate::github::world::merge(&mut story, &more);
+        let world = World::new(story);
+        let on = if where_ == "issue" { 8 } else { 7 };
+        {
+            let mut state = world.server.state();
+            let mut issue = state.issues[&7].clone();
+            (issue.number, issue.is_pull) = (8, false);
+            state.issues.insert(8, issue);
+            let thread = state.issues.get_mut(&on).unwrap();
+            thread.locked = where_ == "locked";
+            thread.open = !matches!(where_, "closed" | "merged");
+            for (login, permission, role) in [
+                ("olga", "admin", "admin"),
+                ("max", "write", "maintain"),
+                ("wim", "write", "write"),
+                ("tess", "read", "triage"),
+                ("rob", "read", "read"),
+                ("ann", "read", "read"),
+            ] {
+                state.people.insert(login.to_owned(), (permission.to_owned(), role.to_owned()));
+            }
+            state.runs.push(run(300, "pull_request", "topic", &sha("now"), head));
+            state.artifacts.push(artifact(900, 300, &[("test_order", Some(MESSAGE)), ("test_cart", None)]));
+        }
+        Self { world, on }
+    }
+
+    /// Somebody comments; gives the id of the comment.
+    pub fn say(&self, login: &str, body: &str) -> u64 {
+        let mut state = self.world.server.state();
+        let id = state.id();
+        let updated = state.now.clone();
+        let author = login.to_owned();
+        state.comments.push(Comment { id, on: self.on, body: body.to_owned(), author, made: 0, updated, at: None });
+        id
+    }
+
+    /// The event that a comment caused when it was as `body` says.
+    pub fn deliver(&self, id: u64, login: &str, body: &str) {
+        let thread = if self.on == 7 { json!({"number": 7, "pull_request": {}}) } else { json!({"number": self.on}) };
+        let payload = json!({
+            "action": "created",
+            "repository": {"full_name": REPOSITORY, "default_branch": "main"},
+            "sender": user(login),
+            "issue": thread,
+            "comment": {"id": id, "body": body, "user": user(login), "updated_at": "2026-05-01T10:00:00Z"},
+        });
+        self.world.place.write("event.json", payload.to_string());
+    }
+
+    pub fn run(&self) -> Ran {
+        let ran = self.world.run();
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// Comments, is heard, and what was written then.
+    pub fn ask(&self, login: &str, body: &str) -> Asked {
+        let id = self.say(login, body);
+        self.deliver(id, login, body);
+        let before = self.world.server.state().log.len();
+        let ran = self.run();
+        self.written(before, id, ran)
+    }
+
+    fn written(&self, before: usize, id: u64, ran: Ran) -> Asked {
+        let state = self.world.server.state();
+        let claims = |path: &str| path.contains("/labels");
+        let writes = state.log[before..].iter().filter(|l| l.is_write() && !claims(&l.path));
+        let short = |path: &str| path.replace(&format!("/repos/{REPOSITORY}"), "").replace(&id.to_string(), "ID");
+        let writes = writes.map(|l| format!("{} {}", l.method, short(&l.path))).collect();
+        let own = |c: &&Comment| c.author == BOT && c.body.contains(&format!("command {id}"));
+        Asked {
+            ran,
+            writes,
+            reply: state.comments.iter().find(own).map(|c| c.body.clone()),
+            replies: state.comments.iter().filter(own).count(),
+            reactions: state.reactions.iter().filter(|(on, ..)| *on == id).map(|(.., what)| what.clone()).collect(),
+        }
+    }
+}
+
+pub struct Asked {
+    pub ran: Ran,
+    /// All writes but those of claims.
+    pub writes: Vec<String>,
+    pub reply: Option<String>,
+    pub replies: usize,
+    pub reactions: Vec<String>,
+}
+
+pub fn run(id: u64, event: &str, branch: &str, commit: &str, repository: &str) -> Run {
+    Run {
+        id,
+        event: event.to_owned(),
+        branch: branch.to_owned(),
+        sha: commit.to_owned(),
+        repository: repository.to_owned(),
+        attempt: 1,
+        at: "2026-05-01T09:00:00Z".to_owned(),
+        workflow: "ci.yml".to_owned(),
+        conclusion: Some("failure".to_owned()),
+    }
+}
+
+pub fn artifact(id: u64, run: u64, cases: &[(&str, Option<&str>)]) -> Artifact {
+    let bytes = zip_of(&[("report.xml", report(cases).as_bytes())]);
+    Artifact { id, name: "junit".to_owned(), run, bytes, expired: false, at: "2026-05-01T09:00:00Z".to_owned() }
+}
+
+#[test]
+fn explain_tells_all() {
+    let thread = Thread::new("own", json!({}));
+    let asked = thread.ask("rob", "Why?\n/explain test_order");
+    let reply = asked.reply.unwrap();
+    for part in [
+        "### ✅ `/explain test_order`",
+        "**regression**",
+        "assert 1 == 2",
+        "Failed in 0 of 12 runs",
+        "asked by `rob` for",
+    ] {
+        assert!(reply.contains(part), "{part}: {reply}");
+    }
+    // Seen at once, told once: no comment says that it is worked on.
+    assert_eq!(asked.reactions, ["eyes", "+1"]);
+    let expected =
+        ["POST /issues/comments/ID/reactions", "POST /issues/7/comments", "POST /issues/comments/ID/reactions"];
+    assert_eq!(asked.writes, expected);
+    let nothing = thread.ask("rob", "/explain test_nowhere").reply.unwrap();
+    assert!(nothing.contains("is called `test_nowhere`") && nothing.contains("test_order`"), "{nothing}");
+    let key = reply.split("Key: `").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    assert!(thread.ask("rob", &format!("/explain {key}")).reply.unwrap().contains("**regression**"));
+}
+
+#[test]
+fn help_knows_who_asks() {
+    let thread = Thread::new("own", json!({}));
+    let reader = thread.ask("rob", "/help").reply.unwrap();
+    assert!(reader.contains("| needs `write` | `/heal [TEST…] [--force-outdated] [--branch\\|--suggest]`"), "{reader}");
+    let writer = thread.ask("wim", "/help").reply.unwrap();
+    assert!(!writer.contains("needs `") && writer.contains("| ✅ | `/stop`"), "{writer}");
+}
+
+#[test]
+fn failed_jobs_run_again() {
+    let thread = Thread::new("fork", json!({}));
+    // The author of the pull request may, and it is the fork's own rights that they run with.
+    let asked = thread.ask("ann", "/retry");
+    assert!(
+        asked.writes.contains(&"POST /actions/runs/300/rerun-failed-jobs".to_owned()),
+        "{:?}{}",
+        asked.writes,
+        asked.ran.out
+    );
+    assert_eq!(asked.reactions, ["eyes", "rocket"]);
+    assert!(
+        asked
+            .reply
+            .unwrap()
+            .contains("[run the failed jobs of run 300 again](https://github.com/acme/shop/actions/runs/300)")
+    );
+    assert_eq!(thread.world.server.state().runs.iter().find(|r| r.id == 300).unwrap().attempt, 2);
+    let again = thread.ask("ann", "/retry");
+    assert!(again.reply.unwrap().contains("nothing to run again"));
+    assert_eq!(again.reactions, ["eyes", "confused"]);
+}
+
+#[test]
+fn what_is_wrong_is_answered() {
+    let thread = Thread::new("own", json!({}));
+    let asked = thread.ask("wim", "/hael\n\n/bisect\n\n/explain test_order");
+    let reply = asked.reply.unwrap();
+    for part in ["Did you mean `/heal`?", "it needs a test.", "**regression**"] {
+        assert!(reply.contains(part), "{part}: {reply}");
+    }
+    let other = thread.ask("wim", "/retest\n/approve\n`/heal`");
+    assert!(other.writes.is_empty() && other.reply.is_none());
+    let none = thread.ask("wim", "```\n/heal\n```");
+    assert!(none.ran.out.contains("no command to answer") && none.writes.is_empty());
+}
+
+/// Who speaks, and whether a command of a level is carried out, refused or not heard.
+const ACTORS: [(&str, &str, &str, &str); 10] = [
+    // login, /explain, /retry, /triage
+    ("olga", "+", "+", "+"),
+    ("max", "+", "+", "+"),
+    ("wim", "+", "+", "+"),
+    ("tess", "+", "-", "-"),
+    ("rob", "+", "-", "-"),
+    ("ann", "+", "a", "-"),
+    ("new", "-", "-", "-"),
+    (BOT, ".", ".", "."),
+    ("github-actions[bot]#99", ".", ".", "."),
+    ("ghost", ".", ".", "."),
+];
+
+/// Each actor in each place: what is carried out, and not one write besides.
+#[test]
+fn nobody_gets_more_than_the_table_says() {
+    for where_ in ["own", "fork", "issue", "locked", "closed", "merged"] {
+        for (login, explain, retry, triage) in ACTORS {
+            let thread = Thread::new(where_, json!({"past": {"test_order": "PPPPF", "test_cart": "PPPPP"}}));
+            let asked = thread.ask(login, "/explain\n/triage\n/retry");
+            let context = format!("{login} in {where_}: {:?}\n{}", asked.writes, asked.ran.out);
+            let closed = matches!(where_, "closed" | "merged");
+            // The author may on a pull request.
+            let retried = (retry == "+" || (retry == "a" && where_ != "issue")) && !closed;
+            let heard = explain != "." && where_ != "locked";
+            if !heard {
+                assert!(asked.writes.is_empty() && asked.reply.is_none(), "{context}");
+                continue;
+            }
+            let reply = asked.reply.as_ref().unwrap_or_else(|| panic!("{context}"));
+            let refused = |verb: &str| reply.contains(&format!("### 😕 `{verb}`"));
+            assert_eq!(refused("/explain"), explain == "-", "{context}{reply}");
+            assert_eq!(refused("/retry"), !retried, "{context}{reply}");
+            assert_eq!(refused("/triage"), triage == "-" || closed, "{context}{reply}");
+            let reruns = asked.writes.iter().filter(|w| w.contains("rerun")).count();
+            assert_eq!(reruns > 0, retried, "{context}");
+            let others = asked.writes.iter().filter(|w| !w.contains("rerun") && !w.contains("ID/reactions"));
+            let own_thread = format!("/issues/{}/comments", if where_ == "issue" { 8 } else { 7 });
+            if triage == "-" || closed {
+                // Its own reply, and nothing else.
+                let only = |w: &&String| !w.ends_with(&own_thread) && !w.starts_with("PATCH /issues/comments/");
+                assert_eq!(others.filter(only).count(), 0, "{context}");
+            }
+        }
+    }
+}
+
+/// The same event once more, at once, in another order: one execution, one reply.
+#[test]
+fn an_event_is_carried_out_once() {
+    let thread = Thread::new("own", json!({"forge": {"lag": 2}}));
+    let first = thread.say("wim", "/retry");
+    let second = thread.say("wim", "/explain test_order");
+    thread.deliver(second, "wim", "/explain test_order");
+    thread.run();
+    thread.deliver(first, "wim", "/retry");
+    let jobs: Vec<Ran> = std::thread::scope(|scope| {
+        let jobs: Vec<_> = (0..5).map(|_| scope.spawn(|| thread.run())).collect();
+        jobs.into_iter().map(|job| job.join().unwrap()).collect()
+    });
+    thread.run();
+    thread.deliver(second, "wim", "/explain test_order");
+    let last = thread.run();
+    assert!(last.out.contains("answered already"), "{}", last.out);
+    let state = thread.world.server.state();
+    let reruns = state.log.iter().filter(|l| l.path.contains("rerun-failed-jobs")).count();
+    let told: Vec<&str> = jobs.iter().map(|ran| ran.out.as_str()).collect();
+    assert_eq!(reruns, 1, "{told:#?}");
+    for id in [first, second] {
+        let replies = state.comments.iter().filter(|c| c.author == BOT && c.body.contains(&format!("command {id}\"")));
+        assert_eq!(replies.count(), 1, "{told:#?}");
+    }
+    assert!(state.comments.iter().all(|c| c.author != BOT || !c.body.contains("\"is_working\":true")), "{told:#?}");
+}
+
+/// What changed between the comment and its execution: refused, nothing done.
+#[test]
+fn what_moved_is_refused() {
+    // Edited, also where the words are the same again.
+    for (body, updated) in [("/retry and more", "2026-05-01T10:00:00Z"), ("/retry", "2026-05-01T10:00:09Z")] {
+        let thread = Thread::new("own", json!({}));
+        let id = thread.say("wim", body);
+        thread.world.server.state().comments.last_mut().unwrap().updated = updated.to_owned();
+        thread.deliver(id, "wim", "/retry");
+        let before = thread.world.server.state().log.len();
+        let ran = thread.run();
+        let asked = thread.written(before, id, ran);
+        assert!(asked.ran.out.contains("was edited") && asked.writes.is_empty(), "{}", asked.ran.out);
+    }
+    for (what, why) in [
+        (json!({"event": "committed", "sha": sha("later")}), "came after the comment"),
+        (json!({"event": "head_ref_force_pushed"}), "force-pushed after the comment"),
+        (json!({"event": "head_ref_deleted"}), "deleted after the comment"),
+    ] {
+        let thread = Thread::new("own", json!({}));
+        let id = thread.say("wim", "/retry");
+        thread.world.server.state().happened.push((7, 1, what.clone()));
+        thread.deliver(id, "wim", "/retry");
+        let before = thread.world.server.state().log.len();
+        let ran = thread.run();
+        let asked = thread.written(before, id, ran);
+        assert!(!asked.writes.iter().any(|w| w.contains("rerun")), "{:?}", asked.writes);
+        assert!(asked.reply.unwrap().contains(why));
+        assert_eq!(asked.reactions, ["confused"]);
+        // What came before it is what the person saw.
+        let thread = Thread::new("own", json!({}));
+        thread.world.server.state().happened.push((7, 0, what));
+        assert!(thread.ask("wim", "/retry").writes.iter().any(|w| w.contains("rerun")));
+    }
+    // A comment that is gone, an account whose name is that of another one now.
+    let thread = Thread::new("own", json!({}));
+    thread.deliver(424_242, "wim", "/retry");
+    assert!(thread.run().out.contains("the comment is gone"));
+    let id = thread.say("wim#5", "/retry");
+    thread.deliver(id, "wim#5", "/retry");
+    let ran = thread.run();
+    assert!(ran.out.contains("that of another one now"), "{}", ran.out);
+    assert_eq!(thread.world.server.state().reactions.len(), 0);
+}
+
+/// Edits and deletions wake nobody.
+#[test]
+fn only_new_comments_are_heard() {
+    let thread = Thread::new("own", json!({}));
+    let id = thread.say("wim", "/retry");
+    for action in ["edited", "deleted"] {
+        thread.deliver(id, "wim", "/retry");
+        let mut event: Value = serde_json::from_str(&thread.world.place.read("event.json")).unwrap();
+        event["action"] = json!(action);
+        thread.world.place.write("event.json", event.to_string());
+        assert!(thread.run().out.contains("no command to answer"));
+    }
+    assert_eq!(thread.world.server.state().writes(), 0);
+    assert_eq!(RUN, 500);
+}
+
+/// From the event to the first reaction, with a forge that answers at once.
+#[test]
+fn the_first_reaction_comes_soon() {
+    let thread = Thread::new("own", json!({}));
+    let id = thread.say("wim", "/retry");
+    thread.deliver(id, "wim", "/retry");
+    let begun = Instant::now();
+    let seen = std::thread::scope(|scope| {
+        let job = scope.spawn(|| thread.run());
+        let seen = loop {
+            if !thread.world.server.state().reactions.is_empty() || job.is_finished() {
+                break begun.elapsed();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        job.join().unwrap();
+        seen
+    });
+    println!("first reaction after {} ms", seen.as_millis());
+    assert_eq!(thread.world.server.state().reactions[0].2, "eyes");
+}
