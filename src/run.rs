@@ -1,5 +1,7 @@
 //! The straight line: reports in, verdicts out.
 
+pub mod people;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::agent::generator::Generated;

@@ -7,10 +7,12 @@ mod done;
 mod generate;
 mod heal;
 mod memory;
+mod people;
 mod think;
 
 pub(super) use self::done::Done;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::model::time::Instant;
 use crate::plan::action::{Guard, Plan};
 use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
+use crate::plan::snapshot::OurIssue;
 use crate::ports::{Repository, Store};
 use crate::report::json::Origin;
 use crate::run::{self, Inputs, Triage};
@@ -68,6 +71,8 @@ pub(super) struct Job {
     diff: Option<Vec<FileDiff>>,
     /// Where its branch left its base.
     merge_base: Option<String>,
+    /// Issues of ours, as they were read to hear what people said.
+    issues: RefCell<Option<Vec<OurIssue>>>,
     /// What must hold besides before anything is written.
     guards: Vec<Guard>,
     /// A model that thinks along, and what it came to.
@@ -98,6 +103,7 @@ impl Job {
             forbidden: None,
             diff: None,
             merge_base: None,
+            issues: RefCell::default(),
             guards: Vec::new(),
             round: None,
             told: think::Told::default(),
@@ -275,7 +281,7 @@ impl Job {
         let mut notes: Vec<String> = std::mem::take(&mut self.notes);
         notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
         let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;
-        Ok(Looked { triage, scene, notes })
+        Ok(Looked { triage, scene, notes, store })
     }
 
     /// Takes in what was recorded beside the reports.
@@ -439,6 +445,7 @@ impl Job {
         triage.retried = std::mem::take(&mut self.retried);
         run::listen(&mut triage.found, &self.heard);
         run::weigh(&mut triage.found, &self.policy);
+        self.hear_people(&mut triage);
         triage
     }
 
@@ -490,6 +497,8 @@ pub(super) struct Looked {
     pub scene: Scene,
     /// What else is to say.
     pub notes: Vec<String>,
+    /// The history.
+    pub store: Option<SqliteStore>,
 }
 
 /// Connects to GitHub, where that is wanted and possible.

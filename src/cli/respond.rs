@@ -7,6 +7,7 @@
 mod carry;
 mod hearing;
 mod look;
+mod people;
 
 use self::hearing::{Hearing, hear};
 use crate::apply;
@@ -15,6 +16,7 @@ use crate::error::{Problem, exit};
 use crate::ingest::command::{Line, Slip, read};
 use crate::model::command::{Order, Verb};
 use crate::model::forge::{Occasion, Remark};
+use crate::model::time::Instant;
 use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
 use crate::plan::authority::Admission;
 use crate::plan::preview;
@@ -22,9 +24,10 @@ use crate::plan::reply;
 use crate::ports::Forge;
 use crate::render::message::reply::{Mark, Part, body, mood};
 use crate::render::terminal::line;
+use crate::run::chain;
 use crate::shell::actions::{self, Around};
 use crate::shell::shield;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::{self, say};
 
 pub(super) fn respond(args: &TriageArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
@@ -197,7 +200,7 @@ impl Hearing<'_> {
     }
 
     /// Carries out what a command asks for, in a dry run nothing.
-    pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), Problem> {
+    pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), String> {
         let guards = self.guards();
         for planned in &mut plan.actions {
             planned.guards.splice(0..0, guards.iter().cloned());
@@ -205,6 +208,17 @@ impl Hearing<'_> {
         if self.args.apply {
             apply::apply(plan, &mut self.forge);
         }
-        say(&preview::preview(plan))
+        say(&preview::preview(plan)).map_err(|problem| chain(&problem))
+    }
+
+    /// Whether all of a plan is done, or would be in a dry run.
+    pub(super) fn is_done(&self, plan: &Plan) -> bool {
+        let done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
+        !self.args.apply || plan.actions.iter().all(done)
+    }
+
+    /// The moment that counts as now.
+    pub(super) fn now(&self) -> Instant {
+        self.args.now.unwrap_or_else(surroundings::now)
     }
 }

@@ -400,6 +400,7 @@ impl Groups<'_> {
             past: past_of(group, file),
             reading: None,
             resembles,
+            pardon: None,
             evidence,
         }
     }

@@ -129,6 +129,31 @@ pub struct Diagnosis {
     pub reading: Option<Reading>,
     /// A failure of the past that it resembles.
     pub resembles: Option<Resembled>,
+    /// Why it does not count, where people said so.
+    pub pardon: Option<Pardon>,
+}
+
+/// See [`Diagnosis::pardon`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pardon {
+    /// All of its failing tests are in quarantine.
+    Quarantined,
+    /// A person expects the failure.
+    Expected,
+    /// A person has it ignored.
+    Ignored,
+}
+
+impl Pardon {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quarantined => "quarantined",
+            Self::Expected => "expected",
+            Self::Ignored => "ignored",
+        }
+    }
 }
 
 /// See [`Diagnosis::resembles`].
@@ -157,6 +182,13 @@ pub const MODEL: &str = "model";
 pub const SEEN_BEFORE: &str = "seen-before";
 
 impl Diagnosis {
+    /// How grave it is, and whether it counts.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        let pardon = self.pardon.map(|pardon| format!(" · {}", pardon.word())).unwrap_or_default();
+        format!("{}{pardon}", self.severity.word())
+    }
+
     /// Hears what came to light after it was judged, and judges again.
     pub fn hear(&mut self, news: Vec<Evidence>) {
         if news.is_empty() {

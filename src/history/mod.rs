@@ -10,6 +10,7 @@ pub mod learn;
 pub mod manifest;
 pub mod recovery;
 pub mod rename;
+pub mod word;
 
 use std::collections::HashMap;
 

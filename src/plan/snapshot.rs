@@ -3,6 +3,7 @@
 use crate::model::forge::{Account, OurBranch};
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
+use crate::plan::ledger::{self, WordsState};
 use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
 
 /// What was read; `None` where it could not be read (and a note says why) or
@@ -81,6 +82,9 @@ impl OurIssue {
     pub fn key(&self) -> Option<String> {
         if let Some(state) = self.state() {
             return Some(state.key);
+        }
+        if marker::read::<WordsState>(ledger::WORDS, &self.body).is_some() {
+            return Some(ledger::KEY.to_owned());
         }
         self.roll_up().map(|_| ROLL_UP_KEY.to_owned()).or_else(|| visible_key(&self.body))
     }

@@ -7,7 +7,7 @@ pub mod json;
 pub mod summary;
 pub mod terminal;
 
-use crate::diagnose::verdict::Verdict;
+use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
 use crate::plan::Receipt;
 use crate::run::Triage;
@@ -28,11 +28,13 @@ pub enum FailOn {
 }
 
 /// Regressions of the present change: what failed on the default branch before
-/// the tested branch left it is not counted.
+/// the tested branch left it is not counted, nor what people put into quarantine,
+/// expect, or have ignored.
 #[must_use]
 pub fn regressions(triage: &Triage) -> usize {
     let found = &triage.found;
-    found.diagnoses.iter().filter(|d| d.verdict == Verdict::Regression && !found.is_older_than_branch(d)).count()
+    let counts = |d: &&Diagnosis| d.verdict == Verdict::Regression && d.pardon.is_none();
+    found.diagnoses.iter().filter(counts).filter(|d| !found.is_older_than_branch(d)).count()
 }
 
 /// The exit code of a triage. A report that could not be read in full is not

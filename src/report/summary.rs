@@ -113,7 +113,7 @@ fn table(out: &mut String, triage: &Triage) {
             "| {} {} | {} | {} | {} | {since} | {} |",
             icon(d.verdict),
             d.verdict.word(),
-            d.severity.word(),
+            d.standing(),
             code(d.title.raw(), 100),
             d.members.len(),
             strip_squares(strip)
@@ -174,13 +174,8 @@ fn details(triage: &Triage, d: &Diagnosis) -> String {
     let mut out = String::new();
     let title = code(d.title.raw(), 160);
     let _ = writeln!(out, "### {} {}: {title}\n", icon(d.verdict), d.verdict.word());
-    let _ = writeln!(
-        out,
-        "Severity {}, confidence {:.0} %, id {}.\n",
-        d.severity.word(),
-        d.confidence * 100.0,
-        code(&d.id, 80)
-    );
+    let _ =
+        writeln!(out, "Severity {}, confidence {:.0} %, id {}.\n", d.standing(), d.confidence * 100.0, code(&d.id, 80));
     if let Some(reading) = &d.reading {
         let word = reading.verdict.word();
         let percent = reading.confidence * 100.0;

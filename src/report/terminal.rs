@@ -118,8 +118,8 @@ impl Page {
     fn diagnosis(&mut self, triage: &Triage, d: &Diagnosis) {
         let verdict = self.paint(style_of(d.verdict), &d.verdict.word().to_uppercase());
         let severity = match d.severity {
-            Severity::Critical | Severity::High => self.paint(Style::new().bold(), d.severity.word()),
-            _ => d.severity.word().to_owned(),
+            Severity::Critical | Severity::High => self.paint(Style::new().bold(), &d.standing()),
+            _ => d.standing(),
         };
         let _ = writeln!(self.text, "\n{verdict}  {severity} · {:.0} %", d.confidence * 100.0);
         let title = self.paint(Style::new().bold(), &line(d.title.raw(), self.look.width.max(60) - 2));

@@ -270,13 +270,13 @@ fn an_event_is_carried_out_once() {
     let first = thread.say("wim", "/retry");
     let second = thread.say("wim", "/explain test_order");
     thread.deliver(second, "wim", "/explain test_order");
-    thread.run();
+    let _ = thread.run();
     thread.deliver(first, "wim", "/retry");
     let jobs: Vec<Ran> = std::thread::scope(|scope| {
         let jobs: Vec<_> = (0..5).map(|_| scope.spawn(|| thread.run())).collect();
         jobs.into_iter().map(|job| job.join().unwrap()).collect()
     });
-    thread.run();
+    let _ = thread.run();
     thread.deliver(second, "wim", "/explain test_order");
     let last = thread.run();
     assert!(last.out.contains("answered already"), "{}", last.out);
@@ -367,9 +367,155 @@ fn the_first_reaction_comes_soon() {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        job.join().unwrap();
+        let _ = job.join().unwrap();
         seen
     });
     println!("first reaction after {} ms", seen.as_millis());
     assert_eq!(thread.world.server.state().reactions[0].2, "eyes");
+}
+
+/// The Git database behind the forge: branches can be made.
+fn with_git(thread: &Thread) {
+    let place = &thread.world.place;
+    place.write("work/README.md", "shop\n");
+    place.git(&["init", "-q", "-b", "main", "work"]);
+    place.git(&["-C", "work", "add", "-A"]);
+    place.git(&["-C", "work", "commit", "-qm", "The beginning"]);
+    let bare = crate::github::git::bare_of(&place.path().join("work"), &place.path().join("forge.git"));
+    thread.world.server.state().bare = Some(bare);
+}
+
+const QUARANTINE: &str = ".github/testmedic-quarantine.toml";
+
+#[test]
+fn a_test_goes_into_quarantine_and_out_of_it() {
+    let thread = Thread::new("own", json!({}));
+    with_git(&thread);
+    let asked = thread.ask("wim", "/quarantine test_order 10d");
+    let reply = asked.reply.unwrap();
+    assert!(reply.contains("[Put test\\_order into quarantine until 2026-05-11]("), "{reply}{}", asked.ran.out);
+    assert_eq!(asked.reactions, ["eyes", "rocket"]);
+    let text = {
+        let state = thread.world.server.state();
+        let pull = state.pulls.values().next_back().unwrap();
+        assert_eq!((pull.base_ref.as_str(), pull.number), ("main", 9));
+        assert!(state.issues[&9].title.contains("Put test_order into quarantine until 2026-05-11"));
+        state.bare.as_ref().unwrap().text_at(&pull.head_sha, QUARANTINE).unwrap()
+    };
+    for part in [
+        "name = \"test_order\"",
+        "classname = \"tests.test_app\"",
+        "until = \"2026-05-11\"",
+        "owner = \"wim\"",
+        "because = \"regression: ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Merged: the gate counts it no more, on whatever branch the run is.
+    thread.world.server.state().files.insert(QUARANTINE.to_owned(), text.clone());
+    let gate = |now: &str| {
+        let mut story = json!({
+            "event": {"name": "pull_request", "payload": crate::github::world::pull_event(REPOSITORY)},
+            "past": {"test_order": "PPPPPPPPPPPP"},
+            "reports": {"report.xml": {"test_order": MESSAGE}},
+            "forge": {"pull": {"number": 7, "files": {}}, "files": {QUARANTINE: text}},
+            "args": ["--fail-on", "regression"],
+        });
+        story["now"] = json!(now);
+        let world = World::new(story);
+        let ran = world.run();
+        (ran.code, ran.out)
+    };
+    let (code, out) = gate("2026-05-11T12:00:00Z");
+    assert!(
+        code == 0
+            && out.contains("medium · quarantined")
+            && out.contains("in quarantine until 2026-05-11, answered for by wim"),
+        "{out}"
+    );
+    // It ends by itself, and that is told.
+    let (code, out) = gate("2026-05-12T00:00:00Z");
+    assert!(code == 1 && out.contains("ended on 2026-05-11: it counts again"), "{out}");
+    let asked = thread.ask("wim", "/unquarantine test_order");
+    let reply = asked.reply.unwrap();
+    assert!(reply.contains("[Take test\\_order out of quarantine]("), "{reply}{}", asked.ran.out);
+    let state = thread.world.server.state();
+    let pull = state.pulls.values().next_back().unwrap();
+    let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, QUARANTINE).unwrap();
+    assert!(!text.contains("[[test]]") && text.starts_with("# Tests that do not count"), "{text}");
+}
+
+/// What a pull request brings along takes nothing out of the gate.
+#[test]
+fn only_the_quarantine_of_the_default_branch_counts() {
+    let world = World::new(json!({
+        "event": {"name": "pull_request", "payload": crate::github::world::pull_event(REPOSITORY)},
+        "past": {"test_order": "PPPPPPPPPPPP"},
+        "reports": {"report.xml": {"test_order": MESSAGE}},
+        "forge": {"pull": {"number": 7, "files": {}}},
+        "args": ["--fail-on", "regression"],
+    }));
+    world.place.write(QUARANTINE, "[[test]]\nname = \"test_order\"\nuntil = \"2030-01-01\"\n");
+    world.place.git(&["init", "-q", "-b", "main", "."]);
+    assert_eq!(world.run().code, 1);
+}
+
+/// A person's word is kept, heard by the next run with name and date, and taken back by
+/// a later one.
+#[test]
+fn what_people_say_is_heard() {
+    let thread = Thread::new("own", json!({"past": {"test_order": "PPPPFPPPPPPP"}}));
+    let before = thread.ask("rob", "/explain test_order").reply.unwrap();
+    assert!(!before.contains("**flaky**"), "{before}");
+    let asked = thread.ask("wim", "/flaky test_order");
+    assert!(
+        asked.reply.as_ref().unwrap().contains("`wim` says that it is flaky. The next runs hear it."),
+        "{:?}{}",
+        asked.reply,
+        asked.ran.out
+    );
+    let ledger = |thread: &Thread| {
+        let state = thread.world.server.state();
+        let found: Vec<String> =
+            state.issues.values().filter(|i| i.title.contains("What people told")).map(|i| i.body.clone()).collect();
+        assert_eq!(found.len(), 1);
+        found[0].clone()
+    };
+    assert!(ledger(&thread).contains("| `tests.test_app test_order` | says that it is flaky | `wim` | 2026-05-01 |"));
+    let after = thread.ask("rob", "/explain test_order").reply.unwrap();
+    assert!(after.contains("wim says that it is flaky (2026-05-01)") && after.contains("+2.8 flaky"), "{after}");
+    let key = after.split("Key: `").nth(1).unwrap().split('`').next().unwrap().to_owned();
+    assert_eq!(thread.ask("max", "/not-flaky test_order").reactions, ["eyes", "rocket"]);
+    let again = thread.ask("rob", "/explain test_order").reply.unwrap();
+    assert!(again.contains("max says that it is not flaky") && !again.contains("wim says"), "{again}");
+    // A failure that is expected, or ignored for a while.
+    assert!(
+        thread.ask("wim", &format!("/expected {key}")).reply.unwrap().contains("says that this failure is expected")
+    );
+    assert!(thread.ask("rob", "/explain").reply.unwrap().contains("· expected**"));
+    let ignored = thread.ask("wim", &format!("/ignore {key} 2w")).reply.unwrap();
+    assert!(ignored.contains("has this failure ignored until 2026-05-15"), "{ignored}");
+    assert!(thread.ask("rob", "/explain").reply.unwrap().contains("· ignored**"));
+    assert!(!ledger(&thread).contains("is expected"));
+    for (line, why) in [
+        (format!("/ignore {key} 2026-04-01"), "2026-04-01 is over"),
+        ("/expected f1-nothing".to_owned(), "no failure of this run has the key"),
+        ("/flaky test_nowhere".to_owned(), "no test is called"),
+        ("/flaky test_steady".to_owned(), "4 tests are called like that"),
+    ] {
+        let reply = thread.ask("wim", &line).reply.unwrap();
+        assert!(reply.contains(why), "{why}: {reply}");
+    }
+}
+
+#[test]
+fn an_issue_is_filed_once() {
+    let thread = Thread::new("own", json!({}));
+    let asked = thread.ask("wim", "/file test_order");
+    assert_eq!(asked.reactions, ["eyes", "rocket"], "{:?}{}", asked.reply, asked.ran.out);
+    assert!(asked.reply.unwrap().contains("[Regression&#58; test\\_order"));
+    let again = thread.ask("wim", "/file test_order");
+    assert!(again.reply.unwrap().contains("issue #9 is about it, and is open"));
+    let issues = thread.world.server.state().issues.len();
+    assert_eq!(issues, 3);
 }

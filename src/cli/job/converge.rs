@@ -132,7 +132,8 @@ impl Job {
         let bad = triage.found.bad() > 0;
         let mut snapshot = Snapshot::default();
         if self.policy.issues.enabled && (bad || scene.is_default_branch()) {
-            snapshot.issues = read_or_note(forge, "the issues", |f| f.reader().issues());
+            let known = self.issues.borrow_mut().take();
+            snapshot.issues = known.or_else(|| read_or_note(forge, "the issues", |f| f.reader().issues()));
         }
         if self.policy.issues.assign_owners && bad && scene.is_default_branch() {
             snapshot.owners = read_or_note(forge, "CODEOWNERS", |f| f.owners(&scene.default_branch)).flatten();

@@ -1,19 +1,24 @@
 //! Carries single commands out.
 
+use std::collections::BTreeMap;
+
 use super::hearing::Hearing;
 use super::look::select;
+use super::people;
+use crate::agent::generator::Generated;
 use crate::cli::job::Looked;
-use crate::error::Problem;
+use crate::history::word::Told;
 use crate::model::command::{Command, Order, Which};
 use crate::model::forge::EndedRun;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
+use crate::plan::planner::{self, Given, Repairs};
 use crate::plan::reply;
+use crate::plan::snapshot::Snapshot;
 use crate::ports::Forge;
 use crate::render::markdown::{code, spans};
 use crate::render::message::explain;
 use crate::render::message::reply::{Mark, Part, help};
 use crate::render::words::plural;
-use crate::run::chain;
 
 /// Bytes of one answer: several stand in one reply.
 const ANSWER: usize = 24_000;
@@ -21,7 +26,7 @@ const ANSWER: usize = 24_000;
 const RERUNS: usize = 5;
 
 /// What came of a command; or why nothing did, in words for people.
-type Answer = Result<(Mark, String), String>;
+pub(super) type Answer = Result<(Mark, String), String>;
 
 /// Carries a command out.
 pub(super) fn carry(hearing: &mut Hearing<'_>, order: &Order) -> Part {
@@ -31,6 +36,13 @@ pub(super) fn carry(hearing: &mut Hearing<'_>, order: &Order) -> Part {
         Command::Triage { run } => triage(hearing, *run),
         Command::Retry { which: Which::Failed, .. } => rerun(hearing),
         Command::Stop => stop(hearing),
+        Command::Flaky { test } => people::about_test(hearing, Told::Flaky, test),
+        Command::NotFlaky { test } => people::about_test(hearing, Told::NotFlaky, test),
+        Command::Expected { key } => people::about_failure(hearing, Told::Expected, key, None),
+        Command::Ignore { key, until } => people::about_failure(hearing, Told::Ignored, key, until.as_ref()),
+        Command::Quarantine { test, until } => people::quarantine(hearing, test, until.as_ref()),
+        Command::Unquarantine { test } => people::unquarantine(hearing, test),
+        Command::File { test } => file(hearing, test),
         other => Err(format!("`{}` is not understood by this version", other.verb())),
     };
     match answer {
@@ -50,7 +62,7 @@ fn list(hearing: &Hearing<'_>) -> String {
 
 fn explain(hearing: &Hearing<'_>, what: Option<&str>) -> Answer {
     let own = hearing.own_issue().and_then(|issue| issue.key());
-    let Looked { triage, scene, notes } = hearing.look(None)?;
+    let Looked { triage, scene, notes, .. } = hearing.look(None)?;
     let found = &triage.found;
     let wanted = what.map(str::to_owned).or(own);
     let mut text = match (&wanted, found.diagnoses.as_slice()) {
@@ -103,7 +115,7 @@ fn rerun(hearing: &mut Hearing<'_>) -> Answer {
         receipt: None,
     });
     let mut plan = Plan { actions: actions.collect(), withheld: Vec::new() };
-    hearing.carry_out(&mut plan).map_err(told)?;
+    hearing.carry_out(&mut plan)?;
     Ok((if has_links(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
 }
 
@@ -116,6 +128,32 @@ fn latest_failed(runs: &[EndedRun]) -> Vec<&EndedRun> {
     };
     let failed = |run: &&EndedRun| matches!(run.conclusion.as_str(), "failure" | "timed_out" | "cancelled");
     runs.iter().filter(is_latest).filter(failed).filter(|run| run.event != "issue_comment").collect()
+}
+
+/// Opens the issue about a failing test, whatever the policy waits for.
+fn file(hearing: &mut Hearing<'_>, test: &str) -> Answer {
+    let looked = hearing.look(None)?;
+    let found = &looked.triage.found;
+    let Some(d) = select(found, test) else { return Err(format!("no failing test of the run is called `{test}`")) };
+    let issues = hearing.forge.issues().map_err(|t| t.to_string())?;
+    let snapshot = Snapshot { issues: Some(issues), ..Snapshot::default() };
+    let (repairs, written) = (Repairs::default(), Generated::default());
+    let given = Given {
+        found,
+        scene: &looked.scene,
+        snapshot: &snapshot,
+        policy: &hearing.policy,
+        recoveries: &BTreeMap::new(),
+        repairs: &repairs,
+        written: &written,
+        files: &[],
+        red: false,
+        now: hearing.now(),
+    };
+    let planned = planner::file(&given, d, &hearing.login)?;
+    let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
+    hearing.carry_out(&mut plan)?;
+    Ok((if hearing.is_done(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
 }
 
 /// Ends what other commands of the thread still do: nothing is written for them any more.
@@ -133,16 +171,12 @@ fn stop(hearing: &mut Hearing<'_>) -> Answer {
     if plan.actions.is_empty() {
         return Ok((Mark::Done, "Nothing is being worked on in this thread.".to_owned()));
     }
-    hearing.carry_out(&mut plan).map_err(told)?;
+    hearing.carry_out(&mut plan)?;
     let stopped = plan.actions.iter().filter(|p| matches!(p.receipt, Some(Receipt::Done(_)))).count() as u64;
     Ok((Mark::Done, format!("Stopped {}: nothing more is written for them.", plural(stopped, "command"))))
 }
 
-fn told(problem: Problem) -> String {
-    chain(&problem)
-}
-
-fn has_links(plan: &Plan) -> bool {
+pub(super) fn has_links(plan: &Plan) -> bool {
     plan.actions.iter().any(|p| p.receipt.as_ref().is_some_and(|receipt| receipt.url().is_some()))
 }
 

@@ -145,6 +145,10 @@ pub const PASSED_AGAIN: f64 = 4.0;
 /// It passes alone and fails behind certain other tests: they leave something behind.
 pub const POLLUTED: f64 = 5.0;
 
+/// A person who may write to the repository said so: as much as three failures between
+/// passes, less than a proof.
+pub const PERSON: f64 = 2.8;
+
 /// The healer's four corners hold: the old test passed on the old code and fails
 /// on the new, the edited one the other way round.
 pub const PROVEN_OUTDATED: f64 = 4.0;

@@ -105,6 +105,7 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
         past: PastOf::default(),
         reading: None,
         resembles: None,
+        pardon: None,
     }
 }
 

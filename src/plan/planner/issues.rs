@@ -81,6 +81,10 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     if !given.policy.files(d.verdict) {
         return;
     }
+    if let Some(pardon) = d.pardon {
+        plan.withheld.push(Withheld::new("open-issue", d.id.clone(), format!("it is {}", pardon.word())));
+        return;
+    }
     if let Some(reason) = listed(given, d) {
         plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
         return;
@@ -95,6 +99,18 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     }
     *opened += 1;
     plan.actions.push(open(given, d, None));
+}
+
+pub(super) fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
+    if !given.policy.issues.enabled {
+        return Err("the policy switches issues off (`issues.enabled`)".to_owned());
+    }
+    if let Some(issue) = issue_of(given.snapshot, d) {
+        let state = if issue.open { "open" } else { "closed" };
+        return Err(format!("issue #{} is about it, and is {state}", issue.number));
+    }
+    let planned = open(given, d, None);
+    Ok(Planned { because: format!("{by} asks for it"), ..planned })
 }
 
 /// Why a failure without an issue gets none yet. Flaky tests have failed often

@@ -83,6 +83,14 @@ pub fn decide(given: &Given<'_>) -> Decided {
     decided
 }
 
+/// The issue about a failure, because a person asks for it.
+///
+/// # Errors
+/// Why there is none to open, for people.
+pub fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
+    issues::file(given, d, by)
+}
+
 /// Decides what to push, before anything is said about it.
 #[must_use]
 pub fn deliver(given: &Given<'_>) -> Plan {

@@ -136,7 +136,7 @@ fn touches(file: &FilePatch, hunk: &Hunk) -> bool {
 fn speaks(given: &Given<'_>, d: &Diagnosis) -> bool {
     let matters =
         matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::BrokenTest | Verdict::Undecided);
-    matters && ended_bad(given, d) && !given.found.is_older_than_branch(d)
+    matters && d.pardon.is_none() && ended_bad(given, d) && !given.found.is_older_than_branch(d)
 }
 
 /// The line to comment on: the assertion if the diff shows it, else the

@@ -38,17 +38,42 @@ pub struct Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(Instant);
 
+impl Day {
+    /// The day (UTC) of a moment.
+    #[must_use]
+    pub fn of(at: Instant) -> Self {
+        Self::parse(&at.date()).unwrap_or(Self(at))
+    }
+
+    /// Reads `2026-12-31`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        format!("{text}T23:59:59Z").parse().ok().map(Self)
+    }
+
+    /// Its last second.
+    #[must_use]
+    pub fn end(self) -> Instant {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.date())
+    }
+}
+
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let whole = format!("{text}T23:59:59Z");
-        whole.parse().map(Self).map_err(|_| serde::de::Error::custom(format!("`{text}` is no day such as 2026-12-31")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no day such as 2026-12-31")))
     }
 }
 
 impl Serialize for Day {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.0.to_string().split('T').next().unwrap_or_default())
+        to.serialize_str(&self.to_string())
     }
 }
 

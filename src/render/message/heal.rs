@@ -308,7 +308,8 @@ pub fn is_inert(text: &str) -> bool {
 
 /// Foreign words for a commit message, where Markdown's code does not protect:
 /// they reach nobody, close nothing, and switch no workflow off.
-pub(super) fn inert(text: &str, width: usize) -> String {
+#[must_use]
+pub fn inert(text: &str, width: usize) -> String {
     let text = line(text, width).replace('@', "@ ").replace("://", ": //").replace('[', "(").replace(']', ")");
     let text = text.replace("skip-checks", "skip checks");
     let mut out = String::with_capacity(text.len());

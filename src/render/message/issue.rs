@@ -68,7 +68,7 @@ pub(super) fn head(d: &Diagnosis, scene: &Scene) -> String {
         "{} **{}** · severity **{}** · {:.0} % sure\n\n{}\n",
         icon(d.verdict),
         d.verdict.word(),
-        d.severity.word(),
+        d.standing(),
         d.confidence * 100.0,
         code(d.title.raw(), 240),
     );
@@ -128,7 +128,7 @@ pub fn row(d: &Diagnosis) -> String {
     format!(
         "{} {} · {} · {}",
         icon(d.verdict),
-        d.severity.word(),
+        d.standing(),
         plural(d.members.len() as u64, "test"),
         code(d.title.raw(), 160)
     )

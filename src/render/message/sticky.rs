@@ -109,7 +109,7 @@ fn details(found: &Findings, d: &Diagnosis, scene: &Scene) -> String {
         "\n<details><summary>{} {} of severity {}, {:.0} % sure, since {}</summary>\n\n**{}**\n\n",
         icon(d.verdict),
         d.verdict.word(),
-        d.severity.word(),
+        d.standing(),
         d.confidence * 100.0,
         d.past.first_bad.as_deref().filter(|sha| crate::model::forge::is_sha(sha)).map_or("this run", short),
         code(d.title.raw(), 240),

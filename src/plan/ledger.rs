@@ -1,0 +1,90 @@
+//! What people told, kept where every job finds it: in the marker of one issue of ours.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::word::Word;
+use crate::model::time::Instant;
+use crate::plan::action::{Action, Guard, Planned};
+use crate::plan::marker::{self, VERSION};
+use crate::plan::snapshot::OurIssue;
+use crate::render::markdown::code;
+
+/// Kind of its marker.
+pub const WORDS: &str = "words";
+/// Its key.
+pub const KEY: &str = "words";
+/// Words that are kept, the latest.
+const MOST: usize = 150;
+/// Bytes of a name.
+const NAME: usize = 120;
+
+/// What the marker holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WordsState {
+    /// Version of this state.
+    pub v: u32,
+    /// The words, in the order in which they were told.
+    pub words: Vec<Word>,
+}
+
+/// All that people told, of all issues that hold it.
+#[must_use]
+pub fn words(issues: &[OurIssue]) -> Vec<Word> {
+    let states = issues.iter().filter_map(|issue| marker::read::<WordsState>(WORDS, &issue.body));
+    let mut all: Vec<Word> = states.flat_map(|state| state.words).collect();
+    all.sort_by_key(|word| word.at);
+    all
+}
+
+/// Keeps a word.
+#[must_use]
+pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) -> Planned {
+    let there = issues.iter().find(|issue| marker::read::<WordsState>(WORDS, &issue.body).is_some());
+    let mut all = words(issues);
+    all.retain(|old| old.counts(now) && !(old.about == word.about && old.told.yields_to(word.told)));
+    let name = crate::model::text::head(&word.name, NAME).to_owned();
+    all.push(Word { name, ..word.clone() });
+    all.drain(..all.len().saturating_sub(MOST));
+    let body = body(all);
+    let (action, guard, id) = match there {
+        Some(issue) => (
+            Action::UpdateIssue { number: issue.number, body },
+            Guard::IssueIs { number: issue.number, digest: issue.digest() },
+            format!("update-issue:{}", issue.number),
+        ),
+        None => (
+            Action::OpenIssue {
+                key: KEY.to_owned(),
+                title: "What people told testmedic about tests".to_owned(),
+                body,
+                labels: labels.to_vec(),
+                assignees: Vec::new(),
+            },
+            Guard::NoIssue { key: KEY.to_owned(), except: Vec::new() },
+            format!("open-issue:{KEY}"),
+        ),
+    };
+    Planned {
+        id,
+        action,
+        because: format!("{} {}", word.by, word.told.says()),
+        title: format!("keep that {} {}", word.by, word.told.says()),
+        target: word.name.clone(),
+        guards: vec![guard],
+        receipt: None,
+    }
+}
+
+fn body(words: Vec<Word>) -> String {
+    let mut out = String::from(
+        "This is where testmedic keeps what people told it by `/flaky`, `/not-flaky`, `/expected` and `/ignore`. The next runs hear it as evidence. It may be closed; a later word takes the place of an earlier one.\n\n| test or failure | | by | on | until |\n|---|---|---|---|---|\n",
+    );
+    for word in words.iter().rev() {
+        let until = word.until.map(Instant::date).unwrap_or_default();
+        let (name, by) = (code(&word.name, NAME), code(&word.by, 60));
+        let _ = writeln!(out, "| {name} | {} | {by} | {} | {until} |", word.told.says(), word.at.date());
+    }
+    format!("{}\n{out}", marker::write(WORDS, &WordsState { v: VERSION, words }))
+}
