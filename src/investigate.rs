@@ -1,6 +1,7 @@
 //! Drives the healer: runs what it asks for, shows it what came of it, and ends
 //! with what it proposes and why.
 
+pub mod bisect;
 mod counsel;
 pub mod generate;
 mod prove;
@@ -51,6 +52,8 @@ pub struct Given<'a> {
     pub kinds: &'a [EditKind],
     /// Words of fields that are left to a person.
     pub sensitive: &'a [String],
+    /// Who answers for it that the test is outdated, whatever speaks against it.
+    pub insisted: Option<&'a str>,
     /// How often the healed test must pass.
     pub repeat: u32,
     /// Other failing tests with the same old and new value.
@@ -406,6 +409,7 @@ impl Session<'_> {
             together: self.given.together,
             contradicting: &contradicting,
             sensitive: self.given.sensitive,
+            insisted: self.given.insisted,
         })
     }
 

@@ -105,7 +105,7 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Occasion::Comment(remark) => return respond::answer(&args.triage, around, remark),
+        Occasion::Comment(remark) => return respond::answer(&args.triage, around, remark, args.heal),
         Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let plans = plans(args, around, ended.id)?;
             if !plans.is_empty() {

@@ -106,6 +106,7 @@ fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
         repeat: args.repeat.unwrap_or(policy.heal.repeat),
         seconds: None,
         runner: runner(args)?,
+        insisted: None,
         only: args.only.clone(),
         git,
         top,

@@ -26,13 +26,16 @@ use crate::history::Retried;
 use crate::ingest::traffic::masking::Masker;
 use crate::investigate::think::Round;
 use crate::model::change::Commit;
+use crate::model::command::Offer;
 use crate::model::exchange::Exchange;
 use crate::model::forge::{Occasion, PullFacts, Scene};
+use crate::model::heal::HealMode;
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::{Guard, Plan};
 use crate::plan::change::FileDiff;
+use crate::plan::policy::generate::Mode;
 use crate::plan::policy::{self, Policy};
 use crate::plan::snapshot::OurIssue;
 use crate::ports::{Repository, Store};
@@ -43,6 +46,7 @@ use crate::shell::git::Git;
 use crate::shell::github::client::Connection;
 use crate::shell::github::{GitHub, read_or_note};
 use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::ward::Ward;
 use crate::shell::{files, progress, surroundings};
 
 /// What a triage works with.
@@ -73,6 +77,8 @@ pub(super) struct Job {
     merge_base: Option<String>,
     /// Issues of ours, as they were read to hear what people said.
     issues: RefCell<Option<Vec<OurIssue>>>,
+    /// What a person asks for in a comment.
+    asked: Option<Asked>,
     /// What must hold besides before anything is written.
     guards: Vec<Guard>,
     /// A model that thinks along, and what it came to.
@@ -104,6 +110,7 @@ impl Job {
             diff: None,
             merge_base: None,
             issues: RefCell::default(),
+            asked: None,
             guards: Vec::new(),
             round: None,
             told: think::Told::default(),
@@ -273,6 +280,36 @@ impl Job {
         }
     }
 
+    /// Does what a person asks for, where the policy leaves it to people.
+    pub(super) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
+        let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
+        match &asked {
+            Asked::Heal { .. } => {
+                self.policy.heal.mode = match (offer, self.policy.heal.mode) {
+                    (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
+                    // On the default branch there is no diff to suggest anything in.
+                    (None, _) if !is_pull => HealMode::Branch,
+                    _ => HealMode::Suggest,
+                };
+            }
+            Asked::Generate { .. } => self.policy.generate.mode = Mode::Branch,
+        }
+        self.asked = Some(asked);
+    }
+
+    /// Whether anything is known of what the tests asked services.
+    pub(super) fn knows_traffic(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.test.is_some())
+    }
+
+    /// The repository at the tested commit, to run tests in.
+    pub(super) fn ward(&self) -> Result<Ward, String> {
+        if let Some(why) = self.scene.as_ref().and_then(|scene| self.lacks_checkout(&scene.head)) {
+            return Err(why);
+        }
+        self.ward_of().ok_or_else(|| "there is no checkout to run tests in".to_owned())
+    }
+
     /// Judges, and does nothing else; `learns` tells whether the history may be written.
     pub(super) fn look(mut self, learns: bool) -> Result<Looked, String> {
         let mut store = self.open_store(learns);
@@ -318,7 +355,7 @@ impl Job {
         let (Some(scene), Some(forge)) = (&self.scene, &self.forge) else { return Err(nothing()) };
         let own = surroundings::variable("GITHUB_RUN_ID").and_then(|id| id.parse::<u64>().ok());
         let Some(run) = scene.run.filter(|run| Some(*run) != own) else { return Err(nothing()) };
-        self.runs = forge
+        (self.runs, self.exchanges) = forge
             .reports_of(run, &self.policy.history)
             .map_err(|trouble| Problem::failed(format!("the reports of run {run} cannot be had")).because(trouble))?;
         if self.runs.is_empty() {
@@ -489,6 +526,22 @@ impl Job {
         let local = self.git.as_ref().and_then(|git| git.merge_base(&pull.base_sha, head));
         local.or_else(|| self.merge_base.clone()).or_else(|| Some(pull.base_sha.clone()))
     }
+}
+
+/// What a person asks for in a comment.
+pub(super) enum Asked {
+    /// Tests are repaired.
+    Heal {
+        /// Parts of the names of those that are meant; all where there are none.
+        only: Vec<String>,
+        /// Who answers for it that they are outdated.
+        insisted: Option<String>,
+    },
+    /// Tests are written.
+    Generate {
+        /// Endpoints that are meant; all where there are none.
+        only: Vec<String>,
+    },
 }
 
 /// A run that was judged, and nothing else.

@@ -4,6 +4,7 @@
 //! may not be asked for is refused; a reply is made that no second job makes; only then
 //! anything is done.
 
+mod acts;
 mod carry;
 mod hearing;
 mod look;
@@ -38,23 +39,24 @@ pub(super) fn respond(args: &TriageArgs) -> Result<u8, Problem> {
         )
     })?;
     match &around.event.occasion {
-        Occasion::Comment(remark) => answer(args, &around, remark),
+        Occasion::Comment(remark) => answer(args, &around, remark, true),
         _ => Err(Problem::usage("what woke this workflow is no comment")
             .hint("`on: issue_comment: types: [created]` wakes it, see .github/examples/commands.yml")),
     }
 }
 
-/// Answers a comment.
+/// Answers a comment. `may_run` tells whether tests may be run in this job: not where it
+/// could not close their eyes.
 ///
 /// # Errors
 /// Where the forge cannot be read; nothing is done then.
-pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark) -> Result<u8, Problem> {
+pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, may_run: bool) -> Result<u8, Problem> {
     let lines = read(&remark.body);
     if remark.action != "created" || lines.is_empty() {
         return quiet("no command to answer");
     }
     let mut hearing = match hear(args, around, remark)? {
-        Ok(hearing) => hearing,
+        Ok(hearing) => Hearing { may_run, ..hearing },
         Err(why) => return quiet(&format!("not answered: {why}")),
     };
     if let Some(why) = hearing.unheard() {

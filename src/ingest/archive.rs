@@ -80,7 +80,7 @@ pub fn inspect(mut file: impl Read + Seek) -> Result<(), String> {
     if bomb { Err(format!("it would unpack to {} MB from {} KB", sum >> 20, packed >> 10)) } else { Ok(()) }
 }
 
-/// The text of the file `name` in a downloaded archive.
+/// The text of the file `name` in a downloaded archive, in whichever folder of it.
 ///
 /// # Errors
 /// Why it cannot be had.
@@ -88,7 +88,10 @@ pub fn text<R: Read + Seek>(mut file: R, name: &str, limit: u64) -> Result<Strin
     inspect(&mut file)?;
     let broken = |e: &dyn std::fmt::Display| format!("it is a broken zip archive ({e})");
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| broken(&e))?;
-    let entry = archive.by_name(name).map_err(|_| format!("it holds no `{name}`"))?;
+    let paths = archive.file_names().filter_map(Result::ok).map(Cow::into_owned);
+    let path = paths.filter(|path| path.rsplit('/').next() == Some(name)).min_by_key(String::len);
+    let path = path.ok_or_else(|| format!("it holds no `{name}`"))?;
+    let entry = archive.by_name(&path).map_err(|e| broken(&e))?;
     let mut text = String::new();
     let read = entry.take(limit + 1).read_to_string(&mut text).map_err(|e| broken(&e))?;
     if read as u64 > limit { Err(format!("`{name}` is larger than {} MB", limit >> 20)) } else { Ok(text) }

@@ -60,7 +60,9 @@ impl Session<'_> {
         passed_before: Option<bool>,
         repeated: u32,
     ) -> Result<Tried, Problem> {
+        // One word beside the change is enough: a person's and a model's are not added up.
         let is_open = !tried.passes
+            && self.given.insisted.is_none()
             && tried.without_edit.is_none()
             && tried.best.as_ref().is_none_or(|(_, weighed)| weighed.band != Band::Defect);
         let may_be_shown = may_be_shown(&self.target.file);

@@ -161,6 +161,27 @@ impl TestCase {
         self.attempts.iter().rev().find_map(|attempt| attempt.failures.first())
     }
 
+    /// Whether a person can mean it by a name: a part of what the report calls it, or
+    /// `FILE::NAME` as runners write it.
+    #[must_use]
+    pub fn is_called(&self, wanted: &str) -> bool {
+        let (class, name) = (self.name.classname.raw(), self.name.name.raw());
+        if wanted.trim().is_empty() {
+            return false;
+        }
+        if format!("{class} {name}").contains(wanted) || format!("{class}::{name}").contains(wanted) {
+            return true;
+        }
+        let Some((file, rest)) = wanted.split_once("::") else { return false };
+        let own = rest.rsplit("::").next().unwrap_or(rest);
+        if name != own && name.split('[').next() != Some(own) {
+            return false;
+        }
+        let module = file.rsplit_once('.').map_or(file, |(stem, _)| stem).replace('/', ".");
+        let place = self.place.as_ref().map_or("", |place| place.file.raw());
+        place.ends_with(file) || class == module || class.starts_with(&format!("{module}."))
+    }
+
     /// Attempts that failed or errored.
     #[must_use]
     pub fn bad_attempts(&self) -> usize {

@@ -65,6 +65,17 @@ impl Git {
         self.run(&["merge-base", &base, &head]).map(|s| s.trim().to_owned()).filter(|s| is_hash(s))
     }
 
+    /// The commits behind a commit along first parents, the newest first, itself included.
+    #[must_use]
+    pub fn line(&self, head: &str, most: usize) -> Vec<String> {
+        if !self.knows(head) {
+            return Vec::new();
+        }
+        let count = format!("--max-count={most}");
+        let listed = self.run(&["rev-list", "--first-parent", &count, head, "--"]).unwrap_or_default();
+        listed.lines().filter(|line| is_hash(line)).map(str::to_owned).collect()
+    }
+
     /// When a commit was made.
     #[must_use]
     pub fn commit_at(&self, commit: &str) -> Option<Instant> {

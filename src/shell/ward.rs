@@ -1,6 +1,8 @@
 //! Heals the failing tests of a repository on disk: finds them in the sources,
 //! drives the healer over each of them, and gathers what it proposes.
 
+pub mod again;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -50,6 +52,8 @@ pub struct Ward {
     pub repeat: u32,
     /// Seconds after which no further test is begun.
     pub seconds: Option<f64>,
+    /// Who answers for it that failing tests are outdated, whatever speaks against it.
+    pub insisted: Option<String>,
 }
 
 /// A failing test that is looked at.
@@ -129,17 +133,7 @@ impl Ward {
         let sources = Sources::new(&self.files, &read);
         let mut wishes = Vec::new();
         for name in &self.only {
-            let mut found = by_name(&sources, name);
-            if found.len() != 1 {
-                let places: Vec<String> = found.iter().take(5).map(|t| format!("{}:{}", t.file, t.line)).collect();
-                return Err(match places.as_slice() {
-                    [] => Problem::usage(format!("no test of the repository is called `{name}`"))
-                        .hint("`FILE::NAME` names one; classes and groups are not taken without a report"),
-                    _ => Problem::usage(format!("several tests are called `{name}`"))
-                        .hint(format!("they are at {}; `FILE::NAME` names one", places.join(", "))),
-                });
-            }
-            let target = found.remove(0);
+            let target = one_by_name(&sources, name)?;
             wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0, passed: None });
         }
         self.heal(&wishes, round, Vec::new())
@@ -156,8 +150,7 @@ impl Ward {
             let base = self.base.clone().or(last_good).or_else(|| default.clone());
             for member in &diagnosis.members {
                 let case = found.case(*member);
-                let full = format!("{} {}", case.name.classname.raw(), case.name.name.raw());
-                if !self.only.is_empty() && !self.only.iter().any(|o| full.contains(o.as_str())) {
+                if !self.only.is_empty() && !self.only.iter().any(|o| case.is_called(o)) {
                     continue;
                 }
                 let Some(target) = target::find(&sources, case) else {
@@ -221,6 +214,7 @@ impl Ward {
                 bounds: self.policy.heal.bounds(),
                 kinds: &self.policy.heal.kinds,
                 sensitive: &self.policy.heal.sensitive,
+                insisted: self.insisted.as_deref(),
                 repeat: self.repeat,
                 together: wish.together,
                 passed: wish.passed.as_deref(),
@@ -257,6 +251,21 @@ fn together(found: &Findings, member: Member) -> usize {
     let Some(own) = pair(member) else { return 0 };
     let members = found.diagnoses.iter().flat_map(|d| &d.members).take(500);
     members.filter(|m| **m != member && pair(**m).as_ref() == Some(&own)).count()
+}
+
+/// The one test that a person means by a name.
+fn one_by_name(sources: &Sources<'_>, name: &str) -> Result<Target, Problem> {
+    let mut found = by_name(sources, name);
+    if found.len() == 1 {
+        return Ok(found.remove(0));
+    }
+    let places: Vec<String> = found.iter().take(5).map(|t| format!("{}:{}", t.file, t.line)).collect();
+    Err(match places.as_slice() {
+        [] => Problem::usage(format!("no test of the repository is called `{name}`"))
+            .hint("`FILE::NAME` names one; classes and groups are not taken without a report"),
+        _ => Problem::usage(format!("several tests are called `{name}`"))
+            .hint(format!("they are at {}; `FILE::NAME` names one", places.join(", "))),
+    })
 }
 
 /// The tests that a person can mean by a name: `FILE::NAME`, or a name alone.

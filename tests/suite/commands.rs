@@ -59,6 +59,57 @@ impl Thread {
         Self { world, on }
     }
 
+    /// The pull request stands on commits of a real repository, whose tests were run. Each
+    /// commit replaces texts in `orders.py`.
+    pub fn on_repository(commits: &[(&str, &str)], policy: &str) -> Self {
+        let python = crate::healing::prepared().join("venv/bin");
+        let path = format!("{}:{}", python.display(), std::env::var("PATH").unwrap());
+        let more = json!({
+            "args": ["--repo=shop"],
+            "env": {"PATH": path},
+            "past": {},
+            "forge": {"files": {".github/testmedic.toml": policy}},
+        });
+        let mut thread = Self::new("own", more);
+        let place = &thread.world.place;
+        let git = |arguments: &[&str]| place.git(&[&["-C", "shop"], arguments].concat());
+        place.write(
+            "shop/orders.py",
+            "def status():\n    return 'queued'\n\n\ndef total(items):\n    return sum(items)\n",
+        );
+        place.write(
+            "shop/tests/test_orders.py",
+            "from orders import status, total\n\n\ndef test_status():\n    assert status() == 'queued'\n\n\ndef test_total():\n    assert total([1, 2]) == 3\n",
+        );
+        place.write("shop/conftest.py", "");
+        place.write("shop/.gitignore", "report.xml\n__pycache__/\n.pytest_cache/\n");
+        place.git(&["init", "--quiet", "--initial-branch=main", "shop"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "-m", "Sell things"]);
+        git(&["checkout", "--quiet", "-b", "topic"]);
+        for (at, (old, new)) in commits.iter().enumerate() {
+            let text = place.read("shop/orders.py");
+            assert!(text.contains(old), "{old}");
+            place.write("shop/orders.py", text.replacen(old, new, 1));
+            git(&["commit", "--quiet", "-a", "-m", &format!("Change {at}")]);
+        }
+        let done = std::process::Command::new(python.join("python"))
+            .args(["-m", "pytest", "-q", "--junitxml=report.xml"])
+            .current_dir(place.path().join("shop"))
+            .output();
+        assert!(place.path().join("shop/report.xml").exists(), "{done:?}");
+        let report = place.read("shop/report.xml");
+        thread.world.stand_on("shop", "main", "topic");
+        {
+            let mut state = thread.world.server.state();
+            let head = state.pulls[&7].head_sha.clone();
+            state.runs.last_mut().unwrap().sha = head;
+            let bytes = zip_of(&[("report.xml", report.as_bytes())]);
+            state.artifacts.last_mut().unwrap().bytes = bytes;
+        }
+        thread
+    }
+
     /// Somebody comments; gives the id of the comment.
     pub fn say(&self, login: &str, body: &str) -> u64 {
         let mut state = self.world.server.state();
@@ -515,7 +566,69 @@ fn an_issue_is_filed_once() {
     assert_eq!(asked.reactions, ["eyes", "rocket"], "{:?}{}", asked.reply, asked.ran.out);
     assert!(asked.reply.unwrap().contains("[Regression&#58; test\\_order"));
     let again = thread.ask("wim", "/file test_order");
-    assert!(again.reply.unwrap().contains("issue #9 is about it, and is open"));
+    assert!(again.reply.unwrap().contains("issue 9 is about it, and is open"));
     let issues = thread.world.server.state().issues.len();
     assert_eq!(issues, 3);
+}
+
+/// `/heal` repairs what is outdated, on a branch or as a suggestion, and no bug.
+#[test]
+fn heal_repairs_what_is_outdated() {
+    let thread = Thread::on_repository(&[("'queued'", "'pending'")], "");
+    let asked = thread.ask("wim", "/heal test_status --branch");
+    let reply = asked.reply.unwrap();
+    assert!(reply.contains("/pull/9)") && reply.contains("test_status"), "{reply}{}", asked.ran.out);
+    assert_eq!(asked.reactions, ["eyes", "rocket"]);
+    let state = thread.world.server.state();
+    let pull = &state.pulls[&9];
+    assert!(pull.head_ref.starts_with("testmedic/heal/") && pull.base_ref == "topic");
+    let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, "tests/test_orders.py").unwrap();
+    assert!(text.contains("assert status() == 'pending'"), "{text}");
+    drop(state);
+    // Without a word about it nothing is pushed: the test's file is not in the diff.
+    let shown = Thread::on_repository(&[("'queued'", "'pending'")], "").ask("wim", "/heal");
+    let reply = shown.reply.unwrap();
+    assert!(!shown.writes.iter().any(|w| w.contains("/git/")), "{:?}", shown.writes);
+    assert!(reply.contains("+    assert status() == 'pending'"), "{reply}");
+}
+
+#[test]
+fn heal_touches_no_bug_but_on_a_persons_word() {
+    let thread = Thread::on_repository(&[("sum(items)", "None")], "");
+    let asked = thread.ask("wim", "/heal --branch");
+    assert!(!asked.writes.iter().any(|w| w.contains("/git/")), "{:?}", asked.writes);
+    assert!(asked.reply.as_ref().unwrap().contains("test_total"), "{:?}", asked.reply);
+    let forced = thread.ask("wim", "/heal --branch --force-outdated");
+    assert!(forced.writes.iter().any(|w| w.contains("/git/refs")), "{:?}{}", forced.writes, forced.ran.out);
+    let state = thread.world.server.state();
+    let body = &state.issues.values().next_back().unwrap().body;
+    assert!(body.contains("wim answers for it that the test is outdated"), "{body}");
+    // The guards are asked all the same: nothing is loosened.
+    let pull = state.pulls.values().next_back().unwrap();
+    let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, "tests/test_orders.py").unwrap();
+    assert!(text.contains("assert total([1, 2]) is None") || text.contains("assert total([1, 2]) == None"), "{text}");
+}
+
+#[test]
+fn single_tests_run_again_and_the_breaking_commit_is_found() {
+    let commits =
+        [("sum(items)", "sum(items) + 0"), ("'queued'", "'pending'"), ("+ 0", "+ 0 + 0"), ("'pending'", "'waiting'")];
+    let thread = Thread::on_repository(&commits, "");
+    let again = thread.ask("wim", "/retry test_status test_total --times 2").reply.unwrap();
+    assert!(again.contains("| `test_status` | 0 | 2 |") && again.contains("| `test_total` | 2 | 0 |"), "{again}");
+    let reply = thread.ask("wim", "/bisect test_status").reply.unwrap();
+    let place = &thread.world.place;
+    let bad = place.git(&["-C", "shop", "rev-parse", "--short=9", "topic~2"]);
+    let good = place.git(&["-C", "shop", "rev-parse", "--short=9", "topic~3"]);
+    let told = format!("`test_status` first fails on [`{}`]", bad.trim());
+    assert!(reply.contains(&told) && reply.contains(good.trim()), "{told}: {reply}");
+    let passes = thread.ask("wim", "/bisect test_total").reply.unwrap();
+    assert!(passes.contains("there is nothing to look for"), "{passes}");
+    // On a fork none of it is run beside a token that writes.
+    thread.world.server.state().pulls.get_mut(&7).unwrap().head_repository = "mallory/shop".to_owned();
+    let head = thread.world.server.state().pulls[&7].head_sha.clone();
+    let asked = thread.ask("wim", "/bisect test_status");
+    assert!(asked.reply.unwrap().contains(&format!("--i-have-read-the-diff {head}")));
+    let asked = thread.ask("wim", &format!("/bisect test_status --i-have-read-the-diff {head}"));
+    assert!(asked.reply.unwrap().contains("runs no code of a fork beside it"));
 }

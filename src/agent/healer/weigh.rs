@@ -123,6 +123,8 @@ pub struct Case<'a> {
     pub promise: Option<&'a Promise>,
     /// Words of fields that are left to a person.
     pub sensitive: &'a [String],
+    /// Who answers for it that the test is outdated. Guards and proof are asked all the same.
+    pub insisted: Option<&'a str>,
 }
 
 /// The verdict, with all its reasons.
@@ -176,6 +178,14 @@ pub fn weigh(case: &Case<'_>) -> Weighed {
     for part in &case.candidate.parts {
         of_part(part, case, &product, &mut add);
     }
+    let personal = || case.candidate.parts.iter().find_map(|p| sensitive(p, case.sensitive));
+    if let Some(who) = case.insisted {
+        let against = veto(case).or_else(personal).map_or_else(String::new, |why| format!(", against: {why}"));
+        let text = format!("{who} answers for it that the test is outdated{against}");
+        reasons.push(Reason { kind: "insisted", weight: 0.0, text, source: "a comment".to_owned() });
+        let score = PRIOR + reasons.iter().map(|r| r.weight).sum::<f64>();
+        return Weighed { band: Band::Heal, score, reasons, veto: None };
+    }
     let score = PRIOR + reasons.iter().map(|r| r.weight).sum::<f64>();
     let veto = veto(case);
     let band = match score {
@@ -185,8 +195,7 @@ pub fn weigh(case: &Case<'_>) -> Weighed {
         _ => Band::Ask,
     };
     // A value that is a person's to judge is neither healed nor called a bug.
-    let personal = case.candidate.parts.iter().find_map(|p| sensitive(p, case.sensitive));
-    match personal.filter(|_| band == Band::Heal) {
+    match Some(()).filter(|()| band == Band::Heal).and_then(|()| personal()) {
         Some(why) => Weighed { band: Band::Ask, score, reasons, veto: Some(why) },
         None => Weighed { band, score, reasons, veto },
     }

@@ -123,6 +123,7 @@ fn ward(place: &Path, world: &World, case: &Case, policy: &Policy, called: &str)
         policy: policy.clone(),
         head,
         base: Some(base),
+        insisted: None,
         only: vec![case.test.clone()],
         runner: None,
         repeat: world.repeat,

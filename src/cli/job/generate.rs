@@ -1,6 +1,6 @@
 //! Writing tests in a workflow, where the policy wants it and the traffic is known.
 
-use super::Job;
+use super::{Asked, Job};
 use crate::agent::generator::Generated;
 use crate::error::Problem;
 use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
@@ -19,7 +19,9 @@ impl Job {
     pub(super) fn generate(&mut self, triage: &mut Triage, around: Option<&Around>, store: Option<&SqliteStore>) {
         let traffic = self.exchanges.iter().any(|exchange| exchange.test.is_some());
         let may = self.policy.generate.mode == Mode::Branch && self.forbidden.is_none() && traffic;
-        if !may || !around.is_some_and(|a| self.is_own(a)) {
+        let is_asked = matches!(self.asked, Some(Asked::Generate { .. }));
+        let is_wanted = if self.asked.is_some() { is_asked } else { around.is_some_and(|a| self.is_own(a)) };
+        if !may || !is_wanted {
             return;
         }
         let withhold = |why: String| Withheld::new("push-branch", "missing tests", why);
@@ -70,13 +72,17 @@ impl Job {
         known.merge(&triage.memory);
         let read = |path: &str| author.read(path);
         let incidents = crate::cli::incidents(&self.policy, &author.files, &read, &mut self.notes);
+        let only: &[String] = match &self.asked {
+            Some(Asked::Generate { only }) => only,
+            _ => &[],
+        };
         let wanted = author.drafts(Ask {
             exchanges: &self.exchanges,
             templates: &triage.templates,
             known: &known,
             now: &triage.memory,
             incidents: &incidents,
-            only: &[],
+            only,
             recipes: &self.policy.generate.recipes,
         })?;
         let drafts = author.missing(wanted.drafts);

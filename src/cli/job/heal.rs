@@ -1,6 +1,6 @@
 //! Healing in a workflow, where the policy wants it.
 
-use super::Job;
+use super::{Asked, Job};
 use crate::agent::healer::healing::{Healed, Outcome};
 use crate::history::short;
 use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
@@ -23,13 +23,16 @@ impl Job {
             HealMode::Off | HealMode::OnCommand => ("review", false),
         };
         // In `pull_request_target` the job has rights that the code must not come near.
-        let is_pull = around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)) && !a.is_privileged);
+        let is_pull = match &self.asked {
+            Some(asked) => matches!(asked, Asked::Heal { .. }),
+            None => around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)) && !a.is_privileged),
+        };
         let may = wanted && is_pull && self.forbidden.is_none() && triage.found.bad() > 0;
         if let (true, Some(why)) = (may, self.unfit()) {
             repairs.withheld.push(Withheld::new(kind, "outdated tests", why));
             return repairs;
         }
-        let Some(ward) = may.then(|| self.ward()).flatten() else { return repairs };
+        let Some(ward) = may.then(|| self.ward_of()).flatten() else { return repairs };
         match ward.heal_found(&triage.found, self.round.as_ref()) {
             Ok(healings) => {
                 for note in &healings.notes {
@@ -45,7 +48,7 @@ impl Job {
     /// Why nothing is healed here, although it is wanted.
     fn unfit(&self) -> Option<String> {
         let scene = self.scene.as_ref()?;
-        let pull = scene.pull.as_ref()?;
+        let Some(pull) = scene.pull.as_ref() else { return self.lacks_checkout(&scene.head) };
         if scene.trust != Trust::Own || scene.is_foreign {
             return Some("only pull requests of the repository's own branches are healed".to_owned());
         }
@@ -64,17 +67,22 @@ impl Job {
         (!is_there).then(|| format!("commit {} is not in the checkout: check out with `fetch-depth: 0`", short(head)))
     }
 
-    fn ward(&self) -> Option<Ward> {
+    pub(super) fn ward_of(&self) -> Option<Ward> {
         let scene = self.scene.as_ref()?;
-        let pull = scene.pull.as_ref()?;
         let git = self.git.clone()?;
-        let base = git.merge_base(&pull.base_sha, &scene.head).or_else(|| self.merge_base.clone());
+        let base = scene.pull.as_ref().and_then(|pull| git.merge_base(&pull.base_sha, &scene.head));
+        let base = base.or_else(|| self.merge_base.clone());
+        let (only, insisted) = match &self.asked {
+            Some(Asked::Heal { only, insisted }) => (only.clone(), insisted.clone()),
+            _ => Default::default(),
+        };
         Some(Ward {
             top: git.top()?,
             files: git.files_at(&scene.head),
             head: scene.head.clone(),
             base: base.filter(|base| git.resolve(base).is_some()),
-            only: Vec::new(),
+            insisted,
+            only,
             runner: None,
             repeat: self.policy.heal.repeat,
             seconds: Some(f64::from(self.policy.heal.max_minutes) * 60.0),

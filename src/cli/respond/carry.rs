@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::acts;
 use super::hearing::Hearing;
 use super::look::select;
 use super::people;
@@ -43,7 +44,10 @@ pub(super) fn carry(hearing: &mut Hearing<'_>, order: &Order) -> Part {
         Command::Quarantine { test, until } => people::quarantine(hearing, test, until.as_ref()),
         Command::Unquarantine { test } => people::unquarantine(hearing, test),
         Command::File { test } => file(hearing, test),
-        other => Err(format!("`{}` is not understood by this version", other.verb())),
+        Command::Heal { tests, force_outdated, offer } => acts::heal(hearing, tests, *force_outdated, *offer),
+        Command::Generate { targets } => acts::generate(hearing, targets),
+        Command::Retry { which, times } => acts::again(hearing, which, *times),
+        Command::Bisect { test } => acts::bisect(hearing, test),
     };
     match answer {
         Ok((mark, text)) => Part { mark, line: order.text.clone(), text },

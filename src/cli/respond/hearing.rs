@@ -27,6 +27,8 @@ pub(super) struct Hearing<'a> {
     pub actor: Actor,
     pub place: Place,
     pub to: To,
+    /// Whether tests may be run in this job.
+    pub may_run: bool,
 }
 
 /// Reads all of it; or why nobody is answered, for the log.
@@ -84,7 +86,7 @@ pub(super) fn hear<'a>(
     let to = To { on: remark.on, remark: remark.id, by: forge.holder().to_owned() };
     let place = place(&thread, &scene);
     let login = author.login.clone();
-    Ok(Ok(Hearing { args, around, remark, login, forge, policy, scene, thread, actor, place, to }))
+    Ok(Ok(Hearing { args, around, remark, login, forge, policy, scene, thread, actor, place, to, may_run: false }))
 }
 
 /// What an account may do; or why it is not heard.

@@ -6,7 +6,6 @@ use crate::cli::job::{Job, Looked};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::{EndedRun, Occasion, TRUSTED_EVENTS};
-use crate::model::test::TestCase;
 use crate::ports::Forge;
 use crate::run::chain;
 use crate::shell::actions::Around;
@@ -84,23 +83,6 @@ impl Hearing<'_> {
 /// The diagnosis that a person means: by its key or its fingerprint, or by a test of it.
 pub(super) fn select<'f>(found: &'f Findings, wanted: &str) -> Option<&'f Diagnosis> {
     let by_key = |d: &&Diagnosis| d.id == wanted || d.fingerprint.to_string() == wanted;
-    let by_test = |d: &&Diagnosis| d.members.iter().any(|member| is_called(found.case(*member), wanted));
+    let by_test = |d: &&Diagnosis| d.members.iter().any(|member| found.case(*member).is_called(wanted));
     found.diagnoses.iter().find(by_key).or_else(|| found.diagnoses.iter().find(by_test))
-}
-
-/// Whether a person can mean a test by a name: a part of what reports call it, or
-/// `FILE::NAME` as runners write it.
-pub(super) fn is_called(case: &TestCase, wanted: &str) -> bool {
-    let (class, name) = (case.name.classname.raw(), case.name.name.raw());
-    if format!("{class} {name}").contains(wanted) || format!("{class}::{name}").contains(wanted) {
-        return true;
-    }
-    let Some((file, rest)) = wanted.split_once("::") else { return false };
-    let own = rest.rsplit("::").next().unwrap_or(rest);
-    if name != own && name.split('[').next() != Some(own) {
-        return false;
-    }
-    let module = file.rsplit_once('.').map_or(file, |(stem, _)| stem).replace('/', ".");
-    let place = case.place.as_ref().map_or("", |place| place.file.raw());
-    place.ends_with(file) || class == module || class.starts_with(&format!("{module}."))
 }

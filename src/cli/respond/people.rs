@@ -3,7 +3,7 @@
 
 use super::carry::{Answer, has_links, receipts};
 use super::hearing::Hearing;
-use super::look::{is_called, select};
+use super::look::select;
 use crate::cli::job::Looked;
 use crate::history::word::{Told, Word};
 use crate::model::command::Until;
@@ -43,7 +43,7 @@ pub(super) fn named(looked: &Looked, wanted: &str) -> Result<Named, String> {
     let found = &looked.triage.found;
     let cases = found.diagnoses.iter().flat_map(|d| &d.members).map(|member| found.case(*member));
     let mut all: Vec<Named> = Vec::new();
-    for case in cases.filter(|case| is_called(case, wanted)) {
+    for case in cases.filter(|case| case.is_called(wanted)) {
         if !all.iter().any(|known| known.id == case.id) {
             let (classname, name) = (case.name.classname.raw().to_owned(), case.name.name.raw().to_owned());
             all.push(Named { id: case.id, classname, name });

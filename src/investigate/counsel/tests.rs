@@ -134,6 +134,7 @@ fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::
     let read = |path: &str| (path == FILE).then(|| TEXT.to_owned());
     let files = [FILE.to_owned()];
     let given = Given {
+        insisted: None,
         files: &files,
         read: &read,
         read_old: &read,

@@ -107,7 +107,7 @@ pub(super) fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned
     }
     if let Some(issue) = issue_of(given.snapshot, d) {
         let state = if issue.open { "open" } else { "closed" };
-        return Err(format!("issue #{} is about it, and is {state}", issue.number));
+        return Err(format!("issue {} is about it, and is {state}", issue.number));
     }
     let planned = open(given, d, None);
     Ok(Planned { because: format!("{by} asks for it"), ..planned })

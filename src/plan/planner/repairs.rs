@@ -7,7 +7,6 @@ use super::Given;
 use super::offer::{self, Offer};
 use crate::agent::healer::healing::{Healed, Healing, Outcome};
 use crate::code::hunks::{Hunk, hunks};
-use crate::model::forge::PullFacts;
 use crate::model::heal::HealMode;
 use crate::model::secret::mask;
 use crate::plan::action::{Action, CommitDraft, FileText, Plan, Withheld};
@@ -190,14 +189,19 @@ fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> 
     (room && !places.is_empty()).then_some(places)
 }
 
-/// A draft as it is offered into the branch of a pull request.
+/// The branch that repairs go into: that of the pull request, else the tested one.
+fn base(given: &Given<'_>) -> String {
+    given.scene.pull.as_ref().map_or_else(|| given.scene.branch.clone(), |pull| pull.head_ref.clone())
+}
+
+/// A draft as it is offered into the branch that was tested.
 #[must_use]
-pub fn offer(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts) -> Offer {
+pub fn offer(given: &Given<'_>, draft: &Draft<'_>) -> Offer {
     let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
     let tests = plural(draft.repairs.len() as u64, "test");
     Offer {
         branch: draft.branch.clone(),
-        base: pull.head_ref.clone(),
+        base: base(given),
         edit: draft.edit(),
         commits: draft.commits(&given.repairs.executable),
         author: given.policy.heal.author(),
@@ -213,17 +217,15 @@ pub fn offer(given: &Given<'_>, draft: &Draft<'_>, pull: &PullFacts) -> Offer {
 /// The offers of repairs that go onto a branch.
 #[must_use]
 pub fn offers(given: &Given<'_>) -> Vec<Offer> {
-    let Some(pull) = given.scene.pull.as_ref() else { return Vec::new() };
     let drafts = drafts(given.repairs, &given.scene.head);
     let on_branch = drafts.iter().filter(|draft| handover(draft, given) == Handover::Branch);
-    on_branch.map(|draft| offer(given, draft, pull)).collect()
+    on_branch.map(|draft| offer(given, draft)).collect()
 }
 
 /// Pushes branches, opens pull requests from them, starts their tests.
 #[must_use]
 pub fn plan(given: &Given<'_>) -> Plan {
     let mut plan = Plan { actions: Vec::new(), withheld: given.repairs.withheld.clone() };
-    let Some(pull) = given.scene.pull.as_ref() else { return plan };
     let mut pushed = 0;
     for draft in drafts(given.repairs, &given.scene.head) {
         match handover(&draft, given) {
@@ -234,7 +236,7 @@ pub fn plan(given: &Given<'_>) -> Plan {
                 let full = pushed + given.snapshot.offered >= most;
                 let why = || format!("`heal.max-branches` is {most}, and as many are offered");
                 let before = plan.actions.len();
-                offer::plan(given, &offer(given, &draft, pull), if full { Err(why()) } else { Ok(()) }, &mut plan);
+                offer::plan(given, &offer(given, &draft), if full { Err(why()) } else { Ok(()) }, &mut plan);
                 let pushes = plan.actions[before..].iter().any(|p| matches!(p.action, Action::PushBranch { .. }));
                 pushed += u32::from(pushes);
             }

@@ -132,6 +132,7 @@ fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage, has_pytest: bo
         top: shop.to_owned(),
         head: head.clone(),
         base: None,
+        insisted: None,
         only: Vec::new(),
         runner: None,
         repeat: policy.heal.repeat,

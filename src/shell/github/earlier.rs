@@ -10,7 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::GitHub;
 use super::objects::{Artifact, Artifacts, Run, Runs};
-use crate::ingest::archive;
+use crate::ingest::traffic::masking::Masker;
+use crate::ingest::{archive, traffic};
+use crate::model::exchange::Exchange;
 use crate::model::forge::{Scene, TRUSTED_EVENTS, percent};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::head;
@@ -26,6 +28,10 @@ const RUNS_ASKED: usize = 5;
 const PLANS: usize = 30;
 /// Runs of the pull request's own branch.
 const OWN_RUNS: usize = 20;
+/// The recording of `testmedic run`, in an artifact of reports.
+const TRAFFIC: &str = "traffic.ndjson";
+/// Bytes of it.
+const ANY_TRAFFIC: u64 = 64 << 20;
 /// Megabytes of all artifacts of one fetch.
 const ALL_MEGABYTES: u64 = 1024;
 
@@ -46,6 +52,15 @@ impl Earlier {
     #[must_use]
     pub fn read(&self) -> Vec<TestRun> {
         archive::read(head(&self.name, 100), || self.file.reopen())
+    }
+}
+
+impl Earlier {
+    /// The traffic that was recorded beside the reports, where it lies there.
+    fn traffic(&self, masker: &mut Masker) -> Vec<Exchange> {
+        let text = archive::text(self.file.as_file(), TRAFFIC, ANY_TRAFFIC);
+        let read = text.map(|text| traffic::read(TRAFFIC, text.as_bytes(), masker));
+        read.map(|traffic| traffic.exchanges).unwrap_or_default()
     }
 }
 
@@ -91,11 +106,12 @@ impl GitHub {
         self.fetch(wanted, policy)
     }
 
-    /// The reports of one run, for a job that was woken by its end.
+    /// The reports of one run and the recorded traffic beside them, for a job that was
+    /// woken by its end or by a comment.
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<Vec<TestRun>, Trouble> {
+    pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<(Vec<TestRun>, Vec<Exchange>), Trouble> {
         let found: Artifacts =
             self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
         let wanted: Vec<Wanted> = found
@@ -116,7 +132,12 @@ impl GitHub {
             }
             runs
         };
-        Ok(fetched.iter().flat_map(read).collect())
+        let mut masker = Masker::new(false);
+        let mut exchanges = Vec::new();
+        for earlier in &fetched {
+            exchanges.extend(earlier.traffic(&mut masker));
+        }
+        Ok((fetched.iter().flat_map(read).collect(), exchanges))
     }
 
     /// The files `plan.json` in the artifacts of a run whose names begin with

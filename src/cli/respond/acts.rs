@@ -1,0 +1,187 @@
+//! Commands for which tests are run: repairs, written tests, single tests again, and the
+//! commit that broke one. What is run is the commit that the person saw, in checkouts of
+//! its own, with no secret in reach.
+
+use std::fmt::Write;
+
+use super::carry::{Answer, has_links, receipts};
+use super::hearing::Hearing;
+use super::look::select;
+use crate::cli::job::{Asked, Job, Looked};
+use crate::investigate::bisect::Probe;
+use crate::model::command::{Offer, Which};
+use crate::plan::authority::Thread;
+use crate::render::markdown::{code, fence, spans};
+use crate::render::message::reply::Mark;
+use crate::render::message::{commit, generate, heal};
+use crate::render::words::plural;
+use crate::run::{Triage, chain};
+use crate::shell::ward::Ward;
+use crate::shell::ward::again::{Again, Counted};
+
+/// Bytes of what a test said.
+const SAID: usize = 1500;
+/// Tests that one command runs.
+const TESTS: usize = 20;
+
+/// The code of a fork is never run beside a token that can write.
+fn own(hearing: &Hearing<'_>) -> Result<(), String> {
+    if !hearing.may_run {
+        return Err(
+            "no test is run in this job: the input `heal` is `false`, or their eyes could not be closed to its secrets"
+                .to_owned(),
+        );
+    }
+    match &hearing.place.thread {
+        Thread::Pull { own: false, .. } => Err("this job holds a token that can write, and runs no code of a fork beside it; the workflow of the example `commands.yml` has a job without rights for that".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Repairs outdated tests.
+pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer: Option<Offer>) -> Answer {
+    own(hearing)?;
+    let (mut job, args, around) = hearing.job(None)?;
+    let insisted = forces.then(|| hearing.login.clone());
+    job.ask(Asked::Heal { only: tests.to_vec(), insisted }, offer);
+    let done = job.run(&args, Some(&around));
+    let (triage, scene) = (&done.triage, done.scene.as_ref());
+    let mut text = String::new();
+    for healed in &triage.repairs.all {
+        text.push_str(&heal::entry(healed, None, scene));
+        text.push('\n');
+    }
+    if triage.repairs.all.is_empty() {
+        text.push_str(&nothing(triage, tests));
+    }
+    finish(triage, text)
+}
+
+/// Why no test was looked at.
+fn nothing(triage: &Triage, tests: &[String]) -> String {
+    match (triage.found.bad(), tests) {
+        (0, _) => "Nothing failed: there is nothing to repair.\n".to_owned(),
+        (_, []) => {
+            "No failing test is one that an edit of a test answers; `/explain` tells why they fail.\n".to_owned()
+        }
+        (_, some) => format!("No failing test is called {}.\n", code(&some.join(" or "), 200)),
+    }
+}
+
+/// Writes tests that are missing.
+pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
+    own(hearing)?;
+    let (mut job, args, around) = hearing.job(None)?;
+    if !job.knows_traffic() {
+        return Err("no traffic of this run is known: tests are written from what services answered. Run the tests with `testmedic run -- …` and keep `.testmedic/traffic.ndjson` in the artifact of the reports".to_owned());
+    }
+    job.ask(Asked::Generate { only: targets.to_vec() }, None);
+    let done = job.run(&args, Some(&around));
+    let triage = &done.triage;
+    let text = generate::entry(&triage.written, None);
+    let text = if text.trim().is_empty() { "No test is missing that a recipe knows.\n".to_owned() } else { text };
+    finish(triage, text)
+}
+
+fn finish(triage: &Triage, mut text: String) -> Answer {
+    text.push_str(&receipts(&triage.plan));
+    for note in triage.notes.iter().take(5) {
+        let _ = write!(text, "\n_{}_\n", spans(note, 300));
+    }
+    Ok((if has_links(&triage.plan) { Mark::Made } else { Mark::Done }, text))
+}
+
+/// The place where tests of the thread's commit are run, and the run that is spoken of.
+fn ward(hearing: &Hearing<'_>) -> Result<(Ward, Looked), String> {
+    own(hearing)?;
+    let (job, _, _): (Job, _, _) = hearing.job(None)?;
+    let ward = job.ward()?;
+    Ok((ward, job.look(hearing.args.apply)?))
+}
+
+/// Runs single tests again, here.
+pub(super) fn again(hearing: &Hearing<'_>, which: &Which, times: u32) -> Answer {
+    let (ward, looked) = ward(hearing)?;
+    let found = &looked.triage.found;
+    let names: Vec<String> = match which {
+        Which::Tests(names) => names.clone(),
+        Which::Flaky | Which::Failed => {
+            let flaky = found.diagnoses.iter().filter(|d| d.verdict == crate::diagnose::verdict::Verdict::Flaky);
+            let members = flaky.flat_map(|d| &d.members).map(|member| found.case(*member));
+            members.map(|case| format!("{} {}", case.name.classname.raw(), case.name.name.raw())).collect()
+        }
+    };
+    if names.is_empty() {
+        return Err("no failure of this run is flaky".to_owned());
+    }
+    let mut tests: Vec<Again> = Vec::new();
+    for name in &names {
+        for test in ward.tests(found, name).map_err(|problem| problem_text(&problem))? {
+            if !tests.iter().any(|known| known.target == test.target) {
+                tests.push(test);
+            }
+        }
+    }
+    tests.truncate(TESTS);
+    let counted = ward.again(&tests, times).map_err(|problem| problem_text(&problem))?;
+    Ok((Mark::Done, table(&counted, times)))
+}
+
+fn table(counted: &[Counted], times: u32) -> String {
+    let mut out = format!(
+        "Run {} on the commit of this thread:\n\n| test | passed | failed |\n|---|--:|--:|\n",
+        plural(u64::from(times), "time")
+    );
+    for one in counted {
+        let _ = writeln!(out, "| {} | {} | {} |", code(&one.name, 160), one.passed, one.failed);
+    }
+    for one in counted {
+        let Some(said) = &one.said else { continue };
+        let _ = write!(out, "\n{} said:\n\n{}", code(&one.name, 160), fence(said, SAID));
+    }
+    out
+}
+
+/// Finds the commit that broke a test.
+pub(super) fn bisect(hearing: &Hearing<'_>, test: &str) -> Answer {
+    let (ward, looked) = ward(hearing)?;
+    let found = &looked.triage.found;
+    let tests = ward.tests(found, test).map_err(|problem| problem_text(&problem))?;
+    let [one] = tests.as_slice() else {
+        let names: Vec<String> = tests.iter().take(5).map(|t| format!("`{}`", t.target.name)).collect();
+        return Err(format!("{} tests are called like that: {}", tests.len(), names.join(", ")));
+    };
+    let good = select(found, test).and_then(|d| d.past.last_good.clone());
+    let bisected = ward.bisect(one, good.as_deref()).map_err(|problem| problem_text(&problem))?;
+    let scene = Some(&looked.scene);
+    let mut out = format!(
+        "{} first fails on {}; on {} before it, it passes.\n",
+        code(&one.target.name, 160),
+        commit(&bisected.first_bad, scene),
+        commit(&bisected.last_good, scene)
+    );
+    if !bisected.between.is_empty() {
+        let between: Vec<String> = bisected.between.iter().take(10).map(|sha| commit(sha, scene)).collect();
+        let _ = writeln!(out, "\nBetween them it could not be run: {}.", between.join(", "));
+    }
+    let _ = writeln!(out, "\n| commit | the test |\n|---|---|");
+    for (sha, probe) in bisected.tried.iter().rev() {
+        let word = match probe {
+            Probe::Passes => "passes",
+            Probe::Fails => "fails",
+            Probe::Cannot => "cannot be run",
+            Probe::Both => "passes and fails",
+        };
+        let _ = writeln!(out, "| {} | {word} |", commit(sha, scene));
+    }
+    out.push_str("\nOn each commit it was run twice, as it is written now.\n");
+    Ok((Mark::Done, out))
+}
+
+fn problem_text(problem: &crate::error::Problem) -> String {
+    let mut text = chain(problem);
+    for hint in &problem.hints {
+        let _ = write!(text, "; {hint}");
+    }
+    text
+}
