@@ -50,7 +50,7 @@ pub fn first_bad<E>(
     good: Option<usize>,
     probe: &mut dyn FnMut(usize) -> Result<Probe, E>,
 ) -> Result<Found, Lost<E>> {
-    let newest = count.saturating_sub(1);
+    let Some(newest) = count.checked_sub(1) else { return Err(Lost::NewestIs(Probe::Cannot)) };
     let mut tried = BTreeMap::new();
     let mut look = |at: usize, tried: &mut BTreeMap<usize, Probe>| -> Result<Probe, Lost<E>> {
         if let Some(known) = tried.get(&at) {

@@ -56,6 +56,8 @@ fn an_issue_opens_and_the_second_run_writes_nothing() {
 #[test]
 fn a_pull_request_gets_comment_review_and_check() {
     let world = World::new(broken_pull());
+    world.place.git(&["init", "-q", "-b", "topic", "."]);
+    world.place.commit("A change");
     let ran = world.run();
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     {

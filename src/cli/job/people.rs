@@ -6,7 +6,16 @@ use crate::plan::quarantine;
 use crate::run::people;
 use crate::run::{Triage, chain};
 use crate::shell::files;
+use crate::shell::git::Git;
 use crate::shell::github::read_or_note;
+
+/// Whether what is checked out, or the default branch as it was fetched, has one.
+fn knows_one(git: &Git, default: &str) -> bool {
+    let there = |revision: &str| {
+        git.resolve(revision).is_some_and(|commit| git.text_at(&commit, quarantine::PATH).is_some())
+    };
+    there("HEAD") || there(&format!("refs/remotes/origin/{default}"))
+}
 
 impl Job {
     /// Hears it, where something failed that it may be about.
@@ -27,6 +36,11 @@ impl Job {
     /// opens a pull request must not take tests out of it by that.
     fn quarantine(&mut self) -> Option<String> {
         if let (Some(forge), Some(scene)) = (&self.forge, &self.scene) {
+            // A checkout that has none saves the question. Who takes it out of a pull
+            // request is judged the stricter for it.
+            if self.git.as_ref().is_some_and(|git| !knows_one(git, &scene.default_branch)) {
+                return None;
+            }
             let read = read_or_note(forge, "the quarantine", |f| f.file(quarantine::PATH, &scene.default_branch));
             return read.flatten();
         }

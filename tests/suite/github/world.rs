@@ -34,6 +34,13 @@ impl World {
         let server = Server::start(state(&story));
         let world = Self { place: Workplace::new(), server, story };
         world.lay_out();
+        // `actions/checkout` comes first in the workflows of the README.
+        if world.story["checkout"] == json!(true) {
+            world.place.git(&["init", "-q", "-b", "main", "."]);
+            world.place.write("tests/test_app.py", "");
+            world.place.write("src/orders.py", "");
+            world.place.commit("What was checked out");
+        }
         world
     }
 
