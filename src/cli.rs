@@ -13,6 +13,7 @@ mod respond;
 mod round;
 mod run;
 pub mod think;
+mod tidy;
 mod triage;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use crate::cli::job::Done;
-use crate::cli::{ActionArgs, ActionWords, apply, job, respond, round};
+use crate::cli::{ActionArgs, ActionWords, apply, job, respond, round, tidy};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
 use crate::model::run::IssueLevel;
@@ -106,6 +106,11 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
         Occasion::Comment(remark) => return respond::answer(&args.triage, around, remark, args.heal),
+        Occasion::Schedule if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
+            let code = tidy::tidy(&args.triage, around, colour)?;
+            conclude(if code == exit::DONE { "neutral" } else { "error" });
+            return Ok(code);
+        }
         Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let plans = plans(args, around, ended.id)?;
             if !plans.is_empty() {

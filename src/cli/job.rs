@@ -77,6 +77,8 @@ pub(super) struct Job {
     merge_base: Option<String>,
     /// Issues of ours, as they were read to hear what people said.
     issues: RefCell<Option<Vec<OurIssue>>>,
+    /// Whether it learns from earlier runs although nothing failed.
+    learns: bool,
     /// What a person asks for in a comment.
     asked: Option<Asked>,
     /// What must hold besides before anything is written.
@@ -110,6 +112,7 @@ impl Job {
             diff: None,
             merge_base: None,
             issues: RefCell::default(),
+            learns: false,
             asked: None,
             guards: Vec::new(),
             round: None,
@@ -280,6 +283,12 @@ impl Job {
         }
     }
 
+    /// Learns from earlier runs although nothing failed.
+    pub(super) fn learning(mut self) -> Self {
+        self.learns = true;
+        self
+    }
+
     /// Does what a person asks for, where the policy leaves it to people.
     pub(super) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
         let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
@@ -367,7 +376,7 @@ impl Job {
 
     /// Goes down the line. In a workflow that `heals` tests are repaired.
     pub(super) fn run(mut self, args: &TriageArgs, heals: Option<&Around>) -> Done {
-        let loud = self.runs.iter().any(|run| !run.cases.is_empty());
+        let loud = self.learns || self.runs.iter().any(|run| !run.cases.is_empty());
         let mut store = self.open_store(args.apply);
         if loud {
             self.learn_earlier(&mut store);

@@ -21,5 +21,6 @@ pub mod quarantine;
 pub mod reply;
 pub mod saved;
 pub mod snapshot;
+pub mod tidy;
 
 pub use action::{Action, Guard, Plan, Planned, Receipt, Withheld};

@@ -5,6 +5,7 @@ use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
 use crate::plan::ledger::{self, WordsState};
 use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
+use crate::plan::tidy::{self, DigestState};
 
 /// What was read; `None` where it could not be read (and a note says why) or
 /// was not needed.
@@ -85,6 +86,9 @@ impl OurIssue {
         }
         if marker::read::<WordsState>(ledger::WORDS, &self.body).is_some() {
             return Some(ledger::KEY.to_owned());
+        }
+        if marker::read::<DigestState>(tidy::DIGEST, &self.body).is_some() {
+            return Some(tidy::KEY.to_owned());
         }
         self.roll_up().map(|_| ROLL_UP_KEY.to_owned()).or_else(|| visible_key(&self.body))
     }

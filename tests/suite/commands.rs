@@ -632,3 +632,77 @@ fn single_tests_run_again_and_the_breaking_commit_is_found() {
     let asked = thread.ask("wim", &format!("/bisect test_status --i-have-read-the-diff {head}"));
     assert!(asked.reply.unwrap().contains("runs no code of a fork beside it"));
 }
+
+/// A schedule: what recovered is offered to count again, the digest is one issue.
+#[test]
+fn a_schedule_tidies() {
+    let thread = Thread::new("own", json!({"past": {"test_order": "PPPPFPPF"}}));
+    with_git(&thread);
+    thread.ask("wim", "/quarantine test_order 60d").reply.unwrap();
+    let text = {
+        let state = thread.world.server.state();
+        let pull = state.pulls.values().next_back().unwrap();
+        state.bare.as_ref().unwrap().text_at(&pull.head_sha, QUARANTINE).unwrap()
+    };
+    let since = text.replace("since = \"2026-05-01\"", "since = \"2026-04-02\"");
+    let schedule = |line: &str, now: &str| {
+        let story = json!({
+            "event": {"name": "schedule", "payload": {"repository": {"full_name": REPOSITORY, "default_branch": "main"}}},
+            "past": {"test_order": line},
+            "forge": {"files": {QUARANTINE: since}, "permissions": {"contents": "write"}},
+            "now": now,
+        });
+        Thread { world: World::new(story), on: 0 }
+    };
+    let early = schedule("PPPPFPPFPPPPPPP", "2026-04-05T10:00:00Z");
+    with_git(&early);
+    let ran = early.run();
+    assert!(!ran.out.contains("Take test_order out of quarantine"), "7 of 11 runs prove nothing: {}", ran.out);
+    let mut tidy = schedule("PPPPFPPFPPPPPPPPPPPP", "2026-04-06T10:00:00Z");
+    with_git(&tidy);
+    let ran = tidy.run();
+    let digest = |thread: &Thread| {
+        let state = thread.world.server.state();
+        let found: Vec<_> = state.issues.values().filter(|i| i.title == "The week of the tests").cloned().collect();
+        assert_eq!(found.len(), 1, "{}", ran.out);
+        found[0].clone()
+    };
+    {
+        let state = tidy.world.server.state();
+        let pull = state.pulls.values().next_back().unwrap_or_else(|| panic!("{}", ran.out));
+        assert_eq!(state.issues[&pull.number].title, "Take test_order out of quarantine");
+        assert!(state.issues[&pull.number].body.contains("It passed 12 times in a row since; 11 prove it."));
+        let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, QUARANTINE).unwrap();
+        assert!(!text.contains("[[test]]"), "{text}");
+    }
+    let body = digest(&tidy).body;
+    for part in [
+        "20 runs on the default branch, 2 of them red",
+        "xychart-beta",
+        "| `tests.test_app test_order` | 20 | 2 | 0 |",
+        "| `tests.test_app test_order` | 2026-06-30 | `wim` |",
+    ] {
+        assert!(body.contains(part), "{part}: {body}");
+    }
+    // Once more on that day: nothing. Later: the same issue, told once a week.
+    let written = |thread: &Thread| {
+        let state = thread.world.server.state();
+        state.log.iter().filter(|l| l.is_write() && !l.path.contains("/labels")).count()
+    };
+    let count = written(&tidy);
+    let again = tidy.run();
+    assert_eq!(written(&tidy), count, "{}", again.out);
+    for (day, comments) in [("2026-04-07T10:00:00Z", 1), ("2026-04-08T10:00:00Z", 1), ("2026-04-14T10:00:00Z", 2)] {
+        tidy.world.go_on(&json!({"now": day}));
+        let ran = tidy.run();
+        let number = digest(&tidy).number;
+        let state = tidy.world.server.state();
+        let told = state.comments.iter().filter(|c| c.on == number).count();
+        assert_eq!(told, comments, "{day}: {}", ran.out);
+    }
+    let number = digest(&tidy).number;
+    tidy.world.server.state().issues.get_mut(&number).unwrap().open = false;
+    tidy.world.go_on(&json!({"now": "2026-04-15T10:00:00Z"}));
+    let ran = tidy.run();
+    assert!(ran.out.contains("the digest, issue") && ran.out.contains("is closed"), "{}", ran.out);
+}

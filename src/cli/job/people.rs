@@ -11,9 +11,8 @@ use crate::shell::github::read_or_note;
 
 /// Whether what is checked out, or the default branch as it was fetched, has one.
 fn knows_one(git: &Git, default: &str) -> bool {
-    let there = |revision: &str| {
-        git.resolve(revision).is_some_and(|commit| git.text_at(&commit, quarantine::PATH).is_some())
-    };
+    let there =
+        |revision: &str| git.resolve(revision).is_some_and(|commit| git.text_at(&commit, quarantine::PATH).is_some());
     there("HEAD") || there(&format!("refs/remotes/origin/{default}"))
 }
 

@@ -7,6 +7,8 @@ mod roll_up;
 
 use std::collections::HashMap;
 
+pub use self::close::needed_passes;
+
 use self::body::{inner, rewritten, saw};
 use self::roll_up::listed;
 use super::{Given, ended_bad, issue_of, issues_of, planned};

@@ -21,6 +21,7 @@ use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
 pub use check::name as check_name;
+pub use issues::needed_passes;
 pub use repairs::Repairs;
 
 /// All that a plan is decided on.

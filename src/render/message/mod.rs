@@ -4,6 +4,7 @@
 //! out whole, from the end, and the page says so.
 
 pub mod check;
+pub mod digest;
 pub mod explain;
 pub mod generate;
 pub mod heal;

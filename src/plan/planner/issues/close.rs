@@ -15,7 +15,8 @@ const MOST_PASSES: u64 = 300;
 /// Clean runs in a row that prove a recovery: with a failure rate of `p`, as
 /// many as would hold a failure with 95 % probability, `ln 0.05 / ln(1 − p)`
 /// (the rule of three for an observed rate), but at least `least`.
-fn needed_passes(rate: (u64, u64), least: u64) -> u64 {
+#[must_use]
+pub fn needed_passes(rate: (u64, u64), least: u64) -> u64 {
     let (failed, ran) = rate;
     if failed == 0 || failed >= ran {
         return least;
