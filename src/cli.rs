@@ -81,7 +81,7 @@ pub enum Command {
         after_help = "Who may ask for what stands in the policy (`[commands]`). Without --apply nothing is written: the \
         answer is printed. `/help` in a comment lists the commands."
     )]
-    Respond(Box<TriageArgs>),
+    Respond(Box<RespondArgs>),
     /// Execute a saved plan, admitting everything in it anew
     Apply(Box<ApplyArgs>),
     /// What action.yml calls: picks the command from the event and the inputs
@@ -246,6 +246,32 @@ pub struct TriageArgs {
     pub explain_data: bool,
 }
 
+/// Options of `respond`.
+#[derive(Clone, Debug, Args)]
+pub struct RespondArgs {
+    /// What `triage` is told.
+    #[command(flatten)]
+    pub triage: TriageArgs,
+    /// What of answering a comment this job does
+    #[arg(long, env = "TESTMEDIC_PART", value_enum, default_value_t, value_name = "PART", hide_env_values = true)]
+    pub part: Part,
+}
+
+/// Parts of answering a comment. Where code of forks may be asked for, they are three jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// All of it; no code of a fork is run
+    #[default]
+    #[value(alias = "")]
+    All,
+    /// All that runs no code: who may ask for what is decided, and the rest handed over
+    Admit,
+    /// What was handed over, in a job that may only read; the plan is kept for another one
+    Execute,
+    /// Writes what that job planned, after admitting everything in it anew
+    Publish,
+}
+
 /// Options of `heal`.
 #[derive(Clone, Debug, Args)]
 pub struct HealArgs {
@@ -391,6 +417,9 @@ pub struct ActionArgs {
     /// Repair outdated tests where the policy says so; `false` leaves it to another job
     #[arg(long, env = "TESTMEDIC_HEAL", num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
     pub heal: bool,
+    /// What of answering a comment this job does
+    #[arg(long, env = "TESTMEDIC_PART", value_enum, default_value_t, value_name = "PART", hide_env_values = true)]
+    pub part: Part,
     /// Begin of the names of artifacts that hold plans of other jobs
     #[arg(long, env = "TESTMEDIC_PLAN_ARTIFACT", default_value = "testmedic-plan", value_name = "NAME")]
     pub plan_artifact: String,

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use crate::cli::job::Done;
-use crate::cli::{ActionArgs, ActionWords, apply, job, respond, round, tidy};
+use crate::cli::{ActionArgs, ActionWords, Part, apply, job, respond, round, tidy};
 use crate::error::{Problem, exit};
 use crate::model::forge::Occasion;
 use crate::model::run::IssueLevel;
@@ -105,7 +105,13 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Occasion::Comment(remark) => return respond::answer(&args.triage, around, remark, args.heal),
+        Occasion::Comment(remark) if args.part == Part::Publish => {
+            return respond::publish(&args.triage, around, remark, &args.plan_artifact);
+        }
+        Occasion::Comment(remark) => {
+            let how = respond::How { may_run: args.heal, part: args.part };
+            return respond::answer(&args.triage, around, remark, how);
+        }
         Occasion::Schedule if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let code = tidy::tidy(&args.triage, around, colour)?;
             conclude(if code == exit::DONE { "neutral" } else { "error" });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::apply;
+use crate::cli::respond::Hearing;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{Occasion, Scene, TRUSTED_EVENTS};
@@ -64,7 +65,7 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
 }
 
 /// The plans that can be read; one that cannot does not stop the others.
-fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
+pub(super) fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
     let mut plans = Vec::new();
     let mut last = None;
     for text in texts {
@@ -83,7 +84,7 @@ fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
 }
 
 /// The sticky comment that is there already keeps the parts of other legs.
-fn join_comment(plan: &mut Plan, source: &Source, forge: &GitHub) -> Result<(), Problem> {
+pub(super) fn join_comment(plan: &mut Plan, source: &Source, forge: &GitHub) -> Result<(), Problem> {
     let Some(pull) = source.pull else { return Ok(()) };
     for planned in &mut plan.actions {
         let Action::Comment { on, key, edit, body } = &mut planned.action else { continue };
@@ -163,6 +164,42 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
         pull: pull.map(|p| p.number),
         default_branch,
         changed: changed.into_iter().map(|file| file.path).collect(),
+        reply: None,
+    })
+}
+
+/// Where the plan came from that answers a command: the thread as it is now, and the run
+/// that was judged for it, which must be one of the thread's commit.
+pub(super) fn source_of_comment(plans: &[SavedPlan], judged: u64, hearing: &Hearing<'_>) -> Result<Source, Problem> {
+    let (forge, scene) = (&hearing.forge, &hearing.scene);
+    let run = forge.ended_run(judged).map_err(|t| could_not("the run that was judged", t))?;
+    let pull = hearing.thread.pull.as_ref();
+    let is_default = run.head_branch == scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str());
+    let fits = pull.map_or(is_default, |pull| pull.head_sha == run.head_sha);
+    if !fits {
+        return Err(Problem::failed(format!("run {judged} is none of the commit of this thread")));
+    }
+    let head_repository = pull.map_or(run.head_repository.as_ref(), |pull| pull.head_repository.as_ref());
+    let own_branch = head_repository.is_some_and(|head| head.same(&scene.repository));
+    let reviews = plans.iter().flat_map(|plan| &plan.actions).any(|item| matches!(item.action, Action::Review { .. }));
+    let changed = match pull {
+        Some(pull) if reviews => forge.diff(pull.number).map_err(|t| could_not("the diff of the pull request", t))?,
+        _ => Vec::new(),
+    };
+    Ok(Source {
+        own_branch,
+        attempt: run.attempt,
+        workflow: run.workflow_file.clone(),
+        run: Some(judged),
+        repository: scene.repository.clone(),
+        server: scene.server.clone(),
+        texts: if own_branch { texts(plans, &run.head_sha, forge) } else { HashMap::new() },
+        head: run.head_sha,
+        head_ref: Some(pull.map_or_else(|| scene.default_branch.clone(), |pull| pull.head_ref.clone())),
+        pull: pull.map(|pull| pull.number),
+        default_branch: pull.is_none(),
+        changed: changed.into_iter().map(|file| file.path).collect(),
+        reply: Some((hearing.to.on, crate::plan::reply::key(hearing.to.remark), hearing.to.by.clone())),
     })
 }
 

@@ -292,9 +292,13 @@ impl Job {
     /// Does what a person asks for, where the policy leaves it to people.
     pub(super) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
         let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
+        // A stranger's code is shown: neither a branch of it nor a suggestion to click on.
+        let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
+        self.policy.review.enabled &= !is_foreign;
         match &asked {
             Asked::Heal { .. } => {
                 self.policy.heal.mode = match (offer, self.policy.heal.mode) {
+                    _ if is_foreign => HealMode::Suggest,
                     (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
                     // On the default branch there is no diff to suggest anything in.
                     (None, _) if !is_pull => HealMode::Branch,
@@ -304,6 +308,11 @@ impl Job {
             Asked::Generate { .. } => self.policy.generate.mode = Mode::Branch,
         }
         self.asked = Some(asked);
+    }
+
+    /// Where it works.
+    pub(super) fn scene(&self) -> Option<Scene> {
+        self.scene.clone()
     }
 
     /// Whether anything is known of what the tests asked services.

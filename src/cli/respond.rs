@@ -9,10 +9,12 @@ mod carry;
 mod hearing;
 mod look;
 mod people;
+mod publish;
 
-use self::hearing::{Hearing, hear};
+pub(super) use self::hearing::Hearing;
+use self::hearing::hear;
 use crate::apply;
-use crate::cli::{TriageArgs, action};
+use crate::cli::{Part, RespondArgs, TriageArgs, action};
 use crate::error::{Problem, exit};
 use crate::ingest::command::{Line, Slip, read};
 use crate::model::command::{Order, Verb};
@@ -23,14 +25,25 @@ use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::ports::Forge;
-use crate::render::message::reply::{Mark, Part, body, mood};
+use crate::render::message::reply::{self as message, Mark, body, mood};
 use crate::render::terminal::line;
 use crate::run::chain;
 use crate::shell::actions::{self, Around};
 use crate::shell::shield;
 use crate::shell::surroundings::{self, say};
 
-pub(super) fn respond(args: &TriageArgs) -> Result<u8, Problem> {
+pub(super) use self::publish::publish;
+
+/// How a job answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Whether tests may be run in it: not where it could not close their eyes.
+    pub may_run: bool,
+    /// What of answering it does.
+    pub part: Part,
+}
+
+pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
     shield::raise()?;
     let around = Around::read()?.ok_or_else(|| {
@@ -39,47 +52,63 @@ pub(super) fn respond(args: &TriageArgs) -> Result<u8, Problem> {
         )
     })?;
     match &around.event.occasion {
-        Occasion::Comment(remark) => answer(args, &around, remark, true),
+        Occasion::Comment(remark) if args.part == Part::Publish => {
+            publish(&args.triage, &around, remark, "testmedic-plan")
+        }
+        Occasion::Comment(remark) => answer(&args.triage, &around, remark, How { may_run: true, part: args.part }),
         _ => Err(Problem::usage("what woke this workflow is no comment")
             .hint("`on: issue_comment: types: [created]` wakes it, see .github/examples/commands.yml")),
     }
 }
 
-/// Answers a comment. `may_run` tells whether tests may be run in this job: not where it
-/// could not close their eyes.
+/// Answers a comment.
 ///
 /// # Errors
 /// Where the forge cannot be read; nothing is done then.
-pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, may_run: bool) -> Result<u8, Problem> {
+pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: How) -> Result<u8, Problem> {
     let lines = read(&remark.body);
     if remark.action != "created" || lines.is_empty() {
         return quiet("no command to answer");
     }
-    let mut hearing = match hear(args, around, remark)? {
-        Ok(hearing) => Hearing { may_run, ..hearing },
+    let mut hearing = match hear(args, around, remark, how)? {
+        Ok(hearing) => hearing,
         Err(why) => return quiet(&format!("not answered: {why}")),
     };
     if let Some(why) = hearing.unheard() {
         return quiet(&format!("not answered: {why}"));
     }
-    let mut parts: Vec<(Part, Option<Order>)> = lines.into_iter().map(|line| admitted(&hearing, line)).collect();
+    let mut parts: Vec<Answered> = lines.into_iter().map(|line| admitted(&hearing, line)).collect();
     hearing.refuse_moved(&mut parts)?;
+    if how.part == Part::Execute {
+        return publish::execute(&mut hearing, parts);
+    }
     if !hearing.begin(&mut parts)? {
         return quiet("not answered: another job answers this comment");
     }
     for at in 0..parts.len() {
         let Some(order) = parts[at].1.take() else { continue };
+        if how.part == Part::Admit && order.command.runs_code() {
+            parts[at].0.text = "Handed over to a job that may only read.".to_owned();
+            continue;
+        }
         parts[at].0 = carry::carry(&mut hearing, &order);
         let is_last = parts.iter().all(|(_, open)| open.is_none());
         if !is_last && !hearing.tell(&parts, true) {
             return quiet("stopped");
         }
     }
-    let told = hearing.tell(&parts, false);
-    let failed = parts.iter().any(|(part, _)| part.mark == Mark::Working);
-    action::conclude(if told && !failed { "neutral" } else { "error" });
+    let is_open = parts.iter().any(|(part, _)| part.mark == Mark::Working);
+    let told = hearing.tell(&parts, is_open);
+    if told && is_open {
+        let head = hearing.thread.pull.as_ref().map_or(hearing.scene.head.as_str(), |pull| pull.head_sha.as_str());
+        actions::outputs(&[("execute", "true".to_owned()), ("head", head.to_owned())])?;
+    }
+    action::conclude(if told { "neutral" } else { "error" });
     Ok(if told { exit::DONE } else { exit::COULD_NOT })
 }
+
+/// What is said to a line, and the command that is open.
+type Answered = (message::Part, Option<Order>);
 
 /// Nobody is answered; the reason stands in the log and in the job's summary.
 fn quiet(why: &str) -> Result<u8, Problem> {
@@ -91,15 +120,15 @@ fn quiet(why: &str) -> Result<u8, Problem> {
 }
 
 /// What is said to a line before anything is done: a refusal, or that it is worked on.
-fn admitted(hearing: &Hearing<'_>, line: Line) -> (Part, Option<Order>) {
+fn admitted(hearing: &Hearing<'_>, line: Line) -> Answered {
     match line {
-        Line::Slip { text, why } => (Part::refused(&text, &slip(&why)), None),
+        Line::Slip { text, why } => (message::Part::refused(&text, &slip(&why)), None),
         Line::Order(order) => match hearing.admit(&order) {
             Admission::Granted => {
-                let part = Part { mark: Mark::Working, line: order.text.clone(), text: String::new() };
+                let part = message::Part { mark: Mark::Working, line: order.text.clone(), text: String::new() };
                 (part, Some(order))
             }
-            Admission::Refused(why) | Admission::Unheard(why) => (Part::refused(&order.text, &why), None),
+            Admission::Refused(why) | Admission::Unheard(why) => (message::Part::refused(&order.text, &why), None),
         },
     }
 }
@@ -120,7 +149,7 @@ fn only_tells(order: &Order) -> bool {
 impl Hearing<'_> {
     /// What acts is for the commit that the person saw: where the branch moved since, it
     /// is refused.
-    fn refuse_moved(&self, parts: &mut [(Part, Option<Order>)]) -> Result<(), Problem> {
+    fn refuse_moved(&self, parts: &mut [Answered]) -> Result<(), Problem> {
         let acts = |order: &Option<Order>| order.as_ref().is_some_and(|order| !only_tells(order));
         if self.thread.pull.is_none() || !parts.iter().any(|(_, order)| acts(order)) {
             return Ok(());
@@ -132,14 +161,14 @@ impl Hearing<'_> {
         let Some(moved) = moved else { return Ok(()) };
         for (part, order) in parts.iter_mut().filter(|(_, order)| acts(order)) {
             let why = format!("{moved}: it is for what stood there before. Look at it, and say it again.");
-            (*part, *order) = (Part::refused(&part.line, &why), None);
+            (*part, *order) = (message::Part::refused(&part.line, &why), None);
         }
         Ok(())
     }
 
     /// Says that it was heard, and takes the comment for this job; `false` where another
     /// job has it.
-    fn begin(&mut self, parts: &mut [(Part, Option<Order>)]) -> Result<bool, Problem> {
+    fn begin(&mut self, parts: &mut [Answered]) -> Result<bool, Problem> {
         let open: Vec<&Order> = parts.iter().filter_map(|(_, order)| order.as_ref()).collect();
         if open.is_empty() || !self.args.apply {
             return Ok(true);
@@ -163,15 +192,15 @@ impl Hearing<'_> {
         }
     }
 
-    fn text(&self, parts: &[(Part, Option<Order>)]) -> String {
-        let all: Vec<Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+    pub(super) fn text(&self, parts: &[Answered]) -> String {
+        let all: Vec<message::Part> = parts.iter().map(|(part, _)| part.clone()).collect();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
         body(&all, &self.login, head, &self.scene, BODY_LIMIT - 1000)
     }
 
     /// Brings the reply up to date; at the end with the reaction that fits. `false` where
     /// it was stopped, or cannot be written.
-    fn tell(&mut self, parts: &[(Part, Option<Order>)], is_working: bool) -> bool {
+    fn tell(&mut self, parts: &[Answered], is_working: bool) -> bool {
         let text = self.text(parts);
         if !self.args.apply {
             return is_working || say(&format!("{text}\n")).is_ok();
@@ -189,7 +218,7 @@ impl Hearing<'_> {
         if !matches!(done.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone)) {
             return false;
         }
-        let all: Vec<Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+        let all: Vec<message::Part> = parts.iter().map(|(part, _)| part.clone()).collect();
         is_working || self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new())).is_ok()
     }
 

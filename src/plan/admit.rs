@@ -17,7 +17,7 @@ use crate::model::secret::has_token;
 use crate::plan::action::{
     ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
 };
-use crate::plan::marker::{self, IssueState, LegState, NoteState, RollUpState, StickyState};
+use crate::plan::marker::{self, IssueState, LegState, NoteState, ReplyState, RollUpState, StickyState};
 use crate::plan::planner::comment;
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
@@ -49,6 +49,9 @@ pub struct Source {
     pub texts: HashMap<String, String>,
     /// File of the workflow that ran.
     pub workflow: Option<String>,
+    /// The reply that the plan may bring up to date, where it answers a command: thread,
+    /// key, and who works on it.
+    pub reply: Option<(u64, String, String)>,
     /// Number of the run, and its attempt.
     pub run: Option<u64>,
     /// See `run`.
@@ -128,7 +131,8 @@ fn own(action: &Action) -> Action {
 /// put together.
 fn unite_legs(plan: &mut Plan, source: &Source) {
     let Some(pull) = source.pull else { return };
-    let is_sticky = |planned: &Planned| matches!(&planned.action, Action::Comment { on, .. } if *on == pull);
+    let is_reply = |body: &str| marker::read::<ReplyState>(marker::REPLY, body).is_some();
+    let is_sticky = |planned: &Planned| matches!(&planned.action, Action::Comment { on, body, .. } if *on == pull && !is_reply(body));
     let bodies: Vec<String> = plan
         .actions
         .iter()
@@ -277,6 +281,14 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
         }
         Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } | Action::CloseIssue { body, .. } => {
             may_speak_of_issues(source, policy)?;
+            text(body, BODY_LIMIT, source)
+        }
+        Action::Comment { on, key, body, .. } if marker::read::<ReplyState>(marker::REPLY, body).is_some() => {
+            let state = marker::read::<ReplyState>(marker::REPLY, body).filter(|state| !state.is_working);
+            let own = state.map(|state| (*on, state.key, state.by));
+            if own.is_none() || own != source.reply || source.reply.as_ref().is_none_or(|(_, own, _)| own != key) {
+                return Err("it is no answer to the command that was given".to_owned());
+            }
             text(body, BODY_LIMIT, source)
         }
         Action::Comment { on, key, body, .. } => {

@@ -148,6 +148,15 @@ impl Thread {
         self.written(before, id, ran)
     }
 
+    /// Runs one part of answering, as a job of its own.
+    fn part(&self, part: &str, more: &[&str]) -> Ran {
+        let mut words: Vec<String> = self.world.arguments();
+        words.retain(|word| part != "execute" || word != "--apply");
+        words.push(format!("--part={part}"));
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        self.world.run_with(&words)
+    }
+
     fn written(&self, before: usize, id: u64, ran: Ran) -> Asked {
         let state = self.world.server.state();
         let claims = |path: &str| path.contains("/labels");
@@ -705,4 +714,88 @@ fn a_schedule_tidies() {
     tidy.world.go_on(&json!({"now": "2026-04-15T10:00:00Z"}));
     let ran = tidy.run();
     assert!(ran.out.contains("the digest, issue") && ran.out.contains("is closed"), "{}", ran.out);
+}
+
+/// The code of a fork runs in a job that may only read; a third one writes what it planned,
+/// admitted anew.
+#[test]
+fn a_forks_code_runs_without_rights() {
+    let thread = Thread::on_repository(&[("'queued'", "'pending'")], "");
+    let head = {
+        let mut state = thread.world.server.state();
+        state.pulls.get_mut(&7).unwrap().head_repository = "mallory/shop".to_owned();
+        state.runs.last_mut().unwrap().repository = "mallory/shop".to_owned();
+        state.pulls[&7].head_sha.clone()
+    };
+    let line = format!("/heal test_status --i-have-read-the-diff {head}");
+    let id = thread.say("wim", &line);
+    thread.deliver(id, "wim", &line);
+    let admitted = thread.part("admit", &[]);
+    assert_eq!(
+        (thread.world.output("execute").as_deref(), thread.world.output("head")),
+        (Some("true"), Some(head)),
+        "{}",
+        admitted.out
+    );
+    let reply = |thread: &Thread| {
+        let state = thread.world.server.state();
+        state.comments.iter().find(|c| c.body.contains(&format!("command {id}"))).unwrap().body.clone()
+    };
+    assert!(reply(&thread).contains("Handed over to a job that may only read."));
+    // It may only read, and so it does.
+    let before = thread.world.server.state().writes();
+    let may = |level: &str| {
+        let mut state = thread.world.server.state();
+        for scope in ["actions", "checks", "contents", "issues", "pull_requests"] {
+            state.permissions.insert(scope.to_owned(), level.to_owned());
+        }
+    };
+    may("read");
+    let ran = thread.part("execute", &[]);
+    assert_eq!((ran.code, thread.world.server.state().writes()), (0, before), "{}", ran.out);
+    may("write");
+    let plan = thread.world.place.read("plan.json");
+    let keep = |text: &str| {
+        let mut state = thread.world.server.state();
+        state.artifacts.retain(|a| a.name != "testmedic-plan");
+        let bytes = zip_of(&[("plan.json", text.as_bytes())]);
+        let at = "2026-05-01T10:00:00Z".to_owned();
+        state.artifacts.push(Artifact {
+            id: 950,
+            name: "testmedic-plan".to_owned(),
+            run: RUN,
+            bytes,
+            expired: false,
+            at,
+        });
+    };
+    // A plan that says more than it may: what is too much is refused, item by item.
+    let mut bent: Value = serde_json::from_str(&plan).unwrap();
+    for item in bent["actions"].as_array_mut().unwrap() {
+        if item["action"]["kind"] == "comment" {
+            let body = item["action"]["body"].as_str().unwrap().to_owned();
+            item["action"]["body"] = json!(format!("{body}\n[click](https://evil.example)"));
+        }
+    }
+    keep(&bent.to_string());
+    let snapshot = thread.world.server.state().clone();
+    let ran = thread.part("publish", &[]);
+    assert!(!reply(&thread).contains("evil") && reply(&thread).contains("ended without a plan"), "{}", ran.out);
+    *thread.world.server.state() = snapshot;
+    keep(&plan);
+    let ran = thread.part("publish", &[]);
+    let said = reply(&thread);
+    for part in ["test_status", "assert status() == 'pending'", "\"is_working\":false"] {
+        assert!(said.contains(part), "{part}: {said}{}", ran.out);
+    }
+    {
+        let state = thread.world.server.state();
+        // No branch of a stranger's code, no suggestion to click on.
+        assert!(!state.log.iter().any(|l| l.is_write() && l.path.contains("/git/")), "{:#?}", state.log);
+        assert!(state.reactions.iter().any(|(on, _, what)| *on == id && (what == "rocket" || what == "+1")));
+    }
+    // Once more: nothing.
+    let writes = thread.world.server.state().writes();
+    let again = thread.part("publish", &[]);
+    assert!(again.out.contains("answered already") && thread.world.server.state().writes() == writes, "{}", again.out);
 }

@@ -49,7 +49,8 @@ impl Job {
     fn unfit(&self) -> Option<String> {
         let scene = self.scene.as_ref()?;
         let Some(pull) = scene.pull.as_ref() else { return self.lacks_checkout(&scene.head) };
-        if scene.trust != Trust::Own || scene.is_foreign {
+        // Where a person asks for it, it was decided before whose code may run here.
+        if self.asked.is_none() && (scene.trust != Trust::Own || scene.is_foreign) {
             return Some("only pull requests of the repository's own branches are healed".to_owned());
         }
         if pull.head_ref.starts_with(OUR_BRANCHES) {

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::carry::{Answer, has_links, receipts};
 use super::hearing::Hearing;
 use super::look::select;
+use crate::cli::Part;
 use crate::cli::job::{Asked, Job, Looked};
 use crate::investigate::bisect::Probe;
 use crate::model::command::{Offer, Which};
@@ -26,14 +27,14 @@ const TESTS: usize = 20;
 
 /// The code of a fork is never run beside a token that can write.
 fn own(hearing: &Hearing<'_>) -> Result<(), String> {
-    if !hearing.may_run {
+    if !hearing.how.may_run {
         return Err(
             "no test is run in this job: the input `heal` is `false`, or their eyes could not be closed to its secrets"
                 .to_owned(),
         );
     }
     match &hearing.place.thread {
-        Thread::Pull { own: false, .. } => Err("this job holds a token that can write, and runs no code of a fork beside it; the workflow of the example `commands.yml` has a job without rights for that".to_owned()),
+        Thread::Pull { own: false, .. } if hearing.how.part != Part::Execute => Err("this job holds a token that can write, and runs no code of a fork beside it; the workflow of the example `commands.yml` has a job without rights for that".to_owned()),
         _ => Ok(()),
     }
 }
@@ -54,11 +55,14 @@ pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer:
     if triage.repairs.all.is_empty() {
         text.push_str(&nothing(triage, tests));
     }
-    finish(triage, text)
+    finish(hearing, done.triage, text)
 }
 
 /// Why no test was looked at.
 fn nothing(triage: &Triage, tests: &[String]) -> String {
+    if let Some(withheld) = triage.repairs.withheld.first() {
+        return format!("{}.\n", spans(&withheld.reason, 400));
+    }
     match (triage.found.bad(), tests) {
         (0, _) => "Nothing failed: there is nothing to repair.\n".to_owned(),
         (_, []) => {
@@ -80,15 +84,19 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
     let triage = &done.triage;
     let text = generate::entry(&triage.written, None);
     let text = if text.trim().is_empty() { "No test is missing that a recipe knows.\n".to_owned() } else { text };
-    finish(triage, text)
+    finish(hearing, done.triage, text)
 }
 
-fn finish(triage: &Triage, mut text: String) -> Answer {
+fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> Answer {
     text.push_str(&receipts(&triage.plan));
     for note in triage.notes.iter().take(5) {
         let _ = write!(text, "\n_{}_\n", spans(note, 300));
     }
-    Ok((if has_links(&triage.plan) { Mark::Made } else { Mark::Done }, text))
+    let mark = if has_links(&triage.plan) { Mark::Made } else { Mark::Done };
+    if hearing.how.part == Part::Execute {
+        hearing.plan.borrow_mut().extend(triage.plan);
+    }
+    Ok((mark, text))
 }
 
 /// The place where tests of the thread's commit are run, and the run that is spoken of.

@@ -1,10 +1,13 @@
 //! Who speaks, where, and whether it is still so: read before a command is heard.
 
-use crate::cli::{TriageArgs, apply, job};
+use std::cell::RefCell;
+
+use super::How;
+use crate::cli::{Part, TriageArgs, apply, job};
 use crate::error::Problem;
 use crate::model::command::{Command, Level, Order};
 use crate::model::forge::{Account, Remark, Scene};
-use crate::plan::action::Guard;
+use crate::plan::action::{Guard, Plan};
 use crate::plan::authority::{self, Actor, Admission, Place, Thread};
 use crate::plan::marker::digest;
 use crate::plan::policy::Policy;
@@ -14,7 +17,7 @@ use crate::shell::actions::Around;
 use crate::shell::github::{GitHub, ThreadNow};
 
 /// A comment whose commands are heard.
-pub(super) struct Hearing<'a> {
+pub(in crate::cli) struct Hearing<'a> {
     pub args: &'a TriageArgs,
     pub around: &'a Around,
     pub remark: &'a Remark,
@@ -27,8 +30,12 @@ pub(super) struct Hearing<'a> {
     pub actor: Actor,
     pub place: Place,
     pub to: To,
-    /// Whether tests may be run in this job.
-    pub may_run: bool,
+    /// How this job answers.
+    pub how: How,
+    /// What was planned and is left to another job.
+    pub plan: RefCell<Plan>,
+    /// Where the run belongs that was judged.
+    pub judged: RefCell<Option<Scene>>,
 }
 
 /// Reads all of it; or why nobody is answered, for the log.
@@ -39,6 +46,7 @@ pub(super) fn hear<'a>(
     args: &'a TriageArgs,
     around: &'a Around,
     remark: &'a Remark,
+    how: How,
 ) -> Result<Result<Hearing<'a>, String>, Problem> {
     let Some(author) = &remark.author else { return Ok(Err("the account that wrote the comment is gone".to_owned())) };
     let mut scene = around.scene(None).ok_or_else(|| {
@@ -74,19 +82,39 @@ pub(super) fn hear<'a>(
     let policy = apply::policy(&args.forge, &forge, &scene)?;
     let key = reply::key(remark.id);
     let comments = forge.comments(remark.on).map_err(could_not("the comments of the thread"))?;
-    if comments.iter().any(|comment| comment.key().as_deref() == Some(&key)) {
-        return Ok(Err("the comment was answered already".to_owned()));
-    }
+    let there = comments.iter().find_map(|comment| comment.reply().filter(|reply| reply.key == key));
+    let by = match (&there, how.part) {
+        (None, Part::All | Part::Admit) => forge.holder().to_owned(),
+        // What another job admitted is waited for.
+        (Some(reply), Part::Execute | Part::Publish) if reply.is_working => reply.by.clone(),
+        (None, _) => return Ok(Err("no job has admitted a command of the comment".to_owned())),
+        (Some(_), _) => return Ok(Err("the comment was answered already".to_owned())),
+    };
     let actor = Actor {
         id: author.id,
         is_bot: author.is_bot,
         level,
         is_author: remark.on_pull && thread.author == Some(author.id),
     };
-    let to = To { on: remark.on, remark: remark.id, by: forge.holder().to_owned() };
+    let to = To { on: remark.on, remark: remark.id, by };
     let place = place(&thread, &scene);
     let login = author.login.clone();
-    Ok(Ok(Hearing { args, around, remark, login, forge, policy, scene, thread, actor, place, to, may_run: false }))
+    Ok(Ok(Hearing {
+        args,
+        around,
+        remark,
+        login,
+        forge,
+        policy,
+        scene,
+        thread,
+        actor,
+        place,
+        to,
+        how,
+        plan: RefCell::default(),
+        judged: RefCell::default(),
+    }))
 }
 
 /// What an account may do; or why it is not heard.

@@ -32,6 +32,7 @@ impl Hearing<'_> {
             match Job::prepare(&args, Some(&around)) {
                 Ok(mut job) => {
                     job.stand_at(self.thread.pull.clone(), self.guards());
+                    *self.judged.borrow_mut() = job.scene();
                     return Ok((job, args, around));
                 }
                 Err(problem) => {

@@ -160,6 +160,7 @@ mod tests {
 
     fn source() -> Source {
         Source {
+            reply: None,
             repository: Slug::parse("acme/shop").unwrap(),
             server: "https://github.com".into(),
             head: "ed5eb9a37e2d8231af3388319b941995f6dc8755".into(),
