@@ -36,6 +36,7 @@ fuzz_target!(|text: &str| {
         changed: vec!["src/orders.py".to_owned()],
         workflow: Some("ci.yml".to_owned()),
         run: Some(500),
+        reply: None,
         attempt: 1,
     };
     if let Ok(saved) = SavedPlan::parse(text) {

@@ -1,6 +1,7 @@
 //! What a triage works with: gathers it from options, environment and forge,
 //! and takes it down the line.
 
+mod asked;
 mod converge;
 mod deliver;
 mod done;
@@ -10,6 +11,7 @@ mod memory;
 mod people;
 mod think;
 
+pub(super) use self::asked::{Asked, Looked};
 pub(super) use self::done::Done;
 
 use std::cell::RefCell;
@@ -26,16 +28,13 @@ use crate::history::Retried;
 use crate::ingest::traffic::masking::Masker;
 use crate::investigate::think::Round;
 use crate::model::change::Commit;
-use crate::model::command::Offer;
 use crate::model::exchange::Exchange;
-use crate::model::forge::{Occasion, PullFacts, Scene};
-use crate::model::heal::HealMode;
+use crate::model::forge::{Occasion, Scene};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
 use crate::model::time::Instant;
 use crate::plan::action::{Guard, Plan};
 use crate::plan::change::FileDiff;
-use crate::plan::policy::generate::Mode;
 use crate::plan::policy::{self, Policy};
 use crate::plan::snapshot::OurIssue;
 use crate::ports::{Repository, Store};
@@ -46,7 +45,6 @@ use crate::shell::git::Git;
 use crate::shell::github::client::Connection;
 use crate::shell::github::{GitHub, read_or_note};
 use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::ward::Ward;
 use crate::shell::{files, progress, surroundings};
 
 /// What a triage works with.
@@ -274,71 +272,6 @@ impl Job {
         texts.flat_map(|text| spec::read(&text)).collect()
     }
 
-    /// Works on the commit of a thread: on its pull request, where it is one. Before each
-    /// write `guards` are asked besides.
-    pub(super) fn stand_at(&mut self, pull: Option<PullFacts>, guards: Vec<Guard>) {
-        self.guards = guards;
-        if let Some(scene) = &mut self.scene {
-            scene.pull = scene.pull.take().or(pull);
-        }
-    }
-
-    /// Learns from earlier runs although nothing failed.
-    pub(super) fn learning(mut self) -> Self {
-        self.learns = true;
-        self
-    }
-
-    /// Does what a person asks for, where the policy leaves it to people.
-    pub(super) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
-        let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
-        // A stranger's code is shown: neither a branch of it nor a suggestion to click on.
-        let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
-        self.policy.review.enabled &= !is_foreign;
-        match &asked {
-            Asked::Heal { .. } => {
-                self.policy.heal.mode = match (offer, self.policy.heal.mode) {
-                    _ if is_foreign => HealMode::Suggest,
-                    (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
-                    // On the default branch there is no diff to suggest anything in.
-                    (None, _) if !is_pull => HealMode::Branch,
-                    _ => HealMode::Suggest,
-                };
-            }
-            Asked::Generate { .. } => self.policy.generate.mode = Mode::Branch,
-        }
-        self.asked = Some(asked);
-    }
-
-    /// Where it works.
-    pub(super) fn scene(&self) -> Option<Scene> {
-        self.scene.clone()
-    }
-
-    /// Whether anything is known of what the tests asked services.
-    pub(super) fn knows_traffic(&self) -> bool {
-        self.exchanges.iter().any(|exchange| exchange.test.is_some())
-    }
-
-    /// The repository at the tested commit, to run tests in.
-    pub(super) fn ward(&self) -> Result<Ward, String> {
-        if let Some(why) = self.scene.as_ref().and_then(|scene| self.lacks_checkout(&scene.head)) {
-            return Err(why);
-        }
-        self.ward_of().ok_or_else(|| "there is no checkout to run tests in".to_owned())
-    }
-
-    /// Judges, and does nothing else; `learns` tells whether the history may be written.
-    pub(super) fn look(mut self, learns: bool) -> Result<Looked, String> {
-        let mut store = self.open_store(learns);
-        self.learn_earlier(&mut store);
-        let triage = self.judge(store.as_ref());
-        let mut notes: Vec<String> = std::mem::take(&mut self.notes);
-        notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
-        let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;
-        Ok(Looked { triage, scene, notes, store })
-    }
-
     /// Takes in what was recorded beside the reports.
     pub(super) fn add_traffic(&mut self, exchanges: Vec<Exchange>) {
         self.exchanges.extend(exchanges);
@@ -544,32 +477,6 @@ impl Job {
         let local = self.git.as_ref().and_then(|git| git.merge_base(&pull.base_sha, head));
         local.or_else(|| self.merge_base.clone()).or_else(|| Some(pull.base_sha.clone()))
     }
-}
-
-/// What a person asks for in a comment.
-pub(super) enum Asked {
-    /// Tests are repaired.
-    Heal {
-        /// Parts of the names of those that are meant; all where there are none.
-        only: Vec<String>,
-        /// Who answers for it that they are outdated.
-        insisted: Option<String>,
-    },
-    /// Tests are written.
-    Generate {
-        /// Endpoints that are meant; all where there are none.
-        only: Vec<String>,
-    },
-}
-
-/// A run that was judged, and nothing else.
-pub(super) struct Looked {
-    pub triage: Triage,
-    pub scene: Scene,
-    /// What else is to say.
-    pub notes: Vec<String>,
-    /// The history.
-    pub store: Option<SqliteStore>,
 }
 
 /// Connects to GitHub, where that is wanted and possible.

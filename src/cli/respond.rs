@@ -24,6 +24,7 @@ use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
 use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
+use crate::plan::snapshot::OurComment;
 use crate::ports::Forge;
 use crate::render::message::reply::{self as message, Mark, body, mood};
 use crate::render::terminal::line;
@@ -88,7 +89,7 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: H
     for at in 0..parts.len() {
         let Some(order) = parts[at].1.take() else { continue };
         if how.part == Part::Admit && order.command.runs_code() {
-            parts[at].0.text = "Handed over to a job that may only read.".to_owned();
+            "Handed over to a job that may only read.".clone_into(&mut parts[at].0.text);
             continue;
         }
         parts[at].0 = carry::carry(&mut hearing, &order);
@@ -208,7 +209,7 @@ impl Hearing<'_> {
         let Ok(comments) = self.forge.comments(self.to.on) else { return false };
         let key = reply::key(self.remark.id);
         let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
-        let is_ours = there.as_ref().and_then(|c| c.reply()).is_none_or(|r| r.by == self.to.by && r.is_working);
+        let is_ours = there.as_ref().and_then(OurComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
         if !is_ours {
             return false;
         }

@@ -44,7 +44,7 @@ pub(super) fn tidy(args: &TriageArgs, around: &Around, colour: bool) -> Result<u
     let mut plan = Plan::default();
     if let Some(store) = &store {
         plan.extend(offers(&forge, &scene, &policy, (&entries, store))?);
-        if let Some(issues) = read_or_note(&forge, "the issues", |f| f.issues()).filter(|_| policy.issues.enabled) {
+        if let Some(issues) = read_or_note(&forge, "the issues", Forge::issues).filter(|_| policy.issues.enabled) {
             let week = week(store, &issues, &entries, &scene, now)?;
             plan.extend(tidy::digest_of(&week, &issues, &scene, &policy.issues.labels, now));
         }

@@ -97,7 +97,14 @@ fn meant(name: &str) -> Option<Verb> {
 #[derive(Debug, Default)]
 struct Words {
     plain: Vec<String>,
-    options: Vec<(String, Option<String>)>,
+    options: Vec<Switch>,
+}
+
+/// An option, `--name` or `--name value`.
+#[derive(Debug)]
+struct Switch {
+    name: String,
+    value: Option<String>,
 }
 
 /// Options that take a value.
@@ -118,13 +125,13 @@ impl Words {
                 return Err("a name is too long, or has marks in it that nobody sees".to_owned());
             }
             if let Some(name) = open.take() {
-                words.options.push((name, Some(word)));
+                words.options.push(Switch { name, value: Some(word) });
             } else if let Some(option) = word.strip_prefix("--").filter(|_| !is_quoted) {
                 let (name, value) = option.split_once('=').map_or((option, None), |(n, v)| (n, Some(v.to_owned())));
                 if value.is_none() && WITH_VALUE.contains(&name) {
                     open = Some(name.to_owned());
                 } else {
-                    words.options.push((name.to_owned(), value));
+                    words.options.push(Switch { name: name.to_owned(), value });
                 }
             } else {
                 words.plain.push(word);
@@ -137,16 +144,16 @@ impl Words {
     }
 
     /// Takes an option out.
-    fn take(&mut self, name: &str) -> Option<Option<String>> {
-        let at = self.options.iter().position(|(own, _)| own == name)?;
-        Some(self.options.remove(at).1)
+    fn take(&mut self, name: &str) -> Option<Switch> {
+        let at = self.options.iter().position(|own| own.name == name)?;
+        Some(self.options.remove(at))
     }
 
     fn flag(&mut self, name: &str) -> Result<bool, String> {
         match self.take(name) {
             None => Ok(false),
-            Some(None) => Ok(true),
-            Some(Some(_)) => Err(format!("`--{name}` takes no value")),
+            Some(Switch { value: None, .. }) => Ok(true),
+            Some(_) => Err(format!("`--{name}` takes no value")),
         }
     }
 
@@ -219,7 +226,7 @@ fn until(word: &str) -> Option<Result<Until, String>> {
 fn command(verb: Verb, mut words: Words) -> Result<(Command, Option<String>), String> {
     let read_diff = match words.take("i-have-read-the-diff") {
         None => None,
-        Some(Some(sha)) if is_sha(&sha) => Some(sha.to_ascii_lowercase()),
+        Some(Switch { value: Some(sha), .. }) if is_sha(&sha) => Some(sha.to_ascii_lowercase()),
         Some(_) => return Err("`--i-have-read-the-diff` takes the hash of the commit".to_owned()),
     };
     let command = match verb {
@@ -257,8 +264,8 @@ fn command(verb: Verb, mut words: Words) -> Result<(Command, Option<String>), St
             Command::Help
         }
     };
-    if let Some((name, _)) = words.options.first() {
-        return Err(format!("`--{}` is no option of it", head(name, 40)));
+    if let Some(switch) = words.options.first() {
+        return Err(format!("`--{}` is no option of it", head(&switch.name, 40)));
     }
     if let Some(word) = words.plain.first() {
         return Err(format!("it takes no `{}`", head(word, 40)));
@@ -269,8 +276,8 @@ fn command(verb: Verb, mut words: Words) -> Result<(Command, Option<String>), St
 fn retry(words: &mut Words) -> Result<Command, String> {
     let times = match words.take("times") {
         None => None,
-        Some(value) => {
-            let count = value.and_then(|v| v.parse().ok()).filter(|n| (1..=TIMES).contains(n));
+        Some(switch) => {
+            let count = switch.value.and_then(|v| v.parse().ok()).filter(|n| (1..=TIMES).contains(n));
             Some(count.ok_or_else(|| format!("`--times` takes a number from 1 to {TIMES}"))?)
         }
     };

@@ -10,6 +10,7 @@ use crate::model::time::Instant;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
 use crate::plan::marker::{self, NoteState, VERSION, digest};
 use crate::plan::planner::needed_passes;
+use crate::plan::policy::Day;
 use crate::plan::quarantine::Entry;
 use crate::plan::snapshot::OurIssue;
 use crate::render::message::digest::{self as message, Week};
@@ -48,7 +49,7 @@ pub struct Recovered<'a> {
 pub fn recovered<'a>(entries: &'a [Entry], history: &History, branch: &str, least: u32) -> Vec<Recovered<'a>> {
     let one = |entry: &'a Entry| {
         let test = TestId::parse(&entry.id)?;
-        let begun = entry.since.map_or(Instant::from_unix(0), |day| day.end());
+        let begun = entry.since.map_or(Instant::from_unix(0), Day::end);
         let before = |s: &&Sample| s.outcome != Outcome::Skipped && history.runs[s.run as usize].at <= begun;
         let ran = history.samples.get(&test)?.iter().filter(before);
         let bad = ran.clone().filter(|s| s.outcome.is_bad() || s.flaky).count() as u64;

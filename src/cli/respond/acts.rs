@@ -55,7 +55,7 @@ pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer:
     if triage.repairs.all.is_empty() {
         text.push_str(&nothing(triage, tests));
     }
-    finish(hearing, done.triage, text)
+    Ok(finish(hearing, done.triage, text))
 }
 
 /// Why no test was looked at.
@@ -84,10 +84,10 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
     let triage = &done.triage;
     let text = generate::entry(&triage.written, None);
     let text = if text.trim().is_empty() { "No test is missing that a recipe knows.\n".to_owned() } else { text };
-    finish(hearing, done.triage, text)
+    Ok(finish(hearing, done.triage, text))
 }
 
-fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> Answer {
+fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> (Mark, String) {
     text.push_str(&receipts(&triage.plan));
     for note in triage.notes.iter().take(5) {
         let _ = write!(text, "\n_{}_\n", spans(note, 300));
@@ -96,7 +96,7 @@ fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> Answer {
     if hearing.how.part == Part::Execute {
         hearing.plan.borrow_mut().extend(triage.plan);
     }
-    Ok((mark, text))
+    (mark, text)
 }
 
 /// The place where tests of the thread's commit are run, and the run that is spoken of.

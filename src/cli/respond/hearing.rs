@@ -9,9 +9,10 @@ use crate::model::command::{Command, Level, Order};
 use crate::model::forge::{Account, Remark, Scene};
 use crate::plan::action::{Guard, Plan};
 use crate::plan::authority::{self, Actor, Admission, Place, Thread};
-use crate::plan::marker::digest;
+use crate::plan::marker::{ReplyState, digest};
 use crate::plan::policy::Policy;
 use crate::plan::reply::{self, To};
+use crate::plan::snapshot::RemarkNow;
 use crate::ports::{Forge, Trouble};
 use crate::shell::actions::Around;
 use crate::shell::github::{GitHub, ThreadNow};
@@ -64,15 +65,8 @@ pub(super) fn hear<'a>(
         scene.default_branch = forge.default_branch().map_err(could_not("the default branch"))?;
     }
     let now = forge.remark(remark.id).map_err(could_not("the comment"))?;
-    let is_as = |now: &crate::plan::snapshot::RemarkNow| {
-        now.author.as_ref().map(|a| a.id) == Some(author.id) && now.is_as(&digest(&remark.body), remark.updated)
-    };
-    match now {
-        None => return Ok(Err("the comment is gone".to_owned())),
-        Some(now) if !is_as(&now) => {
-            return Ok(Err("the comment was edited since: say it anew in another one".to_owned()));
-        }
-        Some(_) => {}
+    if let Some(why) = changed(remark, author, now.as_ref()) {
+        return Ok(Err(why.to_owned()));
     }
     let level = match level(&forge, author).map_err(could_not("what the person may do"))? {
         Ok(level) => level,
@@ -83,12 +77,9 @@ pub(super) fn hear<'a>(
     let key = reply::key(remark.id);
     let comments = forge.comments(remark.on).map_err(could_not("the comments of the thread"))?;
     let there = comments.iter().find_map(|comment| comment.reply().filter(|reply| reply.key == key));
-    let by = match (&there, how.part) {
-        (None, Part::All | Part::Admit) => forge.holder().to_owned(),
-        // What another job admitted is waited for.
-        (Some(reply), Part::Execute | Part::Publish) if reply.is_working => reply.by.clone(),
-        (None, _) => return Ok(Err("no job has admitted a command of the comment".to_owned())),
-        (Some(_), _) => return Ok(Err("the comment was answered already".to_owned())),
+    let by = match turn(there.as_ref(), how.part, forge.holder()) {
+        Ok(by) => by,
+        Err(why) => return Ok(Err(why.to_owned())),
     };
     let actor = Actor {
         id: author.id,
@@ -115,6 +106,24 @@ pub(super) fn hear<'a>(
         plan: RefCell::default(),
         judged: RefCell::default(),
     }))
+}
+
+/// Why a comment is not the one that the event told of.
+fn changed(remark: &Remark, author: &Account, now: Option<&RemarkNow>) -> Option<&'static str> {
+    let Some(now) = now else { return Some("the comment is gone") };
+    let same = now.author.as_ref().map(|a| a.id) == Some(author.id);
+    let same = same && now.is_as(&digest(&remark.body), remark.updated);
+    (!same).then_some("the comment was edited since: say it anew in another one")
+}
+
+/// Whose turn it is: a comment is answered once, and what one job admitted others wait for.
+fn turn(there: Option<&ReplyState>, part: Part, own: &str) -> Result<String, &'static str> {
+    match (there, part) {
+        (None, Part::All | Part::Admit) => Ok(own.to_owned()),
+        (Some(reply), Part::Execute | Part::Publish) if reply.is_working => Ok(reply.by.clone()),
+        (None, Part::Execute | Part::Publish) => Err("no job has admitted a command of the comment"),
+        (Some(_), _) => Err("the comment was answered already"),
+    }
 }
 
 /// What an account may do; or why it is not heard.

@@ -172,7 +172,7 @@ pub(super) fn quarantine(hearing: &mut Hearing<'_>, test: &str, until: Option<&U
         hearing,
         &title,
         &named.full(),
-        new,
+        &new,
         &format!("until {day} it does not count in the sense of `--fail-on regression`"),
     )
 }
@@ -195,14 +195,14 @@ pub(super) fn unquarantine(hearing: &mut Hearing<'_>, test: &str) -> Answer {
     let new = quarantine::without(&text, &|old| old == *entry);
     let title = format!("Take {} out of quarantine", crate::render::terminal::line(&entry.name, 100));
     let name = entry.full_name();
-    propose(hearing, &title, &name, new, "it counts again")
+    propose(hearing, &title, &name, &new, "it counts again")
 }
 
 fn quarantine_file(hearing: &Hearing<'_>) -> Result<Option<String>, String> {
     hearing.forge.file(quarantine::PATH, &hearing.scene.default_branch).map_err(|t| t.to_string())
 }
 
-fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: String, then: &str) -> Answer {
+fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: &str, then: &str) -> Answer {
     let base = hearing.scene.default_branch.clone();
     let head = hearing.forge.branch(&base).map_err(|t| t.to_string())?;
     let head = head.ok_or_else(|| format!("the branch `{base}` is not there"))?;
@@ -210,7 +210,7 @@ fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: String, the
     let mut plan = quarantine::propose(&Proposal {
         title,
         because: &asked,
-        text: text.clone(),
+        text: text.to_owned(),
         base: &base,
         head: &head,
         author: hearing.policy.heal.author(),
@@ -219,7 +219,7 @@ fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: String, the
     hearing.carry_out(&mut plan)?;
     let mut out = format!("{}: with this change {}.\n\n{}", code(name, 200), spans(then, 200), receipts(&plan));
     if !hearing.is_done(&plan) {
-        out.push_str(&format!("\n`{}` would then be:\n\n{}", quarantine::PATH, fence(&text, 4000)));
+        out.push_str(&format!("\n`{}` would then be:\n\n{}", quarantine::PATH, fence(text, 4000)));
         return Ok((Mark::Refused, out));
     }
     Ok((if has_links(&plan) { Mark::Made } else { Mark::Done }, out))

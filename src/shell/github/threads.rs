@@ -24,7 +24,7 @@ pub struct ThreadNow {
 }
 
 #[derive(Deserialize)]
-struct Permission {
+struct Rights {
     #[serde(default)]
     permission: String,
     #[serde(default)]
@@ -53,7 +53,7 @@ impl GitHub {
     pub fn level_of(&self, login: &str) -> Result<Option<(u64, Level)>, Trouble> {
         match self.client.get(&self.path(&format!("/collaborators/{}/permission", percent(login)))) {
             Ok(answer) => {
-                let found: Permission = answer.read()?;
+                let found: Rights = answer.read()?;
                 let level = Level::of(&found.permission, &found.role_name);
                 Ok(found.user.map(|user| (user.id, level)))
             }

@@ -154,20 +154,7 @@ impl Forge for GitHub {
         match action {
             Action::RecordRun { .. } => Ok(None),
             Action::OpenIssue { title, body, labels, assignees, .. } => {
-                self.signed_by_another(labels)?;
-                let mut issue = json!({"title": title, "body": body, "labels": labels});
-                if !assignees.is_empty() {
-                    issue["assignees"] = json!(assignees);
-                    match self.post(Method::POST, "/issues", &issue) {
-                        // Somebody whom CODEOWNERS names cannot be assigned: nothing was made.
-                        Err(Trouble::Refused { what, .. }) if what.contains("assignees") => {
-                            self.note(format!("nobody is assigned: {what}"));
-                            issue["assignees"] = json!([]);
-                        }
-                        other => return other,
-                    }
-                }
-                self.post(Method::POST, "/issues", &issue)
+                self.open_issue((title, body), labels, assignees)
             }
             Action::UpdateIssue { number, body } => {
                 self.post(Method::PATCH, &format!("/issues/{number}"), &json!({"body": body}))
@@ -247,6 +234,28 @@ impl Forge for GitHub {
 }
 
 impl GitHub {
+    fn open_issue(
+        &self,
+        (title, body): (&str, &str),
+        labels: &[String],
+        assignees: &[String],
+    ) -> Result<Option<String>, Trouble> {
+        self.signed_by_another(labels)?;
+        let mut issue = json!({"title": title, "body": body, "labels": labels});
+        if !assignees.is_empty() {
+            issue["assignees"] = json!(assignees);
+            match self.post(Method::POST, "/issues", &issue) {
+                // Somebody whom CODEOWNERS names cannot be assigned: nothing was made.
+                Err(Trouble::Refused { what, .. }) if what.contains("assignees") => {
+                    self.note(format!("nobody is assigned: {what}"));
+                    issue["assignees"] = json!([]);
+                }
+                other => return other,
+            }
+        }
+        self.post(Method::POST, "/issues", &issue)
+    }
+
     fn write_check(&self, action: &Action) -> Result<Option<String>, Trouble> {
         let Action::CheckRun { head, name, edit, conclusion, title, summary, digest, annotations } = action else {
             return Ok(None);

@@ -1,0 +1,106 @@
+//! Jobs that a comment asks for: on the commit of its thread, and only what was asked.
+
+use crate::model::command::Offer;
+use crate::model::forge::{PullFacts, Scene};
+use crate::model::heal::HealMode;
+use crate::plan::action::Guard;
+use crate::plan::policy::generate::Mode;
+use crate::run::Triage;
+use crate::shell::github::GitHub;
+use crate::shell::store::sqlite::SqliteStore;
+use crate::shell::ward::Ward;
+
+use super::Job;
+
+/// What a person asks for in a comment.
+pub(in crate::cli) enum Asked {
+    /// Tests are repaired.
+    Heal {
+        /// Parts of the names of those that are meant; all where there are none.
+        only: Vec<String>,
+        /// Who answers for it that they are outdated.
+        insisted: Option<String>,
+    },
+    /// Tests are written.
+    Generate {
+        /// Endpoints that are meant; all where there are none.
+        only: Vec<String>,
+    },
+}
+
+/// A run that was judged, and nothing else.
+pub(in crate::cli) struct Looked {
+    pub triage: Triage,
+    pub scene: Scene,
+    /// What else is to say.
+    pub notes: Vec<String>,
+    /// The history.
+    pub store: Option<SqliteStore>,
+}
+
+impl Job {
+    /// Works on the commit of a thread: on its pull request, where it is one. Before each
+    /// write `guards` are asked besides.
+    pub(in crate::cli) fn stand_at(&mut self, pull: Option<PullFacts>, guards: Vec<Guard>) {
+        self.guards = guards;
+        if let Some(scene) = &mut self.scene {
+            scene.pull = scene.pull.take().or(pull);
+        }
+    }
+
+    /// Learns from earlier runs although nothing failed.
+    pub(in crate::cli) fn learning(mut self) -> Self {
+        self.learns = true;
+        self
+    }
+
+    /// Does what a person asks for, where the policy leaves it to people.
+    pub(in crate::cli) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
+        let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
+        // A stranger's code is shown: neither a branch of it nor a suggestion to click on.
+        let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
+        self.policy.review.enabled &= !is_foreign;
+        match &asked {
+            Asked::Heal { .. } => {
+                self.policy.heal.mode = match (offer, self.policy.heal.mode) {
+                    _ if is_foreign => HealMode::Suggest,
+                    (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
+                    // On the default branch there is no diff to suggest anything in.
+                    (None, _) if !is_pull => HealMode::Branch,
+                    _ => HealMode::Suggest,
+                };
+            }
+            Asked::Generate { .. } => self.policy.generate.mode = Mode::Branch,
+        }
+        self.asked = Some(asked);
+    }
+
+    /// Where it works.
+    pub(in crate::cli) fn scene(&self) -> Option<Scene> {
+        self.scene.clone()
+    }
+
+    /// Whether anything is known of what the tests asked services.
+    pub(in crate::cli) fn knows_traffic(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.test.is_some())
+    }
+
+    /// The repository at the tested commit, to run tests in.
+    pub(in crate::cli) fn ward(&self) -> Result<Ward, String> {
+        if let Some(why) = self.scene.as_ref().and_then(|scene| self.lacks_checkout(&scene.head)) {
+            return Err(why);
+        }
+        self.ward_of().ok_or_else(|| "there is no checkout to run tests in".to_owned())
+    }
+
+    /// Judges, and does nothing else; `learns` tells whether the history may be written.
+    pub(in crate::cli) fn look(mut self, learns: bool) -> Result<Looked, String> {
+        let mut store = self.open_store(learns);
+        self.learn_earlier(&mut store);
+        let triage = self.judge(store.as_ref());
+        let mut notes: Vec<String> = std::mem::take(&mut self.notes);
+        notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
+        let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;
+        Ok(Looked { triage, scene, notes, store })
+    }
+}
