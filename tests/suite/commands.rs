@@ -110,6 +110,25 @@ impl Thread {
         thread
     }
 
+    /// The pull request of a shop whose tests' traffic was recorded.
+    fn of_shop() -> Self {
+        let mut world = crate::offering::Shop::new("[generate]\nrepeat = 1\nrecipes = [\"not-found\"]\n", true).world;
+        let report = world.place.read("shop/report.xml");
+        let traffic = world.place.read("shop/.testmedic/traffic.ndjson");
+        world.story["event"]["name"] = json!("issue_comment");
+        world.story["args"] = json!(["--repo=shop"]);
+        {
+            let mut state = world.server.state();
+            state.people.insert("wim".to_owned(), ("write".to_owned(), "write".to_owned()));
+            let head = state.pulls[&7].head_sha.clone();
+            state.runs.push(run(300, "pull_request", "topic", &head, REPOSITORY));
+            let entries = [("report.xml", report.as_bytes()), (".testmedic/traffic.ndjson", traffic.as_bytes())];
+            let kept = Artifact { bytes: zip_of(&entries), ..artifact(900, 300, &[]) };
+            state.artifacts.push(kept);
+        }
+        Self { world, on: 7 }
+    }
+
     /// Somebody comments; gives the id of the comment.
     pub fn say(&self, login: &str, body: &str) -> u64 {
         let mut state = self.world.server.state();
@@ -798,4 +817,24 @@ fn a_forks_code_runs_without_rights() {
     let writes = thread.world.server.state().writes();
     let again = thread.part("publish", &[]);
     assert!(again.out.contains("answered already") && thread.world.server.state().writes() == writes, "{}", again.out);
+}
+
+/// `/generate` writes the tests that the recorded traffic shows to be missing.
+#[test]
+fn generate_writes_what_is_missing() {
+    let thread = Thread::of_shop();
+    let none = thread.ask("wim", "/generate \"GET /nowhere\"").reply.unwrap();
+    assert!(none.contains("no test asks GET /nowhere"), "{none}");
+    let asked = thread.ask("wim", "/generate \"GET /users\"");
+    let reply = asked.reply.unwrap();
+    assert!(
+        reply.contains("1 test written and proven, [offered here](https://github.com/acme/shop/pull/"),
+        "{reply}{}",
+        asked.ran.out
+    );
+    let state = thread.world.server.state();
+    let pull = state.pulls.values().next_back().unwrap();
+    let path = "tests/generated/test_generated_get_users_by_user.py";
+    let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, path).unwrap();
+    assert!(text.contains("def test_get_users_by_user_that_is_not_there(client):"), "{text}");
 }

@@ -49,13 +49,13 @@ def test_order(client):
     assert response.status_code == 200
 "#;
 
-struct Shop {
-    world: World,
+pub struct Shop {
+    pub world: World,
 }
 
 impl Shop {
     /// The shop on a branch of a pull request, or on `main`.
-    fn new(policy: &str, on_pull: bool) -> Self {
+    pub fn new(policy: &str, on_pull: bool) -> Self {
         let path = crate::healing::prepared().join("venv/bin");
         let payload = if on_pull { pull_event(REPOSITORY) } else { push_event() };
         let story = json!({

@@ -11,6 +11,7 @@ use crate::cli::Part;
 use crate::cli::job::{Asked, Job, Looked};
 use crate::investigate::bisect::Probe;
 use crate::model::command::{Offer, Which};
+use crate::plan::action::{Action, Planned};
 use crate::plan::authority::Thread;
 use crate::render::markdown::{code, fence, spans};
 use crate::render::message::reply::Mark;
@@ -82,8 +83,15 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
     job.ask(Asked::Generate { only: targets.to_vec() }, None);
     let done = job.run(&args, Some(&around));
     let triage = &done.triage;
-    let text = generate::entry(&triage.written, None);
-    let text = if text.trim().is_empty() { "No test is missing that a recipe knows.\n".to_owned() } else { text };
+    let offers = |p: &&Planned| matches!(p.action, Action::OpenPullRequest { .. });
+    let offered = triage.plan.actions.iter().find(offers).and_then(|p| p.receipt.as_ref()?.url());
+    let mut text = generate::entry(&triage.written, offered);
+    let written = triage.written.fresh().count() as u64;
+    match written {
+        0 if text.trim().is_empty() => text.push_str("No test is missing that a recipe knows.\n"),
+        0 => {}
+        _ => text.push_str(&format!("\n{}\n", fence(&generate::commit_message(&triage.written), 6000))),
+    }
     Ok(finish(hearing, done.triage, text))
 }
 
