@@ -111,7 +111,7 @@ impl Thread {
     }
 
     /// The pull request of a shop whose tests' traffic was recorded.
-    fn of_shop() -> Self {
+    pub fn of_shop() -> Self {
         let mut world = crate::offering::Shop::new("[generate]\nrepeat = 1\nrecipes = [\"not-found\"]\n", true).world;
         let report = world.place.read("shop/report.xml");
         let traffic = world.place.read("shop/.testmedic/traffic.ndjson");
@@ -454,7 +454,7 @@ fn the_first_reaction_comes_soon() {
 }
 
 /// The Git database behind the forge: branches can be made.
-fn with_git(thread: &Thread) {
+pub fn with_git(thread: &Thread) {
     let place = &thread.world.place;
     place.write("work/README.md", "shop\n");
     place.git(&["init", "-q", "-b", "main", "work"]);
@@ -464,7 +464,7 @@ fn with_git(thread: &Thread) {
     thread.world.server.state().bare = Some(bare);
 }
 
-const QUARANTINE: &str = ".github/testmedic-quarantine.toml";
+pub const QUARANTINE: &str = ".github/testmedic-quarantine.toml";
 
 #[test]
 fn a_test_goes_into_quarantine_and_out_of_it() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{Workplace, check_contract};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -254,7 +254,7 @@ fn the_policy_is_documented() {
     keep("docs/policy.md", &page);
 }
 
-fn keep(name: &str, text: &str) {
+pub fn keep(name: &str, text: &str) {
     let path = root().join(name);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

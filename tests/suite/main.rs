@@ -32,6 +32,7 @@ mod mismatches;
 mod model;
 mod offering;
 mod on_github;
+mod pages;
 mod retrying;
 mod scenarios;
 mod similar;

@@ -187,7 +187,8 @@ pub(super) fn has_links(plan: &Plan) -> bool {
 /// What was written, and what was not, a line each.
 pub(super) fn receipts(plan: &Plan) -> String {
     let mut out = String::new();
-    for planned in &plan.actions {
+    let shown = plan.actions.iter().filter(|p| !matches!(p.action, Action::RecordRun { .. }));
+    for planned in shown {
         let title = spans(&planned.title, 200);
         match &planned.receipt {
             Some(Receipt::Done(Some(url))) => out.push_str(&format!("- [{title}]({url})\n")),
@@ -201,5 +202,9 @@ pub(super) fn receipts(plan: &Plan) -> String {
     for withheld in plan.withheld.iter().take(10) {
         out.push_str(&format!("- withheld: {}: {}\n", spans(&withheld.kind, 40), spans(&withheld.reason, 300)));
     }
-    crate::model::text::head(&out, BODY_LIMIT / 4).to_owned()
+    if out.is_empty() {
+        return out;
+    }
+    // A table or a paragraph may stand right before it.
+    format!("\n{}", crate::model::text::head(&out, BODY_LIMIT / 4))
 }
