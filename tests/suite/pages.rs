@@ -112,6 +112,23 @@ fn answer(verb: Verb) -> (String, String) {
     }
 }
 
+/// The same commits have other names each time: they get names that stay.
+fn steady(text: &str) -> String {
+    let mut out = text.to_owned();
+    let mut known = Vec::new();
+    for word in text.split(|c: char| !c.is_ascii_hexdigit()).filter(|w| w.len() == 40) {
+        if known.contains(&word) {
+            continue;
+        }
+        known.push(word);
+        let name = crate::github::world::sha(&format!("commit {}", known.len()));
+        for length in [40, 12, 9] {
+            out = out.replace(&word[..length], &name[..length]);
+        }
+    }
+    out
+}
+
 fn page(verb: Verb, line: &str, answer: &str) -> String {
     let usage = format!("/{} {}", verb.word(), verb.usage());
     let more = MORE.iter().find(|(own, _)| *own == verb).unwrap().1;
@@ -148,6 +165,7 @@ fn capital(text: &str) -> String {
 fn each_command_has_its_page() {
     for verb in Verb::ALL {
         let (line, text) = answer(verb);
+        let text = steady(&text);
         keep(&format!("docs/commands/answers/{}.md", verb.word()), &text);
         keep(&format!("docs/commands/{}.md", verb.word()), &page(verb, &line, &text));
         let picture = root().join(format!("docs/commands/pictures/{}.png", verb.word()));
