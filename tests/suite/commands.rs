@@ -838,3 +838,39 @@ fn generate_writes_what_is_missing() {
     let text = state.bare.as_ref().unwrap().text_at(&pull.head_sha, path).unwrap();
     assert!(text.contains("def test_get_users_by_user_that_is_not_there(client):"), "{text}");
 }
+
+/// `/explain` in a long history. `RESULTS=1000000` with `--nocapture` tells how long it takes.
+#[test]
+fn explain_in_a_long_history() {
+    use std::fmt::Write;
+    let results: usize = std::env::var("RESULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
+    let tests = 1000.min(results / 20);
+    let thread = Thread::new("own", json!({"past": {}}));
+    let place = &thread.world.place;
+    let mut xml = String::from("<testsuite name=\"pytest\">");
+    for n in 0..tests {
+        let _ = write!(xml, "<testcase classname=\"tests.test_app\" name=\"test_{n}\" time=\"0.01\"/>");
+    }
+    xml.push_str("<testcase classname=\"tests.test_app\" name=\"test_order\" time=\"0.01\"/></testsuite>");
+    place.write("long/report.xml", xml);
+    let mut manifest = String::new();
+    for n in 0..results / tests {
+        let at = format!("2026-{:02}-{:02}T{:02}:{:02}:00Z", 1 + n / 500, 1 + n % 500 / 20, n % 20, n % 60);
+        let _ = writeln!(
+            manifest,
+            "{{\"reports\":[\"report.xml\"],\"commit\":\"{n:040x}\",\"branch\":\"main\",\"at\":\"{at}\",\"run\":{n}}}"
+        );
+    }
+    place.write("long/m.jsonl", manifest);
+    let imported = place.run(&["history", "import", "--manifest", "long/m.jsonl"]);
+    assert_eq!(imported.code, 0, "{}{}", imported.out, imported.err);
+    let id = thread.say("rob", "/explain test_order");
+    thread.deliver(id, "rob", "/explain test_order");
+    let begun = Instant::now();
+    let ran = thread.run();
+    println!("/explain after {} ms, with {results} results", begun.elapsed().as_millis());
+    let reply = thread.written(0, id, ran).reply.unwrap();
+    // Twelve more are learned from artifacts.
+    let known = testmedic::report::grouped((results / tests + 12) as u64);
+    assert!(reply.contains(&format!("Failed in 0 of {known} runs before this one")), "{reply}");
+}
