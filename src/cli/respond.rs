@@ -94,18 +94,32 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: H
         }
         parts[at].0 = carry::carry(&mut hearing, &order);
         let is_last = parts.iter().all(|(_, open)| open.is_none());
-        if !is_last && !hearing.tell(&parts, true) {
-            return quiet("stopped");
+        if !is_last && hearing.tell(&parts, true) == Told::Stopped {
+            return quiet("stopped by another command");
         }
     }
     let is_open = parts.iter().any(|(part, _)| part.mark == Mark::Working);
     let told = hearing.tell(&parts, is_open);
-    if told && is_open {
+    if told == Told::Stopped {
+        return quiet("stopped by another command");
+    }
+    if told == Told::Said && is_open {
         let head = hearing.thread.pull.as_ref().map_or(hearing.scene.head.as_str(), |pull| pull.head_sha.as_str());
         actions::outputs(&[("execute", "true".to_owned()), ("head", head.to_owned())])?;
     }
-    action::conclude(if told { "neutral" } else { "error" });
-    Ok(if told { exit::DONE } else { exit::COULD_NOT })
+    action::conclude(if told == Told::Said { "neutral" } else { "error" });
+    Ok(if told == Told::Said { exit::DONE } else { exit::COULD_NOT })
+}
+
+/// What came of saying something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// It stands there.
+    Said,
+    /// The reply is not this job's any more: a person ended it.
+    Stopped,
+    /// It could not be written.
+    Unsaid,
 }
 
 /// What is said to a line, and the command that is open.
@@ -199,28 +213,34 @@ impl Hearing<'_> {
         body(&all, &self.login, head, &self.scene, BODY_LIMIT - 1000)
     }
 
-    /// Brings the reply up to date; at the end with the reaction that fits. `false` where
-    /// it was stopped, or cannot be written.
-    fn tell(&mut self, parts: &[Answered], is_working: bool) -> bool {
+    /// Brings the reply up to date; at the end with the reaction that fits.
+    fn tell(&mut self, parts: &[Answered], is_working: bool) -> Told {
         let text = self.text(parts);
         if !self.args.apply {
-            return is_working || say(&format!("{text}\n")).is_ok();
+            let shown = is_working || say(&format!("{text}\n")).is_ok();
+            return if shown { Told::Said } else { Told::Unsaid };
         }
-        let Ok(comments) = self.forge.comments(self.to.on) else { return false };
+        let Ok(comments) = self.forge.comments(self.to.on) else { return Told::Unsaid };
         let key = reply::key(self.remark.id);
         let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
         let is_ours = there.as_ref().and_then(OurComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
         if !is_ours {
-            return false;
+            return Told::Stopped;
         }
         let guards = if there.is_none() { vec![self.unedited()] } else { Vec::new() };
         let planned = reply::reply(&self.to, &text, is_working, there.as_ref(), guards);
-        let Ok(done) = self.write(planned) else { return false };
-        if !matches!(done.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone)) {
-            return false;
+        let Ok(done) = self.write(planned) else { return Told::Unsaid };
+        match done.receipt {
+            Some(Receipt::Done(_) | Receipt::AlreadyDone) => {}
+            Some(Receipt::Stale(_)) => return Told::Stopped,
+            _ => return Told::Unsaid,
         }
         let all: Vec<message::Part> = parts.iter().map(|(part, _)| part.clone()).collect();
-        is_working || self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new())).is_ok()
+        // A reaction more or less: what was said stands.
+        if !is_working {
+            let _ = self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new()));
+        }
+        Told::Said
     }
 
     /// Carries out one thing.

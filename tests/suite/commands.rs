@@ -874,3 +874,61 @@ fn explain_in_a_long_history() {
     let known = testmedic::report::grouped((results / tests + 12) as u64);
     assert!(reply.contains(&format!("Failed in 0 of {known} runs before this one")), "{reply}");
 }
+
+/// `/stop` ends what other commands of the thread still do.
+#[test]
+fn what_is_stopped_writes_nothing_more() {
+    let thread = Thread::new("own", json!({}));
+    let marker =
+        "<!-- testmedic:reply {\"v\":1,\"key\":\"command 999\",\"by\":\"run 499.1 7\",\"is_working\":true} -->";
+    let working = thread.say(BOT, &format!("{marker}\n### \u{23f3} `/heal`\n"));
+    let asked = thread.ask("wim", "/stop");
+    assert!(asked.reply.unwrap().contains("Stopped 1 command: nothing more is written for them."));
+    let state = thread.world.server.state();
+    let stopped = state.comments.iter().find(|c| c.id == working).unwrap().body.clone();
+    assert!(stopped.contains("### \u{1f6d1} stopped") && stopped.contains("\"is_working\":false"), "{stopped}");
+    drop(state);
+    assert!(thread.ask("wim", "/stop").reply.unwrap().contains("Nothing is being worked on"));
+    // The job that worked on it finds that out before it writes: here, the one that publishes.
+    thread.deliver(999, "wim", "/heal");
+    {
+        let mut state = thread.world.server.state();
+        let own = Comment {
+            id: 999,
+            on: 7,
+            body: "/heal".into(),
+            author: "wim".into(),
+            made: 0,
+            updated: state.now.clone(),
+            at: None,
+        };
+        state.comments.push(own);
+    }
+    let writes = thread.world.server.state().writes();
+    let ran = thread.part("publish", &[]);
+    assert!(ran.out.contains("answered already") && thread.world.server.state().writes() == writes, "{}", ran.out);
+}
+
+/// On an issue a command is about the issue's own failure, and a repair goes to `main`.
+#[test]
+fn on_an_issue_it_is_about_its_failure() {
+    let mut thread = Thread::on_repository(&[("'queued'", "'pending'")], "");
+    {
+        let mut state = thread.world.server.state();
+        let run = state.runs.last_mut().unwrap();
+        (run.event, run.branch) = ("push".to_owned(), "main".to_owned());
+    }
+    thread.on = 8;
+    // Filed on the pull request of somebody; its run stands in the marker.
+    let filed = thread.ask("wim", "/file test_status").reply.unwrap();
+    assert!(filed.contains("/issues/9)"), "{filed}");
+    thread.on = 9;
+    let told = thread.ask("rob", "/explain").reply.unwrap();
+    assert!(told.contains("test_status: AssertionError") && told.contains("Key: `"), "{told}");
+    let healed = thread.ask("wim", "/heal");
+    let reply = healed.reply.unwrap();
+    assert!(reply.contains("outdated test, repaired"), "{reply}{}", healed.ran.out);
+    let state = thread.world.server.state();
+    let pull = state.pulls.values().next_back().unwrap();
+    assert!(pull.base_ref == "main" && pull.head_ref.starts_with("testmedic/heal/"), "{reply}");
+}
