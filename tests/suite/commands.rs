@@ -277,6 +277,10 @@ fn failed_jobs_run_again() {
     let again = thread.ask("ann", "/retry");
     assert!(again.reply.unwrap().contains("nothing to run again"));
     assert_eq!(again.reactions, ["eyes", "confused"]);
+    // Where no test can be run, the jobs are.
+    let single = Thread::new("own", json!({})).ask("wim", "/retry test_order");
+    let reply = single.reply.unwrap();
+    assert!(reply.contains("Single tests are not run here") && reply.contains("run 300 again"), "{reply}");
 }
 
 #[test]

@@ -116,8 +116,16 @@ fn ward(hearing: &Hearing<'_>) -> Result<(Ward, Looked), String> {
 }
 
 /// Runs single tests again, here.
-pub(super) fn again(hearing: &Hearing<'_>, which: &Which, times: u32) -> Answer {
-    let (ward, looked) = ward(hearing)?;
+pub(super) fn again(hearing: &mut Hearing<'_>, which: &Which, times: u32) -> Answer {
+    let (ward, looked) = match ward(hearing) {
+        Ok(place) => place,
+        // The forge runs whole jobs where nobody can run a test.
+        Err(why) if hearing.how.part == Part::All => {
+            let (mark, text) = super::carry::rerun(hearing)?;
+            return Ok((mark, format!("Single tests are not run here: {}.\n{text}", spans(&why, 400))));
+        }
+        Err(why) => return Err(why),
+    };
     let found = &looked.triage.found;
     let names: Vec<String> = match which {
         Which::Tests(names) => names.clone(),

@@ -101,7 +101,7 @@ fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
 }
 
 /// Has the forge run the failed jobs of the thread's commit again.
-fn rerun(hearing: &mut Hearing<'_>) -> Answer {
+pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
     let head = hearing.thread.pull.as_ref().map(|pull| pull.head_sha.clone());
     let branch = hearing.scene.default_branch.clone();
     let runs = hearing.forge.runs_of(head.as_deref(), Some(&branch)).map_err(|t| t.to_string())?;

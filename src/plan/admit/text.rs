@@ -206,6 +206,43 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1000))]
+
+        /// Whatever a comment holds: a reply to it says nothing that is active anywhere.
+        #[test]
+        fn a_reply_echoes_nothing_active(
+            lines in proptest::collection::vec("/(heal|hael|explain|quarantine|retry|help|not_flaky) ?[ -~\u{a0}-\u{ff}\u{200b}\u{202e}@#<>`*_!\\[\\]()|\n]{0,80}", 1..6),
+            login in "[ -~]{1,30}",
+        ) {
+            use crate::ingest::command::{Line, read};
+            use crate::render::message::reply::{Part, body};
+            let scene = crate::model::forge::Scene {
+                repository: Slug::parse("acme/shop").unwrap(),
+                default_branch: "main".into(),
+                pull: None,
+                trust: crate::model::forge::Trust::Own,
+                workflow: None,
+                head: String::new(),
+                branch: "main".into(),
+                run: Some(1),
+                attempt: 1,
+                server: "https://github.com".into(),
+                commit_at: None,
+                variant: None,
+                is_foreign: false,
+            };
+            let parts: Vec<Part> = read(&lines.join("\n")).into_iter().map(|line| match line {
+                Line::Order(order) => Part::refused(&order.text, &format!("`{}` is not there", order.text)),
+                Line::Slip { text, why } => Part::refused(&text, &format!("{text}: {why:?}")),
+            }).collect();
+            let said = body(&parts, &login, None, &scene, 60_000);
+            // Words that have the form of a secret are refused for that alone.
+            proptest::prop_assume!(!crate::model::secret::has_token(&said));
+            proptest::prop_assert_eq!(text(&said, 60_000, &source()), Ok(()), "{}", said);
+        }
+    }
+
     #[test]
     fn what_we_write_is_admitted() {
         for good in [
