@@ -78,7 +78,8 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: H
     if let Some(why) = hearing.unheard() {
         return quiet(&format!("not answered: {why}"));
     }
-    let mut parts: Vec<Answered> = lines.into_iter().map(|line| admitted(&hearing, line)).collect();
+    let mut parts: Vec<Answered> =
+        lines.into_iter().enumerate().map(|(at, line)| admitted(&hearing, at, line)).collect();
     hearing.refuse_moved(&mut parts)?;
     if how.part == Part::Execute {
         return publish::execute(&mut hearing, parts);
@@ -87,18 +88,18 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: H
         return quiet("not answered: another job answers this comment");
     }
     for at in 0..parts.len() {
-        let Some(order) = parts[at].1.take() else { continue };
+        let Some(order) = parts[at].order.take() else { continue };
         if how.part == Part::Admit && order.command.runs_code() {
-            "Handed over to a job that may only read.".clone_into(&mut parts[at].0.text);
+            "Handed over to a job that may only read.".clone_into(&mut parts[at].part.text);
             continue;
         }
-        parts[at].0 = carry::carry(&mut hearing, &order);
-        let is_last = parts.iter().all(|(_, open)| open.is_none());
+        parts[at].part = carry::carry(&mut hearing, &order);
+        let is_last = parts.iter().all(|one| one.order.is_none());
         if !is_last && hearing.tell(&parts, true) == Told::Stopped {
             return quiet("stopped by another command");
         }
     }
-    let is_open = parts.iter().any(|(part, _)| part.mark == Mark::Working);
+    let is_open = parts.iter().any(|one| one.part.mark == Mark::Working);
     let told = hearing.tell(&parts, is_open);
     if told == Told::Stopped {
         return quiet("stopped by another command");
@@ -123,7 +124,12 @@ enum Told {
 }
 
 /// What is said to a line, and the command that is open.
-type Answered = (message::Part, Option<Order>);
+struct Answered {
+    /// Its place among the lines.
+    at: usize,
+    part: message::Part,
+    order: Option<Order>,
+}
 
 /// Nobody is answered; the reason stands in the log and in the job's summary.
 fn quiet(why: &str) -> Result<u8, Problem> {
@@ -135,8 +141,8 @@ fn quiet(why: &str) -> Result<u8, Problem> {
 }
 
 /// What is said to a line before anything is done: a refusal, or that it is worked on.
-fn admitted(hearing: &Hearing<'_>, line: Line) -> Answered {
-    match line {
+fn admitted(hearing: &Hearing<'_>, at: usize, line: Line) -> Answered {
+    let (part, order) = match line {
         Line::Slip { text, why } => (message::Part::refused(&text, &slip(&why)), None),
         Line::Order(order) => match hearing.admit(&order) {
             Admission::Granted => {
@@ -145,7 +151,8 @@ fn admitted(hearing: &Hearing<'_>, line: Line) -> Answered {
             }
             Admission::Refused(why) | Admission::Unheard(why) => (message::Part::refused(&order.text, &why), None),
         },
-    }
+    };
+    Answered { at, part, order }
 }
 
 fn slip(why: &Slip) -> String {
@@ -166,7 +173,7 @@ impl Hearing<'_> {
     /// is refused.
     fn refuse_moved(&self, parts: &mut [Answered]) -> Result<(), Problem> {
         let acts = |order: &Option<Order>| order.as_ref().is_some_and(|order| !only_tells(order));
-        if self.thread.pull.is_none() || !parts.iter().any(|(_, order)| acts(order)) {
+        if self.thread.pull.is_none() || !parts.iter().any(|one| acts(&one.order)) {
             return Ok(());
         }
         let moved = self
@@ -174,9 +181,9 @@ impl Hearing<'_> {
             .moved_since(self.remark.on, self.remark.id)
             .map_err(|t| Problem::failed("no command is heard: the timeline could not be read").because(t))?;
         let Some(moved) = moved else { return Ok(()) };
-        for (part, order) in parts.iter_mut().filter(|(_, order)| acts(order)) {
+        for one in parts.iter_mut().filter(|one| acts(&one.order)) {
             let why = format!("{moved}: it is for what stood there before. Look at it, and say it again.");
-            (*part, *order) = (message::Part::refused(&part.line, &why), None);
+            (one.part, one.order) = (message::Part::refused(&one.part.line, &why), None);
         }
         Ok(())
     }
@@ -184,7 +191,7 @@ impl Hearing<'_> {
     /// Says that it was heard, and takes the comment for this job; `false` where another
     /// job has it.
     fn begin(&mut self, parts: &mut [Answered]) -> Result<bool, Problem> {
-        let open: Vec<&Order> = parts.iter().filter_map(|(_, order)| order.as_ref()).collect();
+        let open: Vec<&Order> = parts.iter().filter_map(|one| one.order.as_ref()).collect();
         if open.is_empty() || !self.args.apply {
             return Ok(true);
         }
@@ -207,8 +214,8 @@ impl Hearing<'_> {
         }
     }
 
-    pub(super) fn text(&self, parts: &[Answered]) -> String {
-        let all: Vec<message::Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+    fn text(&self, parts: &[Answered]) -> String {
+        let all: Vec<(usize, message::Part)> = parts.iter().map(|one| (one.at, one.part.clone())).collect();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
         body(&all, &self.login, head, &self.scene, BODY_LIMIT - 1000)
     }
@@ -235,7 +242,7 @@ impl Hearing<'_> {
             Some(Receipt::Stale(_)) => return Told::Stopped,
             _ => return Told::Unsaid,
         }
-        let all: Vec<message::Part> = parts.iter().map(|(part, _)| part.clone()).collect();
+        let all: Vec<message::Part> = parts.iter().map(|one| one.part.clone()).collect();
         // A reaction more or less: what was said stands.
         if !is_working {
             let _ = self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new()));

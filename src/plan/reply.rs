@@ -1,8 +1,9 @@
 //! Replies to commands: reactions, and one comment that is edited in place.
 
-use crate::plan::action::{Action, Guard, Planned};
+use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
 use crate::plan::marker::{self, ReplyState, VERSION, digest};
 use crate::plan::snapshot::OurComment;
+use crate::render::message::reply::PART;
 
 /// The thread and the comment that is replied to, and who replies.
 #[derive(Clone, Debug)]
@@ -19,6 +20,38 @@ pub struct To {
 #[must_use]
 pub fn key(remark: u64) -> String {
     format!("command {remark}")
+}
+
+/// A reply in which the parts of a later one take the places of those that were open, and
+/// behind which stands what was `written`. Everything else stays as it was said, but the
+/// first line, which is the later one's.
+#[must_use]
+pub fn merged(there: &str, later: &str, written: &str) -> String {
+    let (_, old) = parts(there);
+    let (first, new) = parts(later);
+    let mut out = first.to_owned();
+    for (name, text) in old {
+        if name == "end" {
+            out.push_str(written);
+        }
+        let own = new.iter().find(|(other, _)| *other == name).filter(|_| name != "end");
+        out.push_str(own.map_or(text, |(_, text)| text));
+    }
+    if out.len() > BODY_LIMIT { later.to_owned() } else { out }
+}
+
+/// What stands before the first part, and the parts by their names, each with its mark.
+fn parts(body: &str) -> (&str, Vec<(&str, &str)>) {
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for line in body.split_inclusive('\n') {
+        let name = line.trim_end().strip_prefix(PART).and_then(|rest| rest.strip_suffix(" -->"));
+        starts.extend(name.map(|name| (at, name)));
+        at += line.len();
+    }
+    let first = starts.first().map_or(body.len(), |(at, _)| *at);
+    let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([body.len()]);
+    (&body[..first], starts.iter().zip(ends).map(|((from, name), to)| (*name, &body[*from..to])).collect())
 }
 
 /// Reacts to the comment.
@@ -53,5 +86,26 @@ pub fn reply(to: &To, text: &str, is_working: bool, there: Option<&OurComment>, 
         target: format!("thread {}", to.on),
         guards,
         receipt: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_parts_are_replaced() {
+        let mark = |name: &str| format!("{PART}{name} -->\n");
+        let body = |first: &str, all: &[(&str, &str)]| {
+            all.iter().fold(format!("{first}\n"), |out, (name, text)| format!("{out}{}{text}\n", mark(name)))
+        };
+        let there = body("working", &[("0", "told"), ("1", "open"), ("2", "refused"), ("end", "by ann")]);
+        let later = body("done", &[("1", "healed"), ("9", "made up"), ("end", "by mallory")]);
+        let expected = body("done", &[("0", "told"), ("1", "healed"), ("2", "refused"), ("end", "by ann")]);
+        assert_eq!(merged(&there, &later, ""), expected);
+        assert_eq!(merged("", &later, "x"), "done\n");
+        assert!(merged(&there, &later, "\n- pushed\n").contains("refused\n\n- pushed\n<!-- testmedic:part end -->"));
+        let long = body("done", &[("1", &"x".repeat(BODY_LIMIT))]);
+        assert_eq!(merged(&there, &long, ""), long);
     }
 }

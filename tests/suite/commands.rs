@@ -803,7 +803,7 @@ fn a_forks_code_runs_without_rights() {
     keep(&bent.to_string());
     let snapshot = thread.world.server.state().clone();
     let ran = thread.part("publish", &[]);
-    assert!(!reply(&thread).contains("evil") && reply(&thread).contains("ended without a plan"), "{}", ran.out);
+    assert!(!reply(&thread).contains("://evil") && reply(&thread).contains("ended without a plan"), "{}", ran.out);
     *thread.world.server.state() = snapshot;
     keep(&plan);
     let ran = thread.part("publish", &[]);
@@ -935,4 +935,46 @@ fn on_an_issue_it_is_about_its_failure() {
     let state = thread.world.server.state();
     let pull = state.pulls.values().next_back().unwrap();
     assert!(pull.base_ref == "main" && pull.head_ref.starts_with("testmedic/heal/"), "{reply}");
+}
+
+/// The same three jobs on a branch of the repository: the repair is pushed by the last.
+#[test]
+fn an_own_branch_is_healed_in_three_jobs() {
+    let thread = Thread::on_repository(&[("'queued'", "'pending'")], "");
+    let line = "/explain test_status\n/heal test_status --branch";
+    let id = thread.say("wim", line);
+    thread.deliver(id, "wim", line);
+    let admitted = thread.part("admit", &[]);
+    let reply = |thread: &Thread| {
+        let state = thread.world.server.state();
+        state.comments.iter().find(|c| c.body.contains(&format!("command {id}"))).unwrap().body.clone()
+    };
+    let first = reply(&thread);
+    assert!(first.contains("Handed over") && first.contains("assert 'pending' == 'queued'"), "{first}{}", admitted.out);
+    let ran = thread.part("execute", &[]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    let plan = thread.world.place.read("plan.json");
+    thread.world.server.state().artifacts.push(Artifact {
+        id: 950,
+        name: "testmedic-plan".to_owned(),
+        run: RUN,
+        bytes: zip_of(&[("plan.json", plan.as_bytes())]),
+        expired: false,
+        at: "2026-05-01T10:00:00Z".to_owned(),
+    });
+    // A head that moved meanwhile: nothing is pushed.
+    let snapshot = thread.world.server.state().clone();
+    thread.world.server.state().pulls.get_mut(&7).unwrap().head_sha = sha("later");
+    let ran = thread.part("publish", &[]);
+    assert!(!thread.world.server.state().log.iter().any(|l| l.is_write() && l.path.contains("/git/")), "{}", ran.out);
+    *thread.world.server.state() = snapshot;
+    let ran = thread.part("publish", &[]);
+    let said = reply(&thread);
+    let state = thread.world.server.state();
+    let pull = state.pulls.values().next_back().unwrap();
+    assert!(pull.head_ref.starts_with("testmedic/heal/"), "{}", ran.out);
+    // What was answered before stands there still, and where the repair is.
+    for part in ["assert 'pending' == 'queued'", "outdated test, repaired", &format!("/pull/{}", pull.number)] {
+        assert!(said.contains(part), "{part}: {said}{}", ran.out);
+    }
 }

@@ -2,9 +2,7 @@
 
 use crate::model::command::Offer;
 use crate::model::forge::{PullFacts, Scene};
-use crate::model::heal::HealMode;
 use crate::plan::action::Guard;
-use crate::plan::policy::generate::Mode;
 use crate::run::Triage;
 use crate::shell::github::GitHub;
 use crate::shell::store::sqlite::SqliteStore;
@@ -57,20 +55,10 @@ impl Job {
     /// Does what a person asks for, where the policy leaves it to people.
     pub(in crate::cli) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
         let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
-        // A stranger's code is shown: neither a branch of it nor a suggestion to click on.
         let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
-        self.policy.review.enabled &= !is_foreign;
         match &asked {
-            Asked::Heal { .. } => {
-                self.policy.heal.mode = match (offer, self.policy.heal.mode) {
-                    _ if is_foreign => HealMode::Suggest,
-                    (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
-                    // On the default branch there is no diff to suggest anything in.
-                    (None, _) if !is_pull => HealMode::Branch,
-                    _ => HealMode::Suggest,
-                };
-            }
-            Asked::Generate { .. } => self.policy.generate.mode = Mode::Branch,
+            Asked::Heal { .. } => self.policy.let_heal(offer, is_pull, is_foreign),
+            Asked::Generate { .. } => self.policy.let_generate(is_foreign),
         }
         self.asked = Some(asked);
     }

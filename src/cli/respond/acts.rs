@@ -11,7 +11,7 @@ use crate::cli::Part;
 use crate::cli::job::{Asked, Job, Looked};
 use crate::investigate::bisect::Probe;
 use crate::model::command::{Offer, Which};
-use crate::plan::action::{Action, Planned};
+use crate::plan::action::{Action, Plan, Planned};
 use crate::plan::authority::Thread;
 use crate::render::markdown::{code, fence, spans};
 use crate::render::message::reply::Mark;
@@ -96,12 +96,15 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
 }
 
 fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> (Mark, String) {
-    text.push_str(&receipts(&triage.plan));
+    // Where another job writes, that one tells what was written.
+    let is_left = hearing.how.part == Part::Execute;
+    let withheld = Plan { actions: Vec::new(), withheld: triage.plan.withheld.clone() };
+    text.push_str(&receipts(if is_left { &withheld } else { &triage.plan }));
     for note in triage.notes.iter().take(5) {
         let _ = write!(text, "\n_{}_\n", spans(note, 300));
     }
     let mark = if has_links(&triage.plan) { Mark::Made } else { Mark::Done };
-    if hearing.how.part == Part::Execute {
+    if is_left {
         hearing.plan.borrow_mut().extend(triage.plan);
     }
     (mark, text)

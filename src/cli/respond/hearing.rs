@@ -12,7 +12,7 @@ use crate::plan::authority::{self, Actor, Admission, Place, Thread};
 use crate::plan::marker::{ReplyState, digest};
 use crate::plan::policy::Policy;
 use crate::plan::reply::{self, To};
-use crate::plan::snapshot::RemarkNow;
+use crate::plan::snapshot::{OurComment, RemarkNow};
 use crate::ports::{Forge, Trouble};
 use crate::shell::actions::Around;
 use crate::shell::github::{GitHub, ThreadNow};
@@ -156,6 +156,13 @@ impl Hearing<'_> {
     /// Whether a command is admitted.
     pub fn admit(&self, order: &Order) -> Admission {
         authority::admit(&self.actor, order, &self.place, &self.policy.commands)
+    }
+
+    /// The reply, if it stands there.
+    pub fn reply_there(&self) -> Option<OurComment> {
+        let key = reply::key(self.remark.id);
+        let comments = self.forge.comments(self.to.on).unwrap_or_default();
+        comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key))
     }
 
     /// Why nobody is answered, whatever is asked.

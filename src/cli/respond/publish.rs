@@ -7,6 +7,7 @@ use crate::apply;
 use crate::cli::{Part, TriageArgs, action, apply as saved};
 use crate::error::{Problem, exit};
 use crate::ingest::command::{Line, read};
+use crate::model::command::{Command, Order};
 use crate::model::forge::Remark;
 use crate::plan::action::{Action, Plan, Planned, Receipt};
 use crate::plan::admit::admit;
@@ -14,7 +15,6 @@ use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::saved::{self as file, SavedPlan};
-use crate::ports::Forge;
 use crate::render::message::reply::{self as message, Mark};
 use crate::run::chain;
 use crate::shell::actions::{self, Around};
@@ -30,18 +30,14 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
         return Err(Problem::usage("a job that runs code of others writes nothing").hint("pass `apply: false`"));
     }
     let mut told = Vec::new();
-    for (part, order) in parts {
-        let Some(order) = order.filter(|order| order.command.runs_code()) else { continue };
-        drop(part);
-        told.push((carry::carry(hearing, &order), None));
+    for one in parts {
+        let Some(order) = one.order.filter(|order| order.command.runs_code()) else { continue };
+        told.push(Answered { part: carry::carry(hearing, &order), order: None, at: one.at });
     }
     if told.is_empty() {
         return quiet("nothing of the comment is to be run here");
     }
-    let comments =
-        hearing.forge.comments(hearing.to.on).map_err(|t| Problem::failed("the reply could not be read").because(t))?;
-    let key = reply::key(hearing.remark.id);
-    let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
+    let there = hearing.reply_there();
     let text = hearing.text(&told);
     let mut plan = hearing.plan.take();
     plan.actions.push(reply::reply(&hearing.to, &text, false, there.as_ref(), Vec::new()));
@@ -70,15 +66,16 @@ pub(in crate::cli) fn publish(
         Ok(hearing) => hearing,
         Err(why) => return quiet(&format!("nothing is written: {why}")),
     };
-    let orders = read(&remark.body).into_iter().filter_map(|line| match line {
-        Line::Order(order) => Some(order),
+    let orders = read(&remark.body).into_iter().enumerate().filter_map(|(at, line)| match line {
+        Line::Order(order) => Some((at, order)),
         Line::Slip { .. } => None,
     });
-    let granted: Vec<_> = orders.filter(|o| o.command.runs_code() && hearing.admit(o) == Admission::Granted).collect();
+    let granted: Vec<(usize, Order)> =
+        orders.filter(|(_, o)| o.command.runs_code() && hearing.admit(o) == Admission::Granted).collect();
     if granted.is_empty() || hearing.unheard().is_some() {
         return quiet("nothing is written: no command of the comment is admitted");
     }
-    let mut plan = match planned(&hearing, artifact) {
+    let mut plan = match planned(&hearing, &granted, artifact) {
         Ok(plan) => plan,
         Err(problem) => {
             actions::warn(&chain(&problem))?;
@@ -88,26 +85,40 @@ pub(in crate::cli) fn publish(
     let has_reply = plan.actions.iter().any(|p| is_reply(p, remark.id));
     if !has_reply {
         plan.actions.clear();
-        plan.actions.push(failed(&hearing, &granted.iter().map(|o| o.text.clone()).collect::<Vec<_>>()));
+        plan.actions.push(failed(&hearing, &granted));
     }
     let guards = hearing.guards();
-    for planned in plan.actions.iter_mut().filter(|p| !is_reply(p, remark.id)) {
+    // What the job before withheld stands in its answer.
+    let refused = plan.withheld.iter().filter(|w| w.reason.starts_with("refused")).cloned().collect();
+    let (said, mut plan): (Vec<Planned>, Vec<Planned>) = plan.actions.into_iter().partition(|p| is_reply(p, remark.id));
+    for planned in &mut plan {
         planned.guards.splice(0..0, guards.iter().cloned());
     }
-    // What is written comes before what is said about it.
-    plan.actions.sort_by_key(|p| is_reply(p, remark.id));
-    if let Some(said) = plan.actions.last_mut() {
-        said.guards.insert(0, hearing.unedited());
-    }
-    let mood = match (has_reply, plan.actions.len()) {
-        (false, _) => Mark::Refused,
-        (true, 1) => Mark::Done,
-        (true, _) => Mark::Made,
-    };
-    plan.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.unedited()]));
+    let mut plan = Plan { actions: plan, withheld: refused };
     if args.apply {
         apply::apply(&mut plan, &mut hearing.forge);
     }
+    let is_done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
+    let mood = match (has_reply, plan.actions.is_empty(), plan.actions.iter().any(is_done)) {
+        (true, true, _) => Mark::Done,
+        (true, _, true) => Mark::Made,
+        _ => Mark::Refused,
+    };
+    // What was written is told by who wrote it.
+    let (there, written) = (hearing.reply_there(), carry::receipts(&plan));
+    let mut told = Plan::default();
+    for mut planned in said {
+        if let (Action::Comment { body, .. }, Some(there)) = (&mut planned.action, &there) {
+            *body = reply::merged(&there.body, body, &written);
+        }
+        planned.guards.insert(0, hearing.unedited());
+        told.actions.push(planned);
+    }
+    told.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.unedited()]));
+    if args.apply {
+        apply::apply(&mut told, &mut hearing.forge);
+    }
+    plan.extend(told);
     say(&preview::preview(&plan))?;
     let bad = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
     action::conclude(if bad || !has_reply { "error" } else { "neutral" });
@@ -119,7 +130,7 @@ fn is_reply(planned: &Planned, remark: u64) -> bool {
 }
 
 /// The plan of the job before, as far as it is admitted.
-fn planned(hearing: &Hearing<'_>, artifact: &str) -> Result<Plan, Problem> {
+fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) -> Result<Plan, Problem> {
     let run = hearing.around.run.ok_or_else(|| Problem::usage("which workflow run this is, is not known"))?;
     let texts = hearing
         .forge
@@ -130,17 +141,27 @@ fn planned(hearing: &Hearing<'_>, artifact: &str) -> Result<Plan, Problem> {
         return Err(Problem::failed("the job that was to carry it out left no plan"));
     };
     let source = saved::source_of_comment(&plans, judged, hearing)?;
-    let mut plan = admit(&plans, &source, &hearing.policy);
+    let mut policy = hearing.policy.clone();
+    for (_, order) in granted {
+        match &order.command {
+            Command::Heal { offer, .. } => policy.let_heal(*offer, source.pull.is_some(), !source.own_branch),
+            Command::Generate { .. } => policy.let_generate(!source.own_branch),
+            _ => {}
+        }
+    }
+    let mut plan = admit(&plans, &source, &policy);
     saved::join_comment(&mut plan, &source, &hearing.forge)?;
     Ok(plan)
 }
 
 /// Says that the job before left nothing.
-fn failed(hearing: &Hearing<'_>, lines: &[String]) -> Planned {
+fn failed(hearing: &Hearing<'_>, granted: &[(usize, Order)]) -> Planned {
     let why = "The job that was to carry it out ended without a plan: its log tells why.";
-    let parts: Vec<Answered> = lines.iter().map(|line| (message::Part::refused(line, why), None)).collect();
-    let comments = hearing.forge.comments(hearing.to.on).unwrap_or_default();
-    let key = reply::key(hearing.remark.id);
-    let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
-    reply::reply(&hearing.to, &hearing.text(&parts), false, there.as_ref(), Vec::new())
+    let refused = |(at, order): &(usize, Order)| Answered {
+        at: *at,
+        part: message::Part::refused(&order.text, why),
+        order: None,
+    };
+    let parts: Vec<Answered> = granted.iter().map(refused).collect();
+    reply::reply(&hearing.to, &hearing.text(&parts), false, hearing.reply_there().as_ref(), Vec::new())
 }

@@ -232,9 +232,9 @@ mod tests {
                 variant: None,
                 is_foreign: false,
             };
-            let parts: Vec<Part> = read(&lines.join("\n")).into_iter().map(|line| match line {
-                Line::Order(order) => Part::refused(&order.text, &format!("`{}` is not there", order.text)),
-                Line::Slip { text, why } => Part::refused(&text, &format!("{text}: {why:?}")),
+            let parts: Vec<(usize, Part)> = read(&lines.join("\n")).into_iter().map(|line| match line {
+                Line::Order(order) => (0, Part::refused(&order.text, &format!("`{}` is not there", order.text))),
+                Line::Slip { text, why } => (1, Part::refused(&text, &format!("{text}: {why:?}"))),
             }).collect();
             let said = body(&parts, &login, None, &scene, 60_000);
             // Words that have the form of a secret are refused for that alone.

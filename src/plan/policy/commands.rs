@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BadPolicy;
-use crate::model::command::{Level, Verb};
+use super::generate::Mode;
+use super::{BadPolicy, Policy};
+use crate::model::command::{Level, Offer, Verb};
+use crate::model::heal::HealMode;
 
 /// See [`super::Policy::commands`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +46,26 @@ impl Default for Commands {
             quarantine_days: 14,
             ignore_days: 30,
         }
+    }
+}
+
+impl Policy {
+    /// What a person's command to heal allows beside the policy. A stranger's code is
+    /// shown: neither a branch of it nor a suggestion to click on.
+    pub fn let_heal(&mut self, offer: Option<Offer>, is_pull: bool, is_foreign: bool) {
+        self.review.enabled &= !is_foreign;
+        self.heal.mode = match (offer, self.heal.mode) {
+            _ if is_foreign => HealMode::Suggest,
+            (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
+            // On the default branch there is no diff to suggest anything in.
+            (None, _) if !is_pull => HealMode::Branch,
+            _ => HealMode::Suggest,
+        };
+    }
+
+    /// What a person's command to write tests allows beside the policy.
+    pub fn let_generate(&mut self, is_foreign: bool) {
+        self.generate.mode = if is_foreign { Mode::Off } else { Mode::Branch };
     }
 }
 

@@ -69,17 +69,25 @@ pub fn mood(parts: &[Part]) -> Mark {
     [Mark::Working, Mark::Made, Mark::Done].into_iter().find(|mark| has(*mark)).unwrap_or(Mark::Refused)
 }
 
-/// The whole reply.
+/// Begin of the mark before each part, and before what stands behind the last: by them a
+/// later job finds the part that it brings up to date.
+pub const PART: &str = "<!-- testmedic:part ";
+
+/// The whole reply: the parts, each with its place among the lines of the comment.
 #[must_use]
-pub fn body(parts: &[Part], login: &str, head: Option<&str>, scene: &Scene, limit: usize) -> String {
+pub fn body(parts: &[(usize, Part)], login: &str, head: Option<&str>, scene: &Scene, limit: usize) -> String {
     let mut page = Page::new(limit);
-    for part in parts {
+    for (at, part) in parts {
         let text = if part.text.is_empty() && part.mark == Mark::Working { "Working on it." } else { &part.text };
-        page.push(&format!("### {} {}\n\n{}\n\n", part.mark.icon(), code(&part.line, 200), text.trim_end()));
+        let (icon, line) = (part.mark.icon(), code(&part.line, 200));
+        page.push(&format!("{PART}{at} -->\n### {icon} {line}\n\n{}\n\n", text.trim_end()));
     }
     let at = head.map(|head| format!(" for {}", commit(head, Some(scene)))).unwrap_or_default();
     let run = scene.run_url().map(|url| format!(" · [job]({url})")).unwrap_or_default();
-    page.push_always(&format!("<sub>asked by {}{at}{run} · `/help` lists the commands</sub>\n", code(login, 60)));
+    page.push_always(&format!(
+        "{PART}end -->\n<sub>asked by {}{at}{run} · `/help` lists the commands</sub>\n",
+        code(login, 60)
+    ));
     page.finish()
 }
 
