@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::{ExportArgs, HistoryArg, ImportArgs, PruneArgs, ShowArgs};
 use crate::error::{Problem, exit};
+use crate::history::word::Word;
 use crate::history::{manifest, short};
 use crate::model::run::RunFacts;
 use crate::model::test::Outcome;
@@ -113,7 +114,8 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
         [] => Err(Problem::usage(format!("no test matches `{}`", line(&args.test, 100)))
             .hint("use a part of its name, or its id from report.json")),
         few if few.len() <= 3 => {
-            let shown: Vec<String> = few.iter().map(|test| timeline(test, args.last, colour)).collect();
+            let words = store.words()?;
+            let shown: Vec<String> = few.iter().map(|test| timeline(test, &words, args.last, colour)).collect();
             say(&shown.join("\n")).map(|()| exit::DONE)
         }
         many => {
@@ -128,10 +130,14 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
     }
 }
 
-fn timeline(test: &Shown, last: usize, colour: bool) -> String {
+fn timeline(test: &Shown, words: &[Word], last: usize, colour: bool) -> String {
     let mut out = format!("{} {}\n{}\n", line(&test.class, 100), line(&test.name, 160), test.id);
     if let Some(alias) = &test.alias {
         let _ = writeln!(out, "{}", line(alias, 200));
+    }
+    let id = test.id.to_string();
+    for word in words.iter().filter(|word| word.about == id) {
+        let _ = writeln!(out, "{} {} ({})", line(&word.by, 60), word.told.says(), word.at.date());
     }
     let ran = test.results.iter().filter(|r| r.outcome != Outcome::Skipped).count();
     let bad = test.results.iter().filter(|r| r.outcome.is_bad()).count();

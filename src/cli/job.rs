@@ -25,6 +25,7 @@ use crate::diagnose::incident::Incident;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::history::Retried;
+use crate::history::word::Word;
 use crate::ingest::traffic::masking::Masker;
 use crate::investigate::think::Round;
 use crate::model::change::Commit;
@@ -75,6 +76,8 @@ pub(super) struct Job {
     merge_base: Option<String>,
     /// Issues of ours, as they were read to hear what people said.
     issues: RefCell<Option<Vec<OurIssue>>>,
+    /// What people said, where the forge told it.
+    words: Option<Vec<Word>>,
     /// Whether it learns from earlier runs although nothing failed.
     learns: bool,
     /// What a person asks for in a comment.
@@ -110,6 +113,7 @@ impl Job {
             diff: None,
             merge_base: None,
             issues: RefCell::default(),
+            words: None,
             learns: false,
             asked: None,
             guards: Vec::new(),
@@ -324,6 +328,7 @@ impl Job {
             self.learn_earlier(&mut store);
         }
         let mut triage = self.judge(store.as_ref());
+        self.keep_words(store.as_mut().filter(|_| args.apply));
         self.think(&mut triage, &args.model, args.explain_data);
         self.record(&mut triage, args.apply, store.as_mut());
         let mut annotations = Vec::new();
@@ -433,7 +438,7 @@ impl Job {
         triage.retried = std::mem::take(&mut self.retried);
         run::listen(&mut triage.found, &self.heard);
         run::weigh(&mut triage.found, &self.policy);
-        self.hear_people(&mut triage);
+        self.hear_people(&mut triage, store);
         triage
     }
 

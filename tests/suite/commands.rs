@@ -567,6 +567,8 @@ fn what_people_say_is_heard() {
     assert!(ledger(&thread).contains("| `tests.test_app test_order` | says that it is flaky | `wim` | 2026-05-01 |"));
     let after = thread.ask("rob", "/explain test_order").reply.unwrap();
     assert!(after.contains("wim says that it is flaky (2026-05-01)") && after.contains("+2.8 flaky"), "{after}");
+    let shown = thread.world.place.run(&["history", "show", "test_order"]).out;
+    assert!(shown.contains("wim says that it is flaky (2026-05-01)"), "{shown}");
     let key = after.split("Key: `").nth(1).unwrap().split('`').next().unwrap().to_owned();
     assert_eq!(thread.ask("max", "/not-flaky test_order").reactions, ["eyes", "rocket"]);
     let again = thread.ask("rob", "/explain test_order").reply.unwrap();

@@ -86,6 +86,7 @@ impl Job {
         let mut store = self.open_store(learns);
         self.learn_earlier(&mut store);
         let triage = self.judge(store.as_ref());
+        self.keep_words(store.as_mut().filter(|_| learns));
         let mut notes: Vec<String> = std::mem::take(&mut self.notes);
         notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
         let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;

@@ -8,6 +8,7 @@ use crate::run::{Triage, chain};
 use crate::shell::files;
 use crate::shell::git::Git;
 use crate::shell::github::read_or_note;
+use crate::shell::store::sqlite::SqliteStore;
 
 /// Whether what is checked out, or the default branch as it was fetched, has one.
 fn knows_one(git: &Git, default: &str) -> bool {
@@ -18,7 +19,7 @@ fn knows_one(git: &Git, default: &str) -> bool {
 
 impl Job {
     /// Hears it, where something failed that it may be about.
-    pub(super) fn hear_people(&mut self, triage: &mut Triage) {
+    pub(super) fn hear_people(&mut self, triage: &mut Triage, store: Option<&SqliteStore>) {
         if triage.found.diagnoses.is_empty() || self.forbidden.is_some() {
             return;
         }
@@ -26,9 +27,22 @@ impl Job {
         self.notes.extend(wrong);
         let issues = self.forge.as_ref().filter(|_| self.policy.issues.enabled);
         let issues = issues.and_then(|forge| read_or_note(forge, "the issues", |f| f.reader().issues()));
-        let words = ledger::words(issues.as_deref().unwrap_or_default());
-        *self.issues.borrow_mut() = issues;
+        let words = match &issues {
+            Some(issues) => ledger::words(issues),
+            // Where the forge does not tell, what was kept of it does.
+            None => store.and_then(|store| store.words().ok()).unwrap_or_default(),
+        };
         people::listen(&mut triage.found, &entries, &words);
+        self.words = issues.is_some().then_some(words);
+        *self.issues.borrow_mut() = issues;
+    }
+
+    /// Keeps what people said beside the runs that it is about.
+    pub(super) fn keep_words(&mut self, store: Option<&mut SqliteStore>) {
+        let (Some(words), Some(store)) = (&self.words, store) else { return };
+        if let Err(problem) = store.keep_words(words) {
+            self.notes.push(format!("what people said is not kept: {}", chain(&problem)));
+        }
     }
 
     /// The quarantine: where there is a forge that of the default branch, for whoever

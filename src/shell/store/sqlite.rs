@@ -9,6 +9,7 @@ mod retries;
 mod shapes;
 mod show;
 mod thinking;
+mod words;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -99,6 +100,7 @@ const MIGRATIONS: &[&str] = &[
     thinking::TABLE,
     thinking::REPLIES,
     thinking::VECTORS,
+    words::TABLE,
 ];
 
 /// How long a writer waits for another one.
