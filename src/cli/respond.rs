@@ -17,7 +17,7 @@ use crate::apply;
 use crate::cli::{Part, RespondArgs, TriageArgs, action};
 use crate::error::{Problem, exit};
 use crate::ingest::command::{Line, Slip, read};
-use crate::model::command::{Order, Verb};
+use crate::model::command::{Level, Order, Verb};
 use crate::model::forge::{Occasion, Remark};
 use crate::model::time::Instant;
 use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
@@ -81,6 +81,7 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: H
     let mut parts: Vec<Answered> =
         lines.into_iter().enumerate().map(|(at, line)| admitted(&hearing, at, line)).collect();
     hearing.refuse_moved(&mut parts)?;
+    hearing.spare(&mut parts);
     if how.part == Part::Execute {
         return publish::execute(&mut hearing, parts);
     }
@@ -188,6 +189,19 @@ impl Hearing<'_> {
         Ok(())
     }
 
+    /// Who has no part in the repository has one thing explained in a comment: each explanation
+    /// reads a run, and all workflows share what may be asked of the forge in an hour.
+    fn spare(&self, parts: &mut [Answered]) {
+        if self.actor.is_bot || self.actor.level >= Level::Triage {
+            return;
+        }
+        let is_explain = |one: &&mut Answered| one.order.as_ref().is_some_and(|o| o.command.verb() == Verb::Explain);
+        for one in parts.iter_mut().filter(is_explain).skip(1) {
+            let why = "one comment explains one thing to those without the right `triage`";
+            (one.part, one.order) = (message::Part::refused(&one.part.line, why), None);
+        }
+    }
+
     /// Says that it was heard, and takes the comment for this job; `false` where another
     /// job has it.
     fn begin(&mut self, parts: &mut [Answered]) -> Result<bool, Problem> {
@@ -224,7 +238,9 @@ impl Hearing<'_> {
     fn tell(&mut self, parts: &[Answered], is_working: bool) -> Told {
         let text = self.text(parts);
         if !self.args.apply {
-            let shown = is_working || say(&format!("{text}\n")).is_ok();
+            // A line of a test's words must not be a command of the workflow.
+            let lines: String = text.lines().map(|text| format!("  │ {}\n", crate::model::text::clean(text))).collect();
+            let shown = is_working || say(&lines).is_ok();
             return if shown { Told::Said } else { Told::Unsaid };
         }
         let Ok(comments) = self.forge.comments(self.to.on) else { return Told::Unsaid };

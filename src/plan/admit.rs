@@ -22,6 +22,7 @@ use crate::plan::planner::comment;
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
 use crate::plan::snapshot::{ROLL_UP_KEY, sticky_key};
+use crate::render::message::reply::PART;
 
 /// Matrix legs whose plans are taken from one run.
 const LEGS: u32 = 30;
@@ -284,10 +285,14 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             text(body, BODY_LIMIT, source)
         }
         Action::Comment { on, key, body, .. } if marker::read::<ReplyState>(marker::REPLY, body).is_some() => {
-            let state = marker::read::<ReplyState>(marker::REPLY, body).filter(|state| !state.is_working);
+            let state = marker::read_first::<ReplyState>(marker::REPLY, body).filter(|state| !state.is_working);
             let own = state.map(|state| (*on, state.key, state.by));
             if own.is_none() || own != source.reply || source.reply.as_ref().is_none_or(|(_, own, _)| own != key) {
                 return Err("it is no answer to the command that was given".to_owned());
+            }
+            let other = |line: &str| line.starts_with("<!-- testmedic:") && !line.starts_with(PART);
+            if body.lines().skip(1).any(other) {
+                return Err("its text holds the mark of something else".to_owned());
             }
             text(body, BODY_LIMIT, source)
         }
@@ -324,6 +329,9 @@ fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), St
     };
     if *head != source.head {
         return Err(format!("it is about commit {}, not {}", cut(head), source.head));
+    }
+    if source.reply.is_some() && !source.own_branch {
+        return Err("the answer to a command brings no check of a fork's commit".to_owned());
     }
     if conclusion == "success" && !source.own_branch {
         return Err("the run of a fork cannot vouch for itself: `success` is not taken from it".to_owned());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::word::Word;
 use crate::model::time::Instant;
-use crate::plan::action::{Action, Guard, Planned};
+use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
 use crate::plan::marker::{self, VERSION};
 use crate::plan::snapshot::OurIssue;
 use crate::render::markdown::code;
@@ -15,6 +15,8 @@ use crate::render::markdown::code;
 pub const WORDS: &str = "words";
 /// Its key.
 pub const KEY: &str = "words";
+/// Its title.
+pub const TITLE: &str = "What people told testmedic about tests";
 /// Words that are kept, the latest.
 const MOST: usize = 150;
 /// Bytes of a name.
@@ -29,11 +31,21 @@ pub struct WordsState {
     pub words: Vec<Word>,
 }
 
+/// What an issue holds of it: one with our title, and our marker before everything else.
+fn state(issue: &OurIssue) -> Option<WordsState> {
+    marker::read_first(WORDS, &issue.body).filter(|_| issue.title == TITLE)
+}
+
+/// Whether an issue is one that holds what people told.
+#[must_use]
+pub fn is_one(issue: &OurIssue) -> bool {
+    state(issue).is_some()
+}
+
 /// All that people told, of all issues that hold it.
 #[must_use]
 pub fn words(issues: &[OurIssue]) -> Vec<Word> {
-    let states = issues.iter().filter_map(|issue| marker::read::<WordsState>(WORDS, &issue.body));
-    let mut all: Vec<Word> = states.flat_map(|state| state.words).collect();
+    let mut all: Vec<Word> = issues.iter().filter_map(state).flat_map(|state| state.words).collect();
     all.sort_by_key(|word| word.at);
     all
 }
@@ -41,13 +53,17 @@ pub fn words(issues: &[OurIssue]) -> Vec<Word> {
 /// Keeps a word.
 #[must_use]
 pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) -> Planned {
-    let there = issues.iter().find(|issue| marker::read::<WordsState>(WORDS, &issue.body).is_some());
+    let there = issues.iter().find(|issue| is_one(issue));
     let mut all = words(issues);
     all.retain(|old| old.counts(now) && !(old.about == word.about && old.told.yields_to(word.told)));
     let name = crate::model::text::head(&word.name, NAME).to_owned();
     all.push(Word { name, ..word.clone() });
     all.drain(..all.len().saturating_sub(MOST));
-    let body = body(all);
+    let mut body = body(&all);
+    while body.len() > BODY_LIMIT && !all.is_empty() {
+        all.remove(0);
+        body = self::body(&all);
+    }
     let (action, guard, id) = match there {
         Some(issue) => (
             Action::UpdateIssue { number: issue.number, body },
@@ -57,7 +73,7 @@ pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) ->
         None => (
             Action::OpenIssue {
                 key: KEY.to_owned(),
-                title: "What people told testmedic about tests".to_owned(),
+                title: TITLE.to_owned(),
                 body,
                 labels: labels.to_vec(),
                 assignees: Vec::new(),
@@ -77,7 +93,7 @@ pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) ->
     }
 }
 
-fn body(words: Vec<Word>) -> String {
+fn body(words: &[Word]) -> String {
     let mut out = String::from(
         "This is where testmedic keeps what people told it by `/flaky`, `/not-flaky`, `/expected` and `/ignore`. The next runs hear it as evidence. It may be closed; a later word takes the place of an earlier one.\n\n| test or failure | | by | on | until |\n|---|---|---|---|---|\n",
     );
@@ -86,5 +102,5 @@ fn body(words: Vec<Word>) -> String {
         let (name, by) = (code(&word.name, NAME), code(&word.by, 60));
         let _ = writeln!(out, "| {name} | {} | {by} | {} | {until} |", word.told.says(), word.at.date());
     }
-    format!("{}\n{out}", marker::write(WORDS, &WordsState { v: VERSION, words }))
+    format!("{}\n{out}", marker::write(WORDS, &WordsState { v: VERSION, words: words.to_vec() }))
 }

@@ -22,11 +22,11 @@ pub fn key(remark: u64) -> String {
     format!("command {remark}")
 }
 
-/// A reply in which the parts of a later one take the places of those that were open, and
+/// A reply in which the parts of a later one take the places of those that were `open`, and
 /// behind which stands what was `written`. Everything else stays as it was said, but the
 /// first line, which is the later one's.
 #[must_use]
-pub fn merged(there: &str, later: &str, written: &str) -> String {
+pub fn merged(there: &str, later: &str, open: &[usize], written: &str) -> String {
     let (_, old) = parts(there);
     let (first, new) = parts(later);
     let mut out = first.to_owned();
@@ -34,7 +34,7 @@ pub fn merged(there: &str, later: &str, written: &str) -> String {
         if name == "end" {
             out.push_str(written);
         }
-        let own = new.iter().find(|(other, _)| *other == name).filter(|_| name != "end");
+        let own = new.iter().find(|(other, _)| *other == name).filter(|_| open.iter().any(|at| at.to_string() == name));
         out.push_str(own.map_or(text, |(_, text)| text));
     }
     if out.len() > BODY_LIMIT { later.to_owned() } else { out }
@@ -102,10 +102,12 @@ mod tests {
         let there = body("working", &[("0", "told"), ("1", "open"), ("2", "refused"), ("end", "by ann")]);
         let later = body("done", &[("1", "healed"), ("9", "made up"), ("end", "by mallory")]);
         let expected = body("done", &[("0", "told"), ("1", "healed"), ("2", "refused"), ("end", "by ann")]);
-        assert_eq!(merged(&there, &later, ""), expected);
-        assert_eq!(merged("", &later, "x"), "done\n");
-        assert!(merged(&there, &later, "\n- pushed\n").contains("refused\n\n- pushed\n<!-- testmedic:part end -->"));
+        assert_eq!(merged(&there, &later, &[1], ""), expected);
+        assert_eq!(merged("", &later, &[1], "x"), "done\n");
+        assert!(
+            merged(&there, &later, &[], "\n- pushed\n").contains("refused\n\n- pushed\n<!-- testmedic:part end -->")
+        );
         let long = body("done", &[("1", &"x".repeat(BODY_LIMIT))]);
-        assert_eq!(merged(&there, &long, ""), long);
+        assert_eq!(merged(&there, &long, &[1], ""), long);
     }
 }

@@ -3,7 +3,7 @@
 use crate::model::forge::{Account, OurBranch};
 use crate::model::time::Instant;
 use crate::plan::change::FileDiff;
-use crate::plan::ledger::{self, WordsState};
+use crate::plan::ledger;
 use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
 use crate::plan::tidy::{self, DigestState};
 
@@ -84,10 +84,10 @@ impl OurIssue {
         if let Some(state) = self.state() {
             return Some(state.key);
         }
-        if marker::read::<WordsState>(ledger::WORDS, &self.body).is_some() {
+        if ledger::is_one(self) {
             return Some(ledger::KEY.to_owned());
         }
-        if marker::read::<DigestState>(tidy::DIGEST, &self.body).is_some() {
+        if marker::read_first::<DigestState>(tidy::DIGEST, &self.body).is_some() {
             return Some(tidy::KEY.to_owned());
         }
         self.roll_up().map(|_| ROLL_UP_KEY.to_owned()).or_else(|| visible_key(&self.body))
@@ -149,7 +149,7 @@ impl OurComment {
     /// Its state, if it replies to a command.
     #[must_use]
     pub fn reply(&self) -> Option<ReplyState> {
-        marker::read(marker::REPLY, &self.body)
+        marker::read_first(marker::REPLY, &self.body)
     }
 }
 
@@ -186,7 +186,7 @@ impl RemarkNow {
     /// (an edit and back is an edit).
     #[must_use]
     pub fn is_as(&self, expected: &str, updated: Option<Instant>) -> bool {
-        let same_time = updated.zip(self.updated).is_none_or(|(then, now)| now <= then);
+        let same_time = updated.is_none_or(|then| self.updated.is_some_and(|now| now <= then));
         same_time && digest(&self.body) == expected
     }
 }

@@ -65,7 +65,7 @@ pub fn recovered<'a>(entries: &'a [Entry], history: &History, branch: &str, leas
 #[must_use]
 pub fn digest_of(week: &Week, issues: &[OurIssue], scene: &Scene, labels: &[String], now: Instant) -> Plan {
     let mut plan = Plan::default();
-    let state = |issue: &OurIssue| marker::read::<DigestState>(DIGEST, &issue.body);
+    let state = |issue: &OurIssue| marker::read_first::<DigestState>(DIGEST, &issue.body);
     let there = issues.iter().find(|issue| state(issue).is_some());
     let marked = marker::write(DIGEST, &DigestState { v: VERSION, day: now.date() });
     let body = format!("{marked}\n{}", message::body(week, scene, now, BODY_LIMIT - 500));

@@ -980,3 +980,71 @@ fn an_own_branch_is_healed_in_three_jobs() {
         assert!(said.contains(part), "{part}: {said}{}", ran.out);
     }
 }
+
+/// `/retry` starts only what the pull request itself brought about: its head may be a commit
+/// of other branches too, whose runs deploy.
+#[test]
+fn no_other_runs_are_started_again() {
+    let thread = Thread::new("fork", json!({}));
+    {
+        let mut state = thread.world.server.state();
+        state.runs.retain(|run| run.id != 300);
+        for (id, event, branch, repository) in [
+            (900, "push", "main", REPOSITORY),
+            (901, "release", "v1", REPOSITORY),
+            (902, "pull_request", "topic", REPOSITORY),
+            (903, "pull_request", "other", "mallory/shop"),
+        ] {
+            state.runs.push(run(id, event, branch, &sha("now"), repository));
+        }
+    }
+    for who in ["ann", "wim"] {
+        let asked = thread.ask(who, "/retry");
+        assert!(!asked.writes.iter().any(|w| w.contains("rerun")), "{who}: {:?}", asked.writes);
+        assert!(asked.reply.unwrap().contains("nothing to run again"));
+    }
+    // What somebody cancelled is revived by nobody without the right to write.
+    let mut cancelled = run(904, "pull_request", "topic", &sha("now"), "mallory/shop");
+    cancelled.conclusion = Some("cancelled".to_owned());
+    thread.world.server.state().runs.push(cancelled);
+    assert!(thread.ask("ann", "/retry").reply.unwrap().contains("nothing to run again"));
+    assert!(thread.ask("wim", "/retry").writes.iter().any(|w| w.contains("904/rerun")));
+}
+
+/// Without a token the quarantine of the default branch is what git has of it, never what
+/// is checked out.
+#[test]
+fn a_pull_request_brings_no_quarantine_where_there_is_no_token() {
+    let place = crate::support::Workplace::new();
+    place.write("report.xml", report(&[("test_order", Some(MESSAGE)), ("test_a", None)]));
+    for n in 0..8 {
+        place.write(&format!("past/{n}.xml"), report(&[("test_order", None), ("test_a", None)]));
+        let day = format!("2026-04-0{}T10:00:00Z", n + 1);
+        let commit = format!("{n:040x}");
+        let past = format!("past/{n}.xml");
+        let words = ["history", "import", "--junit", &past, "--commit", &commit, "--branch", "main", "--at", &day];
+        assert_eq!(place.run(&words).code, 0);
+    }
+    place.git(&["init", "-q", "-b", "main", "."]);
+    place.commit("The beginning");
+    let event = crate::github::world::pull_event("mallory/shop");
+    place.write("event.json", event.to_string());
+    let gate = || {
+        let words = ["triage", "--junit", "report.xml", "--fail-on", "regression", "--now", "2026-05-01T10:00:00Z"];
+        let around = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", "pull_request"),
+            ("GITHUB_EVENT_PATH", "event.json"),
+            ("GITHUB_REPOSITORY", REPOSITORY),
+        ];
+        place.run_with(&words, &around)
+    };
+    let entry = "[[test]]\nname = \"test_order\"\nuntil = \"2099-01-01\"\n";
+    place.write(QUARANTINE, entry);
+    place.commit("Look away");
+    let ran = gate();
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    place.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    let ran = gate();
+    assert!(ran.code == 0 && ran.out.contains("· quarantined"), "{}{}", ran.out, ran.err);
+}

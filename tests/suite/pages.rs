@@ -51,7 +51,7 @@ const MORE: [(Verb, &str); 15] = [
     ),
     (
         Verb::Expected,
-        "Keeps that a failure is expected: it is shown as such, gets no issue and no review comment, and does not count for `--fail-on regression`. The key stands in each answer of `/explain`.",
+        "Keeps that a failure is expected: it is shown as such, gets no issue and no review comment, and does not count for `--fail-on regression`. The key stands in each answer of `/explain`. A later `/ignore KEY 1d` takes it back.",
     ),
     (Verb::Ignore, "As `/expected`, for a while: 30 days where no end is said. Then it counts again."),
     (

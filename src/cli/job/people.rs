@@ -57,7 +57,13 @@ impl Job {
             let read = read_or_note(forge, "the quarantine", |f| f.file(quarantine::PATH, &scene.default_branch));
             return read.flatten();
         }
-        let path = self.git.as_ref()?.top()?.join(quarantine::PATH);
+        let git = self.git.as_ref()?;
+        if let Some(scene) = &self.scene {
+            // What is checked out is what the pull request brings along.
+            let default = git.resolve(&format!("refs/remotes/origin/{}", scene.default_branch))?;
+            return git.text_at(&default, quarantine::PATH);
+        }
+        let path = git.top()?.join(quarantine::PATH);
         if !path.is_file() {
             return None;
         }

@@ -11,6 +11,7 @@ use crate::cli::Part;
 use crate::cli::job::{Asked, Job, Looked};
 use crate::investigate::bisect::Probe;
 use crate::model::command::{Offer, Which};
+use crate::model::heal::HealMode;
 use crate::plan::action::{Action, Plan, Planned};
 use crate::plan::authority::Thread;
 use crate::render::markdown::{code, fence, spans};
@@ -43,6 +44,9 @@ fn own(hearing: &Hearing<'_>) -> Result<(), String> {
 /// Repairs outdated tests.
 pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer: Option<Offer>) -> Answer {
     own(hearing)?;
+    if hearing.policy.heal.mode == HealMode::Off {
+        return Err("the policy switches healing off (`heal = \"off\"`)".to_owned());
+    }
     let (mut job, args, around) = hearing.job(None)?;
     let insisted = forces.then(|| hearing.login.clone());
     job.ask(Asked::Heal { only: tests.to_vec(), insisted }, offer);

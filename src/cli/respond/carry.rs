@@ -9,8 +9,8 @@ use super::people;
 use crate::agent::generator::Generated;
 use crate::cli::job::Looked;
 use crate::history::word::Told;
-use crate::model::command::{Command, Order, Which};
-use crate::model::forge::EndedRun;
+use crate::model::command::{Command, Level, Order, Which};
+use crate::model::forge::{EndedRun, TRUSTED_EVENTS};
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
 use crate::plan::planner::{self, Given, Repairs};
 use crate::plan::reply;
@@ -104,7 +104,8 @@ fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
 pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
     let head = hearing.thread.pull.as_ref().map(|pull| pull.head_sha.clone());
     let branch = hearing.scene.default_branch.clone();
-    let runs = hearing.forge.runs_of(head.as_deref(), Some(&branch)).map_err(|t| t.to_string())?;
+    let mut runs = hearing.forge.runs_of(head.as_deref(), Some(&branch)).map_err(|t| t.to_string())?;
+    runs.retain(|run| is_of_thread(run, hearing));
     let failed = latest_failed(&runs);
     if failed.is_empty() {
         return Err("no workflow run of this commit failed: there is nothing to run again".to_owned());
@@ -121,6 +122,27 @@ pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
     let mut plan = Plan { actions: actions.collect(), withheld: Vec::new() };
     hearing.carry_out(&mut plan)?;
     Ok((if has_links(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
+}
+
+/// Whether a run is one that the thread itself brought about: a commit may be that of other
+/// branches as well, whose runs deploy and publish, and what somebody cancelled is started
+/// again by nobody with less than the right to write.
+fn is_of_thread(run: &EndedRun, hearing: &Hearing<'_>) -> bool {
+    let may_revive = hearing.actor.is_bot || hearing.actor.level >= Level::Write;
+    if run.conclusion == "cancelled" && !may_revive {
+        return false;
+    }
+    match &hearing.thread.pull {
+        Some(pull) => {
+            let same = pull.head_repository.as_ref().zip(run.head_repository.as_ref());
+            let same = same.is_some_and(|(pull, run)| pull.same(run));
+            same && run.event == "pull_request" && run.head_branch == pull.head_ref
+        }
+        None => {
+            let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&hearing.scene.repository));
+            own && run.head_branch == hearing.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
+        }
+    }
 }
 
 /// The latest run of each workflow, where it failed.

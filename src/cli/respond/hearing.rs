@@ -159,10 +159,14 @@ impl Hearing<'_> {
     }
 
     /// The reply, if it stands there.
-    pub fn reply_there(&self) -> Option<OurComment> {
+    ///
+    /// # Errors
+    /// Where it cannot be read: then nothing is written over it.
+    pub fn reply_there(&self) -> Result<Option<OurComment>, Problem> {
         let key = reply::key(self.remark.id);
-        let comments = self.forge.comments(self.to.on).unwrap_or_default();
-        comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key))
+        let could_not = |t| Problem::failed("the reply could not be read").because(t);
+        let comments = self.forge.comments(self.to.on).map_err(could_not)?;
+        Ok(comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key)))
     }
 
     /// Why nobody is answered, whatever is asked.
@@ -179,11 +183,15 @@ impl Hearing<'_> {
         Guard::RemarkIs { id: self.remark.id, digest: digest(&self.remark.body), updated: self.remark.updated }
     }
 
+    /// That the reply still says that it is being worked on: nobody stopped it.
+    pub fn working(&self) -> Guard {
+        Guard::Working { on: self.to.on, key: reply::key(self.remark.id), by: self.to.by.clone() }
+    }
+
     /// What must hold before anything is written that a command asks for: it was not
     /// edited or stopped, and the head is the one that was seen when it was heard.
     pub fn guards(&self) -> Vec<Guard> {
-        let key = reply::key(self.remark.id);
-        let working = Guard::Working { on: self.to.on, key, by: self.to.by.clone() };
+        let working = self.working();
         let head = self.thread.pull.as_ref();
         let at = head.map(|pull| Guard::PullAt { pull: pull.number, head: pull.head_sha.clone() });
         let at = at.filter(|_| self.thread.open);

@@ -60,8 +60,9 @@ impl Hearing<'_> {
             }
             return Ok(vec![run]);
         }
-        if let Some(run) = self.last_seen() {
-            return self.forge.ended_run(run).map(|run| vec![run]).map_err(told);
+        // A run that an issue names counts where it is one of the default branch.
+        if let Some(run) = self.last_seen().and_then(|run| self.forge.ended_run(run).ok()).filter(fits) {
+            return Ok(vec![run]);
         }
         let mut runs = self.forge.runs_of(head, Some(&self.scene.default_branch)).map_err(told)?;
         runs.retain(fits);

@@ -37,7 +37,7 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
     if told.is_empty() {
         return quiet("nothing of the comment is to be run here");
     }
-    let there = hearing.reply_there();
+    let there = hearing.reply_there()?;
     let text = hearing.text(&told);
     let mut plan = hearing.plan.take();
     plan.actions.push(reply::reply(&hearing.to, &text, false, there.as_ref(), Vec::new()));
@@ -85,7 +85,7 @@ pub(in crate::cli) fn publish(
     let has_reply = plan.actions.iter().any(|p| is_reply(p, remark.id));
     if !has_reply {
         plan.actions.clear();
-        plan.actions.push(failed(&hearing, &granted));
+        plan.actions.push(failed(&hearing, &granted)?);
     }
     let guards = hearing.guards();
     // What the job before withheld stands in its answer.
@@ -105,13 +105,14 @@ pub(in crate::cli) fn publish(
         _ => Mark::Refused,
     };
     // What was written is told by who wrote it.
-    let (there, written) = (hearing.reply_there(), carry::receipts(&plan));
+    let (there, written) = (hearing.reply_there()?, carry::receipts(&plan));
+    let open: Vec<usize> = granted.iter().map(|(at, _)| *at).collect();
     let mut told = Plan::default();
     for mut planned in said {
         if let (Action::Comment { body, .. }, Some(there)) = (&mut planned.action, &there) {
-            *body = reply::merged(&there.body, body, &written);
+            *body = reply::merged(&there.body, body, &open, &written);
         }
-        planned.guards.insert(0, hearing.unedited());
+        planned.guards.splice(0..0, [hearing.unedited(), hearing.working()]);
         told.actions.push(planned);
     }
     told.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.unedited()]));
@@ -155,7 +156,7 @@ fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) ->
 }
 
 /// Says that the job before left nothing.
-fn failed(hearing: &Hearing<'_>, granted: &[(usize, Order)]) -> Planned {
+fn failed(hearing: &Hearing<'_>, granted: &[(usize, Order)]) -> Result<Planned, Problem> {
     let why = "The job that was to carry it out ended without a plan: its log tells why.";
     let refused = |(at, order): &(usize, Order)| Answered {
         at: *at,
@@ -163,5 +164,5 @@ fn failed(hearing: &Hearing<'_>, granted: &[(usize, Order)]) -> Planned {
         order: None,
     };
     let parts: Vec<Answered> = granted.iter().map(refused).collect();
-    reply::reply(&hearing.to, &hearing.text(&parts), false, hearing.reply_there().as_ref(), Vec::new())
+    Ok(reply::reply(&hearing.to, &hearing.text(&parts), false, hearing.reply_there()?.as_ref(), Vec::new()))
 }

@@ -110,6 +110,9 @@ impl GitHub {
             }
             Ok(())
         })?;
+        if !is_behind {
+            return Ok(Some("the place of the comment among what happened to the branch is not known yet".to_owned()));
+        }
         Ok(moved)
     }
 
