@@ -132,17 +132,13 @@ fn is_of_thread(run: &EndedRun, hearing: &Hearing<'_>) -> bool {
     if run.conclusion == "cancelled" && !may_revive {
         return false;
     }
-    match &hearing.thread.pull {
-        Some(pull) => {
-            let same = pull.head_repository.as_ref().zip(run.head_repository.as_ref());
-            let same = same.is_some_and(|(pull, run)| pull.same(run));
-            same && run.event == "pull_request" && run.head_branch == pull.head_ref
-        }
-        None => {
-            let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&hearing.scene.repository));
-            own && run.head_branch == hearing.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
-        }
+    if let Some(pull) = &hearing.thread.pull {
+        let same = pull.head_repository.as_ref().zip(run.head_repository.as_ref());
+        let same = same.is_some_and(|(pull, run)| pull.same(run));
+        return same && run.event == "pull_request" && run.head_branch == pull.head_ref;
     }
+    let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&hearing.scene.repository));
+    own && run.head_branch == hearing.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
 }
 
 /// The latest run of each workflow, where it failed.

@@ -98,12 +98,7 @@ pub(in crate::cli) fn publish(
     if args.apply {
         apply::apply(&mut plan, &mut hearing.forge);
     }
-    let is_done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
-    let mood = match (has_reply, plan.actions.is_empty(), plan.actions.iter().any(is_done)) {
-        (true, true, _) => Mark::Done,
-        (true, _, true) => Mark::Made,
-        _ => Mark::Refused,
-    };
+    let mood = mood(has_reply, &plan);
     // What was written is told by who wrote it.
     let (there, written) = (hearing.reply_there()?, carry::receipts(&plan));
     let open: Vec<usize> = granted.iter().map(|(at, _)| *at).collect();
@@ -124,6 +119,16 @@ pub(in crate::cli) fn publish(
     let bad = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
     action::conclude(if bad || !has_reply { "error" } else { "neutral" });
     Ok(if bad { exit::COULD_NOT } else { exit::DONE })
+}
+
+/// What it came to.
+fn mood(has_reply: bool, plan: &Plan) -> Mark {
+    let is_done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
+    match (has_reply, plan.actions.is_empty(), plan.actions.iter().any(is_done)) {
+        (true, true, _) => Mark::Done,
+        (true, _, true) => Mark::Made,
+        _ => Mark::Refused,
+    }
 }
 
 fn is_reply(planned: &Planned, remark: u64) -> bool {

@@ -229,7 +229,14 @@ mod tests {
             ("/heal `tests/a.py::b c`", vec!["/heal `tests/a.py::b c`"]),
             ("/heal `a\n/retry` b", vec!["/heal `a"]),
             ("/heal [a](b)", vec!["/heal [a](b)"]),
-            // What a browser hides or folds, and a simpler reading would hear.
+        ] {
+            assert_eq!(plain(comment), all(&lines), "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_hides_or_folds_is_not_heard() {
+        for (comment, lines) in [
             ("> <!--\n\n/heal", vec![]),
             ("- x\n- <!--\n\n/heal", vec![]),
             ("<hr title=\"\n\n/heal\n\n<hr \">", vec![]),
@@ -247,7 +254,7 @@ mod tests {
             ("No.\n\n________________________________\nFrom: Mallory <notifications@github.com>\n\n/heal", vec![]),
             ("/help\n\n-----Original Message-----\n/heal", vec!["/help"]),
         ] {
-            assert_eq!(plain(comment), all(&lines), "{comment:?}");
+            assert_eq!(plain(comment), lines, "{comment:?}");
         }
     }
 }
