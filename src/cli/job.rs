@@ -444,9 +444,7 @@ impl Job {
 
     /// Has each write ask what must hold besides.
     fn guarded(&self, mut plan: Plan) -> Plan {
-        for planned in &mut plan.actions {
-            planned.guards.splice(0..0, self.guards.iter().cloned());
-        }
+        plan.ask_besides(&self.guards);
         plan
     }
 

@@ -25,7 +25,6 @@ use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::snapshot::OurComment;
-use crate::ports::Forge;
 use crate::render::message::reply::{self as message, Mark, body, mood};
 use crate::render::terminal::line;
 use crate::run::chain;
@@ -243,9 +242,7 @@ impl Hearing<'_> {
             let shown = is_working || say(&lines).is_ok();
             return if shown { Told::Said } else { Told::Unsaid };
         }
-        let Ok(comments) = self.forge.comments(self.to.on) else { return Told::Unsaid };
-        let key = reply::key(self.remark.id);
-        let there = comments.into_iter().find(|c| c.reply().is_some_and(|reply| reply.key == key));
+        let Ok(there) = self.reply_there() else { return Told::Unsaid };
         let is_ours = there.as_ref().and_then(OurComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
         if !is_ours {
             return Told::Stopped;
@@ -276,10 +273,7 @@ impl Hearing<'_> {
 
     /// Carries out what a command asks for, in a dry run nothing.
     pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), String> {
-        let guards = self.guards();
-        for planned in &mut plan.actions {
-            planned.guards.splice(0..0, guards.iter().cloned());
-        }
+        plan.ask_besides(&self.guards());
         if self.args.apply {
             apply::apply(plan, &mut self.forge);
         }

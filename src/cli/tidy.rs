@@ -6,7 +6,7 @@ use crate::apply;
 use crate::cli::job::Job;
 use crate::cli::{TriageArgs, apply as saved, job};
 use crate::error::{Problem, exit};
-use crate::model::forge::{EndedRun, Occasion, Scene, TRUSTED_EVENTS};
+use crate::model::forge::{EndedRun, Occasion, Scene};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Instant;
 use crate::plan::action::{Plan, Receipt};
@@ -65,10 +65,7 @@ fn judge(args: &TriageArgs, around: &Around, scene: &Scene, forge: &GitHub, colo
     let branch = &scene.default_branch;
     let runs =
         forge.runs_of(None, Some(branch)).map_err(|t| Problem::failed("the runs could not be read").because(t))?;
-    let is_it = |run: &EndedRun| {
-        let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&scene.repository));
-        own && run.head_branch == *branch && TRUSTED_EVENTS.contains(&run.event.as_str()) && Some(run.id) != around.run
-    };
+    let is_it = |run: &EndedRun| run.is_of_default(&scene.repository, branch) && Some(run.id) != around.run;
     let mut last = "no run of the default branch is done".to_owned();
     for ended in runs.into_iter().filter(is_it).take(RUNS) {
         let around = Around {

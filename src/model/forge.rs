@@ -171,6 +171,15 @@ pub struct EndedRun {
     pub at: Option<Instant>,
 }
 
+impl EndedRun {
+    /// Whether it ran the default branch's own code, and nothing that somebody brought along.
+    #[must_use]
+    pub fn is_of_default(&self, repository: &Slug, default_branch: &str) -> bool {
+        let own = self.head_repository.as_ref().is_some_and(|slug| slug.same(repository));
+        own && self.head_branch == default_branch && TRUSTED_EVENTS.contains(&self.event.as_str())
+    }
+}
+
 /// An event, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -460,6 +460,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Has each action ask besides what must hold around it.
+    pub fn ask_besides(&mut self, guards: &[Guard]) {
+        for planned in &mut self.actions {
+            planned.guards.splice(0..0, guards.iter().cloned());
+        }
+    }
+
     /// Appends another plan.
     pub fn extend(&mut self, other: Self) {
         self.actions.extend(other.actions);

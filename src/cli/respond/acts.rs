@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::carry::{Answer, has_links, receipts};
+use super::carry::{Answer, has_links, noted, receipts};
 use super::hearing::Hearing;
 use super::look::select;
 use crate::cli::Part;
@@ -104,9 +104,7 @@ fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> (Mark, Str
     let is_left = hearing.how.part == Part::Execute;
     let withheld = Plan { actions: Vec::new(), withheld: triage.plan.withheld.clone() };
     text.push_str(&receipts(if is_left { &withheld } else { &triage.plan }));
-    for note in triage.notes.iter().take(5) {
-        let _ = write!(text, "\n_{}_\n", spans(note, 300));
-    }
+    text.push_str(&noted(&triage.notes));
     let mark = if has_links(&triage.plan) { Mark::Made } else { Mark::Done };
     if is_left {
         hearing.plan.borrow_mut().extend(triage.plan);

@@ -10,7 +10,7 @@ use crate::agent::generator::Generated;
 use crate::cli::job::Looked;
 use crate::history::word::Told;
 use crate::model::command::{Command, Level, Order, Which};
-use crate::model::forge::{EndedRun, TRUSTED_EVENTS};
+use crate::model::forge::EndedRun;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
 use crate::plan::planner::{self, Given, Repairs};
 use crate::plan::reply;
@@ -78,9 +78,7 @@ fn explain(hearing: &Hearing<'_>, what: Option<&str>) -> Answer {
         (None, [only]) => explain::entry(found, only, &scene, None, ANSWER),
         (None, _) => format!("{}\n`/explain KEY` tells all about one of them.\n", explain::list(found)),
     };
-    for note in notes.iter().take(5) {
-        text.push_str(&format!("\n_{}_\n", spans(note, 300)));
-    }
+    text.push_str(&noted(&notes));
     Ok((Mark::Done, text))
 }
 
@@ -94,9 +92,7 @@ fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
         _ => explain::list(found),
     };
     text.push_str(&receipts(&done.triage.plan));
-    for note in done.triage.notes.iter().take(5) {
-        text.push_str(&format!("\n_{}_\n", spans(note, 300)));
-    }
+    text.push_str(&noted(&done.triage.notes));
     Ok((if has_links(&done.triage.plan) { Mark::Made } else { Mark::Done }, text))
 }
 
@@ -137,8 +133,7 @@ fn is_of_thread(run: &EndedRun, hearing: &Hearing<'_>) -> bool {
         let same = same.is_some_and(|(pull, run)| pull.same(run));
         return same && run.event == "pull_request" && run.head_branch == pull.head_ref;
     }
-    let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&hearing.scene.repository));
-    own && run.head_branch == hearing.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
+    run.is_of_default(&hearing.scene.repository, &hearing.scene.default_branch)
 }
 
 /// The latest run of each workflow, where it failed.
@@ -200,6 +195,11 @@ fn stop(hearing: &mut Hearing<'_>) -> Answer {
 
 pub(super) fn has_links(plan: &Plan) -> bool {
     plan.actions.iter().any(|p| p.receipt.as_ref().is_some_and(|receipt| receipt.url().is_some()))
+}
+
+/// What else is to say, the first of it.
+pub(super) fn noted(notes: &[String]) -> String {
+    notes.iter().take(5).map(|note| format!("\n_{}_\n", spans(note, 300))).collect()
 }
 
 /// What was written, and what was not, a line each.

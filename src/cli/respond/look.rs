@@ -5,7 +5,7 @@ use crate::cli::TriageArgs;
 use crate::cli::job::{Job, Looked};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::{EndedRun, Occasion, TRUSTED_EVENTS};
+use crate::model::forge::{EndedRun, Occasion};
 use crate::ports::Forge;
 use crate::run::chain;
 use crate::shell::actions::Around;
@@ -47,10 +47,7 @@ impl Hearing<'_> {
     fn runs(&self, wanted: Option<u64>) -> Result<Vec<EndedRun>, String> {
         let told = |trouble: crate::ports::Trouble| trouble.to_string();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
-        let is_default = |run: &EndedRun| {
-            let own = run.head_repository.as_ref().is_some_and(|slug| slug.same(&self.scene.repository));
-            own && run.head_branch == self.scene.default_branch && TRUSTED_EVENTS.contains(&run.event.as_str())
-        };
+        let is_default = |run: &EndedRun| run.is_of_default(&self.scene.repository, &self.scene.default_branch);
         let fits = |run: &EndedRun| head.map_or_else(|| is_default(run), |head| run.head_sha == head);
         if let Some(id) = wanted {
             let run = self.forge.ended_run(id).map_err(told)?;

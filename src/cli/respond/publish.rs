@@ -87,14 +87,11 @@ pub(in crate::cli) fn publish(
         plan.actions.clear();
         plan.actions.push(failed(&hearing, &granted)?);
     }
-    let guards = hearing.guards();
     // What the job before withheld stands in its answer.
     let refused = plan.withheld.iter().filter(|w| w.reason.starts_with("refused")).cloned().collect();
-    let (said, mut plan): (Vec<Planned>, Vec<Planned>) = plan.actions.into_iter().partition(|p| is_reply(p, remark.id));
-    for planned in &mut plan {
-        planned.guards.splice(0..0, guards.iter().cloned());
-    }
-    let mut plan = Plan { actions: plan, withheld: refused };
+    let (said, actions): (Vec<Planned>, Vec<Planned>) = plan.actions.into_iter().partition(|p| is_reply(p, remark.id));
+    let mut plan = Plan { actions, withheld: refused };
+    plan.ask_besides(&hearing.guards());
     if args.apply {
         apply::apply(&mut plan, &mut hearing.forge);
     }
