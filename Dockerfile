@@ -5,6 +5,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
 COPY fixtures/demo fixtures/demo
+COPY fuzz fuzz
 COPY src src
 RUN cargo build --release --locked --bin testmedic
 
