@@ -12,6 +12,7 @@ mod swallowed;
 mod tests_kept;
 mod words;
 
+use crate::code::language::Language;
 use crate::code::source::Source;
 
 /// One file of a patch.
@@ -158,6 +159,9 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
         out.push(Finding { guard: Guard::Size, path: file.path.clone(), line: None, why });
         return out;
     }
+    for file in files {
+        unread(file, &mut out);
+    }
     let pairs: Vec<Pair<'_>> = files.iter().filter_map(pair).collect();
     for (file, pair) in files.iter().filter_map(|f| Some((f, pair(f)?))) {
         syntax(&pair, &mut out);
@@ -175,6 +179,18 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
     out.sort();
     out.dedup();
     out
+}
+
+/// A file of a known language that the parser does not finish cannot be checked.
+fn unread(file: &FilePatch, out: &mut Vec<Finding>) {
+    let before = file.renamed_from.as_deref().unwrap_or(&file.path);
+    for (text, path) in [(&file.old, before), (&file.new, file.path.as_str())] {
+        let Some(text) = text else { continue };
+        if let Some(language) = Language::of_path(path).filter(|_| Source::parse(path, text).is_none()) {
+            let why = format!("the {} parser does not finish this file, so it cannot be checked", language.name());
+            out.push(Finding { guard: Guard::Syntax, path: file.path.clone(), line: None, why });
+        }
+    }
 }
 
 fn pair(file: &FilePatch) -> Option<Pair<'_>> {

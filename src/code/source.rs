@@ -1,13 +1,20 @@
 //! A source file, parsed.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-use tree_sitter::{Node, Parser, Tree};
+use tree_sitter::{Node, ParseOptions, Parser, Point, Tree};
 
 use crate::code::language::Language;
 
 /// Bytes of a source file that is parsed; test files are far smaller.
 pub const SIZE_LIMIT: usize = 4 << 20;
+
+/// Calls of the parser's progress callback, one for each 100 steps, that a file of any size may
+/// take. Steps are counted instead of seconds, so that a file has one result on every machine.
+const CALLS: usize = 200;
+/// Bytes of a file that add one call. 4,400 sources in nine languages took one call for 30 bytes or
+/// more, whole or broken at random; error recovery in some grammars takes one for each byte and more.
+const BYTES_PER_CALL: usize = 12;
 
 /// A source file with its syntax tree.
 #[derive(Debug)]
@@ -22,8 +29,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Parses `text`; `None` for an unknown language or a file that is too large.
-    /// Broken syntax is no error here: see [`Source::is_broken`].
+    /// Parses `text`. `None` for an unknown language, a file over [`SIZE_LIMIT`], or one that the
+    /// parser does not finish. Broken syntax is no error here: see [`Source::is_broken`].
     #[must_use]
     pub fn parse(path: &str, text: &str) -> Option<Self> {
         Self::parse_as(Language::of_path(path)?, path, text)
@@ -37,7 +44,7 @@ impl Source {
         }
         let mut parser = Parser::new();
         parser.set_language(&language.grammar()).ok()?;
-        let tree = parser.parse(text, None)?;
+        let tree = bounded(&mut parser, language, text, CALLS + text.len() / BYTES_PER_CALL)?;
         Some(Self { path: path.to_owned(), text: text.to_owned(), language, tree })
     }
 
@@ -87,6 +94,24 @@ impl Source {
     }
 }
 
+/// Parses `text`; `None` if the parser calls back more than `most` times.
+fn bounded(parser: &mut Parser, language: Language, text: &str, most: usize) -> Option<Tree> {
+    let mut calls = 0;
+    let mut progress = |_: &tree_sitter::ParseState| {
+        calls += 1;
+        if calls > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // Kotlin's scanner looks for white space behind an `@` and does not stop at the end of the file.
+    let end: &[u8] = if language == Language::Kotlin { b"\n" } else { b"" };
+    let bytes = text.as_bytes();
+    let mut read = |at: usize, _: Point| match bytes.get(at..) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ if at == bytes.len() => end,
+        _ => b"",
+    };
+    parser.parse_with_options(&mut read, None, Some(ParseOptions::new().progress_callback(&mut progress)))
+}
+
 /// All nodes below and with `node`, parents first. `into` says whether the
 /// children of a node are visited. Without recursion: nesting is the file's choice.
 pub fn walk<'t>(node: Node<'t>, mut into: impl FnMut(Node<'t>) -> bool) {
@@ -122,4 +147,32 @@ pub fn children(node: Node<'_>) -> Vec<Node<'_>> {
 #[must_use]
 pub fn field<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
     node.child_by_field_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Inputs on which the parser or its scanner did not end.
+    #[test]
+    fn every_parse_ends() {
+        assert!(Source::parse("A.kt", "private val S.@").is_some_and(|source| source.is_broken()));
+        let nested = "((a {[<".repeat(300);
+        for language in Language::ALL {
+            for text in ["@", "val a.@\n@", "\"", "'''", "<<~A\n#{", "{{{{", &nested] {
+                let _ = Source::parse_as(language, "x", text);
+            }
+        }
+        let endless = "open class A @Inject constructor(a: B.@) { fun x() = a shouldBe \"\"\" ${ }\n".repeat(12);
+        let _ = Source::parse("A.kt", &endless);
+    }
+
+    #[test]
+    fn a_file_that_takes_too_many_steps_is_given_up() {
+        let mut parser = Parser::new();
+        parser.set_language(&Language::Go.grammar()).unwrap();
+        let text = format!("package a\n{}", "var a = b\n".repeat(1000));
+        assert!(bounded(&mut parser, Language::Go, &text, 10).is_none());
+        assert!(Source::parse("a.go", &text).is_some());
+    }
 }

@@ -2,13 +2,13 @@
 //! an endpoint. Read as plain data, so that a description with mistakes still
 //! tells what it can.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use serde_json::Value;
 
 /// Bytes of a description that is read.
 const LIMIT: usize = 8 << 20;
-/// How far references and nested schemas are followed.
+/// References to references that are followed.
 const DEPTH: usize = 24;
 
 /// One method of one path.
@@ -73,34 +73,64 @@ fn operation(whole: &Value, method: &str, path: &str, described: &Value) -> Oper
         made.statuses.insert(status.clone());
         let response = resolved(whole, response);
         for media in response["content"].as_object().into_iter().flat_map(|c| c.values()) {
-            fields(whole, &media["schema"], &mut made.response, DEPTH);
+            fields(whole, &media["schema"], &mut made.response);
         }
-        fields(whole, &response["schema"], &mut made.response, DEPTH);
+        fields(whole, &response["schema"], &mut made.response);
     }
     let body = resolved(whole, &described["requestBody"]);
     for media in body["content"].as_object().into_iter().flat_map(|c| c.values()) {
-        fields(whole, &media["schema"], &mut made.request, DEPTH);
-        needs(whole, &media["schema"], &mut made.needs, DEPTH);
+        fields(whole, &media["schema"], &mut made.request);
+        needs(whole, &media["schema"], &mut made.needs);
     }
     for parameter in described["parameters"].as_array().into_iter().flatten() {
         let parameter = resolved(whole, parameter);
-        fields(whole, &parameter["schema"], &mut made.request, DEPTH);
+        fields(whole, &parameter["schema"], &mut made.request);
         if parameter["in"] == "body" {
-            needs(whole, &parameter["schema"], &mut made.needs, DEPTH);
+            needs(whole, &parameter["schema"], &mut made.needs);
         }
     }
     made
 }
 
 /// The names that a schema requires of an object itself, not of what stands in it.
-fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>, depth: usize) {
-    if depth == 0 {
-        return;
+fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>) {
+    let mut open = Schemas::from(whole, schema);
+    while let Some(schema) = open.next() {
+        out.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        open.extend(schema["allOf"].as_array().into_iter().flatten());
     }
-    let schema = resolved(whole, schema);
-    out.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        needs(whole, part, out, depth - 1);
+}
+
+/// Schemas that are still to be visited, the outer ones first. Each is visited once: schemas refer to each other and to
+/// themselves, and the ways through them are endless or too many.
+struct Schemas<'v> {
+    whole: &'v Value,
+    open: VecDeque<&'v Value>,
+    /// Addresses of the schemas in the document that were visited.
+    seen: HashSet<*const Value>,
+}
+
+impl<'v> Schemas<'v> {
+    fn from(whole: &'v Value, schema: &'v Value) -> Self {
+        Self { whole, open: VecDeque::from([schema]), seen: HashSet::new() }
+    }
+
+    fn extend(&mut self, schemas: impl Iterator<Item = &'v Value>) {
+        self.open.extend(schemas);
+    }
+}
+
+impl<'v> Iterator for Schemas<'v> {
+    type Item = &'v Value;
+
+    fn next(&mut self) -> Option<&'v Value> {
+        while let Some(schema) = self.open.pop_front() {
+            let schema = resolved(self.whole, schema);
+            if self.seen.insert(std::ptr::from_ref(schema)) {
+                return Some(schema);
+            }
+        }
+        None
     }
 }
 
@@ -114,41 +144,38 @@ fn resolved<'v>(whole: &'v Value, value: &'v Value) -> &'v Value {
     at
 }
 
-fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>, depth: usize) {
-    if depth == 0 {
-        return;
-    }
-    let schema = resolved(whole, schema);
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let inner = resolved(whole, property);
-        let kind = inner["type"].as_str().or_else(|| inner["type"][0].as_str()).unwrap_or("").to_owned();
-        let example = ["example", "default"]
-            .iter()
-            .find_map(|k| inner.get(k))
-            .or_else(|| inner["enum"].get(0))
-            .or_else(|| inner["examples"].get(0));
-        let field = out.entry(name.clone()).or_default();
-        field.required |= required.contains(&name.as_str());
-        if field.kind.is_empty() {
-            field.kind = kind;
+/// Adds the fields of a schema and of all that it refers to.
+fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>) {
+    let mut open = Schemas::from(whole, schema);
+    while let Some(schema) = open.next() {
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            described(
+                resolved(whole, property),
+                required.contains(&name.as_str()),
+                out.entry(name.clone()).or_default(),
+            );
+            open.extend(std::iter::once(property));
         }
-        if field.example.is_none() {
-            field.example = example.cloned();
+        open.extend(schema.get("items").into_iter().filter(|items| items.is_object()));
+        for word in ["allOf", "oneOf", "anyOf"] {
+            open.extend(schema[word].as_array().into_iter().flatten());
         }
-        fields(whole, inner, out, depth - 1);
     }
-    fields_of_parts(whole, schema, out, depth);
 }
 
-fn fields_of_parts(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>, depth: usize) {
-    if schema["items"].is_object() {
-        fields(whole, &schema["items"], out, depth - 1);
+/// Adds what a property's schema says to a field.
+fn described(property: &Value, required: bool, field: &mut Field) {
+    field.required |= required;
+    if field.kind.is_empty() {
+        let kind = property["type"].as_str().or_else(|| property["type"][0].as_str());
+        kind.unwrap_or("").clone_into(&mut field.kind);
     }
-    for word in ["allOf", "oneOf", "anyOf"] {
-        for part in schema[word].as_array().into_iter().flatten() {
-            fields(whole, part, out, depth - 1);
-        }
+    if field.example.is_none() {
+        let given = ["example", "default"].iter().find_map(|key| property.get(key));
+        let listed = || property["enum"].get(0).or_else(|| property["examples"].get(0));
+        field.example = given.or_else(listed).cloned();
     }
 }
 
@@ -218,6 +245,13 @@ components:
         assert_eq!(order.request["currency"].example, Some(Value::from("EUR")));
         assert_eq!(order.needs.iter().collect::<Vec<_>>(), ["currency"]);
         assert!(find(&all, "get", "/orders").is_none() && find(&all, "", "/nowhere").is_none());
+        let recursive = TEXT.replace("        email:", "        manager: {$ref: '#/components/schemas/User'}\n        staff: {type: array, items: {$ref: '#/components/schemas/User'}}\n        email:");
+        let all = read(&recursive);
+        let user = find(&all, "get", "/users/7").unwrap();
+        assert_eq!(
+            user.response.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["email", "label", "manager", "staff", "tags"]
+        );
         assert!(read("not: [a, description").is_empty() && read("[]").is_empty());
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! | what stands in the file | read as |
 //! |---|---|
-//! | same raw name, every element but the last bad, and the runner writes retries this way | one case, an attempt each |
+//! | same raw name, file and line, every element but the last bad, and the writer is known to write retries this way | one case, an attempt each |
 //! | same raw name in a pytest report, where names are unique and pytest-rerunfailures writes the tries that failed as bare elements | one case; the bare ones are failed attempts |
-//! | same raw name otherwise (a pass before the end, or a runner such as TestNG that writes one title for many data sets) | separate cases, numbered in file order |
+//! | same raw name otherwise (a pass before the end, an unknown writer, or one such as Mocha or TestNG that writes one title for several tests) | separate cases, numbered in file order |
 //! | different raw names that only an address, a seed or the like tells apart | separate cases, numbered in file order |
 //! | different raw names that only a date, a UUID or a hash tells apart | separate cases by their raw names |
 //!
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rayon::prelude::*;
 
 use crate::ingest::identity::{canonical, nth_id, raw_id};
-use crate::ingest::junit::RawRun;
+use crate::ingest::junit::{Position, RawRun};
 use crate::model::run::{IssueLevel, ParseIssue, TestRun, Totals};
 use crate::model::test::{Attempt, Failure, Outcome, TestCase, TestId, TestName};
 use crate::model::text::{Untrusted, first_line};
@@ -41,6 +41,8 @@ struct Occurrence {
     raw: RawName,
     /// The suite element it stands in: retries stand in the same one.
     element: u32,
+    /// Whether its place is the one of the test, as an attribute tells it.
+    declares_file: bool,
 }
 
 /// Puts retries together and numbers what merely shares a name.
@@ -81,7 +83,7 @@ pub fn unite(raw: RawRun) -> TestRun {
                 (is_retry_sequence(&same) && alike) || (dialect.silent_reruns && reruns && same.len() > 1 && ran);
             // Cases without a name have nothing in common.
             let named = same.iter().all(|o| !o.raw.2.is_empty());
-            if dialect.repeats_are_retries && retried && named {
+            if dialect.repeats.are_retries(&raw.2) && retried && named && stand_at_one_place(&run, &same) {
                 *ordinal += 1;
                 merge.retries(id, *ordinal, &same);
             } else {
@@ -94,6 +96,16 @@ pub fn unite(raw: RawRun) -> TestRun {
     }
     merge.apply(&mut run);
     run
+}
+
+/// Whether no two elements declare different files or lines. Elements that passed keep none.
+fn stand_at_one_place(run: &TestRun, same: &[&Occurrence]) -> bool {
+    let mut places = same.iter().filter(|occurrence| occurrence.declares_file).filter_map(|o| match o.spot {
+        Spot::Case(index) => run.cases[index].place.as_ref(),
+        Spot::Quiet(_) => None,
+    });
+    let Some(first) = places.next() else { return true };
+    places.all(|place| place == first)
 }
 
 /// Whether noise in `name` could as well be a parameter that someone typed.
@@ -130,7 +142,7 @@ fn is_retry_sequence(same: &[&Occurrence]) -> bool {
         && same.last().is_some_and(|o| o.outcome != Outcome::Skipped)
 }
 
-fn occurrences(run: &TestRun, order: &[(usize, u32)], repeated: &HashSet<u32>) -> BTreeMap<TestId, Vec<Occurrence>> {
+fn occurrences(run: &TestRun, order: &[Position], repeated: &HashSet<u32>) -> BTreeMap<TestId, Vec<Occurrence>> {
     let mut groups: BTreeMap<TestId, Vec<Occurrence>> = BTreeMap::new();
     for (index, (id, outcome)) in run.quiet.ids().enumerate() {
         if repeated.contains(&tag(id)) {
@@ -143,16 +155,18 @@ fn occurrences(run: &TestRun, order: &[(usize, u32)], repeated: &HashSet<u32>) -
                 outcome,
                 raw: (suite, class, case.name.to_owned()),
                 element: case.suite,
+                declares_file: false,
             });
         }
     }
     for (index, case) in run.cases.iter().enumerate() {
         if repeated.contains(&tag(case.id)) {
             let text = |t: &Untrusted| t.raw().to_owned();
-            let (before, element) = order.get(index).copied().unwrap_or_default();
+            let position = order.get(index).copied().unwrap_or_default();
             groups.entry(case.id).or_default().push(Occurrence {
-                order: (before, index + 1),
-                element,
+                order: (position.quiet_before, index + 1),
+                element: position.suite_element,
+                declares_file: position.declares_file,
                 spot: Spot::Case(index),
                 outcome: case.outcome(),
                 raw: (text(&case.name.suite), text(&case.name.classname), text(&case.name.name)),

@@ -3,16 +3,48 @@
 //! A dialect is recognised by what its writer always writes. To add one, add a
 //! row to [`DIALECTS`] and a fixture under `fixtures/junit/`.
 
+/// What a second `<testcase>` of the same class and name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// Another test. Most writers use one title for different tests: Mocha and Jest for tests of
+    /// several files, TestNG for the rows of a data provider, JUnit for display names.
+    AreTests,
+    /// A retry of the first: names are unique, and the writer writes one element per try.
+    AreRetries,
+    /// A retry if the name is that of a method, as `adds` or `adds()`. Gradle's test-retry plugin
+    /// writes one element per try, but Gradle also writes `[1] a = 1` or a display name, which
+    /// several methods of one class can share.
+    AreRetriesOfMethods,
+}
+
+impl Repeats {
+    /// Whether further elements called `name` are retries.
+    #[must_use]
+    pub fn are_retries(self, name: &str) -> bool {
+        match self {
+            Self::AreTests => false,
+            Self::AreRetries => true,
+            Self::AreRetriesOfMethods => is_method(name),
+        }
+    }
+}
+
+/// Whether `name` is a Java identifier, with or without `()` behind it.
+fn is_method(name: &str) -> bool {
+    let bare = name.strip_suffix("()").unwrap_or(name);
+    !bare.is_empty()
+        && bare.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+        && !bare.starts_with(|c: char| c.is_numeric())
+}
+
 /// What one runner's reports mean where they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about writers, each with its doc")]
 pub struct Dialect {
     /// Name in `report.json`.
     pub name: &'static str,
-    /// Whether a second `<testcase>` of the same name is a retry of the first.
-    /// Where it is not, it is another invocation: TestNG data providers and
-    /// Jest write the same title for different tests.
-    pub repeats_are_retries: bool,
+    /// Which further `<testcase>` elements of one name are retries of the first.
+    pub repeats: Repeats,
     /// Whether suite names tell the machine or build rather than the place of a
     /// test, so that they are kept out of identities.
     pub suite_is_machine: bool,
@@ -30,7 +62,7 @@ pub struct Dialect {
 
 const PLAIN: Dialect = Dialect {
     name: "junit",
-    repeats_are_retries: true,
+    repeats: Repeats::AreTests,
     suite_is_machine: false,
     hostname_is_variant: false,
     lines_from_zero: false,
@@ -41,30 +73,30 @@ const PLAIN: Dialect = Dialect {
 /// A report that no row claims.
 pub const UNKNOWN: &Dialect = &PLAIN;
 
-const SEPARATE: Dialect = Dialect { repeats_are_retries: false, ..PLAIN };
+const RETRYING: Dialect = Dialect { repeats: Repeats::AreRetries, ..PLAIN };
 
 /// All dialects by name.
 pub const DIALECTS: &[Dialect] = &[
-    Dialect { name: "pytest", lines_from_zero: true, silent_reruns: true, declares_otherwise: true, ..PLAIN },
-    Dialect { name: "go-junit-report", ..PLAIN },
-    Dialect { name: "gotestsum", ..PLAIN },
-    Dialect { name: "gradle", ..PLAIN },
-    Dialect { name: "unittest", ..SEPARATE },
-    Dialect { name: "surefire", ..SEPARATE },
-    Dialect { name: "jest", ..SEPARATE },
-    Dialect { name: "vitest", ..SEPARATE },
-    Dialect { name: "mocha", declares_otherwise: true, ..SEPARATE },
-    Dialect { name: "node-test", ..SEPARATE },
-    Dialect { name: "playwright", hostname_is_variant: true, ..SEPARATE },
-    Dialect { name: "robot", ..SEPARATE },
-    Dialect { name: "nextest", ..SEPARATE },
-    Dialect { name: "ctest", suite_is_machine: true, ..SEPARATE },
-    Dialect { name: "googletest", ..SEPARATE },
-    Dialect { name: "catch2", declares_otherwise: true, ..SEPARATE },
-    Dialect { name: "phpunit", ..SEPARATE },
-    Dialect { name: "rspec", ..SEPARATE },
-    Dialect { name: "bats", ..SEPARATE },
-    Dialect { name: "tap", declares_otherwise: true, ..SEPARATE },
+    Dialect { name: "pytest", lines_from_zero: true, silent_reruns: true, declares_otherwise: true, ..RETRYING },
+    Dialect { name: "go-junit-report", ..RETRYING },
+    Dialect { name: "gotestsum", ..RETRYING },
+    Dialect { name: "gradle", repeats: Repeats::AreRetriesOfMethods, ..PLAIN },
+    Dialect { name: "unittest", ..PLAIN },
+    Dialect { name: "surefire", ..PLAIN },
+    Dialect { name: "jest", ..PLAIN },
+    Dialect { name: "vitest", ..PLAIN },
+    Dialect { name: "mocha", declares_otherwise: true, ..PLAIN },
+    Dialect { name: "node-test", ..PLAIN },
+    Dialect { name: "playwright", hostname_is_variant: true, ..PLAIN },
+    Dialect { name: "robot", ..PLAIN },
+    Dialect { name: "nextest", ..PLAIN },
+    Dialect { name: "ctest", suite_is_machine: true, ..PLAIN },
+    Dialect { name: "googletest", ..PLAIN },
+    Dialect { name: "catch2", declares_otherwise: true, ..PLAIN },
+    Dialect { name: "phpunit", ..PLAIN },
+    Dialect { name: "rspec", ..PLAIN },
+    Dialect { name: "bats", ..PLAIN },
+    Dialect { name: "tap", declares_otherwise: true, ..PLAIN },
 ];
 
 /// What the first elements of a report show.

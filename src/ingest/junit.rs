@@ -146,13 +146,23 @@ fn keys(tag: &BytesStart<'_>) -> String {
     names.join(" ")
 }
 
+/// Where a case stands in its report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    /// Quiet cases before it.
+    pub quiet_before: usize,
+    /// Index of its suite element.
+    pub suite_element: u32,
+    /// Whether an attribute names its file, so that its place is that of the test, not of the failure.
+    pub declares_file: bool,
+}
+
 /// A run as it was read, before attempts of one case are put together.
 pub struct RawRun {
     /// The run; its `cases` may hold one case several times.
     pub run: TestRun,
-    /// For each of `run.cases`: how many quiet cases came before it in
-    /// the file, and the index of its suite element.
-    pub order: Vec<(usize, u32)>,
+    /// Where each of `run.cases` stands in the file.
+    pub order: Vec<Position>,
     /// Whether its only suite holds more elements than the tests it declares.
     pub reruns: bool,
     /// The dialect's rules.

@@ -162,10 +162,25 @@ fn retries_and_lookalikes() {
     let suite = |name: &str, declared: usize, inner: String| {
         format!("<testsuite name='{name}' tests='{declared}'>{inner}</testsuite>")
     };
+    // gotestsum writes one element per try; Gradle too, but for display names it writes strangers alike.
+    let go = |inner: String| {
+        suite("s", 9, format!("<properties><property name='go.version' value='1'/></properties>{inner}"))
+    };
+    let gradle = |name: &str, inner: String| {
+        let inner = inner.replace("classname='a.b' name='t'", &format!("name='{name}' classname='a.b' time='0'"));
+        format!("<testsuite name='s' tests='2' skipped='0' hostname='h'>{inner}</testsuite>")
+    };
+    let mocha = |inner: String| format!("<testsuites name='Mocha Tests'>{}</testsuites>", suite("s", 2, inner));
     let rows = [
-        ("fail, pass", suite("s", 2, format!("{f}{p}")), 1, 0, 1),
-        ("fail, fail, pass", suite("s", 3, format!("{f}{f}{p}")), 1, 0, 1),
-        ("fail, fail", suite("s", 2, format!("{f}{f}")), 1, 1, 0),
+        ("fail, pass", go(format!("{f}{p}")), 1, 0, 1),
+        ("fail, fail, pass", go(format!("{f}{f}{p}")), 1, 0, 1),
+        ("fail, fail", go(format!("{f}{f}")), 1, 1, 0),
+        ("fail, pass of a writer that is not known", suite("s", 2, format!("{f}{p}")), 2, 1, 0),
+        ("fail, pass of two files", mocha(format!("{}{p}", f.replace("name='t'", "name='t' file='a.js'"))), 2, 1, 0),
+        ("two lines of a file", suite("pytest", 2, format!("{}{}", f.replace("name='t'", "name='t' file='a.py' line='1'"), f.replace("name='t'", "name='t' file='a.py' line='9'"))), 2, 2, 0),
+        ("Gradle, a method again", gradle("adds()", format!("{f}{p}")), 1, 0, 1),
+        ("Gradle, one row of two methods", gradle("[1] coin = 1", format!("{f}{p}")), 2, 1, 0),
+        ("Gradle, one display name of two methods", gradle("adds two", format!("{f}{p}")), 2, 1, 0),
         ("pass, fail", suite("s", 2, format!("{p}{f}")), 2, 1, 0),
         ("pass, fail, pass", suite("s", 3, format!("{p}{f}{p}")), 3, 1, 0),
         ("pass, pass", suite("s", 2, format!("{p}{p}")), 2, 0, 0),

@@ -292,6 +292,11 @@ impl Draft {
         }
     }
 
+    /// Whether an attribute names the file.
+    pub(super) fn declares_file(&self) -> bool {
+        !self.file.is_empty()
+    }
+
     fn place(&self, case: &TestCase) -> Option<Place> {
         if !self.file.is_empty() {
             return Some(Place { file: Untrusted::bounded(&self.file, 400), line: self.line });

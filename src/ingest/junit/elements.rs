@@ -6,7 +6,7 @@ use super::case::{Budget, Draft, Trouble};
 use super::interned::{Interner, Legs};
 use super::suites::Declared;
 use super::xml::{Clip, attributes, entity, unescape};
-use super::{DETAIL_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, keys};
+use super::{DETAIL_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, Position, keys};
 use crate::ingest::dialects::{Clues, UNKNOWN, recognise};
 use crate::ingest::foreign;
 use crate::ingest::identity::{Prefix, canonical};
@@ -80,7 +80,7 @@ pub(super) struct Frame {
 #[expect(clippy::struct_excessive_bools, reason = "what was seen so far, each with its doc")]
 pub struct Builder {
     pub(super) run: TestRun,
-    pub(super) order: Vec<(usize, u32)>,
+    pub(super) order: Vec<Position>,
     pub(super) stack: Vec<Frame>,
     pub(super) suite_depth: usize,
     pub(super) draft: Draft,
@@ -361,7 +361,11 @@ impl Builder {
         self.bad_seen += case.bad_attempts() as u64;
         self.run.totals.count(case.outcome());
         let instance = self.stack.last().map_or(0, |top| top.instance);
-        self.order.push((self.run.quiet.len(), instance));
+        self.order.push(Position {
+            quiet_before: self.run.quiet.len(),
+            suite_element: instance,
+            declares_file: self.draft.declares_file(),
+        });
         self.run.cases.push(case);
         if self.dialect.hostname_is_variant {
             self.legs.of_cases.push(self.stack.last().map_or(0, |top| top.leg));

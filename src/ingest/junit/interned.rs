@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::RawRun;
+use super::{Position, RawRun};
 use crate::model::run::TestRun;
 
 /// Host names of suites, and for each case which one it belongs to, where that
@@ -80,10 +80,11 @@ pub(super) fn split(raw: RawRun, legs: &Legs) -> Vec<RawRun> {
         part.totals.count(case.outcome);
         part.totals.attempts += 1;
     }
-    for ((case, leg), (before, instance)) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
+    for ((case, leg), position) in run.cases.into_iter().zip(&legs.of_cases).zip(order) {
         let part = &mut parts[usize::from(*leg)];
-        let quiet_before = legs.of_quiet[..before.min(legs.of_quiet.len())].iter().filter(|l| *l == leg).count();
-        part.order.push((quiet_before, instance));
+        let before = position.quiet_before.min(legs.of_quiet.len());
+        let quiet_before = legs.of_quiet[..before].iter().filter(|l| *l == leg).count();
+        part.order.push(Position { quiet_before, ..position });
         part.run.totals.count(case.outcome());
         part.run.totals.attempts += case.attempts.len() as u64;
         part.run.cases.push(case);

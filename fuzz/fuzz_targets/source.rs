@@ -1,0 +1,32 @@
+//! Any text as a source file of each language: parsing ends, tests and assertions are found
+//! without a panic, and the guards judge the change from nothing to it.
+//!
+//! `cargo +nightly fuzz run source tests/guards tests/healing`
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use testmedic::code::guards::{self, Bounds, FilePatch};
+use testmedic::code::source::Source;
+
+/// A path of each language.
+const PATHS: [&str; 10] = [
+    "tests/test_a.py",
+    "tests/a.test.js",
+    "tests/a.test.ts",
+    "tests/a.test.tsx",
+    "src/test/java/ATest.java",
+    "src/test/kotlin/ATest.kt",
+    "a_test.go",
+    "tests/a.rs",
+    "spec/a_spec.rb",
+    "tests/ATest.php",
+];
+
+fuzz_target!(|input: (u8, &str)| {
+    let (which, text) = input;
+    let path = PATHS[usize::from(which) % PATHS.len()];
+    let Some(source) = Source::parse(path, text) else { return };
+    let _ = source.is_broken();
+    let file = FilePatch { path: path.to_owned(), new: Some(text.to_owned()), ..FilePatch::default() };
+    let _ = guards::check(&[file], &Bounds::default());
+});
