@@ -5,8 +5,8 @@ use std::io::Read;
 use serde_json::json;
 
 use crate::cli::GuardArgs;
-use crate::code::guards::{self, Finding};
-use crate::code::patch;
+use crate::code::guards::{self, Finding, Guard};
+use crate::code::patch::{self, PatchError};
 use crate::error::{Problem, exit};
 use crate::render::terminal::line;
 use crate::shell::files;
@@ -20,11 +20,17 @@ pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
             .hint("name the repository with --repo")
     })?;
     let policy = super::local_policy(&root, args.config.as_deref())?;
-    let files = patch::read(&text, &|path| files::held(&root, path)).map_err(|why| {
-        Problem::usage(format!("{}: {why}", args.file.display()))
-            .hint("a unified diff against the files in --repo is wanted")
-    })?;
-    let found = guards::check(&files, &policy.heal.bounds());
+    let (found, files) = match patch::read(&text, &|path| files::held(&root, path)) {
+        Ok(files) => (guards::check(&files, &policy.heal.bounds()), Some(files.len())),
+        Err(PatchError::NoPatch(why)) => {
+            return Err(Problem::usage(format!("{}: {why}", args.file.display()))
+                .hint("a unified diff against the files in --repo is wanted"));
+        }
+        Err(PatchError::Rejected { line, path, why }) => {
+            let why = format!("line {line} of the patch: {why}");
+            (vec![Finding { guard: Guard::Form, path, line: None, why }], None)
+        }
+    };
     if let Some(path) = &args.json {
         let json = to_json(&found);
         if path.as_os_str() == "-" {
@@ -34,7 +40,7 @@ pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
         }
     }
     if args.json.as_ref().is_none_or(|p| p.as_os_str() != "-") {
-        say(&told(&found, files.len()))?;
+        say(&told(&found, files))?;
     }
     Ok(if found.is_empty() { exit::DONE } else { exit::TESTS_FAILED })
 }
@@ -52,21 +58,20 @@ fn read(args: &GuardArgs) -> Result<String, Problem> {
     Ok(text)
 }
 
-fn told(found: &[Finding], files: usize) -> String {
-    let many = crate::report::plural(files as u64, "file");
+/// The findings as text. `files` is the number of files, if the patch could be read.
+fn told(found: &[Finding], files: Option<usize>) -> String {
+    let patch = files.map_or_else(
+        || "this patch".to_owned(),
+        |files| format!("this patch of {}", crate::report::plural(files as u64, "file")),
+    );
     if found.is_empty() {
-        return format!("no guard objects to this patch of {many}\n");
+        return format!("no guard objects to {patch}\n");
     }
-    let mut out =
-        format!("refused: {} in this patch of {many}\n", crate::report::plural(found.len() as u64, "finding"));
+    let mut out = format!("refused: {} in {patch}\n", crate::report::plural(found.len() as u64, "finding"));
     for finding in found {
         let place = finding.line.map_or_else(String::new, |n| format!(":{n}"));
-        out.push_str(&format!(
-            "  {:<12}  {}{place}\n                {}\n",
-            finding.guard.name(),
-            line(&finding.path, 200),
-            line(&finding.why, 400)
-        ));
+        let head = format!("  {:<12}  {}{place}", finding.guard.name(), line(&finding.path, 200));
+        out.push_str(&format!("{}\n                {}\n", head.trim_end(), line(&finding.why, 400)));
     }
     out
 }

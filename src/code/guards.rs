@@ -33,6 +33,8 @@ pub struct FilePatch {
 /// Which guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Guard {
+    /// It is canonical and whole, and fits: nothing of it can be read in another way.
+    Form,
     /// Only paths of tests, and none that steer how tests run.
     Paths,
     /// A bounded number of files and lines.
@@ -63,7 +65,8 @@ pub enum Guard {
 
 impl Guard {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
+        Self::Form,
         Self::Paths,
         Self::Size,
         Self::Syntax,
@@ -83,6 +86,7 @@ impl Guard {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Form => "form",
             Self::Paths => "paths",
             Self::Size => "size",
             Self::Syntax => "syntax",

@@ -1,7 +1,15 @@
 //! Unified diffs, plain or as git writes them → the files before and after.
+//!
+//! A patch is canonical and whole, or it is rejected. The guards judge what stands here, and people
+//! apply the patch with `git apply` or `patch`: a line that only one of them reads would be a change
+//! that nobody judged. So every line belongs to a header, a hunk or a mail around the patch, every
+//! hunk fits at the very line that it names, and paths lose one leading folder (`a/`, `b/`), as with
+//! `git apply`.
 
-use diffy::patch_set::{FileMode, FileOperation, ParseOptions, PatchSet};
+mod hunk;
+mod names;
 
+use self::hunk::Hunk;
 use crate::code::guards::FilePatch;
 
 /// Bytes of a patch that is read.
@@ -20,98 +28,399 @@ pub enum Held {
     Odd(String),
 }
 
-/// Reads a patch against the files that `read` gives. A patch that is applied
-/// already is read as well.
+/// Why a patch cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// It is larger than is read, or holds no change at all.
+    #[error("{0}")]
+    NoPatch(String),
+    /// It is not canonical, not whole, or does not fit the files.
+    #[error("line {line}: {why}")]
+    Rejected {
+        /// Line of the patch, from 1.
+        line: u32,
+        /// The file that it is about, if that is known; else empty.
+        path: String,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Reads a patch against the files that `held` gives. A patch that is applied already is read as
+/// well: then what is there is the new side.
 ///
 /// # Errors
-/// What is wrong, for people: not a patch, or one that does not fit.
-pub fn read(text: &str, held: &dyn Fn(&str) -> Held) -> Result<Vec<FilePatch>, String> {
+/// [`PatchError`]: no patch, or one that could be read in more than one way.
+pub fn read(text: &str, held: &dyn Fn(&str) -> Held) -> Result<Vec<FilePatch>, PatchError> {
     if text.len() > LIMIT {
-        return Err(format!("the patch is larger than {} MB", LIMIT >> 20));
+        return Err(PatchError::NoPatch(format!("the patch is larger than {} MB", LIMIT >> 20)));
     }
+    let mut lines = Lines::new(text);
     let is_git = text.lines().any(|line| line.starts_with("diff --git "));
-    let options = if is_git { ParseOptions::gitdiff() } else { ParseOptions::unidiff() };
-    let mut files = Vec::new();
-    for file in PatchSet::parse(text, options) {
-        let file = file.map_err(|e| format!("this is no patch that can be read: {e}"))?;
-        if files.len() == FILES {
-            return Err(format!("the patch changes more than {FILES} files"));
-        }
-        files.push(one(&file, held)?);
+    if is_git {
+        skip_mail_header(&mut lines)?;
+    } else if !lines.next_is("--- ") {
+        return Err(PatchError::NoPatch("there is no change in the patch".to_owned()));
     }
-    if files.is_empty() {
-        return Err("there is no change in the patch".to_owned());
+    let mut files = Vec::new();
+    while !lines.is_at_end(is_git) {
+        if files.len() == FILES {
+            return Err(lines.reject("", format!("the patch changes more than {FILES} files")));
+        }
+        files.push(Changed::parse(&mut lines, is_git)?.against(held)?);
     }
     Ok(files)
 }
 
-fn one(file: &diffy::patch_set::FilePatch<'_, str>, held: &dyn Fn(&str) -> Held) -> Result<FilePatch, String> {
-    let bare = file.operation();
-    let prefixed = match bare {
-        FileOperation::Delete(old) => old.starts_with("a/"),
-        FileOperation::Create(new) => new.starts_with("b/"),
-        FileOperation::Modify { original, modified } => original.starts_with("a/") && modified.starts_with("b/"),
-        // git writes names of renames without a prefix.
-        FileOperation::Rename { .. } | FileOperation::Copy { .. } => false,
-    };
-    let (before, after) = match bare.strip_prefix(usize::from(prefixed)) {
-        FileOperation::Delete(old) => (Some(old.into_owned()), None),
-        FileOperation::Create(new) => (None, Some(new.into_owned())),
-        FileOperation::Modify { original, modified } => (Some(original.into_owned()), Some(modified.into_owned())),
-        FileOperation::Rename { from, to } | FileOperation::Copy { from, to } => {
-            (Some(from.into_owned()), Some(to.into_owned()))
-        }
-    };
-    let path = after.clone().or_else(|| before.clone()).unwrap_or_default();
-    let mut made = FilePatch {
-        renamed_from: before.clone().filter(|b| after.as_ref().is_some_and(|a| a != b) && !bare.is_copy()),
-        oddity: oddity(file),
-        path,
-        ..FilePatch::default()
-    };
-    let mut old = None;
-    if let Some(path) = &before {
-        match held(path) {
-            Held::Text(text) => old = Some(text),
-            Held::Odd(what) => made.oddity = Some(what),
-            Held::Nothing => {}
-        }
-    }
-    if made.oddity.is_some() {
-        return Ok(made);
-    }
-    let Some(patch) = file.patch().as_text() else {
-        made.oddity = Some("a binary file".to_owned());
-        return Ok(made);
-    };
-    let base = old.clone().unwrap_or_default();
-    let fits = |text: &str| diffy::apply(text, patch).ok();
-    let new = fits(&base).or_else(|| {
-        // It may be applied already: then what is there is the new side.
-        let there = after.as_deref().map(held)?;
-        let Held::Text(there) = there else { return None };
-        old = Some(diffy::apply(&there, &patch.reverse()).ok()?);
-        Some(there)
-    });
-    let Some(new) = new else {
-        return Err(format!("the patch does not fit `{}`", made.path));
-    };
-    made.old = if before.is_some() { old.or(Some(base)) } else { None };
-    made.new = after.map(|_| new);
-    Ok(made)
+/// The lines of a patch, and where we are.
+struct Lines<'t> {
+    all: Vec<&'t str>,
+    at: usize,
 }
 
-fn oddity(file: &diffy::patch_set::FilePatch<'_, str>) -> Option<String> {
-    let modes = [file.old_mode(), file.new_mode()];
-    if modes.contains(&Some(&FileMode::Symlink)) {
-        return Some("a symbolic link".to_owned());
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        let mut all: Vec<&str> = text.split('\n').collect();
+        // A text that ends in a line end has no line behind it.
+        if all.last() == Some(&"") {
+            all.pop();
+        }
+        Self { all, at: 0 }
     }
-    if modes.contains(&Some(&FileMode::Gitlink)) {
-        return Some("a submodule".to_owned());
+
+    fn peek(&self) -> Option<&'t str> {
+        self.all.get(self.at).copied()
     }
-    let executable = file.new_mode() == Some(&FileMode::Executable) && file.old_mode() != Some(&FileMode::Executable);
-    if executable {
-        return Some("a file that becomes executable".to_owned());
+
+    fn next_is(&self, begin: &str) -> bool {
+        self.peek().is_some_and(|line| line.starts_with(begin))
     }
-    file.patch().is_binary().then(|| "a binary file".to_owned())
+
+    /// The rest of the present line, if it begins like this; then the next line is the present one.
+    fn take(&mut self, begin: &str) -> Option<&'t str> {
+        let rest = self.peek()?.strip_prefix(begin)?;
+        self.at += 1;
+        Some(rest)
+    }
+
+    fn number(&self) -> u32 {
+        u32::try_from(self.at + 1).unwrap_or(u32::MAX)
+    }
+
+    fn reject(&self, path: &str, why: impl Into<String>) -> PatchError {
+        PatchError::Rejected { line: self.number(), path: path.to_owned(), why: why.into() }
+    }
+
+    /// Whether only blank lines, or the signature of a mail, are left.
+    fn is_at_end(&self, is_git: bool) -> bool {
+        let mut rest = self.all[self.at..].iter().copied().skip_while(|line| line.is_empty()).peekable();
+        if is_git && rest.next_if_eq(&"-- ").is_some() {
+            // git's version, as `git format-patch` ends a mail.
+            rest.next_if(|line| line.starts_with(|c: char| c.is_ascii_digit()) && is_harmless(line));
+        }
+        rest.all(str::is_empty)
+    }
+}
+
+/// Passes over what a mail or `git show` writes before the first file.
+fn skip_mail_header(lines: &mut Lines<'_>) -> Result<(), PatchError> {
+    while let Some(line) = lines.peek().filter(|line| !line.starts_with("diff --git ")) {
+        if !is_harmless(line) {
+            let why =
+                "before the first file stands what could be read as a patch of its own; use the output of `git diff`";
+            return Err(lines.reject("", why));
+        }
+        lines.at += 1;
+    }
+    Ok(())
+}
+
+/// Whether no program takes the line for a part of a patch, in any of the forms that GNU patch reads
+/// (unified, context, normal, ed), quoted or indented.
+fn is_harmless(line: &str) -> bool {
+    let words = ["--- ", "+++ ", "@@ -", "*** ", "****", "diff -", "Index:", "GIT binary patch", "Prereq:"];
+    let bare = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '>' | '-' | '|'));
+    let command = bare.trim_end().trim_start_matches(|c: char| c.is_ascii_digit() || c == ',');
+    let is_command = bare.starts_with(|c: char| c.is_ascii_digit()) && {
+        let behind = command.trim_start_matches(['a', 'c', 'd', 'i', 's']);
+        command.len() > behind.len() && behind.chars().all(|c| c.is_ascii_digit() || c == ',')
+    };
+    !words.iter().any(|word| line.contains(word)) && !is_command && !line.contains('\r') && !line.contains('\0')
+}
+
+/// What a git header says about a file besides its hunks.
+#[derive(Debug, Default)]
+struct Header<'t> {
+    old_mode: Option<&'t str>,
+    new_mode: Option<&'t str>,
+    /// Mode in the `index` line, for a file whose mode stays.
+    mode: Option<&'t str>,
+    is_new: bool,
+    is_deleted: bool,
+    renamed: Option<(String, String)>,
+    is_binary: bool,
+}
+
+/// One file of a patch, as written.
+struct Changed {
+    path: String,
+    renamed_from: Option<String>,
+    is_new: bool,
+    is_deleted: bool,
+    oddity: Option<String>,
+    hunks: Vec<Hunk>,
+    /// Line of the patch at which it begins.
+    line: u32,
+}
+
+impl Changed {
+    fn parse(lines: &mut Lines<'_>, is_git: bool) -> Result<Self, PatchError> {
+        let line = lines.number();
+        let (mut path, mut header) = (None, Header::default());
+        if is_git {
+            let Some(names) = lines.take("diff --git ") else {
+                return Err(lines.reject("", "the line belongs to no file of the patch; use the output of `git diff`"));
+            };
+            path = names::of_git_header(names);
+            header = Header::parse(lines)?;
+            if let Some((_, to)) = &header.renamed {
+                path = Some(to.clone());
+            }
+        }
+        if !is_git && !lines.next_is("--- ") {
+            return Err(lines.reject("", "the line belongs to no file of the patch"));
+        }
+        let shown = path.clone().unwrap_or_default();
+        if header.is_binary {
+            let oddity = Some("a binary file".to_owned());
+            let (is_new, is_deleted) = (header.is_new, header.is_deleted);
+            return Ok(Self { path: shown, renamed_from: None, is_new, is_deleted, oddity, hunks: Vec::new(), line });
+        }
+        if lines.next_is("--- ") {
+            let named = names::of_file_lines(lines)?;
+            let (is_new, is_deleted) = (named.old.is_none(), named.new.is_none());
+            if is_git && (is_new != header.is_new || is_deleted != header.is_deleted) {
+                return Err(lines.reject(&shown, "its header and its `---` and `+++` lines disagree"));
+            }
+            (header.is_new, header.is_deleted) = (is_new, is_deleted);
+            let from = header.renamed.as_ref().map(|(from, _)| from.clone());
+            let old_fits = named.old.is_none() || from.is_none() || named.old == from;
+            let name = named.new.clone().or_else(|| named.old.clone()).unwrap_or_default();
+            let same = from.is_some() || named.old.is_none() || named.new.is_none() || named.old == named.new;
+            if !old_fits || !same || path.as_ref().is_some_and(|path| *path != name) {
+                return Err(lines.reject(&name, "its header, its `---` line and its `+++` line name different files"));
+            }
+            path = Some(name);
+        }
+        let Some(path) = path else {
+            return Err(lines.reject("", "which file this is about is not clear: its header names two"));
+        };
+        let mut hunks: Vec<Hunk> = Vec::new();
+        while lines.next_is("@@") {
+            hunks.push(Hunk::parse(lines, &path, hunks.last())?);
+        }
+        let renamed_from = header.renamed.as_ref().map(|(from, _)| from.clone()).filter(|from| *from != path);
+        let oddity = header.oddity();
+        let says_more = header.is_new || header.is_deleted || renamed_from.is_some() || oddity.is_some();
+        if hunks.is_empty() && !says_more && header.old_mode.is_none() {
+            return Err(lines.reject(&path, "the patch changes nothing of this file"));
+        }
+        let (is_new, is_deleted) = (header.is_new, header.is_deleted);
+        Ok(Self { path, renamed_from, is_new, is_deleted, oddity, hunks, line })
+    }
+
+    /// The file before and after.
+    fn against(self, held: &dyn Fn(&str) -> Held) -> Result<FilePatch, PatchError> {
+        let before = self.renamed_from.as_ref().unwrap_or(&self.path);
+        let there = if self.is_new { Held::Text(String::new()) } else { held(before) };
+        let mut made = FilePatch {
+            path: self.path.clone(),
+            renamed_from: self.renamed_from.clone(),
+            oddity: self.oddity.clone(),
+            ..FilePatch::default()
+        };
+        if let Held::Odd(what) = &there {
+            made.oddity = Some(what.clone());
+        }
+        if made.oddity.is_some() {
+            return Ok(made);
+        }
+        let free = |path: &str| held(path) == Held::Nothing;
+        let moves = self.is_new || self.renamed_from.is_some();
+        let forward = match &there {
+            Held::Text(text) if !moves || free(&self.path) => {
+                hunk::apply(&self.hunks, text, false).map(|new| (text.clone(), new))
+            }
+            _ => None,
+        };
+        let (old, new) = forward.or_else(|| self.backward(held)).ok_or_else(|| PatchError::Rejected {
+            line: self.line,
+            path: self.path.clone(),
+            why: format!(
+                "the patch does not fit `{}` at the lines that it names; make it anew against the files in --repo",
+                self.path
+            ),
+        })?;
+        if (self.is_new && !old.is_empty()) || (self.is_deleted && !new.is_empty()) {
+            return Err(PatchError::Rejected {
+                line: self.line,
+                path: self.path.clone(),
+                why: "a file that is new was there before, or one that is deleted keeps lines".to_owned(),
+            });
+        }
+        made.old = (!self.is_new).then_some(old);
+        made.new = (!self.is_deleted).then_some(new);
+        Ok(made)
+    }
+
+    /// The texts before and after where the patch is applied already.
+    fn backward(&self, held: &dyn Fn(&str) -> Held) -> Option<(String, String)> {
+        let now = match held(&self.path) {
+            Held::Text(text) => text,
+            Held::Nothing if self.is_deleted => String::new(),
+            _ => return None,
+        };
+        let was_moved = self.renamed_from.as_ref().is_some_and(|from| held(from) != Held::Nothing);
+        // An empty file that is there already says nothing about a patch that would make it.
+        (!was_moved).then(|| hunk::apply(&self.hunks, &now, true)).flatten().map(|old| (old, now))
+    }
+}
+
+impl<'t> Header<'t> {
+    fn parse(lines: &mut Lines<'t>) -> Result<Self, PatchError> {
+        let mut made = Self::default();
+        let mut from = None;
+        loop {
+            if let Some(mode) = lines.take("old mode ") {
+                made.old_mode = Some(mode);
+            } else if let Some(mode) = lines.take("new mode ") {
+                made.new_mode = Some(mode);
+            } else if let Some(mode) = lines.take("new file mode ") {
+                (made.is_new, made.new_mode) = (true, Some(mode));
+            } else if let Some(mode) = lines.take("deleted file mode ") {
+                (made.is_deleted, made.old_mode) = (true, Some(mode));
+            } else if let Some(name) = lines.take("rename from ") {
+                from = Some(names::unquoted(name).ok_or_else(|| lines.reject("", "a name in quotes has no end"))?);
+            } else if let Some(name) = lines.take("rename to ") {
+                let to = names::unquoted(name).ok_or_else(|| lines.reject("", "a name in quotes has no end"))?;
+                made.renamed = from.take().map(|from| (from, to));
+            } else if let Some(index) = lines.take("index ") {
+                made.mode = index.split_once(' ').map(|(_, mode)| mode);
+            } else if lines.take("similarity index ").is_none() && lines.take("dissimilarity index ").is_none() {
+                break;
+            }
+        }
+        if lines.next_is("Binary files ") || lines.next_is("GIT binary patch") {
+            made.is_binary = true;
+            // Nothing in it is judged: the whole patch is rejected for it.
+            lines.at += 1;
+            while lines.peek().is_some_and(|line| !line.starts_with("diff --git ")) {
+                lines.at += 1;
+            }
+        } else if from.is_some() || lines.next_is("copy from ") || lines.next_is("rename ") {
+            return Err(lines.reject("", "copies and half renames are not read; use `git diff --no-renames`"));
+        }
+        Ok(made)
+    }
+
+    fn oddity(&self) -> Option<String> {
+        let modes = [self.old_mode, self.new_mode, self.mode];
+        let what = if modes.contains(&Some("120000")) {
+            "a symbolic link"
+        } else if modes.contains(&Some("160000")) {
+            "a submodule"
+        } else if self.new_mode == Some("100755") && self.old_mode != Some("100755") {
+            "a file that becomes executable"
+        } else if modes.iter().flatten().any(|mode| !matches!(*mode, "100644" | "100755")) {
+            "a file of an unknown mode"
+        } else {
+            return None;
+        };
+        Some(what.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "a\nb\nc\nd\n";
+    const HEAD: &str = "diff --git a/t.py b/t.py\nindex 1..2 100644\n";
+    const BODY: &str = "--- a/t.py\n+++ b/t.py\n@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n d\n";
+    const OTHER: &str = "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-x\n+y\n";
+
+    fn held(path: &str) -> Held {
+        match path {
+            "t.py" | "e f.py" => Held::Text(OLD.to_owned()),
+            "s.py" => Held::Text("x\n".to_owned()),
+            "empty" => Held::Text(String::new()),
+            "link" => Held::Odd("a symbolic link".to_owned()),
+            _ => Held::Nothing,
+        }
+    }
+
+    fn all(text: &str) -> Result<Vec<(String, Option<String>, Option<String>)>, PatchError> {
+        Ok(read(text, &held)?.into_iter().map(|file| (file.path, file.old, file.new)).collect())
+    }
+
+    #[test]
+    fn what_is_canonical_is_read() {
+        let new = || Some("a\nB\nc\nd\n".to_owned());
+        let whole = |path: &str| vec![(path.to_owned(), Some(OLD.to_owned()), new())];
+        assert_eq!(all(BODY), Ok(whole("t.py")));
+        assert_eq!(all(&format!("{HEAD}{BODY}")), Ok(whole("t.py")));
+        let mail =
+            format!("From 1 Mon Sep 17 00:00:00 2001\nSubject: x\n\n---\n t.py | 2 +-\n\n{HEAD}{BODY}-- \n2.43.0\n\n");
+        assert_eq!(all(&mail), Ok(whole("t.py")));
+        assert_eq!(all(&BODY.replace("a/t.py\n+++ b/t.py", "a/e f.py\t\n+++ b/e f.py\t")), Ok(whole("e f.py")));
+        let quoted = "diff --git \"a/n\\303\\274.py\" \"b/n\\303\\274.py\"\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ \"b/n\\303\\274.py\"\n@@ -0,0 +1 @@\n+x\n\\ No newline at end of file\n";
+        assert_eq!(all(quoted), Ok(vec![("nü.py".to_owned(), None, Some("x".to_owned()))]));
+        let gone = "diff --git a/s.py b/s.py\ndeleted file mode 100644\nindex 1..0\n--- a/s.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n";
+        assert_eq!(all(gone), Ok(vec![("s.py".to_owned(), Some("x\n".to_owned()), None)]));
+        let moved = "diff --git a/s.py b/u.py\nsimilarity index 100%\nrename from s.py\nrename to u.py\n";
+        assert_eq!(all(moved), Ok(vec![("u.py".to_owned(), Some("x\n".to_owned()), Some("x\n".to_owned()))]));
+        // Applied already: `s.py` holds what the patch would make of it.
+        let applied = "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-w\n+x\n";
+        assert_eq!(all(applied), Ok(vec![("s.py".to_owned(), Some("w\n".to_owned()), Some("x\n".to_owned()))]));
+        assert_eq!(
+            read("diff --git a/link b/link\nindex 1..2 120000\n", &held).unwrap()[0].oddity.as_deref(),
+            Some("a symbolic link")
+        );
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_rejected() {
+        let git = format!("{HEAD}{BODY}");
+        for (name, text) in [
+            ("a plain part before", format!("{OTHER}{git}")),
+            ("a plain part behind", format!("{git}{OTHER}")),
+            ("a part in a mail", format!("From x\n\n{OTHER}---\n{git}")),
+            ("an indented part in a mail", format!("From x\n\n  {}\n{git}", OTHER.trim_end().replace('\n', "\n  "))),
+            ("a part behind the signature", format!("{git}-- \n2.43.0\n\n{OTHER}")),
+            ("a context diff", format!("*** a/s.py\n--- b/s.py\n***************\n{git}")),
+            ("a normal diff", format!("1c1\n< x\n---\n> y\n{git}")),
+            ("an ed script", format!("1c\ny\n.\n{git}")),
+            ("text between files", format!("{git}hello\n{git}")),
+            ("text behind", format!("{git}hello\n")),
+            ("another place", BODY.replace("@@ -1,4 +1,4 @@", "@@ -2,4 +2,4 @@")),
+            ("no context at the end", "--- a/t.py\n+++ b/t.py\n@@ -1,2 +1,2 @@\n a\n-b\n+B\n".to_owned()),
+            ("counts that are short", BODY.replace("-1,4 +1,4", "-1,3 +1,3")),
+            ("counts that are long", BODY.replace("-1,4 +1,4", "-1,5 +1,5")),
+            ("new line numbers that do not follow", BODY.replace("+1,4 @@", "+2,4 @@")),
+            ("hunks out of order", format!("{BODY}@@ -1,4 +1,4 @@\n a\n-B\n+C\n c\n d\n")),
+            ("two names", BODY.replace("+++ b/t.py", "+++ b/s.py")),
+            ("a header of another file", format!("diff --git a/s.py b/s.py\n{BODY}")),
+            ("a date that makes it new", BODY.replace("--- a/t.py", "--- a/t.py\t1970-01-01 00:00:00.000000000 +0000")),
+            ("no folder to strip", BODY.replace("a/t.py", "t.py").replace("b/t.py", "t.py")),
+            ("a file that is there", "--- /dev/null\n+++ b/s.py\n@@ -0,0 +1 @@\n+y\n".to_owned()),
+            ("half a deletion", "--- a/t.py\n+++ /dev/null\n@@ -1,4 +1,3 @@\n a\n-b\n c\n d\n".to_owned()),
+            ("a copy", "diff --git a/s.py b/u.py\ncopy from s.py\ncopy to u.py\n".to_owned()),
+            ("half a rename", "diff --git a/s.py b/u.py\nrename from s.py\n".to_owned()),
+        ] {
+            assert!(matches!(all(&text), Err(PatchError::Rejected { .. })), "{name}: {:?}", all(&text));
+        }
+        for text in ["", "hello\n", "+++ b/x\n"] {
+            assert!(matches!(all(text), Err(PatchError::NoPatch(_))), "{text}");
+        }
+    }
 }

@@ -64,8 +64,9 @@ fn every_guard_rejects_its_cheats() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    // The guards of paths and size have their own test below.
-    let all: Vec<&str> = Guard::ALL.iter().map(|g| g.name()).filter(|n| !matches!(*n, "paths" | "size")).collect();
+    // The guards of form, paths and size have their own tests.
+    let all: Vec<&str> =
+        Guard::ALL.iter().map(|g| g.name()).filter(|n| !matches!(*n, "form" | "paths" | "size")).collect();
     assert!(all.iter().all(|name| seen.contains(*name)), "a guard has no corpus: {all:?} {seen:?}");
 }
 
@@ -168,7 +169,49 @@ fn the_command_says_why() {
         "--- a/tests/test_users.py\n+++ b/tests/test_users.py\n@@ -1,1 +1,1 @@\n-not there\n+new\n",
     );
     let ran = place.run(&["guard", "other.patch", "--repo", "repo"]);
-    assert!(ran.code == 2 && ran.err.contains("does not fit"), "{}", ran.err);
+    assert!(ran.code == 1 && ran.out.contains("does not fit"), "{}{}", ran.out, ran.err);
+    let ran = place.run(&["guard", "other.patch", "--repo", "repo", "--json", "-"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((json["admitted"].as_bool(), json["findings"][0]["guard"].as_str()), (Some(false), Some("form")));
+}
+
+/// What `git apply` makes of a patch in a folder that holds `old` at `t.txt`; `None` if git rejects it.
+fn git_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String, String>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.txt"), old).unwrap();
+    std::fs::write(folder.path().join("u.txt"), "x\n").unwrap();
+    let mut git = std::process::Command::new("git");
+    git.current_dir(folder.path()).env("GIT_CEILING_DIRECTORIES", folder.path()).env("GIT_CONFIG_GLOBAL", "/dev/null");
+    git.args(["apply", "-"]).stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+    let mut child = git.spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), patch.as_bytes()).unwrap();
+    child.wait().unwrap().success().then(|| {
+        let entries = folder.path().read_dir().unwrap().flatten();
+        entries
+            .map(|e| (e.file_name().to_string_lossy().into_owned(), std::fs::read_to_string(e.path()).unwrap()))
+            .collect()
+    })
+}
+
+/// What the reader of patches makes of the same.
+fn our_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String, String>> {
+    use testmedic::code::patch::{Held, read};
+    let there = [("t.txt", old), ("u.txt", "x\n")];
+    let held = |path: &str| {
+        there.iter().find(|(name, _)| *name == path).map_or(Held::Nothing, |(_, text)| Held::Text((*text).to_owned()))
+    };
+    let mut all: std::collections::BTreeMap<String, String> =
+        there.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    for file in read(patch, &held).ok()? {
+        // A patch that is applied already is for people who look; git applies none twice.
+        let before = file.renamed_from.as_ref().unwrap_or(&file.path);
+        if all.get(before) != file.old.as_ref() {
+            return None;
+        }
+        all.remove(before);
+        all.extend(file.new.map(|new| (file.path, new)));
+    }
+    Some(all)
 }
 
 mod anything {
@@ -197,6 +240,42 @@ mod anything {
             let _ = guards::check(&[file(&corpus.text, &cut)], &Bounds::default());
             let _ = guards::check(&[file(&cut, &corpus.text)], &Bounds::default());
             prop_assert!(guards::check(&[file(&cut, &cut)], &Bounds::default()).is_empty());
+        }
+
+        /// A patch that is read means to `git apply` what it means to the guards, also after
+        /// lines of it were moved, doubled, dropped or put in.
+        #[test]
+        fn git_reads_a_patch_as_the_guards_do(
+            old in "(a|b|c)(\n(a|b|c)){3,14}\n?",
+            edits in proptest::collection::vec((0_usize..16, "[a-d]?"), 1..4),
+            damage in proptest::collection::vec((0_usize..40, 0_u8..7, 0_usize..40), 0..3),
+        ) {
+            let mut new: Vec<String> = old.split('\n').map(str::to_owned).collect();
+            for (at, text) in &edits {
+                let at = at % new.len();
+                if text.is_empty() { new[at] = "d\nd".to_owned() } else { new[at].clone_from(text) }
+            }
+            let patch = diff("t.txt", &old, &new.join("\n"));
+            let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
+            for (at, kind, other) in &damage {
+                if lines.is_empty() { break; }
+                let (at, other) = (at % lines.len(), other % lines.len());
+                match kind {
+                    0 => { let line = lines.remove(at); lines.insert(other, line); }
+                    1 => { let line = lines[at].clone(); lines.insert(other, line); }
+                    2 => { lines.remove(at); }
+                    3 => lines.insert(at, "--- a/u.txt\n+++ b/u.txt\n@@ -1 +1 @@\n-x\n+y\n".to_owned()),
+                    4 => lines.insert(at, "\n".to_owned()),
+                    5 => lines[at] = lines[at].replacen(['1', '2', '3'], "4", 1),
+                    _ => lines.insert(at, "diff --git a/t.txt b/t.txt\n".to_owned()),
+                }
+            }
+            let patch = lines.concat();
+            let ours = our_apply(&patch, &old);
+            if ours.is_some() {
+                prop_assert_eq!(&ours, &git_apply(&patch, &old), "{}", patch);
+            }
+            prop_assert!(!damage.is_empty() || ours.is_some() || patch.is_empty(), "{}", patch);
         }
 
         /// Whatever was printed is read, and whatever a patch says.

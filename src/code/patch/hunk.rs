@@ -1,0 +1,129 @@
+//! Hunks: their lines, and what they make of a text.
+
+use super::{Lines, PatchError};
+
+/// One hunk, with all of its lines.
+#[derive(Clone, Debug)]
+pub(super) struct Hunk {
+    old: Span,
+    new: Span,
+    /// Lines before and after, with their line ends.
+    before: String,
+    after: String,
+    /// Whether its last line is one of context.
+    ends_in_context: bool,
+}
+
+/// First line, from 1, and number of lines. Of an empty span git names the line before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    first: usize,
+    count: usize,
+}
+
+impl Span {
+    /// `12,3`, or `12` for one line.
+    fn parse(text: &str) -> Option<Self> {
+        let (first, count) = text.split_once(',').unwrap_or((text, "1"));
+        let number =
+            |t: &str| (!t.is_empty() && t.len() < 8 && t.bytes().all(|b| b.is_ascii_digit())).then(|| t.parse().ok());
+        Some(Self { first: number(first)??, count: number(count)?? })
+    }
+
+    /// Lines of the file that stand before it.
+    fn skipped(self) -> Option<usize> {
+        if self.count == 0 { Some(self.first) } else { self.first.checked_sub(1) }
+    }
+}
+
+impl Hunk {
+    /// Reads a hunk whose `@@` line is the present one. `last` is the one before it in the file.
+    pub(super) fn parse(lines: &mut Lines<'_>, path: &str, last: Option<&Self>) -> Result<Self, PatchError> {
+        let spans = lines.peek().and_then(header);
+        let Some((old, new)) = spans else { return Err(lines.reject(path, "this is not the head of a hunk")) };
+        let (Some(old_start), Some(new_start)) = (old.skipped(), new.skipped()) else {
+            return Err(lines.reject(path, "lines are counted from 1"));
+        };
+        let (old_end, new_end) = last.map_or((0, 0), |last| last.ends());
+        // Between two hunks the same lines stand on both sides.
+        if old_start < old_end || new_start.checked_sub(new_end) != old_start.checked_sub(old_end) {
+            return Err(lines.reject(path, "the line numbers of its hunks do not follow from each other"));
+        }
+        lines.at += 1;
+        let mut hunk = Self { old, new, before: String::new(), after: String::new(), ends_in_context: false };
+        hunk.body(lines, path)?;
+        Ok(hunk)
+    }
+
+    /// Lines of both files up to its end.
+    fn ends(&self) -> (usize, usize) {
+        let end = |span: Span| span.skipped().unwrap_or(0) + span.count;
+        (end(self.old), end(self.new))
+    }
+
+    fn body(&mut self, lines: &mut Lines<'_>, path: &str) -> Result<(), PatchError> {
+        let (mut olds, mut news) = (0, 0);
+        while olds < self.old.count || news < self.new.count {
+            let Some(line) = lines.peek() else { return Err(lines.reject(path, "the patch ends within a hunk")) };
+            let mut characters = line.chars();
+            let (is_old, is_new) = match characters.next() {
+                // Some programs cut the space of an empty line.
+                Some(' ') | None => (true, true),
+                Some('-') => (true, false),
+                Some('+') => (false, true),
+                _ => return Err(lines.reject(path, "this line of a hunk begins with neither ` `, `-` nor `+`")),
+            };
+            lines.at += 1;
+            let ends = !lines.next_is("\\ ");
+            let text = characters.as_str();
+            for (is_there, side) in [(is_old, &mut self.before), (is_new, &mut self.after)] {
+                if is_there {
+                    side.push_str(text);
+                    side.push_str(if ends { "\n" } else { "" });
+                }
+            }
+            (olds, news) = (olds + usize::from(is_old), news + usize::from(is_new));
+            self.ends_in_context = is_old && is_new;
+            if !ends {
+                lines.at += 1;
+            }
+            if olds > self.old.count || news > self.new.count {
+                return Err(lines.reject(path, "a hunk has more lines than its head says"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Both spans of `@@ -1,2 +1,3 @@ …`.
+fn header(line: &str) -> Option<(Span, Span)> {
+    let (spans, _) = line.strip_prefix("@@ -")?.split_once(" @@")?;
+    let (old, new) = spans.split_once(" +")?;
+    Some((Span::parse(old)?, Span::parse(new)?))
+}
+
+/// What hunks make of a text, each at the very line that it names; `None` where one does not fit.
+/// With `back` they are taken back.
+pub(super) fn apply(hunks: &[Hunk], text: &str, back: bool) -> Option<String> {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut out = String::new();
+    let mut at = 0;
+    for hunk in hunks {
+        let (span, wanted, put) =
+            if back { (hunk.new, &hunk.after, &hunk.before) } else { (hunk.old, &hunk.before, &hunk.after) };
+        let start = span.skipped()?;
+        let end = start + span.count;
+        if lines.get(start..end)?.concat() != *wanted {
+            return None;
+        }
+        // As for `git apply`: a hunk without context at its end is one at the end of the file.
+        if !hunk.ends_in_context && end != lines.len() {
+            return None;
+        }
+        out.push_str(&lines.get(at..start)?.concat());
+        out.push_str(put);
+        at = end;
+    }
+    out.push_str(&lines.get(at..)?.concat());
+    Some(out)
+}
