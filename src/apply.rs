@@ -8,6 +8,7 @@ use crate::model::time::Instant;
 use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned, Receipt};
 use crate::plan::marker::digest;
 use crate::plan::snapshot::OurComment;
+use crate::plan::texts::TextRules;
 use crate::ports::{Claimed, Forge, Trouble};
 
 /// How often a write is tried while its outcome is unclear.
@@ -17,10 +18,11 @@ const PATIENCE: u32 = 40;
 /// How often a new object is looked for until the forge shows it.
 const LOOKS: u32 = 6;
 
-/// Carries out all actions that have no receipt yet, in order. Recording the
+/// Carries out all actions that have no receipt yet, in order. Each text is checked by `rules`
+/// right before it is written, whatever was composed into it since it was planned. Recording the
 /// history is another matter ([`crate::run::apply_record`]).
-pub fn apply(plan: &mut Plan, forge: &mut dyn Forge) {
-    let mut hand = Hand { forge, held: None, refused: HashSet::new(), done: HashSet::new() };
+pub fn apply(plan: &mut Plan, rules: &TextRules, forge: &mut dyn Forge) {
+    let mut hand = Hand { forge, rules, held: None, refused: HashSet::new(), done: HashSet::new() };
     let open =
         |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
     for planned in plan.actions.iter_mut().filter(open) {
@@ -51,6 +53,7 @@ struct Shown {
 /// The writer, with the claim that it holds.
 struct Hand<'f> {
     forge: &'f mut dyn Forge,
+    rules: &'f TextRules,
     held: Option<String>,
     /// Claims that others did not give up: not waited for twice.
     refused: HashSet<String>,
@@ -60,6 +63,9 @@ struct Hand<'f> {
 
 impl Hand<'_> {
     fn carry_out(&mut self, planned: &Planned) -> Receipt {
+        if let Err(why) = self.rules.check(&planned.action) {
+            return Receipt::Failed(format!("not written: {why}"));
+        }
         if let Err(receipt) = self.take(planned.action.claim()) {
             return receipt;
         }

@@ -3,6 +3,7 @@
 //! sees to it that the bot's own trouble does not turn a green job red.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::{CommandFactory, Parser};
 use serde_json::json;
@@ -14,9 +15,10 @@ use crate::model::forge::Occasion;
 use crate::model::run::IssueLevel;
 use crate::plan::action::{Action, Plan, Receipt};
 use crate::plan::saved;
-use crate::report::{exit_code, regressions, summary};
+use crate::report::{FailOn, exit_code, missing, plural, regressions, summary};
 use crate::run::chain;
 use crate::shell::actions::{self, Around};
+use crate::shell::files;
 use crate::shell::shield;
 use crate::shell::surroundings::say;
 
@@ -38,7 +40,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
             return Ok(problem.exit_code());
         }
     };
-    // Whatever happens from here on is ours.
+    // Whatever happens from here on is ours. It turns no green job red, and no red one green.
     let outcome = std::panic::catch_unwind(|| act(&args, colour)).unwrap_or_else(|_| {
         let bug = Problem::failed("this is a bug of testmedic, not of your tests");
         Err(bug.hint("please report it with the log of this step"))
@@ -47,6 +49,11 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
         Ok(code) => code,
         Err(problem) => {
             actions::warn(&told(&problem))?;
+            if let Some(why) = red_all_the_same(&args) {
+                actions::error(&why)?;
+                conclude("failure");
+                return Ok(exit::TESTS_FAILED);
+            }
             conclude("error");
             problem.exit_code()
         }
@@ -56,6 +63,33 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     }
     // Our own trouble: told above, and the job keeps its colour.
     Ok(exit::DONE)
+}
+
+/// Why the job is red although testmedic could not do its own: the reports alone, read plainly, hold
+/// failed tests or are not all there. `None` where nothing was to be judged or `fail-on` is `never`.
+fn red_all_the_same(args: &ActionArgs) -> Option<String> {
+    let judges = Around::read().ok().flatten().is_none_or(|around| {
+        !matches!(around.event.occasion, Occasion::Comment(_) | Occasion::Schedule | Occasion::WorkflowRun(_))
+    });
+    if args.triage.fail_on == FailOn::Never || !judges {
+        return None;
+    }
+    let patterns: Vec<String> = args.triage.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
+    if patterns.is_empty() {
+        return Some("the job is red: no reports are named, so nobody knows whether tests failed".to_owned());
+    }
+    let read = std::panic::catch_unwind(|| files::read_reports(Path::new(""), &patterns, &|_| {}).unwrap_or_default());
+    let runs = read.unwrap_or_default();
+    let bad: u64 = runs.iter().map(|run| run.totals.failed + run.totals.errored).sum();
+    let tests: u64 = runs.iter().map(|run| run.totals.tests).sum();
+    let unreadable = runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
+    if bad > 0 {
+        Some(format!("the job is red: {bad} of {} failed; they were not judged", plural(tests, "test")))
+    } else if tests == 0 || unreadable {
+        Some("the job is red: the results are missing, empty or cut off".to_owned())
+    } else {
+        None
+    }
 }
 
 fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
@@ -131,6 +165,11 @@ fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Pro
     actions::annotate(&done.annotations)?;
     actions::job_summary(&summary::render(&done.triage))?;
     let code = exit_code(&done.triage, args.triage.fail_on);
+    if code == exit::TESTS_FAILED
+        && let Some(why) = missing(&done.triage)
+    {
+        actions::error(&format!("the job is red: results are missing, empty or cut off ({why})"))?;
+    }
     tell(&done, args, code)?;
     Ok(code)
 }

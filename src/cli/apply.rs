@@ -55,7 +55,7 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
     let mut all = admit(&plans, &source, &policy);
     join_comment(&mut all, &source, &forge)?;
     if !dry_run {
-        apply::apply(&mut all, &mut forge);
+        apply::apply(&mut all, &source.rules(), &mut forge);
     }
     say(&preview::preview(&all))?;
     for note in forge.take_notes() {

@@ -122,9 +122,10 @@ impl Place {
 
     fn show(&self, args: &GenerateArgs, mut triage: Triage, done: &Done, colour: bool) -> Result<(), Problem> {
         if args.apply {
-            for (path, _, text) in &done.all.files {
-                files::write(&self.top.join(path), text)?;
-            }
+            files::write_beneath(
+                &self.top,
+                done.all.files.iter().map(|(path, _, text)| (path.as_str(), text.as_str())),
+            )?;
         }
         triage.written = done.all.clone();
         let told = |look| render(&done.all, &done.notes, (done.asked, &done.silent), args.apply, look);

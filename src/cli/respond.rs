@@ -25,6 +25,7 @@ use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::snapshot::OurComment;
+use crate::plan::texts::TextRules;
 use crate::render::message::reply::{self as message, Mark, body, mood};
 use crate::render::terminal::line;
 use crate::run::chain;
@@ -266,7 +267,7 @@ impl Hearing<'_> {
     /// Carries out one thing.
     fn write(&mut self, planned: Planned) -> Result<Planned, Problem> {
         let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
-        apply::apply(&mut plan, &mut self.forge);
+        apply::apply(&mut plan, &TextRules::of(&self.scene), &mut self.forge);
         say(&preview::preview(&plan))?;
         plan.actions.pop().ok_or_else(|| Problem::failed("nothing was planned"))
     }
@@ -275,7 +276,7 @@ impl Hearing<'_> {
     pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), String> {
         plan.ask_besides(&self.guards());
         if self.args.apply {
-            apply::apply(plan, &mut self.forge);
+            apply::apply(plan, &TextRules::of(&self.scene), &mut self.forge);
         }
         say(&preview::preview(plan)).map_err(|problem| chain(&problem))
     }

@@ -12,6 +12,7 @@ use crate::model::time::Instant;
 use crate::plan::action::{Plan, Receipt};
 use crate::plan::policy::Policy;
 use crate::plan::quarantine::{self, Entry, Proposal};
+use crate::plan::texts::TextRules;
 use crate::plan::{preview, tidy};
 use crate::ports::{Forge, Store};
 use crate::render::message::digest::{Unsteady, Week};
@@ -50,7 +51,7 @@ pub(super) fn tidy(args: &TriageArgs, around: &Around, colour: bool) -> Result<u
         }
     }
     if args.apply {
-        apply::apply(&mut plan, &mut forge);
+        apply::apply(&mut plan, &TextRules::of(&scene), &mut forge);
     }
     say(&preview::preview(&plan))?;
     for note in forge.take_notes() {

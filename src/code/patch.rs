@@ -359,7 +359,10 @@ mod tests {
         }
     }
 
-    fn all(text: &str) -> Result<Vec<(String, Option<String>, Option<String>)>, PatchError> {
+    /// Path, text before, text after.
+    type Row = (String, Option<String>, Option<String>);
+
+    fn all(text: &str) -> Result<Vec<Row>, PatchError> {
         Ok(read(text, &held)?.into_iter().map(|file| (file.path, file.old, file.new)).collect())
     }
 

@@ -208,6 +208,8 @@ pub struct Scene {
     pub trust: Trust,
     /// File of the workflow, such as `ci.yml`.
     pub workflow: Option<String>,
+    /// Key of the job in the workflow; `None` where another run is judged.
+    pub job: Option<String>,
     /// Commit that was tested: the head of the pull request, not its merge commit.
     pub head: String,
     /// Branch that was tested; `owner:branch` for a fork.

@@ -7,21 +7,17 @@
 //! hold.
 
 mod repairs;
-mod text;
 
 use std::collections::HashMap;
 
-use self::text::text;
 use crate::model::forge::Slug;
-use crate::model::secret::has_token;
-use crate::plan::action::{
-    ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, SUMMARY_LIMIT, Withheld,
-};
+use crate::plan::action::{ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, Withheld};
 use crate::plan::marker::{self, IssueState, LegState, NoteState, ReplyState, RollUpState, StickyState};
-use crate::plan::planner::comment;
+use crate::plan::planner::{comment, is_of_workflow};
 use crate::plan::policy::Policy;
 use crate::plan::saved::SavedPlan;
 use crate::plan::snapshot::{ROLL_UP_KEY, sticky_key};
+use crate::plan::texts::{Origin, TextRules};
 use crate::render::message::reply::PART;
 
 /// Matrix legs whose plans are taken from one run.
@@ -59,6 +55,15 @@ pub struct Source {
     pub attempt: u32,
 }
 
+impl Source {
+    /// What the texts of its plans may hold.
+    #[must_use]
+    pub fn rules(&self) -> TextRules {
+        let origin = if self.own_branch { Origin::OwnBranch } else { Origin::Fork };
+        TextRules { repository: self.repository.clone(), server: self.server.clone(), origin }
+    }
+}
+
 /// Admits what may be done of all plans that one run left, withholds the rest
 /// with the reason.
 #[must_use]
@@ -92,12 +97,13 @@ fn admit_one(
         if matches!(item.action, Action::RecordRun { .. }) || (is_done && source.own_branch) {
             continue;
         }
+        let action = own(&item.action, source);
         let verdict = match &whole {
             Some(reason) => Err(reason.clone()),
-            None => judge(&item.action, source, policy).and_then(|()| {
+            None => admitted(&item.action, &action, source, policy).and_then(|()| {
                 let count = counts.entry(kind).or_default();
                 *count += 1;
-                let most = most(&item.action, source, policy);
+                let most = most(&action, source, policy);
                 if *count > most { Err(format!("more than {most} of its kind")) } else { Ok(()) }
             }),
         };
@@ -105,8 +111,8 @@ fn admit_one(
             Err(reason) => plan.withheld.push(Withheld::new(kind, cut(&item.id), format!("refused: {reason}"))),
             Ok(()) => plan.actions.push(Planned {
                 id: cut(&item.id),
-                guards: guards(&item.action, &item.guards, source),
-                action: own(&item.action),
+                guards: guards(&action, &item.guards, source),
+                action,
                 because: cut(&item.because),
                 title: cut(&item.title),
                 target: cut(&item.target),
@@ -116,14 +122,33 @@ fn admit_one(
     }
 }
 
-/// An admitted action without what only its writer can have known: which check
-/// run to edit is looked up anew.
-fn own(action: &Action) -> Action {
+/// Whether an action is one of ours: its texts as they are in the plan and as they would be written,
+/// and then everything else in it.
+fn admitted(saved: &Action, action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+    let rules = source.rules();
+    rules.check(saved)?;
+    rules.check(action)?;
+    judge(action, source, policy)
+}
+
+/// An action as it would be carried out: without what only its writer can have known, and a sticky
+/// comment as its parts alone make it. What stands around the parts is dropped when comments are put
+/// together, so it must not decide how the parts are read.
+fn own(action: &Action, source: &Source) -> Action {
     let mut action = action.clone();
-    if let Action::CheckRun { edit, annotations, .. } = &mut action {
-        *edit = None;
-        // A note on a line that cannot be is no reason to lose the others.
-        annotations.retain(|annotation| path(&annotation.path).is_ok() && annotation.line > 0);
+    match &mut action {
+        Action::CheckRun { edit, annotations, .. } => {
+            // Which check run to edit is looked up anew.
+            *edit = None;
+            // A note on a line that cannot be is no reason to lose the others.
+            annotations.retain(|annotation| path(&annotation.path).is_ok() && annotation.line > 0);
+        }
+        Action::Comment { body, .. } if marker::read::<ReplyState>(marker::REPLY, body).is_none() => {
+            if let Some(united) = comment::unite(&[body.as_str()], &source.head) {
+                *body = united;
+            }
+        }
+        _ => {}
     }
     action
 }
@@ -262,7 +287,7 @@ fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
 fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
     match action {
         Action::RecordRun { .. } => Err("the history is not written from a plan file".to_owned()),
-        Action::OpenIssue { key, title, body, labels, assignees } => {
+        Action::OpenIssue { key, body, labels, assignees, .. } => {
             may_speak_of_issues(source, policy)?;
             let state = marker::read::<IssueState>(marker::ISSUE, body).map(|s| s.key);
             let roll_up = marker::read::<RollUpState>(marker::ROLL_UP, body).map(|_| ROLL_UP_KEY.to_owned());
@@ -275,14 +300,12 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             if !assignees.is_empty() && !policy.issues.assign_owners {
                 return Err("`issues.assign-owners` is off".to_owned());
             }
-            if title.len() > 1000 || title.contains('\n') {
-                return Err("its title is no single line".to_owned());
-            }
-            text(body, BODY_LIMIT, source)
+            Ok(())
         }
         Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } | Action::CloseIssue { body, .. } => {
             may_speak_of_issues(source, policy)?;
-            text(body, BODY_LIMIT, source)
+            // Of a plan nothing is a person's: all of it is checked, not only our part.
+            source.rules().markdown(body, BODY_LIMIT)
         }
         Action::Comment { on, key, body, .. } if marker::read::<ReplyState>(marker::REPLY, body).is_some() => {
             let state = marker::read_first::<ReplyState>(marker::REPLY, body).filter(|state| !state.is_working);
@@ -294,7 +317,7 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             if body.lines().skip(1).any(other) {
                 return Err("its text holds the mark of something else".to_owned());
             }
-            text(body, BODY_LIMIT, source)
+            Ok(())
         }
         Action::Comment { on, key, body, .. } => {
             if source.pull != Some(*on) {
@@ -311,7 +334,7 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
             if sticky.or(note).as_deref() != Some(key.as_str()) {
                 return Err("its marker is not that of its key".to_owned());
             }
-            text(body, BODY_LIMIT, source)
+            Ok(())
         }
         Action::Review { pull, head, comments } => review(*pull, head, comments, source, policy),
         Action::CheckRun { .. } => check_run(action, source, policy),
@@ -324,7 +347,7 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
 }
 
 fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
-    let Action::CheckRun { head, conclusion, title, summary, annotations, name, digest, .. } = action else {
+    let Action::CheckRun { head, conclusion, title, annotations, name, digest, .. } = action else {
         return Err("it is no check run".to_owned());
     };
     if *head != source.head {
@@ -339,10 +362,9 @@ fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), St
     if !policy.check.enabled {
         return Err("`check.enabled` is off".to_owned());
     }
-    // A check run of another name could stand in for a required one.
-    let own = &policy.check.name;
-    if name != own && !name.strip_prefix(own.as_str()).is_some_and(|r| r.starts_with(" (") && r.ends_with(')')) {
-        return Err(format!("its name is not `{own}` or a leg of it"));
+    // A check run of another name could stand in for a required one, or replace another workflow's.
+    if !is_of_workflow(name, &policy.check.name, source.workflow.as_deref()) {
+        return Err(format!("its name is not `{}` of the workflow that ran", policy.check.name));
     }
     if !matches!(conclusion.as_str(), "success" | "failure" | "neutral") || title.contains('\n') || title.len() > 1000 {
         return Err("its conclusion or title is not one of ours".to_owned());
@@ -352,9 +374,7 @@ fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), St
     if !is_digest || cut(title) != *title {
         return Err("its title or digest is not one of ours".to_owned());
     }
-    text::plain(title)?;
-    annotated(annotations)?;
-    text(summary, SUMMARY_LIMIT, source)
+    annotated(annotations)
 }
 
 /// The sticky comment is that of the workflow that ran, and its parts are about
@@ -403,7 +423,6 @@ fn review(pull: u64, head: &str, comments: &[LineComment], source: &Source, poli
         if marked.as_deref() != Some(comment.key.as_str()) {
             return Err("a comment's marker is not that of its key".to_owned());
         }
-        text(&comment.body, BODY_LIMIT, source)?;
     }
     repairs::suggestions(comments, source, policy)
 }
@@ -413,12 +432,6 @@ fn annotated(annotations: &[Annotation]) -> Result<(), String> {
         return Err(format!("it has more than {ANNOTATIONS} annotations"));
     }
     for annotation in annotations {
-        if annotation.message.len() > 16_000 || annotation.title.len() > 1000 {
-            return Err("an annotation is too long".to_owned());
-        }
-        if has_token(&annotation.message) || has_token(&annotation.title) {
-            return Err("an annotation holds what looks like a secret".to_owned());
-        }
         if !matches!(annotation.level.as_str(), "failure" | "warning" | "notice") {
             return Err("an annotation's level is not one of ours".to_owned());
         }

@@ -104,6 +104,9 @@ pub struct StickyState {
 /// What stands before each leg's part of a sticky comment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegState {
+    /// Key of the job; empty where it is not known, as in comments of version 0.1.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
     /// Matrix leg; empty for a run without legs.
     pub leg: String,
     /// Commit it speaks of.
@@ -114,6 +117,14 @@ pub struct LegState {
     pub attempt: u32,
     /// Whether anything failed.
     pub bad: bool,
+}
+
+impl LegState {
+    /// Whether both are about the same leg of the same job. A job that is not known may be any.
+    #[must_use]
+    pub fn is_same_leg(&self, other: &Self) -> bool {
+        self.leg == other.leg && (self.job == other.job || self.job.is_empty() || other.job.is_empty())
+    }
 }
 
 /// What the marker of any other comment of ours holds.

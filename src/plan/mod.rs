@@ -21,6 +21,7 @@ pub mod quarantine;
 pub mod reply;
 pub mod saved;
 pub mod snapshot;
+pub mod texts;
 pub mod tidy;
 
 pub use action::{Action, Guard, Plan, Planned, Receipt, Withheld};

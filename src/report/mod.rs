@@ -9,6 +9,7 @@ pub mod terminal;
 
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
+use crate::model::run::IssueLevel;
 use crate::plan::Receipt;
 use crate::run::Triage;
 
@@ -21,9 +22,9 @@ pub enum FailOn {
     #[default]
     #[value(alias = "")]
     Never,
-    /// A failure that is a regression.
+    /// A failure that is a regression, or results that are missing, empty or cut off.
     Regression,
-    /// Any failed or errored test; flaky ones have passed.
+    /// Any failed or errored test (flaky ones have passed), or results that are missing, empty or cut off.
     Failure,
 }
 
@@ -37,27 +38,42 @@ pub fn regressions(triage: &Triage) -> usize {
     found.diagnoses.iter().filter(counts).filter(|d| !found.is_older_than_branch(d)).count()
 }
 
-/// The exit code of a triage. A report that could not be read in full is not
-/// success: then the job was not done, unless failures already make it red.
+/// The exit code of a triage. Results that are missing, empty or cut off are red where failing tests
+/// would be ([`is_red`]), and else a job that could not be done.
 #[must_use]
 pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
-    let red = is_red(triage, fail_on);
-    let unusable = triage.found.is_incomplete();
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
-    match (red, unusable || failed || triage.hampered || triage.found.runs.is_empty() || triage.found.totals.tests == 0)
-    {
+    match (is_red(triage, fail_on), missing(triage).is_some() || failed || triage.hampered) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,
     }
 }
 
-/// Whether tests failed in the sense of `fail_on`.
+/// Why the results are not all that should be there; `None` if nothing is missing.
+#[must_use]
+pub fn missing(triage: &Triage) -> Option<String> {
+    let found = &triage.found;
+    let worst = found.runs.iter().find(|run| run.worst() == Some(IssueLevel::Unusable));
+    if let Some((run, issue)) =
+        worst.and_then(|run| Some((run, run.issues.iter().find(|issue| issue.level == IssueLevel::Unusable)?)))
+    {
+        return Some(format!("{}: {}", run.path, issue.message));
+    }
+    match (found.runs.len(), found.totals.tests) {
+        (0, _) => Some("no report was read".to_owned()),
+        (files, 0) => Some(format!("no test stands in {}", plural(files as u64, "report"))),
+        _ => None,
+    }
+}
+
+/// Whether tests failed in the sense of `fail_on`, or may have: what is missing is not green.
 #[must_use]
 pub fn is_red(triage: &Triage, fail_on: FailOn) -> bool {
-    match fail_on {
-        FailOn::Never => false,
+    let failed = match fail_on {
+        FailOn::Never => return false,
         FailOn::Regression => regressions(triage) > 0,
         FailOn::Failure => triage.found.totals.failed + triage.found.totals.errored > 0,
-    }
+    };
+    failed || missing(triage).is_some()
 }

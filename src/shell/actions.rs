@@ -51,6 +51,8 @@ pub struct Around {
     pub is_privileged: bool,
     /// Name of the job and index in its matrix, to tell jobs apart.
     pub job: String,
+    /// Key of the job in its workflow, as `jobs.KEY`.
+    pub job_key: Option<String>,
 }
 
 impl Around {
@@ -99,6 +101,7 @@ impl Around {
                 variable("GITHUB_JOB").unwrap_or_default(),
                 variable("RUNNER_NAME").unwrap_or_default()
             ),
+            job_key: variable("GITHUB_JOB"),
         }))
     }
 
@@ -115,6 +118,8 @@ impl Around {
             (_, Some(pull)) => !is_own(&repository, pull.head_repository.as_ref()),
             _ => false,
         };
+        // Which job of another run wrote its reports is not known.
+        let job = self.job_key.clone().filter(|_| !matches!(self.event.occasion, Occasion::WorkflowRun(_)));
         let (head, branch, run, attempt, workflow) = match (&self.event.occasion, &pull) {
             (Occasion::WorkflowRun(ended), _) => (
                 ended.head_sha.clone(),
@@ -146,6 +151,7 @@ impl Around {
             repository,
             pull,
             workflow,
+            job,
             head,
             branch,
             run,

@@ -1,6 +1,6 @@
 //! Foreign code in a container: an image, no network but where the policy wants
 //! one, no right that a container can do without, and nothing of this machine but
-//! the scratch folder to write to and the repository's objects to read.
+//! its own checkout, home and results to write to and the repository's objects to read.
 //!
 //! The engine's command line is used (`docker`, else `podman`): it knows where
 //! its socket is. The path of the scratch folder is the same inside, so that
@@ -37,6 +37,15 @@ pub struct Container {
     image: String,
     /// The repository's objects, from which checkouts borrow.
     objects: Option<PathBuf>,
+}
+
+/// What a command in a container sees of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Room<'a> {
+    /// Where it runs.
+    pub folder: &'a Path,
+    /// Folders that it may write to.
+    pub shared: &'a [&'a Path],
 }
 
 /// A command that is run in a container.
@@ -81,13 +90,13 @@ impl Container {
         Ok(Self { engine: engine.to_owned(), image: image.to_owned(), objects })
     }
 
-    /// `argv` in a container that is called `name` and sees `scratch`.
+    /// `argv` in a container that is called `name` and sees `room`.
     #[must_use]
     pub fn wrap(
         &self,
         name: &str,
         argv: &[String],
-        (folder, scratch): (&Path, &Path),
+        room: &Room<'_>,
         env: &[(String, String)],
         (bounds, network): (&Limits, bool),
     ) -> Wrapped {
@@ -105,9 +114,9 @@ impl Container {
         if bounds.memory > 0 {
             out.push(format!("--memory={}", bounds.memory));
         }
-        out.push(bind(scratch, ""));
+        out.extend(room.shared.iter().map(|path| bind(path, "")));
         out.extend(self.objects.as_deref().map(|objects| bind(objects, ",readonly")));
-        out.push(format!("--workdir={}", shown(folder)));
+        out.push(format!("--workdir={}", shown(room.folder)));
         // By name only: values would stand in the list of processes.
         let mut own: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
@@ -144,7 +153,7 @@ mod tests {
             engine.wrap(
                 "testmedic-1",
                 &argv,
-                (Path::new("/s/tree"), Path::new("/s")),
+                &Room { folder: Path::new("/s/tree/sub"), shared: &[Path::new("/s/tree"), Path::new("/s/home")] },
                 &env,
                 (&Limits::default(), network),
             )
@@ -155,11 +164,12 @@ mod tests {
             "--read-only",
             "--cap-drop=ALL",
             "--security-opt=no-new-privileges",
-            "--mount=type=bind,src=/s,dst=/s ",
+            "--mount=type=bind,src=/s/tree,dst=/s/tree ",
+            "--mount=type=bind,src=/s/home,dst=/s/home ",
             "src=/r/objects,dst=/r/objects,readonly",
             "--env=HOME=/s/home",
             "--env=DEBUG ",
-            "--workdir=/s/tree",
+            "--workdir=/s/tree/sub",
             "python:3.12 sh -c",
             "2097152 python3 -m pytest",
         ] {

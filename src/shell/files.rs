@@ -16,6 +16,7 @@ use crate::ingest::traffic::masking::Masker;
 use crate::ingest::traffic::{self, Traffic};
 use crate::model::run::TestRun;
 use crate::model::time::Instant;
+use crate::shell::beneath::Folder;
 
 /// Files that a glob may find; more is a mistake in the pattern.
 const FILE_LIMIT: usize = 100_000;
@@ -343,6 +344,20 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
         Ok(())
     };
     attempt().map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))
+}
+
+/// Writes files of a repository. A link in the place of a file or folder is not followed: the test of
+/// a pull request can be one.
+///
+/// # Errors
+/// Where one cannot be written.
+pub fn write_beneath<'f>(top: &Path, files: impl Iterator<Item = (&'f str, &'f str)>) -> Result<(), Problem> {
+    let folder = Folder::open(top).map_err(|e| Problem::failed(format!("cannot open {}", top.display())).because(e))?;
+    for (path, text) in files {
+        let failed = |e| Problem::failed(format!("cannot write {path}")).because(e).hint("links are not followed");
+        folder.write(path, text.as_bytes()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// As `File::create` would: what a container writes as one user, the next step

@@ -1,26 +1,44 @@
 //! A git repository, read through the `git` command.
 //!
 //! Arguments never come from a report: commits are checked to be hexadecimal
-//! before they are handed over, and the repository's own hooks, pagers and
-//! external diff programs are switched off.
+//! before they are handed over. Nothing of the repository's own configuration
+//! runs: see [`command`].
+
+pub mod command;
+pub mod own;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use self::command::Call;
+use self::own::OwnFolder;
 
 use crate::model::change::{Commit, FileChange};
 use crate::model::text::{Untrusted, head};
 use crate::model::time::Instant;
 use crate::plan::action::{CommitDraft, Person};
 use crate::ports::Repository;
+use crate::shell::beneath::{Folder, Kind};
 
 /// Commits read of one window.
 const COMMITS: usize = 200;
 /// Bytes of patch text read of one window.
 const PATCH: usize = 8 << 20;
+/// Bytes of a changed file that is not committed.
+const SIZE: u64 = 64 << 20;
 /// Lines kept of one file's removed or added lines.
 const LINES: usize = 2000;
 /// Bytes kept of one line.
 const LINE: usize = 400;
+
+/// Options of all commands that print patches: no program of the repository's, and names as they are read here.
+const PATCHES: [&str; 5] = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
+/// Who signs commits that nobody is shown.
+const PERSON: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "testmedic"),
+    ("GIT_AUTHOR_EMAIL", "testmedic@localhost"),
+    ("GIT_COMMITTER_NAME", "testmedic"),
+    ("GIT_COMMITTER_EMAIL", "testmedic@localhost"),
+];
 
 /// A repository on disk.
 #[derive(Clone, Debug)]
@@ -92,10 +110,12 @@ impl Git {
         listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect()
     }
 
-    /// The folder at the top of the checkout.
+    /// The folder at the top of the checkout. It holds an entry `.git`: a repository's configuration
+    /// can name any folder of the machine as its top.
     #[must_use]
     pub fn top(&self) -> Option<PathBuf> {
-        self.run(&["rev-parse", "--show-toplevel"]).map(|s| PathBuf::from(s.trim_end_matches('\n')))
+        let top = self.run(&["rev-parse", "--show-toplevel"]).map(|s| PathBuf::from(s.trim_end_matches('\n')))?;
+        top.join(".git").symlink_metadata().is_ok().then_some(top)
     }
 
     /// What is different between two commits, as one change.
@@ -104,17 +124,42 @@ impl Git {
         if !self.knows(old) || !self.knows(new) {
             return None;
         }
-        let options = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "-U0", old, new, "--"];
-        self.run(&options).map(|patch| parse_patch(&patch))
+        let options = ["--find-renames", "-U0", old, new, "--"];
+        self.run(&[&["diff"], &PATCHES[..], &options].concat()).map(|patch| parse_patch(&patch))
     }
 
-    /// A commit of what is checked out, changes that were not committed included;
-    /// nothing of the repository but its objects is touched. `None` where nothing
-    /// was changed.
+    /// A commit of what is checked out, changes that were not committed included, as a child of the
+    /// commit that is checked out. Nothing of the repository but its objects is touched. `None` where
+    /// nothing was changed.
     #[must_use]
     pub fn with_changes(&self) -> Option<String> {
-        let made =
-            self.run(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost", "stash", "create"])?;
+        let (head, top) = (self.head()?, self.top()?);
+        let place = tempfile::tempdir().ok()?;
+        let own = OwnFolder::create(&self.folder, &place.path().join("git")).ok()?;
+        let objects = own::objects(&self.folder).ok()?;
+        let index = place.path().join("index");
+        let call = || own.call(&top).variable("GIT_INDEX_FILE", &index).variable("GIT_OBJECT_DIRECTORY", &objects);
+        // What git noted of files when they were last looked at spares reading all of them.
+        let known = self.run(&["rev-parse", "--path-format=absolute", "--git-path", "index"])?;
+        let copied = std::fs::copy(known.trim_end_matches('\n'), &index).is_ok();
+        let list = ["diff-files", "--name-only", "-z", "--ignore-submodules=all", "--no-ext-diff"];
+        let mut changed = if copied { call().words(&list).text().ok() } else { None };
+        if changed.is_none() {
+            call().words(&["read-tree", &head]).run().ok()?;
+            changed = Some(call().words(&list).text().ok()?);
+        }
+        let files = Folder::open(&top).ok()?;
+        let mut entries = Vec::new();
+        for path in changed?.split('\0').filter(|path| !path.is_empty()) {
+            entries.extend(entry(&files, path, &call)?);
+        }
+        call().words(&["update-index", "-z", "--index-info"]).input(&entries).run().ok()?;
+        let tree = call().words(&["write-tree"]).text().ok()?;
+        if self.run(&["rev-parse", "--verify", "--quiet", &format!("{head}^{{tree}}")])?.trim() == tree.trim() {
+            return None;
+        }
+        let words = ["commit-tree", tree.trim(), "-p", &head, "-m", "Changes that are not committed"];
+        let made = self.run_in(&words, &PERSON, None)?;
         Some(made.trim().to_owned()).filter(|s| is_hash(s))
     }
 
@@ -207,24 +252,8 @@ impl Git {
     }
 
     fn run_in(&self, arguments: &[&str], variables: &[(&str, &str)], input: Option<&str>) -> Option<String> {
-        use std::io::Write;
-        let mut child = Command::new("git")
-            .arg("-C")
-            .arg(&self.folder)
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false"])
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .envs(variables.iter().copied())
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        if let Some(mut pipe) = child.stdin.take() {
-            pipe.write_all(input?.as_bytes()).ok()?;
-        }
-        let done = child.wait_with_output().ok()?;
-        done.status.success().then(|| String::from_utf8_lossy(&done.stdout).into_owned())
+        let call = Call::within(&self.folder).words(arguments).input(input.unwrap_or_default().as_bytes());
+        variables.iter().fold(call, |call, (name, value)| call.variable(name, value)).text().ok()
     }
 
     /// Where this branch left the one that it will go into: the usual names are tried.
@@ -240,45 +269,32 @@ impl Git {
         self.read(arguments).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// What git prints, up to a bound.
+    /// What git prints, up to a bound: what is beyond it is not looked at.
     fn read(&self, arguments: &[&str]) -> Option<Vec<u8>> {
-        let mut child = Command::new("git")
-            .arg("-C")
-            .arg(&self.folder)
-            .args([
-                "-c",
-                "core.fsmonitor=false",
-                "-c",
-                "core.hooksPath=/dev/null",
-                "-c",
-                "core.quotePath=false",
-                "--no-pager",
-            ])
-            .args(arguments)
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C")
-            .env_remove("GIT_EXTERNAL_DIFF")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut out = Vec::new();
-        let stdout = child.stdout.take()?;
-        let read = std::io::Read::read_to_end(&mut std::io::Read::take(stdout, PATCH as u64), &mut out);
-        if out.len() >= PATCH {
-            // Enough: what is beyond the bound is not looked at.
-            let _ = child.kill();
-            let _ = child.wait();
-        } else if read.is_err() || !child.wait().ok()?.success() {
-            return None;
-        }
-        Some(out)
+        Call::within(&self.folder).words(arguments).limit(PATCH).run().ok()
     }
 
     fn knows(&self, commit: &str) -> bool {
         is_hash(commit) && self.run(&["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_some()
     }
+}
+
+/// The line for `git update-index --index-info` that puts a file into the index as it is now.
+fn entry(files: &Folder, path: &str, call: &dyn Fn() -> Call<'static>) -> Option<Vec<u8>> {
+    let hash = |bytes: &[u8], options: &[&str]| {
+        let words = [&["hash-object", "-w", "--stdin"], options].concat();
+        call().words(&words).text_of(bytes).ok().map(|hash| hash.trim().to_owned())
+    };
+    let (mode, blob) = match files.kind(path) {
+        Some(Kind::File) => {
+            let mode = if files.is_executable(path) { "100755" } else { "100644" };
+            (mode, hash(&files.read_shared(path, SIZE).ok()?, &["--path", path])?)
+        }
+        Some(Kind::Other) => ("120000", hash(&files.link(path).ok()?, &["--no-filters"])?),
+        Some(Kind::Folder) => return Some(Vec::new()),
+        None => ("0", "0".repeat(40)),
+    };
+    Some(format!("{mode} {blob}\t{path}\0").into_bytes())
 }
 
 fn is_hash(text: &str) -> bool {
@@ -292,19 +308,8 @@ impl Repository for Git {
         }
         let range = format!("{good}..{bad}");
         let most = format!("-n{COMMITS}");
-        let log = self.run(&[
-            "log",
-            "--no-color",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--find-renames",
-            "-U0",
-            "-p",
-            &most,
-            "--format=%x01%H%x02%at%x02%an%x02%s",
-            &range,
-            "--",
-        ])?;
+        let options = ["--find-renames", "-U0", "-p", &most, "--format=%x01%H%x02%at%x02%an%x02%s", &range, "--"];
+        let log = self.run(&[&["log"], &PATCHES[..], &options].concat())?;
         Some(parse_log(&log))
     }
 }

@@ -1,11 +1,10 @@
 //! Repositories that are made from what is told: for the demo, and for evaluations.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::shell::git::Git;
+use crate::shell::git::command::Call;
 
 /// Files by their paths.
 pub type Files = BTreeMap<String, String>;
@@ -14,23 +13,11 @@ pub type Files = BTreeMap<String, String>;
 /// `None` where git is missing, or the stream is none.
 #[must_use]
 pub fn repository(path: &Path, stream: &[u8]) -> Option<Git> {
-    let git = |arguments: &[&str], input: &[u8]| -> Option<()> {
-        let mut child = Command::new("git")
-            .args(arguments)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        child.stdin.take()?.write_all(input).ok()?;
-        child.wait().ok()?.success().then_some(())
-    };
-    let shown = path.to_str()?;
-    git(&["init", "--quiet", "--initial-branch=main", shown], b"")?;
-    git(&["-C", shown, "fast-import", "--quiet"], stream)?;
-    git(&["-C", shown, "reset", "--quiet", "--hard", "main"], b"")?;
+    std::fs::create_dir_all(path).ok()?;
+    let git = |words: &[&str], input: &[u8]| Call::within(path).words(words).text_of(input).ok();
+    git(&["init", "--quiet", "--initial-branch=main", "."], b"")?;
+    git(&["fast-import", "--quiet"], stream)?;
+    git(&["reset", "--quiet", "--hard", "main"], b"")?;
     Git::find(path)
 }
 

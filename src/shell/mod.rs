@@ -9,6 +9,7 @@
 
 pub mod actions;
 pub mod author;
+pub mod beneath;
 mod container;
 pub mod demo;
 pub mod desk;

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use crate::error::Problem;
 use crate::ports::{How, Mutants, Noticed, Stage, Staged};
-use crate::shell::files;
 use crate::shell::recorder::Recorder;
 use crate::shell::runner::{QUICK, Runner};
 use crate::shell::workshop::Workshop;
@@ -34,7 +33,7 @@ impl<'a> Rehearsal<'a> {
         runner: Runner,
         until: Option<Instant>,
     ) -> Result<Self, Problem> {
-        let recorder = Recorder::start_in(workshop.scratch(), false)?;
+        let recorder = Recorder::start_in(workshop.shared().path(), false)?;
         let is_jvm = matches!(runner, Runner::Maven | Runner::Gradle);
         let quick = |_: &str| Some(QUICK.to_owned());
         let for_jvm = is_jvm.then(|| recorder.jvm_variables(&quick)).transpose();
@@ -42,9 +41,15 @@ impl<'a> Rehearsal<'a> {
         Ok(Self { workshop, recorder, commit: commit.to_owned(), runner, until, for_jvm })
     }
 
+    /// Writes a file that tests read. They may have put anything in its place.
+    fn share(&self, name: &str, text: &str) -> Result<(), Problem> {
+        let written = self.workshop.shared().write(name, text.as_bytes());
+        written.map_err(|e| Problem::failed(format!("{name} cannot be handed to the tests")).because(e))
+    }
+
     /// What the command of the tests sees besides.
     fn variables(&self, how: How<'_>) -> Result<Vec<(String, String)>, Problem> {
-        let place = |name: &str| self.workshop.scratch().join(name);
+        let place = |name: &str| self.workshop.shared().path().join(name);
         let is_pytest = self.runner == Runner::Pytest;
         let order = match how {
             _ if !is_pytest => None,
@@ -58,7 +63,7 @@ impl<'a> Rehearsal<'a> {
         };
         let mut out = Vec::new();
         if let Some(order) = order {
-            files::write(&place("order.txt"), &(order.join("\n") + "\n"))?;
+            self.share("order.txt", &(order.join("\n") + "\n"))?;
             out.push(("TESTMEDIC_ORDER".to_owned(), place("order.txt").display().to_string()));
         }
         Ok(out)
@@ -82,17 +87,17 @@ impl Stage for Rehearsal<'_> {
     }
 
     fn noticed(&mut self, files: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem> {
-        let path = self.workshop.scratch().join("mutants.json");
+        let path = self.workshop.shared().path().join("mutants.json");
         let text = serde_json::to_string(mutants).map_err(|e| Problem::failed("mutants are no JSON").because(e))?;
-        files::write(&path, &text)?;
+        self.share("mutants.json", &text)?;
         let most = mutants.values().map(Vec::len).max().unwrap_or(0);
         let mut out: Noticed = mutants.iter().map(|(test, own)| (test.clone(), vec![false; own.len()])).collect();
-        let lines = self.workshop.scratch().join("mutants.tsv");
+        let lines = self.workshop.shared().path().join("mutants.tsv");
         // pytest shows all of them in one process, to copies of the tests; others one at a time.
         let rounds = if self.runner == Runner::Pytest { 1 } else { most };
         for round in 0..rounds {
             if self.for_jvm.is_some() {
-                files::write(&lines, &lines_of(mutants, round))?;
+                self.share("mutants.tsv", &lines_of(mutants, round))?;
             }
             let more = vec![
                 ("TESTMEDIC_MUTANT_LINES".to_owned(), lines.display().to_string()),

@@ -1,44 +1,37 @@
-//! A place where tests are run at commits: checkouts beside the repository, which
-//! stays as it is, whatever happens.
+//! A place where tests are run at commits: checkouts beside the repository, which stays as it is,
+//! whatever happens.
 //!
-//! A checkout borrows the repository's objects (`objects/info/alternates`) and
-//! has its own index, configuration and references. A worktree of git's own would
-//! leave entries in the repository after `kill -9`, and a `git` that a test calls
-//! would change the repository.
+//! Foreign code sees, and in a container mounts, the checkout in which it runs, folders for its build
+//! outputs and its results, a home, and a folder that is shared with us. What is ours (git folders, the
+//! copies that checkouts are made from) lies beside them.
+
+mod outputs;
+mod tree;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+pub use self::outputs::Outputs;
+pub use self::tree::Tree;
+
+use self::tree::{DEPENDENCIES, DEPTH, copy};
 use crate::error::Problem;
 use crate::model::ran::{Execution, Extent, Target};
 use crate::plan::policy::RunPolicy;
 use crate::ports::{Code, Workbench};
-use crate::shell::container::Container;
-use crate::shell::files;
+use crate::shell::beneath::Folder;
+use crate::shell::container::{Container, Room};
+use crate::shell::git::own::objects;
 use crate::shell::process::{self, Ended, Limits, Task};
 use crate::shell::runner::{self, Ready, Results, Runner, Site};
 
 /// Bytes of output kept for people.
 const SHOWN: usize = 4000;
-/// Folders of installed dependencies, which no repository holds.
-const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
-/// Checkouts whose size is looked at for dependencies this deep.
-const DEPTH: usize = 4;
-
-/// A checkout.
-#[derive(Debug)]
-pub struct Tree {
-    /// Where it is.
-    pub root: PathBuf,
-    /// Its files.
-    pub files: Vec<String>,
-    /// Whether what it needs could be installed; the reason where not.
-    pub unprepared: Option<String>,
-}
+/// Bytes of a file that a framework brings up to date.
+const SNAPSHOT: u64 = 8 << 20;
 
 /// The place.
 #[derive(Debug)]
@@ -51,7 +44,11 @@ pub struct Workshop {
     env: Vec<(String, String)>,
     container: Option<Container>,
     trees: HashMap<String, Tree>,
+    /// Checkouts in which dependencies were installed, by the state of their lock files.
     prepared: HashMap<String, PathBuf>,
+    /// What tests and we both read and write.
+    shared: Folder,
+    home: PathBuf,
     runs: usize,
     executions: usize,
     /// Seconds spent on checkouts and preparation.
@@ -66,13 +63,14 @@ impl Workshop {
     pub fn open(repository: &Path, policy: &RunPolicy) -> Result<Self, Problem> {
         let failed = |e: std::io::Error| Problem::failed("there is no room to run tests in").because(e);
         let scratch = tempfile::Builder::new().prefix("testmedic-").tempdir().map_err(failed)?;
-        let home = scratch.path().join("home");
+        let (home, shared) = (scratch.path().join("home"), scratch.path().join("shared"));
         std::fs::create_dir_all(home.join("tmp")).map_err(failed)?;
+        std::fs::create_dir(&shared).map_err(failed)?;
         let env = runner::variables(&home, &policy.env, policy.image.is_empty());
         let repository = repository.canonicalize().map_err(failed)?;
         let container = match policy.image.as_str() {
             "" => None,
-            image => Some(Container::find(image, Self::objects(&repository).ok())?),
+            image => Some(Container::find(image, objects(&repository).ok())?),
         };
         Ok(Self {
             program: std::env::current_exe().map_err(failed)?,
@@ -83,6 +81,8 @@ impl Workshop {
             env,
             trees: HashMap::new(),
             prepared: HashMap::new(),
+            shared: Folder::open(&shared).map_err(failed)?,
+            home,
             runs: 0,
             executions: 0,
             setup_seconds: 0.0,
@@ -93,72 +93,23 @@ impl Workshop {
     ///
     /// # Errors
     /// Where the commit is not there.
-    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&Tree, Problem> {
+    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&mut Tree, Problem> {
         if !self.trees.contains_key(commit) {
             let begun = std::time::Instant::now();
-            let root = self.scratch.path().join(format!("tree-{}", self.trees.len()));
-            self.check_out(commit, &root)?;
-            let files = Self::git(&root, &["ls-files", "-z"])?;
-            let files = files.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect();
-            let unprepared = self.prepare(&root, runner);
-            self.trees.insert(commit.to_owned(), Tree { root, files, unprepared });
+            let mut tree = Tree::check_out(&self.repository, self.scratch.path(), self.trees.len(), commit)?;
+            tree.unprepared = self.prepare(&mut tree, runner);
+            self.trees.insert(commit.to_owned(), tree);
             self.setup_seconds += begun.elapsed().as_secs_f64();
         }
-        self.trees.get(commit).ok_or_else(|| Problem::failed("the checkout is gone"))
-    }
-
-    fn check_out(&self, commit: &str, root: &Path) -> Result<(), Problem> {
-        let failed = |e: std::io::Error| Problem::failed("a commit cannot be checked out").because(e);
-        let shown = root.display().to_string();
-        Self::git(&self.repository, &["init", "--quiet", "--initial-branch=testmedic", &shown])?;
-        let own = root.join(".git");
-        let objects = Self::objects(&self.repository)?;
-        std::fs::create_dir_all(own.join("objects/info")).map_err(failed)?;
-        std::fs::write(own.join("objects/info/alternates"), format!("{}\n", objects.display())).map_err(failed)?;
-        let shallow = Self::git(&self.repository, &["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
-        if Path::new(shallow.trim()).is_file() {
-            std::fs::copy(shallow.trim(), own.join("shallow")).map_err(failed)?;
-        }
-        Self::git(root, &["checkout", "--quiet", "--detach", commit, "--"]).map(|_| ())
-    }
-
-    /// Where a repository's objects are.
-    fn objects(repository: &Path) -> Result<PathBuf, Problem> {
-        let told = Self::git(repository, &["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
-        Ok(PathBuf::from(told.trim_end_matches('\n')))
-    }
-
-    /// git, with nothing of the user's configuration, and no filter, hook or
-    /// prompt of the repository's.
-    fn git(folder: &Path, arguments: &[&str]) -> Result<String, Problem> {
-        let problem =
-            |why: String| Problem::failed(format!("git {} failed", arguments.first().unwrap_or(&""))).because(why);
-        let done = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*"])
-            .args(["-c", "filter.lfs.smudge=", "-c", "filter.lfs.required=false", "-c", "advice.detachedHead=false"])
-            .args(arguments)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("LC_ALL", "C")
-            .env_remove("GIT_DIR")
-            .env_remove("GIT_WORK_TREE")
-            .env_remove("GIT_INDEX_FILE")
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| problem(e.to_string()))?;
-        if !done.status.success() {
-            return Err(problem(String::from_utf8_lossy(&done.stderr).trim().to_owned()));
-        }
-        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+        self.trees.get_mut(commit).ok_or_else(|| Problem::failed("the checkout is gone"))
     }
 
     /// Puts dependencies into a checkout: copies of what is installed in the
     /// repository, or what the set-up command installs, once for each state of
     /// the lock files.
-    fn prepare(&mut self, root: &Path, runner: Runner) -> Option<String> {
+    fn prepare(&mut self, tree: &mut Tree, runner: Runner) -> Option<String> {
+        let root = tree.root.clone();
+        let root = root.as_path();
         let locks = locks_of(root, runner);
         let same_as_here = locks == locks_of(&self.repository, runner);
         if let Some(done) = self.prepared.get(&locks).cloned() {
@@ -167,7 +118,7 @@ impl Workshop {
         self.prepared.insert(locks, root.to_owned());
         // What is installed on this machine is none of a container's.
         if self.container.is_some() {
-            return if self.policy.setup.is_empty() { None } else { self.set_up(root) };
+            return if self.policy.setup.is_empty() { None } else { self.set_up(tree) };
         }
         let installed = dependencies(&self.repository);
         if same_as_here || self.policy.setup.is_empty() {
@@ -180,15 +131,16 @@ impl Workshop {
                 });
             }
         }
-        self.set_up(root)
+        self.set_up(tree)
     }
 
     /// Runs the set-up command; the reason where it fails.
-    fn set_up(&mut self, root: &Path) -> Option<String> {
+    fn set_up(&mut self, tree: &mut Tree) -> Option<String> {
         let argv = ["sh", "-c", self.policy.setup.as_str()].map(str::to_owned).to_vec();
         // Dependencies come from somewhere, also where tests are kept from the network.
         let network = self.container.is_some() || self.policy.network();
-        let ended = self.execute(argv, root, &[], network);
+        let ended = self.execute(argv, (&tree.root, &tree.root), &[&tree.build], &[], network);
+        tree.keep_set_up();
         match ended {
             Ok(ended) if ended.end == process::End::Exited(0) => None,
             Ok(ended) => Some(format!("its set-up command failed: {}", tail(&ended.output(), 500))),
@@ -196,10 +148,12 @@ impl Workshop {
         }
     }
 
+    /// Runs a command in `folder` of the checkout at `root`. It sees the folders in `more` besides.
     fn execute(
         &mut self,
         argv: Vec<String>,
-        folder: &Path,
+        (folder, root): (&Path, &Path),
+        more: &[&Path],
         extra: &[(String, String)],
         network: bool,
     ) -> Result<Ended, Problem> {
@@ -221,7 +175,9 @@ impl Workshop {
             Some(container) => {
                 let own = place.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 let name = format!("{}-{}", own.trim_start_matches('.'), self.executions);
-                let wrapped = container.wrap(&name, &argv, (folder, place), &env, (&bounds, network));
+                let shared = [root, self.home.as_path(), self.shared.path()];
+                let room = Room { folder, shared: &[&shared, more].concat() };
+                let wrapped = container.wrap(&name, &argv, &room, &env, (&bounds, network));
                 (wrapped.argv, wrapped.env, wrapped.after)
             }
             None if network => (argv, env, Vec::new()),
@@ -231,9 +187,8 @@ impl Workshop {
         process::run(&self.program, &task)
     }
 
-    /// Runs a test, or all of its file, in a checkout in which `overlay` (path and
-    /// text) stands in the place of what was checked out. Afterwards the checkout
-    /// is as it was.
+    /// Runs a test, or all of its file, in a checkout in which nothing ran before and in which
+    /// `overlay` (path and text) stands in the place of the commit's own files.
     ///
     /// # Errors
     /// Where the overlay cannot be written, or the runner lacks something.
@@ -245,15 +200,8 @@ impl Workshop {
         extent: Extent,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
-        let (root, files) = {
-            let tree = self.tree(commit, runner)?;
-            (tree.root.clone(), tree.files.clone())
-        };
-        let before = overlaid(&root, overlay)?;
-        let result = self.ready(&root, &files, runner, target, extent).and_then(|ready| self.execute_tests(&ready));
-        put_back(before);
-        let _ = std::fs::remove_dir_all(self.out());
-        result
+        self.tree(commit, runner)?.fresh(overlay)?;
+        self.once(commit, &|site, policy| command(policy, runner, target, extent, site))
     }
 
     /// Runs all tests of some files, which `overlay` brings along. `adjust` has the last
@@ -269,77 +217,44 @@ impl Workshop {
         overlay: &[(String, String)],
         adjust: &dyn Fn(&mut Ready),
     ) -> Result<Execution, Problem> {
-        let (root, mut files) = {
-            let tree = self.tree(commit, runner)?;
-            (tree.root.clone(), tree.files.clone())
-        };
-        files.extend(overlay.iter().map(|(path, _)| path.clone()));
-        let before = overlaid(&root, overlay)?;
         let together = runner.takes_many() && self.policy.command.is_empty();
         let groups: Vec<&[String]> = if together { vec![paths] } else { paths.chunks(1).collect() };
         let mut whole: Option<Execution> = None;
         for group in groups {
             let target = Target { file: group[0].clone(), ..Target::default() };
-            let done = self.ready(&root, &files, runner, &target, Extent::File).and_then(|mut ready| {
+            let tree = self.tree(commit, runner)?;
+            tree.fresh(overlay)?;
+            let root = tree.root.clone();
+            let mut files = tree.files.clone();
+            files.extend(overlay.iter().map(|(path, _)| path.clone()));
+            let done = self.once(commit, &|site, policy| {
+                let site = Site { files: &files, ..*site };
+                let mut ready = command(policy, runner, &target, Extent::File, &site)?;
                 runner::add_files(&mut ready, runner, &root, &group[1..]);
                 adjust(&mut ready);
-                self.execute_tests(&ready)
-            });
-            let _ = std::fs::remove_dir_all(self.out());
-            match (done, &mut whole) {
-                (Ok(done), Some(all)) => {
+                Ok(ready)
+            })?;
+            match &mut whole {
+                Some(all) => {
                     all.ran.extend(done.ran);
                     all.seconds += done.seconds;
                     all.trouble = all.trouble.take().or(done.trouble);
                     all.output.push_str(&done.output);
                 }
-                (Ok(done), all) => *all = Some(done),
-                (Err(problem), _) => {
-                    put_back(before);
-                    return Err(problem);
-                }
+                None => whole = Some(done),
             }
         }
-        put_back(before);
         whole.ok_or_else(|| Problem::failed("there is no file to run"))
     }
 
     /// A folder that tests see, for as long as this workshop stands.
     #[must_use]
-    pub fn scratch(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    /// Where the present execution writes its reports.
-    fn out(&self) -> PathBuf {
-        self.scratch.path().join(format!("run-{}", self.runs))
-    }
-
-    /// The command that runs a test in a checkout.
-    fn ready(
-        &mut self,
-        root: &Path,
-        files: &[String],
-        runner: Runner,
-        target: &Target,
-        extent: Extent,
-    ) -> Result<Ready, Problem> {
-        self.runs += 1;
-        let out = self.out();
-        std::fs::create_dir_all(&out).map_err(no_room)?;
-        let contained = self.container.is_some();
-        let home = runner::real_home().filter(|_| !contained);
-        let network = self.policy.network();
-        let site = Site { root, out: &out, files, real_home: home.as_deref(), network, contained };
-        if self.policy.command.is_empty() {
-            runner::command(runner, target, extent, &site).map_err(Problem::failed)
-        } else {
-            Ok(runner::from_template(&self.policy.command, Some(runner), target, extent, &site))
-        }
+    pub fn shared(&self) -> &Folder {
+        &self.shared
     }
 
     /// Runs a test with the switch that brings its snapshots up to date; gives the
-    /// texts of the files that came out different. The checkout is put back.
+    /// texts of the files that came out different.
     ///
     /// # Errors
     /// Where the overlay cannot be written, or the runner lacks something.
@@ -350,45 +265,76 @@ impl Workshop {
         target: &Target,
         overlay: &[(String, String)],
     ) -> Result<Vec<(String, String)>, Problem> {
-        let (root, files) = {
-            let tree = self.tree(commit, runner)?;
-            (tree.root.clone(), tree.files.clone())
-        };
-        let before = overlaid(&root, overlay)?;
-        let known = changed(&root)?;
-        let ready = self.ready(&root, &files, runner, target, Extent::Alone);
-        let ready = ready.map(|ready| runner::updating(runner, ready).filter(|_| self.policy.command.is_empty()));
-        let done = match ready {
-            Ok(Some(ready)) => self.execute_tests(&ready).map(|_| ()),
-            Ok(None) => Ok(()),
-            Err(problem) => Err(problem),
-        };
-        let mut found = Vec::new();
-        for (path, is_new) in changed(&root)? {
-            if let Ok(text) = std::fs::read_to_string(root.join(&path)) {
-                found.push((path.clone(), text));
-            }
-            if is_new && !known.iter().any(|(k, _)| *k == path) {
-                let _ = std::fs::remove_file(root.join(&path));
-            } else if !is_new {
-                Self::git(&root, &["checkout", "--quiet", "HEAD", "--", &path])?;
-            }
+        if !self.policy.command.is_empty() {
+            return Ok(Vec::new());
         }
+        let tree = self.tree(commit, runner)?;
+        tree.fresh(overlay)?;
+        let before = tree.stamps();
+        let has_switch = std::cell::Cell::new(true);
+        let done = self.once(commit, &|site, policy| {
+            let ready = command(policy, runner, target, Extent::Alone, site)?;
+            runner::updating(runner, ready).ok_or_else(|| {
+                has_switch.set(false);
+                Problem::failed("this runner has no switch for snapshots")
+            })
+        });
+        if !has_switch.get() {
+            return Ok(Vec::new());
+        }
+        done?;
+        let mut found = self.tree(commit, runner)?.changed(&before);
         found.retain(|(path, text)| !overlay.contains(&(path.clone(), text.clone())));
-        put_back(before);
-        let _ = std::fs::remove_dir_all(self.out());
-        done.map(|()| found)
+        Ok(found)
     }
 
-    fn execute_tests(&mut self, ready: &Ready) -> Result<Execution, Problem> {
+    /// Runs the command that `make` gives in a commit's fresh checkout, and reads its results.
+    fn once(
+        &mut self,
+        commit: &str,
+        make: &dyn Fn(&Site<'_>, &RunPolicy) -> Result<Ready, Problem>,
+    ) -> Result<Execution, Problem> {
+        self.runs += 1;
+        let name = format!("run-{}", self.runs);
+        let scratch = Folder::open(self.scratch.path()).map_err(no_room)?;
+        let out = scratch.create(&name).map_err(no_room)?;
+        // It is given back behind the execution: until then nobody else may use it.
+        let tree = self.trees.remove(commit).ok_or_else(|| Problem::failed("the checkout is gone"))?;
+        let done = self.execute_tests(&tree, &out, make);
+        self.trees.insert(commit.to_owned(), tree);
+        let _ = std::fs::remove_dir_all(out.path());
+        done
+    }
+
+    fn execute_tests(
+        &mut self,
+        tree: &Tree,
+        out: &Folder,
+        make: &dyn Fn(&Site<'_>, &RunPolicy) -> Result<Ready, Problem>,
+    ) -> Result<Execution, Problem> {
+        let contained = self.container.is_some();
+        let home = runner::real_home().filter(|_| !contained);
+        let network = self.policy.network();
+        let site = Site {
+            root: &tree.root,
+            out: out.path(),
+            build: &tree.build,
+            files: &tree.files,
+            real_home: home.as_deref(),
+            network,
+            contained,
+        };
+        let ready = make(&site, &self.policy)?;
+        let outputs = Outputs::of(vec![out, tree.handle()]);
         // Results of an earlier execution must not be taken for those of this one.
         if let Results::Junit(patterns) = &ready.results {
-            for old in files::matching(&ready.folder, patterns) {
-                let _ = std::fs::remove_file(old);
+            for pattern in patterns {
+                outputs.clear(&ready.folder, pattern);
             }
         }
-        let ended = self.execute(ready.argv.clone(), &ready.folder, &ready.env, self.policy.network())?;
-        let ran = runner::read_results(&ready.results, &ready.folder, &ended.stdout);
+        let more = [tree.build.as_path(), out.path()];
+        let ended = self.execute(ready.argv.clone(), (&ready.folder, &tree.root), &more, &ready.env, network)?;
+        let ran = runner::read_results(&ready.results, &outputs, &ready.folder, &ended.stdout);
         let bounds = Limits { seconds: self.policy.timeout_seconds, ..Limits::default() };
         let nothing = ran.iter().all(|r| r.outcome == crate::model::test::Outcome::Skipped);
         let trouble = ended.end.trouble(&bounds).or_else(|| nothing.then(|| "no test was run".to_owned()));
@@ -401,41 +347,23 @@ impl Workshop {
     }
 }
 
+/// The command that runs a test in a checkout.
+fn command(
+    policy: &RunPolicy,
+    runner: Runner,
+    target: &Target,
+    extent: Extent,
+    site: &Site<'_>,
+) -> Result<Ready, Problem> {
+    if policy.command.is_empty() {
+        runner::command(runner, target, extent, site).map_err(Problem::failed)
+    } else {
+        Ok(runner::from_template(&policy.command, Some(runner), target, extent, site))
+    }
+}
+
 fn no_room(error: std::io::Error) -> Problem {
-    Problem::failed("a test file cannot be put into the checkout").because(error)
-}
-
-/// What stood at the places of an overlay before.
-type Before = Vec<(PathBuf, Option<Vec<u8>>)>;
-
-/// Lays texts over a checkout.
-fn overlaid(root: &Path, overlay: &[(String, String)]) -> Result<Before, Problem> {
-    let mut before = Vec::new();
-    for (path, text) in overlay {
-        let place = root.join(path);
-        before.push((place.clone(), std::fs::read(&place).ok()));
-        if let Some(folder) = place.parent() {
-            std::fs::create_dir_all(folder).map_err(no_room)?;
-        }
-        std::fs::write(&place, text).map_err(no_room)?;
-    }
-    Ok(before)
-}
-
-fn put_back(before: Before) {
-    for (place, content) in before {
-        let _ = match content {
-            Some(content) => std::fs::write(&place, content),
-            None => std::fs::remove_file(&place),
-        };
-    }
-}
-
-/// Files of a checkout that are not as they were checked out, and whether they are new.
-fn changed(root: &Path) -> Result<Vec<(String, bool)>, Problem> {
-    let told = Workshop::git(root, &["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
-    let row = |row: &str| Some((row.get(3..)?.to_owned(), row.starts_with("??")));
-    Ok(told.split('\0').filter_map(row).collect())
+    Problem::failed("there is no room to run tests in").because(error)
 }
 
 fn tail(text: &str, limit: usize) -> String {
@@ -482,8 +410,7 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Copies what is installed in one checkout into another that lacks it; where
-/// the file system can, without using space.
+/// Copies what is installed in one checkout into another that lacks it.
 fn copy_dependencies(from: &Path, to: &Path) -> Result<(), String> {
     for folder in dependencies(from) {
         let target = to.join(&folder);
@@ -498,15 +425,8 @@ fn copy_dependencies(from: &Path, to: &Path) -> Result<(), String> {
             std::os::unix::fs::symlink(real, &target).map_err(|e| format!("{}: {e}", folder.display()))?;
             continue;
         }
-        let done = Command::new("cp")
-            .args(["-a", "--reflink=auto", "--"])
-            .arg(from.join(&folder))
-            .arg(&target)
-            .stdin(Stdio::null())
-            .output();
-        if !done.is_ok_and(|d| d.status.success()) {
-            return Err(format!("{} cannot be copied into the checkout", folder.display()));
-        }
+        copy(&from.join(&folder), &target)
+            .map_err(|why| format!("{} cannot be copied into the checkout: {why}", folder.display()))?;
     }
     Ok(())
 }

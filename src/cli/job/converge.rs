@@ -8,6 +8,7 @@ use crate::cli::TriageArgs;
 use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
 use crate::plan::planner::{self, Decided, Given, Recovery};
 use crate::plan::snapshot::Snapshot;
+use crate::plan::texts::TextRules;
 use crate::ports::{Forge, Store};
 use crate::report::is_red;
 use crate::run::{self, Triage};
@@ -53,11 +54,12 @@ impl Job {
             triage.known_issues = decided.known;
             annotations = decided.annotations;
             let mut plan = self.guarded(decided.plan);
-            let Some(forge) = self.forge.as_mut().filter(|_| may_write) else {
+            let rules = self.scene.as_ref().map(TextRules::of);
+            let (Some(forge), Some(rules)) = (self.forge.as_mut().filter(|_| may_write), rules) else {
                 settled.extend(plan);
                 break;
             };
-            apply::apply(&mut plan, forge);
+            apply::apply(&mut plan, &rules, forge);
             let again = round + 1 < ROUNDS && plan.actions.iter().any(is_stale);
             settled.withheld = plan.withheld;
             settled.actions.extend(plan.actions.into_iter().filter(|p| !again || !is_stale(p)));
@@ -151,7 +153,7 @@ impl Job {
         }
         self.branches(triage, &mut snapshot);
         if self.policy.check.enabled {
-            let name = planner::check_name(&self.policy.check.name, scene.variant.as_deref());
+            let name = planner::check_name(&self.policy.check.name, scene);
             snapshot.check = read_or_note(forge, "the check runs", |f| f.reader().check(&scene.head, &name));
         }
         snapshot

@@ -9,6 +9,7 @@ use crate::plan::planner;
 use crate::plan::planner::offer::Offer;
 use crate::plan::planner::repairs::drafts;
 use crate::plan::snapshot::Snapshot;
+use crate::plan::texts::TextRules;
 use crate::ports::Trouble;
 use crate::run::Triage;
 use crate::shell::github::{GitHub, read_or_note};
@@ -23,12 +24,13 @@ impl Job {
         for round in 0..ROUNDS {
             let snapshot = self.of_branches(triage);
             let Some(given) = self.given(triage, &snapshot) else { break };
+            let rules = TextRules::of(given.scene);
             let mut plan = self.guarded(planner::deliver(&given));
             let Some(forge) = self.forge.as_mut().filter(|_| may_write && !plan.actions.is_empty()) else {
                 settled.extend(plan);
                 break;
             };
-            apply::apply(&mut plan, forge);
+            apply::apply(&mut plan, &rules, forge);
             let again = round + 1 < ROUNDS && plan.actions.iter().any(super::converge::is_stale);
             settled.withheld = plan.withheld;
             settled.actions.extend(plan.actions.into_iter().filter(|p| !again || !super::converge::is_stale(p)));

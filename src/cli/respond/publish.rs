@@ -15,6 +15,7 @@ use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::saved::{self as file, SavedPlan};
+use crate::plan::texts::TextRules;
 use crate::render::message::reply::{self as message, Mark};
 use crate::run::chain;
 use crate::shell::actions::{self, Around};
@@ -75,11 +76,11 @@ pub(in crate::cli) fn publish(
     if granted.is_empty() || hearing.unheard().is_some() {
         return quiet("nothing is written: no command of the comment is admitted");
     }
-    let mut plan = match planned(&hearing, &granted, artifact) {
-        Ok(plan) => plan,
+    let (mut plan, rules) = match planned(&hearing, &granted, artifact) {
+        Ok(planned) => planned,
         Err(problem) => {
             actions::warn(&chain(&problem))?;
-            Plan::default()
+            (Plan::default(), TextRules::of(&hearing.scene))
         }
     };
     let has_reply = plan.actions.iter().any(|p| is_reply(p, remark.id));
@@ -93,7 +94,7 @@ pub(in crate::cli) fn publish(
     let mut plan = Plan { actions, withheld: refused };
     plan.ask_besides(&hearing.guards());
     if args.apply {
-        apply::apply(&mut plan, &mut hearing.forge);
+        apply::apply(&mut plan, &rules, &mut hearing.forge);
     }
     let mood = mood(has_reply, &plan);
     // What was written is told by who wrote it.
@@ -109,7 +110,7 @@ pub(in crate::cli) fn publish(
     }
     told.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.unedited()]));
     if args.apply {
-        apply::apply(&mut told, &mut hearing.forge);
+        apply::apply(&mut told, &rules, &mut hearing.forge);
     }
     plan.extend(told);
     say(&preview::preview(&plan))?;
@@ -132,8 +133,8 @@ fn is_reply(planned: &Planned, remark: u64) -> bool {
     matches!(&planned.action, Action::Comment { key, .. } if *key == reply::key(remark))
 }
 
-/// The plan of the job before, as far as it is admitted.
-fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) -> Result<Plan, Problem> {
+/// The plan of the job before, as far as it is admitted, and what its texts may hold.
+fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) -> Result<(Plan, TextRules), Problem> {
     let run = hearing.around.run.ok_or_else(|| Problem::usage("which workflow run this is, is not known"))?;
     let texts = hearing
         .forge
@@ -154,7 +155,7 @@ fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) ->
     }
     let mut plan = admit(&plans, &source, &policy);
     saved::join_comment(&mut plan, &source, &hearing.forge)?;
-    Ok(plan)
+    Ok((plan, source.rules()))
 }
 
 /// Says that the job before left nothing.

@@ -44,7 +44,7 @@ impl Hunk {
         let (Some(old_start), Some(new_start)) = (old.skipped(), new.skipped()) else {
             return Err(lines.reject(path, "lines are counted from 1"));
         };
-        let (old_end, new_end) = last.map_or((0, 0), |last| last.ends());
+        let (old_end, new_end) = last.map_or((0, 0), Self::ends);
         // Between two hunks the same lines stand on both sides.
         if old_start < old_end || new_start.checked_sub(new_end) != old_start.checked_sub(old_end) {
             return Err(lines.reject(path, "the line numbers of its hunks do not follow from each other"));

@@ -8,6 +8,14 @@ pub(super) struct Named {
     pub(super) new: Option<String>,
 }
 
+/// What a `---` or `+++` line names.
+enum Name {
+    /// `/dev/null`.
+    Nothing,
+    /// A file, without its first folder.
+    Path(String),
+}
+
 /// Reads a `---` and a `+++` line.
 pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> {
     let mut name = |begin: &str| -> Result<Option<String>, PatchError> {
@@ -19,7 +27,10 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
             )
         })?;
         lines.at += 1;
-        Ok(found)
+        Ok(match found {
+            Name::Nothing => None,
+            Name::Path(path) => Some(path),
+        })
     };
     let named = Named { old: name("--- ")?, new: name("+++ ")? };
     if named.old.is_none() && named.new.is_none() {
@@ -28,14 +39,14 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
     Ok(named)
 }
 
-/// The name in such a line: `Some(None)` for `/dev/null`, `None` where there is none that can be
-/// taken. A date behind it is passed over, but for the one that means that the file is not there.
-fn of_line(text: &str) -> Option<Option<String>> {
+/// The name in such a line; `None` where there is none that can be taken. A date behind it is passed
+/// over, but for the one that means that the file is not there.
+fn of_line(text: &str) -> Option<Name> {
     let (name, date) = if text.starts_with('"') { (text, "") } else { text.split_once('\t').unwrap_or((text, "")) };
     if date.starts_with("1969-") || date.starts_with("1970-") || name.ends_with([' ', '\r']) {
         return None;
     }
-    if name == "/dev/null" { Some(None) } else { stripped(&unquoted(name)?).map(Some) }
+    if name == "/dev/null" { Some(Name::Nothing) } else { stripped(&unquoted(name)?).map(Name::Path) }
 }
 
 /// The path without its first folder, as `git apply` takes it.

@@ -2,10 +2,12 @@
 
 use super::{Given, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
+use crate::model::forge::Scene;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
 use crate::plan::change;
 use crate::plan::marker::digest;
 use crate::render::message::check;
+use crate::render::terminal::line;
 
 pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize) -> Plan {
     let mut plan = Plan::default();
@@ -25,7 +27,7 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
         (false, false) if !given.scene.is_foreign => "success",
         _ => "neutral",
     };
-    let name = name(&given.policy.check.name, given.scene.variant.as_deref());
+    let name = name(&given.policy.check.name, given.scene);
     let mut summary = check::summary(given.found, given.scene, SUMMARY_LIMIT - 500);
     if hidden > 0 {
         summary
@@ -57,13 +59,31 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
     plan
 }
 
-/// The name of the check run of a leg.
+/// The name of the check run: `testmedic (ci / unit / linux)`, with workflow, job and matrix leg, as
+/// far as they are known. GitHub shows the latest check run of a name, so two jobs must not share one:
+/// the green one would replace the red one.
 #[must_use]
-pub fn name(base: &str, leg: Option<&str>) -> String {
-    match leg {
-        Some(leg) => format!("{base} ({})", crate::render::terminal::line(leg, 60)),
-        None => base.to_owned(),
-    }
+pub fn name(base: &str, scene: &Scene) -> String {
+    let parts = [scene.workflow.as_deref().map(stem), scene.job.as_deref(), scene.variant.as_deref()];
+    let parts: Vec<String> = parts.into_iter().flatten().map(|part| line(part, 60)).collect();
+    if parts.is_empty() { base.to_owned() } else { format!("{base} ({})", parts.join(" / ")) }
+}
+
+/// Whether a check run of this name belongs to `workflow`; to any, where it is not known.
+#[must_use]
+pub fn is_of_workflow(name: &str, base: &str, workflow: Option<&str>) -> bool {
+    let Some(inner) = name.strip_prefix(base).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')')) else {
+        return name == base && workflow.is_none();
+    };
+    workflow.is_none_or(|workflow| {
+        let own = line(stem(workflow), 60);
+        inner == own || inner.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with(" / "))
+    })
+}
+
+/// The name of a workflow file without its ending.
+fn stem(workflow: &str) -> &str {
+    workflow.strip_suffix(".yml").or_else(|| workflow.strip_suffix(".yaml")).unwrap_or(workflow)
 }
 
 /// One annotation for each place, the gravest diagnoses first and within one

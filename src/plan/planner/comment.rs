@@ -1,5 +1,5 @@
-//! The sticky comment of a pull request: one part for each matrix leg, each
-//! written by the job of that leg.
+//! The sticky comment of a pull request: one part for each job and matrix leg,
+//! each written by that job.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,7 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
         plan.withheld.push(withhold("a newer run has written it already"));
         return plan;
     }
-    parts.retain(|part| part.state.head == now.head && part.state.leg != now.leg);
+    parts.retain(|part| part.state.head == now.head && !part.state.is_same_leg(&now));
     let shared = given.scene.variant.is_some() || !parts.is_empty();
     let limit = if shared { SHARED } else { BODY_LIMIT - 1000 };
     let repairs = entries(given);
@@ -136,6 +136,7 @@ fn written(given: &Given<'_>) -> String {
 
 fn own_state(given: &Given<'_>, bad: bool) -> LegState {
     LegState {
+        job: given.scene.job.clone().unwrap_or_default(),
         leg: given.scene.variant.clone().unwrap_or_default(),
         head: given.scene.head.clone(),
         run: given.scene.run.unwrap_or(0),
@@ -172,7 +173,7 @@ pub(crate) fn unite(bodies: &[&str], head: &str) -> Option<String> {
     for part in bodies.iter().flat_map(|body| parts(body)).filter(|part| part.state.head == head) {
         // Of two about one leg the later run's stays, whichever comes first.
         let age = |part: &Part| (part.state.run, part.state.attempt);
-        match all.iter_mut().find(|known| known.state.leg == part.state.leg) {
+        match all.iter_mut().find(|known| known.state.is_same_leg(&part.state)) {
             Some(known) if age(known) > age(&part) => {}
             Some(known) => *known = part,
             None => all.push(part),
@@ -184,7 +185,7 @@ pub(crate) fn unite(bodies: &[&str], head: &str) -> Option<String> {
 /// The whole comment. Where many legs have much to say, their details go, the
 /// longest first.
 fn body(workflow: &str, mut parts: Vec<Part>) -> String {
-    parts.sort_by(|a, b| a.state.leg.cmp(&b.state.leg));
+    parts.sort_by(|a, b| (&a.state.job, &a.state.leg).cmp(&(&b.state.job, &b.state.leg)));
     let total = |parts: &[Part]| parts.iter().map(|p| p.text.len() + 400).sum::<usize>();
     while total(&parts) > BODY_LIMIT - 1000 {
         let Some(longest) = parts.iter_mut().max_by_key(|p| p.text.len()).filter(|p| p.text.len() > HEADING * 2) else {
@@ -212,7 +213,10 @@ mod tests {
     use super::*;
 
     fn part(leg: &str, text: &str) -> Part {
-        Part { state: LegState { leg: leg.into(), head: "h".into(), run: 1, attempt: 1, bad: true }, text: text.into() }
+        Part {
+            state: LegState { job: String::new(), leg: leg.into(), head: "h".into(), run: 1, attempt: 1, bad: true },
+            text: text.into(),
+        }
     }
 
     #[test]
@@ -222,6 +226,21 @@ mod tests {
         assert_eq!(read, [part("a-->b", "### a\n"), part("linux", "### b\nx\n")]);
         assert_eq!(body("ci.yml", read), written, "the same again");
         assert_eq!(parts(&written.replace('\n', "\r\n")).len(), 2);
+    }
+
+    #[test]
+    fn each_job_has_its_part() {
+        let of_job = |job: &str, text: &str| {
+            let mut part = part("", text);
+            part.state.job = job.to_owned();
+            body("ci.yml", vec![part])
+        };
+        let (unit, web, old) = (of_job("unit", "### unit\n"), of_job("web", "### web\n"), of_job("", "### old\n"));
+        let both = unite(&[&unit, &web], "h").unwrap();
+        assert!(both.contains("### unit") && both.contains("### web"));
+        // A comment of version 0.1 names no job: the part of any job takes its place.
+        let united = unite(&[&old, &unit], "h").unwrap();
+        assert!(united.contains("### unit") && !united.contains("### old"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::plan::action::{Action, Annotation, Guard, Plan, Planned};
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::{OurIssue, Snapshot};
 
-pub use check::name as check_name;
+pub use check::{is_of_workflow, name as check_name};
 pub use issues::needed_passes;
 pub use repairs::Repairs;
 

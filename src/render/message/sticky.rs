@@ -59,7 +59,8 @@ fn head(found: &Findings, scene: &Scene) -> String {
         (0, _, _) => "🟡",
         _ => "🔴",
     };
-    let leg = scene.variant.as_ref().map(|leg| format!(" · {}", code(leg, 60))).unwrap_or_default();
+    let leg: String =
+        [&scene.job, &scene.variant].into_iter().flatten().map(|leg| format!(" · {}", code(leg, 60))).collect();
     let run = scene.run_url().map(|url| format!(" · [run]({url})")).unwrap_or_default();
     format!("### {icon} {}{leg}\n\n{}{run}\n", counts(&found.totals), commit(&scene.head, Some(scene)))
 }

@@ -3,11 +3,11 @@
 //! that is new gets its test. The commands are those that a person would type.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::command;
 use crate::error::Problem;
 use crate::shell::files;
+use crate::shell::git::command::Call;
 use crate::shell::surroundings::say;
 
 /// The suite.
@@ -27,18 +27,9 @@ pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
         files::write(&folder.join(path), text)?;
     }
     files::write(&folder.join(".gitignore"), ".testmedic\n__pycache__\nbusy\n")?;
-    let git = |arguments: &[&str]| -> bool {
-        let done = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost"])
-            .args(arguments)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status();
-        done.is_ok_and(|status| status.success())
+    let git = |words: &[&str]| -> bool {
+        let call = Call::within(folder).words(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost"]);
+        call.words(words).run().is_ok()
     };
     let commit = |message: &str| git(&["add", "--all"]) && git(&["commit", "--quiet", "--message", message]);
     if !git(&["init", "--quiet", "--initial-branch=main", "."]) || !commit("A shop") {

@@ -167,10 +167,8 @@ fn rust_binary(target: &Target, folder: &str) -> Vec<String> {
 /// Each checkout has a target folder of its own: cargo takes two copies of one
 /// package for the same, and would link the code of the other checkout.
 fn rust_env(site: &Site<'_>) -> Vec<(String, String)> {
-    let name = site.root.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let target = site.out.parent().unwrap_or(site.out).join(format!("target-{name}"));
     vec![
-        ("CARGO_TARGET_DIR".to_owned(), target.display().to_string()),
+        ("CARGO_TARGET_DIR".to_owned(), site.build.join("target").display().to_string()),
         ("CARGO_TERM_COLOR".to_owned(), "never".to_owned()),
         ("RUST_BACKTRACE".to_owned(), "0".to_owned()),
     ]

@@ -17,6 +17,7 @@ pub(crate) use jvm::QUICK;
 pub use recognise::{recognise, recognise_by_name};
 
 use crate::model::ran::{Extent, Ran, Target};
+use crate::shell::workshop::Outputs;
 
 /// A test runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,12 +125,14 @@ impl Runner {
 }
 
 /// Where tests are run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
     /// The checkout.
     pub root: &'a Path,
-    /// A folder for reports, outside of it.
+    /// A folder for reports, outside of it, for one execution.
     pub out: &'a Path,
+    /// A folder for build outputs, outside of it, for all executions at this commit.
+    pub build: &'a Path,
     /// Files of the checkout.
     pub files: &'a [String],
     /// The home of whoever called us, for caches of dependencies.
@@ -211,8 +214,8 @@ pub fn add_files(ready: &mut Ready, runner: Runner, root: &Path, files: &[String
 
 /// Reads the results of a command that has run.
 #[must_use]
-pub fn read_results(results: &Results, folder: &Path, stdout: &str) -> Vec<Ran> {
-    results::read(results, folder, stdout)
+pub fn read_results(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<Ran> {
+    results::read(results, outputs, folder, stdout)
 }
 
 /// The variables for foreign code; `here` says that it runs on this machine itself.

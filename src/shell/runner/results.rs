@@ -5,38 +5,30 @@ use std::path::Path;
 use super::Results;
 use crate::ingest::console;
 use crate::model::ran::{Compared, Ran};
-use crate::shell::files;
+use crate::shell::workshop::Outputs;
 
-/// Bytes of a result file that is read.
-const LIMIT: u64 = 256 << 20;
-
-pub(super) fn read(results: &Results, folder: &Path, stdout: &str) -> Vec<Ran> {
+pub(super) fn read(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<Ran> {
     match results {
-        Results::Junit(patterns) => junit(patterns, folder),
-        Results::Jest(path) => console::jest(&text(path)),
+        Results::Junit(patterns) => junit(patterns, outputs, folder),
+        Results::Jest(path) => console::jest(&outputs.text(path)),
         Results::Mocha(path) => {
-            let written = text(path);
+            let written = outputs.text(path);
             // Old versions know no file and print.
             let from = stdout.find("{\n").unwrap_or(0);
             console::mocha(if written.is_empty() { &stdout[from..] } else { &written })
         }
-        Results::Rspec(path) => console::rspec(&text(path)),
+        Results::Rspec(path) => console::rspec(&outputs.text(path)),
         Results::Go => console::go(stdout),
         Results::Libtest => console::libtest(stdout),
     }
 }
 
-fn text(path: &Path) -> String {
-    let small = path.metadata().is_ok_and(|m| m.len() <= LIMIT);
-    if small { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() }
-}
-
-fn junit(patterns: &[String], folder: &Path) -> Vec<Ran> {
-    let Ok(runs) = files::read_reports(folder, patterns, &|_| {}) else { return Vec::new() };
-    let mut found: Vec<Ran> = runs.iter().flat_map(console::of_report).collect();
+fn junit(patterns: &[String], outputs: &Outputs<'_>, folder: &Path) -> Vec<Ran> {
+    let runs = patterns.iter().flat_map(|pattern| outputs.reports(folder, pattern));
+    let mut found: Vec<Ran> = runs.flat_map(|run| console::of_report(&run)).collect();
     // What the probe saw beside the report.
     for pattern in patterns {
-        for line in text(&folder.join(format!("{pattern}.compared"))).lines() {
+        for line in outputs.text(&folder.join(format!("{pattern}.compared"))).lines() {
             compared(line, &mut found);
         }
     }

@@ -1,0 +1,426 @@
+//! Whether a text holds only what our own messages hold.
+//!
+//! Every text is checked twice: when a saved plan is admitted, and by the loop that carries a plan
+//! out, right before the request, with all that was composed into it meanwhile. Nothing is cleaned:
+//! what is not ours is refused. The text is read with every extension that GitHub's Markdown has, so
+//! that nothing is active there which was inert here.
+
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
+
+use crate::model::forge::{OUR_BRANCHES, Scene, Slug, is_sha};
+use crate::model::secret::has_token;
+use crate::plan::action::{Action, Annotation, BODY_LIMIT, CommitDraft, SUMMARY_LIMIT};
+use crate::plan::marker;
+use crate::render::message::heal::is_inert;
+
+/// Bytes of a commit's message.
+const MESSAGE: usize = 20_000;
+/// Bytes of an annotation's message.
+const ANNOTATION: usize = 16_000;
+/// Bytes of a title.
+const TITLE: usize = 1000;
+
+/// What texts may point to, and who may suggest code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextRules {
+    /// The repository that is written to.
+    pub repository: Slug,
+    /// Web address of the forge; links may lead to the repository's pages there and nowhere else.
+    pub server: String,
+    /// Who composed the texts.
+    pub origin: Origin,
+}
+
+/// Who composed a text, and so what it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A job that ran the code of a fork. No suggestion and no comparison of branches: a click takes
+    /// one over.
+    Fork,
+    /// A job that ran code of a branch of the repository itself.
+    OwnBranch,
+    /// This very run. Charts besides.
+    ThisRun,
+}
+
+impl TextRules {
+    /// The rules of a run that judges code of its own repository.
+    #[must_use]
+    pub fn of(scene: &Scene) -> Self {
+        Self { repository: scene.repository.clone(), server: scene.server.clone(), origin: Origin::ThisRun }
+    }
+
+    /// Checks every text of an action as it would be written.
+    ///
+    /// # Errors
+    /// What is not ours in it.
+    pub fn check(&self, action: &Action) -> Result<(), String> {
+        match action {
+            Action::OpenIssue { title, body, .. } | Action::OpenPullRequest { title, body, .. } => {
+                line(title)?;
+                self.markdown(body, BODY_LIMIT)
+            }
+            Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } | Action::CloseIssue { body, .. } => {
+                // People write before and behind our part; their words are theirs.
+                match marker::split(body) {
+                    Some((_, ours, _)) if body.len() <= BODY_LIMIT => self.markdown(ours, BODY_LIMIT),
+                    _ => self.markdown(body, BODY_LIMIT),
+                }
+            }
+            Action::Comment { body, .. } => self.markdown(body, BODY_LIMIT),
+            Action::Review { comments, .. } => {
+                comments.iter().try_for_each(|comment| self.markdown(&comment.body, BODY_LIMIT))
+            }
+            Action::CheckRun { title, summary, annotations, .. } => {
+                line(title)?;
+                annotations.iter().try_for_each(annotation)?;
+                self.markdown(summary, SUMMARY_LIMIT)
+            }
+            Action::PushBranch { commits, .. } => commits.iter().try_for_each(message),
+            Action::RecordRun { .. }
+            | Action::DispatchWorkflow { .. }
+            | Action::React { .. }
+            | Action::RerunJobs { .. } => Ok(()),
+        }
+    }
+
+    /// No picture, no link but to commits, runs and issues of the repository, no mention or
+    /// reference, no HTML but ours, no hidden characters, no more than fits.
+    ///
+    /// # Errors
+    /// What is not ours in it.
+    pub fn markdown(&self, body: &str, limit: usize) -> Result<(), String> {
+        if body.len() > limit {
+            return Err(format!("its text is {} bytes long; {limit} are allowed", body.len()));
+        }
+        if has_token(body) {
+            return Err("its text holds what looks like a secret".to_owned());
+        }
+        visible(body)?;
+        markdown(body, self)
+    }
+}
+
+/// A title: one line without anything active.
+fn line(title: &str) -> Result<(), String> {
+    if title.contains('\n') || title.len() > TITLE {
+        return Err("its title is no single line".to_owned());
+    }
+    if has_token(title) {
+        return Err("its title holds what looks like a secret".to_owned());
+    }
+    visible(title)?;
+    plain(title)
+}
+
+/// A commit's message: nothing that works anywhere.
+fn message(commit: &CommitDraft) -> Result<(), String> {
+    let fine = commit.message.len() <= MESSAGE && commit.message.lines().all(is_inert);
+    if !fine || has_token(&commit.message) || visible(&commit.message).is_err() {
+        return Err("a commit's message is too long, or says what ours never says".to_owned());
+    }
+    Ok(())
+}
+
+/// An annotation is shown as plain text.
+fn annotation(annotation: &Annotation) -> Result<(), String> {
+    if annotation.message.len() > ANNOTATION || annotation.title.len() > TITLE {
+        return Err("an annotation is too long".to_owned());
+    }
+    if has_token(&annotation.message) || has_token(&annotation.title) {
+        return Err("an annotation holds what looks like a secret".to_owned());
+    }
+    visible(&annotation.message).and_then(|()| visible(&annotation.title))
+}
+
+/// No character that hides text, turns its direction, or steers a terminal.
+fn visible(text: &str) -> Result<(), String> {
+    let hides = |c: char| match c {
+        '\n' | '\r' | '\t' => false,
+        '\u{61c}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{feff}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        other => other.is_control(),
+    };
+    match text.chars().find(|c| hides(*c)) {
+        None => Ok(()),
+        Some(c) => Err(format!("its text holds the hidden character U+{:04X}", u32::from(c))),
+    }
+}
+
+/// The words of a refusal: one line, bounded.
+fn cut(text: &str) -> String {
+    crate::render::terminal::line(text, 200)
+}
+
+/// Tags that our own messages use.
+const TAGS: [&str; 8] = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>"];
+
+fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
+    let mut running = String::new();
+    let mut in_code = false;
+    for event in Parser::new_ext(body, Options::all() - Options::ENABLE_SMART_PUNCTUATION) {
+        match event {
+            Event::Text(_) if in_code => {}
+            // A word may come in pieces, each entity is one: a mention is one all the
+            // same. A link written with an entity is none.
+            Event::Text(text) => {
+                no_link(&text)?;
+                running.push_str(&text);
+            }
+            other => {
+                plain(&running)?;
+                running.clear();
+                match other {
+                    Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                        // A click takes a suggestion over: a stranger's is not handed on.
+                        let known = match &*info {
+                            "text" | "diff" | "" => true,
+                            "suggestion" => rules.origin >= Origin::OwnBranch,
+                            "mermaid" => rules.origin == Origin::ThisRun,
+                            _ => false,
+                        };
+                        if !known {
+                            return Err(format!("its text holds a block of `{}`", cut(&info)));
+                        }
+                        in_code = true;
+                    }
+                    Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => in_code = true,
+                    Event::End(TagEnd::CodeBlock) => in_code = false,
+                    other => element(&other, rules)?,
+                }
+            }
+        }
+    }
+    plain(&running)
+}
+
+fn element(event: &Event<'_>, rules: &TextRules) -> Result<(), String> {
+    match event {
+        Event::Start(Tag::Image { .. }) => Err("its text holds a picture".to_owned()),
+        Event::Start(Tag::Link { link_type, dest_url, title, .. }) => {
+            if *link_type != LinkType::Inline || !title.is_empty() || !is_own_page(dest_url, rules) {
+                return Err(format!("its text links to {}", cut(dest_url)));
+            }
+            Ok(())
+        }
+        Event::Html(html) | Event::InlineHtml(html) => html_is_ours(html),
+        Event::FootnoteReference(_)
+        | Event::Start(
+            Tag::FootnoteDefinition(_) | Tag::DefinitionList | Tag::MetadataBlock(_) | Tag::BlockQuote(Some(_)),
+        )
+        | Event::InlineMath(_)
+        | Event::DisplayMath(_)
+        | Event::TaskListMarker(_) => Err("its text holds a footnote, formula, alert or the like".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// A commit, a workflow run or an issue of the repository.
+fn is_own_page(url: &str, rules: &TextRules) -> bool {
+    let own = format!("{}/{}/", rules.server, rules.repository);
+    let Some(rest) = url.strip_prefix(&own) else { return false };
+    let number = |text: &str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
+    match rest.split('/').collect::<Vec<_>>().as_slice() {
+        ["commit", sha] => is_sha(sha),
+        ["issues" | "pull", page] => {
+            // A comment on the page: `7#issuecomment-12`.
+            let (page, place) = page.split_once('#').unwrap_or((page, "x1"));
+            let id = place.trim_start_matches(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
+            number(page) && number(id)
+        }
+        ["compare", rest @ ..] => rules.origin >= Origin::OwnBranch && is_comparison(&rest.join("/")),
+        ["tree", rest @ ..] => rules.origin >= Origin::OwnBranch && is_our_branch(&rest.join("/")),
+        ["runs", check] => number(check),
+        ["actions", "runs", run] => number(run),
+        ["actions", "runs", run, "attempts", attempt] => number(run) && number(attempt),
+        // What the forge calls the pages of what was just written.
+        _ => {
+            rules.origin == Origin::ThisRun
+                && rest.chars().all(|c| is_plain(c) || "?=&#".contains(c))
+                && !rest.contains("..")
+        }
+    }
+}
+
+/// Two branches, plainly written, the second one of ours.
+fn is_comparison(range: &str) -> bool {
+    let (base, branch) = range.trim_end_matches("?expand=1").split_once("...").unwrap_or(("", ""));
+    !base.is_empty() && base.chars().all(is_plain) && is_our_branch(branch)
+}
+
+/// A branch of ours, plainly written.
+fn is_our_branch(branch: &str) -> bool {
+    branch.starts_with(OUR_BRANCHES) && branch.chars().all(is_plain) && !branch.contains("..")
+}
+
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '%')
+}
+
+fn html_is_ours(html: &str) -> Result<(), String> {
+    for line in html.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        if is_marker(line) {
+            continue;
+        }
+        let mut rest = line.to_owned();
+        for tag in TAGS {
+            rest = rest.replace(tag, "");
+        }
+        // What stands between our tags is plain: no entity, no other tag.
+        if rest.contains(['<', '>', '&']) {
+            return Err(format!("its text holds HTML: {}", cut(line)));
+        }
+        no_link(&rest)?;
+        plain(&rest)?;
+    }
+    Ok(())
+}
+
+/// A comment of ours as [`crate::plan::marker`] writes it: in it neither two
+/// hyphens nor angle brackets, so that no reader sees it end early.
+fn is_marker(line: &str) -> bool {
+    let inner = line.strip_prefix("<!-- testmedic:").and_then(|rest| rest.strip_suffix(" -->"));
+    inner.is_some_and(|inner| !inner.contains("--") && !inner.contains(['<', '>']))
+}
+
+/// No `@name` and no reference to an issue in running text.
+pub(super) fn plain(text: &str) -> Result<(), String> {
+    let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    let around = |at: usize, length: usize| (text[..at].chars().next_back(), text[at + length..].chars().next());
+    for (at, _) in text.match_indices('@') {
+        let (before, after) = around(at, 1);
+        if word(after) {
+            return Err(
+                if word(before) { "its text holds an address" } else { "its text mentions somebody" }.to_owned()
+            );
+        }
+    }
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let lower = text.to_ascii_lowercase();
+    let referenced = text.match_indices('#').any(|(at, _)| digit(around(at, 1).1))
+        || lower.match_indices("gh-").any(|(at, _)| digit(around(at, 3).1));
+    if referenced {
+        return Err("its text refers to an issue".to_owned());
+    }
+    Ok(())
+}
+
+fn no_link(text: &str) -> Result<(), String> {
+    if text.contains("://") || text.to_ascii_lowercase().contains("www.") {
+        return Err("its text holds a bare link".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> TextRules {
+        TextRules {
+            repository: Slug::parse("acme/shop").unwrap(),
+            server: "https://github.com".into(),
+            origin: Origin::Fork,
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        for bad in [
+            "&#64;octocat",
+            "@&#111;ctocat",
+            "<details>\n&#64;octocat\n</details>",
+            "<summary>&commat;x</summary>",
+            "中@octocat",
+            "mail me@example.org",
+            "a[^1]\n\n[^1]: https://github.com/acme/shop/ \"x\"",
+            "[x][y]\n\n[y]: https://github.com/acme/shop/issues/1 'www.evil.example'",
+            "[report](https://github.com/acme/shop/../../mallory/phish)",
+            "[x](https://github.com/acme/shop/issues/1 \"title\")",
+            "torvalds/linux#1",
+            "see #1",
+            "GH-1",
+            "gh-12",
+            "```suggestion\nx\n```",
+            "~~~mermaid\nx\n~~~",
+            "$\\Huge{x}$",
+            "> [!IMPORTANT]\n> x",
+            "- [ ] x",
+            "<!-- testmedic:x --!><a href=//evil.example>click</a> -->",
+            "<https://evil.example>",
+            "www.evil.example",
+            "[x](https://github.com/acme/shop/tree/testmedic/heal/x)",
+            "[x](https://github.com/acme/shop/issues/7#issuecomment-1?x=y)",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "a\u{e0041}b",
+            "a\0b",
+            "a\u{1b}[31mb",
+        ] {
+            assert!(rules().markdown(bad, 1000).is_err(), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1000))]
+
+        /// Whatever a comment holds: a reply to it says nothing that is active anywhere.
+        #[test]
+        fn a_reply_echoes_nothing_active(
+            lines in proptest::collection::vec("/(heal|hael|explain|quarantine|retry|help|not_flaky) ?[ -~\u{a0}-\u{ff}\u{200b}\u{202e}@#<>`*_!\\[\\]()|\n]{0,80}", 1..6),
+            login in "[ -~]{1,30}",
+        ) {
+            use crate::ingest::command::{Line, read};
+            use crate::render::message::reply::{Part, body};
+            let scene = Scene {
+                repository: Slug::parse("acme/shop").unwrap(),
+                default_branch: "main".into(),
+                pull: None,
+                trust: crate::model::forge::Trust::Own,
+                workflow: None,
+                job: None,
+                head: String::new(),
+                branch: "main".into(),
+                run: Some(1),
+                attempt: 1,
+                server: "https://github.com".into(),
+                commit_at: None,
+                variant: None,
+                is_foreign: false,
+            };
+            let parts: Vec<(usize, Part)> = read(&lines.join("\n")).into_iter().map(|line| match line {
+                Line::Order(order) => (0, Part::refused(&order.text, &format!("`{}` is not there", order.text))),
+                Line::Slip { text, why } => (1, Part::refused(&text, &format!("{text}: {why:?}"))),
+            }).collect();
+            let said = body(&parts, &login, None, &scene, 60_000);
+            // Words that have the form of a secret are refused for that alone.
+            proptest::prop_assume!(!has_token(&said));
+            proptest::prop_assert_eq!(rules().markdown(&said, 60_000), Ok(()), "{}", said);
+        }
+    }
+
+    #[test]
+    fn what_we_write_is_admitted() {
+        for good in [
+            "<!-- testmedic:note {\"v\":1,\"key\":\"f1\\u002d1\"} -->\ntext",
+            "[`ed5eb9a37`](https://github.com/acme/shop/commit/ed5eb9a37e2d8231af3388319b941995f6dc8755)",
+            "[run](https://github.com/acme/shop/actions/runs/500/attempts/2)",
+            "`@everyone #1 https://x`",
+            "<span>@</span>everyone and <span>#</span>1",
+            "```text\n@pytest.fixture at http://localhost:8080/ #1 <b>\n```",
+            "<details><summary>🔴 regression of severity high, 91 % sure</summary>\n\nx\n\n</details>",
+            "| a | b |\n|---|---|\n| `x` | +1.0 |",
+            "| Too Many Requests for url&#58; https&#58;//api.example.org/x |  |",
+            "[comment](https://github.com/acme/shop/issues/7#issuecomment-1003)",
+            "`login password=abcde` and `assert /cb?secret=abc12`",
+        ] {
+            assert_eq!(rules().markdown(good, 1000), Ok(()), "{good}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Files beneath a folder that others may write to.
+//!
+//! Everything is opened step by step from a descriptor of the folder, and no link is followed: a
+//! name that leads out of the folder, a link that another process puts there at any moment, or a
+//! folder that is moved away is met as an error, and never as a file somewhere else. What is read is
+//! a regular file with one name, and bounded.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
+
+/// Folders that are nested deeper are not looked into.
+const DEPTH: usize = 40;
+
+/// A folder, held open.
+#[derive(Debug)]
+pub struct Folder {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+/// What stands at a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link, a device, a pipe or a socket.
+    Other,
+}
+
+/// What stands at a name, and what tells whether it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: i64,
+    /// Nanoseconds since 1970 at which it was written to.
+    pub written: i128,
+}
+
+const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
+
+impl Folder {
+    /// Opens a folder whose path is ours; links on the way to it count.
+    ///
+    /// # Errors
+    /// Where there is no folder, or a link stands in its place.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let handle = openat(rustix::fs::CWD, path, FOLDER, Mode::empty())?;
+        Ok(Self { handle, path: path.to_owned() })
+    }
+
+    /// Its path when it was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a folder that is not there yet, and opens it.
+    ///
+    /// # Errors
+    /// Where something stands there already.
+    pub fn create(&self, name: &str) -> io::Result<Self> {
+        let (parent, last) = self.parent(name, false)?;
+        mkdirat(&parent, &*last, Mode::from_raw_mode(0o777))?;
+        let handle = openat(&parent, &*last, FOLDER, Mode::empty())?;
+        Ok(Self { handle, path: self.path.join(name) })
+    }
+
+    /// What stands at a path beneath it; `None` where there is nothing.
+    #[must_use]
+    pub fn kind(&self, path: &str) -> Option<Kind> {
+        let (parent, last) = self.parent(path, false).ok()?;
+        let found = statat(&parent, &*last, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(kind_of(FileType::from_raw_mode(found.st_mode)))
+    }
+
+    /// Whether its owner may execute a file.
+    #[must_use]
+    pub fn is_executable(&self, path: &str) -> bool {
+        let stat = self
+            .parent(path, false)
+            .ok()
+            .and_then(|(parent, last)| statat(&parent, &*last, AtFlags::SYMLINK_NOFOLLOW).ok());
+        stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_mode & 0o100 != 0)
+    }
+
+    /// The bytes of a regular file of one name and at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+        self.read_with(path, limit, 1)
+    }
+
+    /// As [`Folder::read`], also where the file has other names.
+    ///
+    /// # Errors
+    /// See [`Folder::read`].
+    pub fn read_shared(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+        self.read_with(path, limit, u64::MAX)
+    }
+
+    fn read_with(&self, path: &str, limit: u64, names: u64) -> io::Result<Vec<u8>> {
+        let (parent, last) = self.parent(path, false)?;
+        // A pipe must not keep us waiting.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let handle = openat(&parent, &*last, flags, Mode::empty())?;
+        let found = fstat(&handle)?;
+        let is_plain = FileType::from_raw_mode(found.st_mode).is_file() && found.st_nlink <= names;
+        if !is_plain || u64::try_from(found.st_size).is_ok_and(|size| size > limit) {
+            return Err(io::Error::other("not a plain file, or too large"));
+        }
+        let mut bytes = Vec::new();
+        File::from(handle).take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit { Err(io::Error::other("too large")) } else { Ok(bytes) }
+    }
+
+    /// Where a link points to.
+    ///
+    /// # Errors
+    /// Where no link stands there.
+    pub fn link(&self, path: &str) -> io::Result<Vec<u8>> {
+        let (parent, last) = self.parent(path, false)?;
+        Ok(rustix::fs::readlinkat(&parent, &*last, Vec::new())?.into_bytes())
+    }
+
+    /// Writes a new file in the place of what stands there, with its right to be executed.
+    ///
+    /// # Errors
+    /// Where a link or a file is on the way, or a folder stands there.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let (parent, last) = self.parent(path, true)?;
+        let mode = if self.is_executable(path) { 0o777 } else { 0o666 };
+        // The name goes, not what other names the file may have.
+        match unlinkat(&parent, &*last, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = openat(&parent, &*last, flags, Mode::from_raw_mode(mode))?;
+        File::from(handle).write_all(bytes)
+    }
+
+    /// Removes a name, if a file or link stands there.
+    pub fn remove(&self, path: &str) {
+        if let Ok((parent, last)) = self.parent(path, false) {
+            let _ = unlinkat(&parent, &*last, AtFlags::empty());
+        }
+    }
+
+    /// Moves a file or folder from another place to the same path here, where nothing stands yet.
+    ///
+    /// # Errors
+    /// Where it is not there, is a link, or something stands here already.
+    pub fn take_over(&self, from: &Self, path: &str) -> io::Result<()> {
+        if from.kind(path).is_none_or(|kind| kind == Kind::Other) || self.kind(path).is_some() {
+            return Err(io::Error::other("nothing that can be moved"));
+        }
+        let ((old, name), (new, _)) = (from.parent(path, false)?, self.parent(path, true)?);
+        Ok(renameat(&old, &*name, &new, &*name)?)
+    }
+
+    /// What stands beneath it by paths, `most` at the most; folders that `into` rejects are named and
+    /// not looked into.
+    #[must_use]
+    pub fn walk(&self, most: usize, into: &dyn Fn(&str) -> bool) -> BTreeMap<String, Entry> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![(String::new(), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            for (name, entry) in self.entries(&folder).unwrap_or_default() {
+                if found.len() >= most {
+                    return found;
+                }
+                let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                if entry.kind == Kind::Folder && depth < DEPTH && into(&path) {
+                    open.push((path.clone(), depth + 1));
+                }
+                found.insert(path, entry);
+            }
+        }
+        found
+    }
+
+    /// The entries of a folder beneath it whose names are UTF-8.
+    fn entries(&self, folder: &str) -> io::Result<Vec<(String, Entry)>> {
+        let handle = if folder.is_empty() {
+            openat(&self.handle, c".", FOLDER, Mode::empty())?
+        } else {
+            let (parent, last) = self.parent(folder, false)?;
+            openat(&parent, &*last, FOLDER, Mode::empty())?
+        };
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&handle)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if !matches!(name, "." | "..") {
+                let stat = statat(&handle, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                let kind = kind_of(FileType::from_raw_mode(stat.st_mode));
+                let written = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+                found.push((name.to_owned(), Entry { kind, size: stat.st_size, written }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The folder in which a path's last name stands, opened step by step, and that name.
+    fn parent(&self, path: &str, create: bool) -> io::Result<(OwnedFd, CString)> {
+        let names: Vec<&OsStr> = Path::new(path)
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .map(|part| match part {
+                Component::Normal(name) => Ok(name),
+                _ => Err(io::Error::other("the path leads out of the folder")),
+            })
+            .collect::<io::Result<_>>()?;
+        let Some((last, folders)) = names.split_last() else { return Err(io::Error::other("no path")) };
+        let mut at = self.handle.as_fd().try_clone_to_owned()?;
+        for name in folders {
+            if create {
+                let _ = mkdirat(&at, *name, Mode::from_raw_mode(0o777));
+            }
+            at = openat(&at, *name, FOLDER, Mode::empty())?;
+        }
+        Ok((at, CString::new(last.as_bytes())?))
+    }
+}
+
+fn kind_of(found: FileType) -> Kind {
+    match found {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A folder `in` with a neighbour `canary`, which nothing may read or change.
+    fn place() -> (tempfile::TempDir, Folder) {
+        let whole = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(whole.path().join("in/sub")).unwrap();
+        std::fs::write(whole.path().join("canary"), "alive").unwrap();
+        let folder = Folder::open(&whole.path().join("in")).unwrap();
+        (whole, folder)
+    }
+
+    #[test]
+    fn plain_files() {
+        let (whole, folder) = place();
+        folder.write("a/b/c.txt", b"one").unwrap();
+        assert_eq!(folder.read("a/b/c.txt", 3).unwrap(), b"one");
+        assert!(folder.read("a/b/c.txt", 2).is_err() && folder.read("a/b", 9).is_err() && folder.read("x", 9).is_err());
+        assert_eq!(
+            (folder.kind("a/b"), folder.kind("a/b/c.txt"), folder.kind("x")),
+            (Some(Kind::Folder), Some(Kind::File), None)
+        );
+        std::fs::set_permissions(
+            whole.path().join("in/a/b/c.txt"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        folder.write("a/b/c.txt", b"two").unwrap();
+        let mode = whole.path().join("in/a/b/c.txt").metadata().unwrap().permissions();
+        assert_ne!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o100, 0, "it can still be executed");
+        let other = Folder::open(&whole.path().join("in/a")).unwrap();
+        let new = folder.create("new").unwrap();
+        new.take_over(&other, "b").unwrap();
+        assert_eq!(folder.read("new/b/c.txt", 9).unwrap(), b"two");
+        let all: Vec<String> = folder.walk(100, &|path| path != "sub").into_keys().collect();
+        assert_eq!(all, ["a", "new", "new/b", "new/b/c.txt", "sub"]);
+        assert_eq!(folder.walk(2, &|_| true).len(), 2);
+        assert!(folder.create("new").is_err());
+    }
+
+    #[test]
+    fn nothing_outside_is_reached() {
+        let (whole, folder) = place();
+        let at = |name: &str| whole.path().join("in").join(name);
+        symlink(whole.path().join("canary"), at("link")).unwrap();
+        symlink("../canary", at("relative")).unwrap();
+        symlink(whole.path(), at("up")).unwrap();
+        std::fs::hard_link(whole.path().join("canary"), at("hard")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), FileType::Fifo, Mode::from_raw_mode(0o666), 0).unwrap();
+        for name in
+            ["link", "relative", "up/canary", "hard", "pipe", "../canary", "/etc/passwd", "sub/../../canary", ""]
+        {
+            assert!(folder.read(name, 1 << 20).is_err(), "{name} was read");
+        }
+        for name in ["up/canary", "up/new/x", "../canary", "sub/../../canary", "/tmp/x", "link/x"] {
+            assert!(folder.write(name, b"dead").is_err(), "{name} was written");
+            folder.remove(name);
+        }
+        // A name that is a link is replaced, and what it pointed to stays.
+        for name in ["link", "relative", "hard", "pipe"] {
+            folder.write(name, b"own").unwrap();
+            assert_eq!(folder.read(name, 9).unwrap(), b"own");
+        }
+        let all = folder.walk(100, &|_| true);
+        assert!(all["up"].kind == Kind::Other && !all.keys().any(|path| path.starts_with("up/")));
+        let other = folder.create("other").unwrap();
+        assert!(other.take_over(&folder, "up").is_err());
+        assert_eq!(std::fs::read_to_string(whole.path().join("canary")).unwrap(), "alive");
+        assert!(Folder::open(&at("up")).is_err());
+    }
+
+    /// Another thread swaps a folder and a link to the outside as fast as it can.
+    #[test]
+    fn a_race_is_lost_by_who_swaps_links() {
+        let (whole, folder) = place();
+        std::fs::write(whole.path().join("x"), "alive").unwrap();
+        std::fs::create_dir_all(whole.path().join("in/swap")).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let (root, stop) = (whole.path(), &stop);
+            scope.spawn(move || {
+                symlink(root, root.join("in/evil")).unwrap();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let exchange = rustix::fs::RenameFlags::EXCHANGE;
+                    let (a, b) = (root.join("in/swap"), root.join("in/evil"));
+                    let _ = rustix::fs::renameat_with(rustix::fs::CWD, &a, rustix::fs::CWD, &b, exchange);
+                }
+            });
+            for _ in 0..3000 {
+                let _ = folder.write("swap/x", b"own");
+                if let Ok(read) = folder.read("swap/x", 99) {
+                    assert_eq!(read, b"own");
+                }
+                folder.remove("swap/x");
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(std::fs::read_to_string(whole.path().join("x")).unwrap(), "alive");
+    }
+}

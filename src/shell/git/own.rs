@@ -1,0 +1,91 @@
+//! A git folder of ours that borrows the objects of a repository.
+//!
+//! The repository stays as it is, whatever happens: a worktree of git's own would leave entries in it
+//! after `kill -9`. Its configuration is not read: which programs run for a checkout is written here.
+
+use std::path::{Path, PathBuf};
+
+use super::command::Call;
+use crate::error::Problem;
+
+/// The folder.
+#[derive(Debug)]
+pub struct OwnFolder {
+    path: PathBuf,
+}
+
+impl OwnFolder {
+    /// Makes one at `path`, where nothing is yet, over the objects of the repository at `repository`.
+    ///
+    /// # Errors
+    /// Where there is no repository, or no room.
+    pub fn create(repository: &Path, path: &Path) -> Result<Self, Problem> {
+        let failed =
+            |what: &str, why: &dyn std::fmt::Display| Problem::failed(what.to_owned()).because(why.to_string());
+        let ask = |words: &[&str]| {
+            Call::within(repository)
+                .words(words)
+                .text()
+                .map(|text| text.trim_end_matches('\n').to_owned())
+                .map_err(|why| failed("the repository cannot be read", &why))
+        };
+        let objects = objects(repository)?;
+        let shallow = ask(&["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
+        let format = ask(&["rev-parse", "--show-object-format"])?;
+        let holder = path.parent().unwrap_or(path);
+        let (shown, format) = (path.display().to_string(), format!("--object-format={format}"));
+        let words = ["init", "--quiet", "--template=", "--initial-branch=testmedic", "--bare", &format, "--", &shown];
+        Call::within(holder).words(&words).run().map_err(|why| failed("a git folder cannot be made", &why))?;
+        let own = Self { path: path.to_owned() };
+        let no_room = |why: std::io::Error| failed("a git folder cannot be made", &why);
+        std::fs::create_dir_all(path.join("objects/info")).map_err(no_room)?;
+        std::fs::write(path.join("objects/info/alternates"), format!("{}\n", objects.display())).map_err(no_room)?;
+        if Path::new(&shallow).is_file() {
+            std::fs::copy(&shallow, path.join("shallow")).map_err(no_room)?;
+        }
+        Ok(own)
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A call over the files in `files`.
+    #[must_use]
+    pub fn call(&self, files: &Path) -> Call<'static> {
+        Call::with_own_folder(&self.path, files)
+    }
+
+    /// Checks a commit out into an empty folder.
+    ///
+    /// # Errors
+    /// Where the commit is not there.
+    pub fn check_out(&self, commit: &str, files: &Path) -> Result<(), Problem> {
+        let words = ["checkout", "--quiet", "--force", "--detach", commit, "--"];
+        let done = self.call(files).words(&words).run();
+        done.map(|_| ()).map_err(|why| Problem::failed("a commit cannot be checked out").because(why))
+    }
+
+    /// The files of the commit that was checked out.
+    ///
+    /// # Errors
+    /// Where nothing was.
+    pub fn files(&self, files: &Path) -> Result<Vec<String>, Problem> {
+        let listed = self.call(files).words(&["ls-files", "-z"]).text();
+        let listed = listed.map_err(|why| Problem::failed("the files of a commit cannot be listed").because(why))?;
+        Ok(listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+/// Where a repository's objects are.
+///
+/// # Errors
+/// Where there is no repository.
+pub fn objects(repository: &Path) -> Result<PathBuf, Problem> {
+    let words = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
+    let told = Call::within(repository).words(&words).text();
+    let told = told.map_err(|why| Problem::failed("the repository cannot be read").because(why))?;
+    Ok(PathBuf::from(told.trim_end_matches('\n')))
+}

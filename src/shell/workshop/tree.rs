@@ -1,0 +1,201 @@
+//! A commit's files in two copies: one that git made and nobody runs anything in, and one in which
+//! tests run, which is made anew from the first before each execution.
+//!
+//! Foreign code writes to the second copy as it likes. Of what it leaves there only folders of
+//! dependencies and of build outputs go on to the next execution, so that nothing is installed or
+//! compiled twice; they are moved and not looked into. No git ever works in the second copy: its
+//! `.git`, which tests may read, is a copy too.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::Problem;
+use crate::shell::beneath::{Folder, Kind};
+use crate::shell::git::own::OwnFolder;
+
+/// Folders of installed dependencies, which no repository holds.
+pub(super) const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
+/// Folders into which builds write.
+const BUILDS: &[&str] = &["target", "build", ".gradle", "out", "bin", "obj", "dist"];
+/// How deep folders of dependencies and builds are looked for.
+pub(super) const DEPTH: usize = 4;
+/// Paths of a checkout that are looked at.
+const PATHS: usize = 500_000;
+/// What a set-up command may leave that is no folder of dependencies.
+const LEFT: usize = 2000;
+
+/// A commit, ready to run tests in.
+#[derive(Debug)]
+pub struct Tree {
+    /// Where tests run.
+    pub root: PathBuf,
+    /// Files of the commit.
+    pub files: Vec<String>,
+    /// Whether what it needs could be installed; the reason where not.
+    pub unprepared: Option<String>,
+    /// A folder for build outputs outside of the checkout.
+    pub build: PathBuf,
+    own: OwnFolder,
+    clean: PathBuf,
+    /// The checkout as it was made, whatever stands at its path by now.
+    handle: Folder,
+    /// Paths besides those of the commit that go on to the next execution.
+    kept: BTreeSet<String>,
+    /// Paths at which texts of ours stood: builds compare times, and the commit's own text that
+    /// takes the place of a later one must not look older.
+    overlaid: BTreeSet<String>,
+    used: bool,
+}
+
+impl Tree {
+    /// Checks a commit of `repository` out beneath `scratch`, as number `number`.
+    pub(super) fn check_out(repository: &Path, scratch: &Path, number: usize, commit: &str) -> Result<Self, Problem> {
+        let at = |name: &str| scratch.join(format!("{name}-{number}"));
+        let (root, clean, build) = (at("tree"), at("clean"), at("build"));
+        std::fs::create_dir(&clean).and_then(|()| std::fs::create_dir(&build)).map_err(no_room)?;
+        let own = OwnFolder::create(repository, &at("git"))?;
+        own.check_out(commit, &clean)?;
+        let files = own.files(&clean)?;
+        let handle = lay(&own, &clean, &root)?;
+        let (kept, overlaid) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { root, files, unprepared: None, build, own, clean, handle, kept, overlaid, used: false })
+    }
+
+    /// Puts `overlay` (path and text) into a checkout in which nothing has run yet.
+    pub(super) fn fresh(&mut self, overlay: &[(String, String)]) -> Result<(), Problem> {
+        if self.used {
+            self.renew()?;
+        }
+        self.used = true;
+        let kept = self.overlaid.iter().filter(|path| !overlay.iter().any(|(other, _)| other == *path));
+        for path in kept {
+            if let Ok(bytes) = std::fs::read(self.clean.join(path)) {
+                self.handle.write(path, &bytes).map_err(no_place)?;
+            }
+        }
+        for (path, text) in overlay {
+            self.handle.write(path, text.as_bytes()).map_err(no_place)?;
+            self.overlaid.insert(path.clone());
+        }
+        Ok(())
+    }
+
+    /// Remembers what a set-up command left, for the executions to come.
+    pub(super) fn keep_set_up(&mut self) {
+        self.used = true;
+        let clean = self.clean_paths();
+        let new = self.handle.walk(PATHS, &|path| clean.contains(path) && path != ".git");
+        let new = new.into_iter().filter(|(path, entry)| entry.kind != Kind::Other && !clean.contains(path));
+        self.kept.extend(new.map(|(path, _)| path).filter(|path| path != ".git").take(LEFT));
+    }
+
+    /// Files that an execution changed or made, with their texts, but those that git ignores.
+    pub(super) fn changed(&self, before: &Stamps) -> Vec<(String, String)> {
+        let mut paths: Vec<String> =
+            self.stamps().0.into_iter().filter(|now| !before.0.contains(now)).map(|(p, ..)| p).collect();
+        let known: BTreeSet<&String> = before.0.iter().map(|(path, ..)| path).collect();
+        let new: Vec<&String> = paths.iter().filter(|path| !known.contains(path)).collect();
+        let ignored = self.ignored(&new);
+        paths.retain(|path| !ignored.contains(path));
+        let text = |path: &String| String::from_utf8(self.handle.read(path, super::SNAPSHOT).ok()?).ok();
+        paths.into_iter().filter_map(|path| text(&path).map(|text| (path, text))).collect()
+    }
+
+    /// What tells whether files are written to.
+    pub(super) fn stamps(&self) -> Stamps {
+        let found = self.handle.walk(PATHS, &|path| !is_output(path) && path != ".git");
+        let files = found.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+        Stamps(files.map(|(path, entry)| (path, entry.size, entry.written)).collect())
+    }
+
+    /// The checkout as it was made.
+    pub(super) fn handle(&self) -> &Folder {
+        &self.handle
+    }
+
+    /// Which of some paths the commit's own rules ignore. Asked over the copy that nobody ran
+    /// anything in.
+    fn ignored(&self, paths: &[&String]) -> BTreeSet<String> {
+        if paths.is_empty() {
+            return BTreeSet::new();
+        }
+        let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
+        let told = self.own.call(&self.clean).words(&["check-ignore", "-z", "--stdin"]).text_of(input.as_bytes());
+        told.unwrap_or_default().split('\0').map(str::to_owned).collect()
+    }
+
+    /// Files and folders of the commit.
+    fn clean_paths(&self) -> BTreeSet<String> {
+        let mut paths: BTreeSet<String> = BTreeSet::new();
+        for file in &self.files {
+            let mut at = file.as_str();
+            while paths.insert(at.to_owned()) {
+                let Some((parent, _)) = at.rsplit_once('/') else { break };
+                at = parent;
+            }
+        }
+        paths
+    }
+
+    /// A checkout in which nothing ran, in the place of the present one.
+    fn renew(&mut self) -> Result<(), Problem> {
+        let worn = self.root.with_extension("worn");
+        let _ = std::fs::remove_dir_all(&worn);
+        std::fs::rename(&self.root, &worn).map_err(no_room)?;
+        let handle = lay(&self.own, &self.clean, &self.root)?;
+        let old = std::mem::replace(&mut self.handle, handle);
+        let clean = self.clean_paths();
+        let found = old.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
+        let outputs = found.into_iter().filter(|(path, entry)| entry.kind == Kind::Folder && is_output(path));
+        let kept: Vec<String> = outputs.map(|(path, _)| path).chain(self.kept.iter().cloned()).collect();
+        for path in kept.iter().filter(|path| !clean.contains(*path)) {
+            // What cannot be moved is made again.
+            let _ = self.handle.take_over(&old, path);
+        }
+        drop(old);
+        let _ = std::fs::remove_dir_all(&worn);
+        Ok(())
+    }
+}
+
+/// Path, size and time of each file.
+pub(super) struct Stamps(BTreeSet<(String, i64, i128)>);
+
+/// Whether a folder holds dependencies or build outputs.
+fn is_output(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    DEPENDENCIES.contains(&name) || BUILDS.contains(&name)
+}
+
+/// Copies a commit's files to `root`, with times and rights, where nothing may be yet; where the file
+/// system can, without using space.
+fn lay(own: &OwnFolder, clean: &Path, root: &Path) -> Result<Folder, Problem> {
+    std::fs::create_dir(root).map_err(no_room)?;
+    copy(&clean.join("."), root)
+        .and_then(|()| copy(own.path(), &root.join(".git")))
+        .map_err(|why| Problem::failed("there is no room to run tests in").because(why))?;
+    // With files beside it, as git has it for people.
+    let config = std::fs::read_to_string(root.join(".git/config")).map_err(no_room)?;
+    std::fs::write(root.join(".git/config"), config.replace("bare = true", "bare = false")).map_err(no_room)?;
+    Folder::open(root).map_err(no_room)
+}
+
+/// `cp -a`.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let mut command = Command::new("cp");
+    let done = command.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).stdin(Stdio::null()).output();
+    match done {
+        Ok(done) if done.status.success() => Ok(()),
+        Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn no_room(error: std::io::Error) -> Problem {
+    Problem::failed("there is no room to run tests in").because(error)
+}
+
+fn no_place(error: std::io::Error) -> Problem {
+    Problem::failed("a test file cannot be put into the checkout").because(error)
+}
