@@ -39,23 +39,26 @@ fn engines() -> Vec<&'static str> {
         println!("NOT TESTED: containers need podman, runc and busybox-static, which are not installed");
         return Vec::new();
     };
-    if !podman(&["image", "exists", "testmedic-shell:1"]).status.success() {
+    if !podman(&["image", "exists", "testmedic-shell:2"]).status.success() {
         let place = Workplace::new();
         for folder in ["image/bin", "image/tmp", "image/proc", "image/sys", "image/dev", "image/etc"] {
             std::fs::create_dir_all(place.path().join(folder)).unwrap();
         }
         std::fs::copy(busybox, place.path().join("image/bin/busybox")).unwrap();
-        for name in ["sh", "cat", "sed", "ls", "sleep", "touch", "env", "id", "grep", "wc"] {
+        for name in [
+            "sh", "cat", "sed", "ls", "sleep", "touch", "env", "id", "grep", "wc", "mkdir", "ln", "mv", "rm", "mkfifo",
+            "mknod", "chmod", "cp", "kill", "setsid",
+        ] {
             std::os::unix::fs::symlink("busybox", place.path().join("image/bin").join(name)).unwrap();
         }
         let tar = place.path().join("image.tar");
         let tar = tar.to_str().unwrap();
         let packed = Command::new("tar").args(["-C"]).arg(place.path().join("image")).args(["-cf", tar, "."]).status();
         assert!(packed.unwrap().success());
-        let made = podman(&["import", "--quiet", tar, "testmedic-shell:1"]);
+        let made = podman(&["import", "--quiet", tar, "testmedic-shell:2"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
-    let tried = podman(&["run", "--rm", "--network=none", "testmedic-shell:1", "id"]);
+    let tried = podman(&["run", "--rm", "--network=none", "testmedic-shell:2", "id"]);
     if !tried.status.success() {
         println!("NOT TESTED: this machine runs no containers: {}", String::from_utf8_lossy(&tried.stderr));
         return Vec::new();
@@ -98,7 +101,7 @@ fn left() -> usize {
 
 /// A product that answers something else where it sees what it must not, and a
 /// test command in shell.
-fn repository(product: &str, bounds: &str) -> Workplace {
+pub fn repository(product: &str, bounds: &str) -> Workplace {
     let place = Workplace::new();
     let git = |arguments: &[&str]| place.git(&[&["-C", "repo"], arguments].concat());
     std::fs::create_dir_all(place.path().join("repo")).unwrap();
@@ -107,9 +110,10 @@ fn repository(product: &str, bounds: &str) -> Workplace {
     place.write("repo/status.sh", "got='queued'\n");
     let check = "report=$1\nwant=$(sed -n \"s/.*== '\\(.*\\)'/\\1/p\" tests/test_it.py)\n. ./status.sh\nif [ \"$got\" = \"$want\" ]; then inner=''; code=0; else inner=\"<failure message=\\\"AssertionError: assert '$got' == '$want'\\\">tests/test_it.py:2: AssertionError</failure>\"; code=1; fi\necho \"<testsuite><testcase name=\\\"test_it\\\" classname=\\\"tests.test_it\\\" file=\\\"tests/test_it.py\\\" line=\\\"1\\\">$inner</testcase></testsuite>\" > \"$report\"\nexit $code\n";
     place.write("repo/check.sh", check);
+    let image = if bounds.contains("image =") { "" } else { "image = \"testmedic-shell:2\"\n" };
     place.write(
         "repo/.github/testmedic.toml",
-        format!("[run]\nimage = \"testmedic-shell:1\"\ncommand = \"sh check.sh {{junit}} {{tests}}\"\n{bounds}"),
+        format!("[run]\n{image}command = \"sh check.sh {{junit}} {{tests}}\"\n{bounds}"),
     );
     git(&["init", "-q", "-b", "main", "."]);
     git(&["add", "-A"]);
@@ -138,6 +142,17 @@ fn each(run: impl Fn(&str, &[(&str, &str)])) {
         let pairs: Vec<(&str, &str)> = all.iter().map(|(k, v)| (*k, v.as_str())).collect();
         run(engine, &pairs);
         assert_eq!(left(), 0, "{engine}: a container is left");
+    }
+}
+
+/// Runs something with podman, where containers can be run.
+pub fn podman_alone(run: impl Fn(&[(&str, &str)])) {
+    let _alone = ENGINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if engines().contains(&"podman") {
+        let all = [variables(), vec![("DOCKER_HOST", "unix:///nowhere.sock".to_owned())]].concat();
+        let pairs: Vec<(&str, &str)> = all.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        run(&pairs);
+        assert_eq!(left(), 0, "a container is left");
     }
 }
 

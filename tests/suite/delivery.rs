@@ -442,11 +442,11 @@ fn a_saved_repair_that_was_tampered_with_is_refused() {
             with(format!("{push}/commits"), json!([weak, plan.pointer(&format!("{push}/commits/0")).unwrap()])),
             "the guard",
         ),
-        (with(format!("{pull}/title"), json!("Ping @ann")), "its title says"),
+        (with(format!("{pull}/title"), json!("Ping @ann")), "mentions somebody"),
         (with(format!("{push}/commits"), json!([])), "it has no commits"),
         (with(format!("{pull}/base"), json!("main")), "is not the branch that was tested"),
         (with(format!("{pull}/branch"), json!("topic")), "is no branch of ours"),
-        (with(format!("{pull}/body"), json!("![x](https://evil.example/x.png)")), "its marker is not"),
+        (with(format!("{pull}/body"), json!("![x](https://evil.example/x.png)")), "holds a picture"),
         (with(format!("{dispatch}/workflow"), json!("deploy.yml")), "is not the workflow that ran"),
     ];
     for (tampered, reason) in table {

@@ -21,6 +21,7 @@ mod container;
 mod counsel;
 mod delivery;
 mod differences;
+mod escapes;
 mod fixtures;
 mod generating;
 mod github;

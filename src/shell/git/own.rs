@@ -32,12 +32,13 @@ impl OwnFolder {
         let objects = objects(repository)?;
         let shallow = ask(&["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         let format = ask(&["rev-parse", "--show-object-format"])?;
-        let holder = path.parent().unwrap_or(path);
-        let (shown, format) = (path.display().to_string(), format!("--object-format={format}"));
-        let words = ["init", "--quiet", "--template=", "--initial-branch=testmedic", "--bare", &format, "--", &shown];
-        Call::within(holder).words(&words).run().map_err(|why| failed("a git folder cannot be made", &why))?;
-        let own = Self { path: path.to_owned() };
         let no_room = |why: std::io::Error| failed("a git folder cannot be made", &why);
+        // Only a folder that is not there yet: in one that is, somebody else's configuration may stand.
+        std::fs::create_dir(path).map_err(no_room)?;
+        let format = format!("--object-format={format}");
+        let words = ["init", "--quiet", "--template=", "--initial-branch=testmedic", "--bare", &format];
+        Call::within(path).words(&words).run().map_err(|why| failed("a git folder cannot be made", &why))?;
+        let own = Self { path: path.to_owned() };
         std::fs::create_dir_all(path.join("objects/info")).map_err(no_room)?;
         std::fs::write(path.join("objects/info/alternates"), format!("{}\n", objects.display())).map_err(no_room)?;
         if Path::new(&shallow).is_file() {

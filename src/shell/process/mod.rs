@@ -121,6 +121,9 @@ impl Ended {
 pub fn run(program: &Path, task: &Task) -> Result<Ended, Problem> {
     let name = task.argv.first().cloned().unwrap_or_default();
     let failed = |why: String| Problem::failed(format!("`{name}` cannot be run")).because(why);
+    // What it leaves behind where the program ends its supervisor comes to us.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut command = Command::new(program);
     command.arg("supervise").env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     #[cfg(unix)]
@@ -146,7 +149,9 @@ pub fn run(program: &Path, task: &Task) -> Result<Ended, Problem> {
     let out = attempt();
     let _ = child.wait();
     let out = out.map_err(|e| failed(e.to_string()))?;
-    let answer: Result<Ended, String> =
-        serde_json::from_slice(&out).map_err(|_| failed("its supervisor was ended".to_owned()))?;
+    let Ok(answer) = serde_json::from_slice::<Result<Ended, String>>(&out) else {
+        tree::end();
+        return Err(failed("it ended its supervisor".to_owned()));
+    };
     answer.map_err(failed)
 }
