@@ -158,7 +158,7 @@ impl Default for Review {
 pub struct Check {
     /// Write it.
     pub enabled: bool,
-    /// Its name; a matrix leg is added in parentheses.
+    /// Its name; workflow, job and matrix leg are added in parentheses.
     pub name: String,
     /// Annotations, the gravest first. GitHub takes 50 in one request.
     #[schemars(range(min = 0, max = 50))]

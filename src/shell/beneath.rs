@@ -134,6 +134,15 @@ impl Folder {
         Ok(rustix::fs::readlinkat(&parent, &*last, Vec::new())?.into_bytes())
     }
 
+    /// Makes a link where nothing stands yet, in a folder that is there.
+    ///
+    /// # Errors
+    /// Where something stands there already.
+    pub fn symlink(&self, path: &str, to: &Path) -> io::Result<()> {
+        let (parent, last) = self.parent(path, false)?;
+        Ok(rustix::fs::symlinkat(to, &parent, &*last)?)
+    }
+
     /// Writes a new file in the place of what stands there, with its right to be executed.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub struct Workshop {
     container: Option<Container>,
     trees: HashMap<String, Tree>,
     /// Checkouts in which dependencies were installed, by the state of their lock files.
-    prepared: HashMap<String, PathBuf>,
+    prepared: HashMap<String, Prepared>,
     /// What tests and we both read and write.
     shared: Folder,
     home: PathBuf,
@@ -53,6 +53,13 @@ pub struct Workshop {
     executions: usize,
     /// Seconds spent on checkouts and preparation.
     pub setup_seconds: f64,
+}
+
+/// A checkout in which dependencies were installed.
+#[derive(Debug)]
+struct Prepared {
+    root: PathBuf,
+    links: Vec<(String, PathBuf)>,
 }
 
 impl Workshop {
@@ -109,20 +116,22 @@ impl Workshop {
     /// the lock files.
     fn prepare(&mut self, tree: &mut Tree, runner: Runner) -> Option<String> {
         let root = tree.root.clone();
-        let root = root.as_path();
-        let locks = locks_of(root, runner);
+        let locks = locks_of(&root, runner);
         let same_as_here = locks == locks_of(&self.repository, runner);
-        if let Some(done) = self.prepared.get(&locks).cloned() {
-            return copy_dependencies(&done, root).err();
+        if let Some(done) = self.prepared.get(&locks) {
+            // Links in there may be anybody's: only those that we made are made again.
+            done.links.iter().for_each(|(path, real)| tree.link(path, real));
+            return copy_dependencies(&done.root, tree, false).err();
         }
-        self.prepared.insert(locks, root.to_owned());
+        self.prepared.insert(locks.clone(), Prepared { root: root.clone(), links: Vec::new() });
         // What is installed on this machine is none of a container's.
         if self.container.is_some() {
             return if self.policy.setup.is_empty() { None } else { self.set_up(tree) };
         }
         let installed = dependencies(&self.repository);
         if same_as_here || self.policy.setup.is_empty() {
-            let copied = copy_dependencies(&self.repository, root).err();
+            let copied = copy_dependencies(&self.repository, tree, true).err();
+            self.prepared.insert(locks, Prepared { root, links: tree.links().to_vec() });
             if copied.is_some() || !installed.is_empty() || self.policy.setup.is_empty() {
                 let differs = !same_as_here && !installed.is_empty();
                 return copied.or_else(|| {
@@ -410,23 +419,20 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Copies what is installed in one checkout into another that lacks it.
-fn copy_dependencies(from: &Path, to: &Path) -> Result<(), String> {
+/// Takes what is installed in a folder over into a checkout that lacks it: copies, and, `with_links`,
+/// links to where a link of the folder leads.
+fn copy_dependencies(from: &Path, tree: &mut Tree, with_links: bool) -> Result<(), String> {
     for folder in dependencies(from) {
-        let target = to.join(&folder);
-        let home = target.parent().is_some_and(Path::is_dir);
-        if target.exists() || !home {
-            continue;
-        }
-        #[cfg(unix)]
-        if from.join(&folder).is_symlink() {
+        let source = from.join(&folder);
+        let Some(path) = folder.to_str().filter(|path| tree.lacks(path)) else { continue };
+        if !source.is_symlink() {
+            let copied = copy(&source, &tree.root.join(path));
+            copied.map_err(|why| format!("{path} cannot be copied into the checkout: {why}"))?;
+        } else if with_links {
             // A relative link would lead nowhere from there.
-            let real = from.join(&folder).canonicalize().map_err(|e| format!("{}: {e}", folder.display()))?;
-            std::os::unix::fs::symlink(real, &target).map_err(|e| format!("{}: {e}", folder.display()))?;
-            continue;
+            let real = source.canonicalize().map_err(|error| format!("{path}: {error}"))?;
+            tree.link(path, &real);
         }
-        copy(&from.join(&folder), &target)
-            .map_err(|why| format!("{} cannot be copied into the checkout: {why}", folder.display()))?;
     }
     Ok(())
 }

@@ -370,6 +370,156 @@ fn the_reports_of_a_run_that_ended_are_judged() {
     assert_eq!((state.comments.len(), state.review_comments.len()), (1, 1), "{}", ran.out);
 }
 
+/// The body with `text` in its part and the part within a fence.
+fn fenced(body: &str, text: &str) -> String {
+    let (marker, rest) = body.split_once('\n').unwrap();
+    let (leg, rest) = rest.split_once('\n').unwrap();
+    let end = rest.find("<!-- testmedic:leg-end -->").unwrap();
+    let part = rest[..end].replace("```", "");
+    format!("{marker}\n```text\n{leg}\n{part}\n{text}\n<!-- testmedic:leg-end -->\n```\n")
+}
+
+/// What another leg of a comment holds is not ours to vouch for: what comes of both is checked again
+/// right before it is written.
+#[test]
+fn what_is_composed_is_checked_where_it_is_written() {
+    let (world, plan) = plan_of_a_fork();
+    let actions = plan["actions"].as_array().unwrap();
+    let body = actions.iter().find(|a| a["action"]["kind"] == "comment").unwrap()["action"]["body"].as_str().unwrap();
+    let (first, rest) = body.split_once('\n').unwrap();
+    let (leg, _) = rest.split_once('\n').unwrap();
+    let other = leg.replace("\"leg\":\"\"", "\"leg\":\"other\"");
+    assert_ne!(other, leg);
+    let there = format!("{first}\n{other}\n### x\n\n```text\nopen\n<!-- testmedic:leg-end -->\n");
+    // Inert in the comment that stands there; put together, the fence is closed by the next part, whose
+    // own fenced text would be live.
+    let hidden = body.replacen("```text\n", "```text\n@octocat\n", 1);
+    assert_ne!(hidden, body, "{body}");
+    world.server.state().comments.push(crate::github::Comment {
+        id: 41,
+        on: 7,
+        body: there.clone(),
+        author: BOT.to_owned(),
+        made: 0,
+        updated: String::new(),
+        at: None,
+    });
+    let mut plan = plan.clone();
+    for action in plan["actions"].as_array_mut().unwrap() {
+        if action["action"]["kind"] == "comment" {
+            action["action"]["body"] = json!(hidden);
+        }
+    }
+    world.place.write("plan.json", plan.to_string());
+    let ran = world.run_with(&["apply".to_owned(), "plan.json".to_owned()]);
+    assert!(ran.out.contains("not written: its text mentions somebody"), "{}{}", ran.out, ran.err);
+    assert!(world.server.state().comments.iter().all(|c| !c.body.contains("octocat")), "{}", ran.out);
+}
+
+/// Two workflows, and two jobs of one, speak for themselves: neither takes the place of another's check
+/// or part of a comment.
+#[test]
+fn each_workflow_and_each_job_has_its_own_check() {
+    let mut world = World::new(broken_pull());
+    world.story["args"] = json!(["--fail-on=failure"]);
+    let as_job = |world: &mut World, workflow: &str, job: &str, reports: &Value| {
+        world.story["env"] = json!({
+            "GITHUB_JOB": job,
+            "GITHUB_WORKFLOW_REF": format!("acme/shop/.github/workflows/{workflow}@refs/heads/main"),
+        });
+        world.story["reports"] = reports.clone();
+        world.lay_out();
+        world.run()
+    };
+    let broken = world.story["reports"].clone();
+    let green = json!({"report.xml": {"test_other": null}});
+    assert_eq!(as_job(&mut world, "ci.yml", "unit", &broken).code, 1);
+    assert_eq!(as_job(&mut world, "ci.yml", "web", &green).code, 0);
+    assert_eq!(as_job(&mut world, "docs.yml", "build", &green).code, 0);
+    let state = world.server.state();
+    let mut checks: Vec<(&str, &str)> = state.checks.iter().map(|c| (c.name.as_str(), c.conclusion.as_str())).collect();
+    checks.sort_unstable();
+    let expected = [
+        ("testmedic (ci / unit)", "failure"),
+        ("testmedic (ci / web)", "success"),
+        ("testmedic (docs / build)", "success"),
+    ];
+    assert_eq!(checks, expected);
+    assert_eq!(state.comments.len(), 1, "one comment for each workflow with something to say");
+    let comment = &state.comments[0].body;
+    assert!(comment.contains("🔴") && comment.contains("`unit`") && comment.contains("`web`"), "{comment}");
+}
+
+/// The comment of version 0.1 names no job in its parts: it is found, and brought up to date.
+#[test]
+fn a_comment_of_an_older_version_is_found() {
+    let mut world = World::new(broken_pull());
+    assert_eq!(world.run().code, 0);
+    let before = world.server.state().comments[0].body.clone();
+    assert!(!before.contains("\"job\""), "without GITHUB_JOB the marker is the one of version 0.1: {before}");
+    world.story["env"] = json!({"GITHUB_JOB": "unit", "GITHUB_RUN_ID": "501"});
+    assert_eq!(world.run().code, 0);
+    let state = world.server.state();
+    assert_eq!(state.comments.len(), 1);
+    let body = &state.comments[0].body;
+    assert_eq!((body.matches("🔴").count(), body.matches("testmedic:leg-end").count()), (1, 1), "{body}");
+    assert!(body.contains("\"job\":\"unit\""), "{body}");
+}
+
+/// What should be there and is not is red, under any `fail-on` but `never`, whatever becomes of us.
+#[test]
+fn missing_results_are_red_in_the_action() {
+    let results = [
+        ("missing", None),
+        ("empty", Some("")),
+        ("cut off", Some("<testsuite name='s'><testcase name='a'/><testca")),
+        ("no JUnit", Some("<html></html>")),
+        ("no tests", Some("<testsuite name='s' tests='0'/>")),
+    ];
+    for (name, text) in results {
+        for (fail_on, code) in [("never", 0), ("regression", 1), ("failure", 1)] {
+            let mut world = World::new(broken_main());
+            world.story["args"] = json!([format!("--fail-on={fail_on}")]);
+            std::fs::remove_file(world.place.path().join("report.xml")).unwrap();
+            if let Some(text) = text {
+                world.place.write("report.xml", text);
+            }
+            let ran = world.run();
+            assert_eq!(ran.code, code, "{name}, {fail_on}: {}{}", ran.out, ran.err);
+            assert_eq!(ran.out.contains("::error"), code == 1, "{name}, {fail_on}: {}", ran.out);
+            let conclusion = if code == 1 { "failure" } else { "error" };
+            assert_eq!(world.output("conclusion").as_deref(), Some(conclusion), "{name}, {fail_on}");
+            let state = world.server.state();
+            assert!(state.checks.iter().all(|c| c.conclusion != "success"), "{name}, {fail_on}");
+        }
+    }
+}
+
+/// Trouble of our own, before anything could be judged: red reports stay red, green ones green.
+#[test]
+fn our_own_trouble_changes_no_colour() {
+    for (reports, fail_on, code) in [
+        (json!({"report.xml": {"test_order": BROKEN}}), "failure", 1),
+        (json!({"report.xml": {"test_order": BROKEN}}), "regression", 1),
+        (json!({"report.xml": {"test_order": BROKEN}}), "never", 0),
+        (json!({"report.xml": {"test_order": null}}), "failure", 0),
+    ] {
+        let mut world = World::new(broken_main());
+        world.story["args"] = json!([format!("--fail-on={fail_on}"), "--history=history.db"]);
+        world.place.write("history.db", "this is no history");
+        world.story["reports"] = reports;
+        world.lay_out();
+        let ran = world.run();
+        assert_eq!(ran.code, code, "{fail_on}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("::warning"), "{}", ran.out);
+    }
+    let mut world = World::new(broken_main());
+    world.story["args"] = json!(["--fail-on=failure"]);
+    world.story["reports"] = Value::Null;
+    let ran = world.run();
+    assert!(ran.code == 1 && ran.out.contains("no reports are named"), "{} {}{}", ran.code, ran.out, ran.err);
+}
+
 #[test]
 fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
     let (world, plan) = plan_of_a_fork();
@@ -409,6 +559,11 @@ fn a_plan_that_was_tampered_with_is_refused_item_by_item() {
         (says("<a href=\"https://evil.example\">x</a>"), "holds HTML"),
         (says(&"x".repeat(70_000)), "bytes long"),
         (says(&format!("ghp_{}", "a1".repeat(18))), "looks like a secret"),
+        // Inert behind a fence that stands outside of the part, and active without it.
+        (with(comment, "body", json!(fenced(&body, "@octocat"))), "mentions somebody"),
+        (with(comment, "body", json!(fenced(&body, "![x](https://evil.example/p.png)"))), "holds a picture"),
+        (with(comment, "body", json!(fenced(&body, "[free](https://evil.example)"))), "links to https"),
+        (with(comment, "body", json!(fenced(&body, "<img src=x>"))), "holds HTML"),
         (with(comment, "key", json!("another")), "marker is not that of its key"),
         (path(".github/workflows/ci.yml"), "is a workflow file"),
         (path("../../etc/passwd"), "is not a path in the repository"),

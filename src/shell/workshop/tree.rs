@@ -42,6 +42,8 @@ pub struct Tree {
     handle: Folder,
     /// Paths besides those of the commit that go on to the next execution.
     kept: BTreeSet<String>,
+    /// Links of ours to dependencies that are installed elsewhere.
+    links: Vec<(String, PathBuf)>,
     /// Paths at which texts of ours stood: builds compare times, and the commit's own text that
     /// takes the place of a later one must not look older.
     overlaid: BTreeSet<String>,
@@ -58,8 +60,8 @@ impl Tree {
         own.check_out(commit, &clean)?;
         let files = own.files(&clean)?;
         let handle = lay(&own, &clean, &root)?;
-        let (kept, overlaid) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { root, files, unprepared: None, build, own, clean, handle, kept, overlaid, used: false })
+        let (kept, links, overlaid) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+        Ok(Self { root, files, unprepared: None, build, own, clean, handle, kept, links, overlaid, used: false })
     }
 
     /// Puts `overlay` (path and text) into a checkout in which nothing has run yet.
@@ -88,6 +90,24 @@ impl Tree {
         let new = self.handle.walk(PATHS, &|path| clean.contains(path) && path != ".git");
         let new = new.into_iter().filter(|(path, entry)| entry.kind != Kind::Other && !clean.contains(path));
         self.kept.extend(new.map(|(path, _)| path).filter(|path| path != ".git").take(LEFT));
+    }
+
+    /// Whether nothing stands at a path, in a folder that is one and no link.
+    pub(super) fn lacks(&self, path: &str) -> bool {
+        let home = path.rsplit_once('/').is_none_or(|(home, _)| self.handle.kind(home) == Some(Kind::Folder));
+        home && self.handle.kind(path).is_none()
+    }
+
+    /// Makes a link to a folder of dependencies, here and in the checkouts to come.
+    pub(super) fn link(&mut self, path: &str, real: &Path) {
+        if self.lacks(path) && self.handle.symlink(path, real).is_ok() {
+            self.links.push((path.to_owned(), real.to_owned()));
+        }
+    }
+
+    /// The links that were made.
+    pub(super) fn links(&self) -> &[(String, PathBuf)] {
+        &self.links
     }
 
     /// Files that an execution changed or made, with their texts, but those that git ignores.
@@ -152,6 +172,9 @@ impl Tree {
         for path in kept.iter().filter(|path| !clean.contains(*path)) {
             // What cannot be moved is made again.
             let _ = self.handle.take_over(&old, path);
+        }
+        for (path, real) in &self.links {
+            let _ = self.handle.symlink(path, real);
         }
         drop(old);
         let _ = std::fs::remove_dir_all(&worn);
