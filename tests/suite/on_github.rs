@@ -388,20 +388,20 @@ fn what_is_composed_is_checked_where_it_is_written() {
     let body = actions.iter().find(|a| a["action"]["kind"] == "comment").unwrap()["action"]["body"].as_str().unwrap();
     let (first, rest) = body.split_once('\n').unwrap();
     let (leg, _) = rest.split_once('\n').unwrap();
-    let other = leg.replace("\"leg\":\"\"", "\"leg\":\"other\"");
-    assert_ne!(other, leg);
-    let there = format!("{first}\n{other}\n### x\n\n```text\nopen\n<!-- testmedic:leg-end -->\n");
-    // Inert in the comment that stands there; put together, the fence is closed by the next part, whose
-    // own fenced text would be live.
-    let hidden = body.replacen("```text\n", "```text\n@octocat\n", 1);
-    assert_ne!(hidden, body, "{body}");
+    let named = |name: &str| leg.replace("\"leg\":\"\"", &format!("\"leg\":\"{name}\""));
+    assert_ne!(named("a"), leg);
+    let there = format!("{first}\n{}\n### x\n\n```text\nopen\n<!-- testmedic:leg-end -->\n", named("a"));
+    // Inert in its own comment. Behind an open fence its first fence closes that one, and the words
+    // between its two are live.
+    let end = "<!-- testmedic:leg-end -->";
+    let hidden = body.replace(leg, &named("z")).replace(end, &format!("\n```\n@octocat\n```\n{end}"));
     world.server.state().comments.push(crate::github::Comment {
         id: 41,
         on: 7,
         body: there.clone(),
         author: BOT.to_owned(),
         made: 0,
-        updated: String::new(),
+        updated: "2026-05-01T10:00:00Z".to_owned(),
         at: None,
     });
     let mut plan = plan.clone();
@@ -495,7 +495,7 @@ fn missing_results_are_red_in_the_action() {
     }
 }
 
-/// Trouble of our own, before anything could be judged: red reports stay red, green ones green.
+/// Trouble of our own, before the verdicts are out: red reports stay red, green ones green.
 #[test]
 fn our_own_trouble_changes_no_colour() {
     for (reports, fail_on, code) in [
@@ -505,8 +505,8 @@ fn our_own_trouble_changes_no_colour() {
         (json!({"report.xml": {"test_order": null}}), "failure", 0),
     ] {
         let mut world = World::new(broken_main());
-        world.story["args"] = json!([format!("--fail-on={fail_on}"), "--history=history.db"]);
-        world.place.write("history.db", "this is no history");
+        // A file cannot be written below a file.
+        world.story["args"] = json!([format!("--fail-on={fail_on}"), "--summary=event.json/summary.md"]);
         world.story["reports"] = reports;
         world.lay_out();
         let ran = world.run();
