@@ -42,3 +42,4 @@ mod support;
 mod thinking;
 mod traffic;
 mod verdicts;
+mod wire;
