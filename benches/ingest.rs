@@ -106,14 +106,14 @@ fn stage(name: &str, args: &[String]) -> (u64, Option<f64>) {
 /// Files → verdict, without history.
 fn verdict(path: &str) -> u64 {
     let runs = read_all(path);
-    let found = testmedic::run::triage(testmedic::run::Inputs {
+    let found = testmedic::run::triage(testmedic::run::TriageInput {
         runs,
         facts: testmedic::model::run::RunFacts::default(),
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
         incidents: Vec::new(),
-        now: testmedic::model::time::Instant::from_unix(0),
+        now: testmedic::model::time::Timestamp::from_unix(0),
         store: None,
         repository: None,
         record_to: None,

@@ -27,9 +27,9 @@ use support::{Cost, measure, scratch, serve};
 use testmedic::diagnose::group;
 use testmedic::ingest::junit;
 use testmedic::model::run::{RunFacts, TestRun};
-use testmedic::model::time::Instant;
+use testmedic::model::time::Timestamp;
 use testmedic::ports::Store;
-use testmedic::run::{self, Inputs};
+use testmedic::run::{self, TriageInput};
 use testmedic::shell::store::sqlite::SqliteStore;
 
 const TESTS: usize = 100_000;
@@ -99,7 +99,7 @@ fn facts(run: usize) -> RunFacts {
     RunFacts {
         commit: Some(format!("{run:040x}")),
         branch: Some("main".to_owned()),
-        at: Some(Instant::from_unix(1_770_000_000 + 3600 * run as i64)),
+        at: Some(Timestamp::from_unix(1_770_000_000 + 3600 * run as i64)),
         run: Some(run.to_string()),
         attempt: 1,
         variant: None,
@@ -119,14 +119,14 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
     let runs = vec![report(3, every)];
     let start = Clock::now();
     let store = SqliteStore::open(history).expect("a history");
-    let found = run::triage(Inputs {
+    let found = run::triage(TriageInput {
         runs,
         facts: facts(RUNS + 1),
         default_branch: None,
         exchanges: &[],
         described: Vec::new(),
         incidents: Vec::new(),
-        now: Instant::from_unix(1_780_000_000),
+        now: Timestamp::from_unix(1_780_000_000),
         store: Some(&store as &dyn Store),
         repository: None,
         record_to: None,

@@ -16,7 +16,7 @@ use std::time::Instant as Clock;
 
 use serde_json::json;
 use testmedic::model::exchange::{Body, Exchange, Headers, Request, Response};
-use testmedic::model::time::Instant;
+use testmedic::model::time::Timestamp;
 use testmedic::traffic::memory::Memory;
 use testmedic::traffic::template::Templates;
 
@@ -63,7 +63,7 @@ fn main() {
         let exchanges = &rounds[round % rounds.len()];
         let begun = Clock::now();
         let templates = Templates::default().taught(exchanges.iter().map(|e| e.request.path.as_str()));
-        memory.merge(&Memory::of(exchanges, &templates, Instant::from_unix(0)));
+        memory.merge(&Memory::of(exchanges, &templates, Timestamp::from_unix(0)));
         learning += begun.elapsed().as_secs_f64();
         let begun = Clock::now();
         for exchange in exchanges {

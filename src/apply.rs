@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned, Receipt};
 use crate::plan::marker::digest;
-use crate::plan::snapshot::OurComment;
+use crate::plan::snapshot::BotComment;
 use crate::plan::texts::TextRules;
 use crate::ports::{Claimed, Forge, Trouble};
 
@@ -167,7 +167,7 @@ impl Hand<'_> {
         }
     }
 
-    fn remark_is(&self, id: u64, expected: &str, updated: Option<Instant>) -> Result<Met, Trouble> {
+    fn remark_is(&self, id: u64, expected: &str, updated: Option<Timestamp>) -> Result<Met, Trouble> {
         Ok(match self.forge.remark(id)? {
             None => Met::No("the comment is gone".to_owned()),
             Some(now) if now.is_as(expected, updated) => Met::Yes,
@@ -246,7 +246,7 @@ impl Hand<'_> {
 
     fn no_review_comment(&self, pull: u64, keys: &[String]) -> Result<Met, Trouble> {
         let comments = self.forge.review_comments(pull)?;
-        let there: Vec<&OurComment> =
+        let there: Vec<&BotComment> =
             comments.iter().filter(|c| c.stands_for().is_some_and(|key| keys.contains(&key))).collect();
         Ok(match there.first() {
             None => Met::Yes,

@@ -22,9 +22,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::diagnose::incident::Incident;
 use crate::error::Problem;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::model::run::RunFacts;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::policy::{self, Policy};
 use crate::shell::git::Git;
 use crate::shell::recorder::Upstream;
@@ -155,7 +155,7 @@ pub struct FactArgs {
     pub branch: Option<String>,
     /// When they ran [default: now]
     #[arg(long, value_name = "RFC3339")]
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
     /// The CI system's number for the run [default: $GITHUB_RUN_ID]
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
@@ -170,7 +170,7 @@ pub struct FactArgs {
 impl FactArgs {
     /// The facts as given, completed from environment and repository.
     #[must_use]
-    pub fn facts(&self, repository: Option<&Git>, scene: Option<&Scene>) -> RunFacts {
+    pub fn facts(&self, repository: Option<&Git>, scene: Option<&RunContext>) -> RunFacts {
         let around = scene.map_or_else(surroundings::facts, |scene| RunFacts {
             commit: Some(scene.head.clone()),
             branch: Some(scene.branch.clone()).filter(|b| !b.is_empty()),
@@ -237,7 +237,7 @@ pub struct TriageArgs {
     pub fail_on: crate::report::FailOn,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Instant>,
+    pub now: Option<Timestamp>,
     /// How a model thinks along.
     #[command(flatten)]
     pub model: think::ModelArgs,
@@ -452,7 +452,7 @@ pub struct ImportArgs {
     pub branch: Option<String>,
     /// When they ran
     #[arg(long, value_name = "RFC3339", required_unless_present = "manifest", conflicts_with = "manifest")]
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
     /// The CI system's number for the run
     #[arg(long, value_name = "ID", conflicts_with = "manifest")]
     pub run: Option<String>,
@@ -505,7 +505,7 @@ pub struct PruneArgs {
     pub history: HistoryArg,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Instant>,
+    pub now: Option<Timestamp>,
 }
 
 /// Options of `guard`.

@@ -9,23 +9,23 @@ pub mod think;
 
 use std::collections::BTreeMap;
 
-use crate::agent::healer::clash::{self, Clash, What};
-use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome, Phases};
+use crate::agent::healer::clash::{self, FailureKind, ParsedFailure};
+use crate::agent::healer::healing::{HealResult, ModelAdvice, Outcome, ProofStep, Timings};
 use crate::agent::healer::propose;
-use crate::agent::healer::weigh::{self, Band, Weighed};
+use crate::agent::healer::weigh::{self, Decision, Score};
 use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters, snapshot};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::inline;
 use crate::error::Problem;
 use crate::ingest::place::is_test_path;
 use crate::model::change::{Commit, FileChange};
-use crate::model::heal::{Corner, EditKind};
-use crate::model::ran::{Execution, Extent, Ran, Target};
+use crate::model::heal::{EditKind, ProofCase};
+use crate::model::ran::{Execution, Scope, TestResult, TestSelector};
 use crate::model::test::Outcome as Ended;
 use crate::ports::{Code, Workbench};
 use crate::run::chain;
 
-pub use self::counsel::Counsel;
+pub use self::counsel::ModelEdits;
 
 /// Edits that one test may need, one after the other.
 const ROUNDS: usize = 8;
@@ -35,7 +35,7 @@ const TRIED: usize = 4;
 const REPRODUCED: u32 = 2;
 
 /// What the healer is given besides the test.
-pub struct Given<'a> {
+pub struct HealInput<'a> {
     /// Files of the tested commit.
     pub files: &'a [String],
     /// Reads one of them.
@@ -65,18 +65,18 @@ pub struct Given<'a> {
     /// Seconds since some moment, to tell how long the phases took.
     pub clock: &'a dyn Fn() -> f64,
     /// A model that is asked where no rule knows an edit.
-    pub counsel: Option<Counsel<'a>>,
+    pub counsel: Option<ModelEdits<'a>>,
 }
 
 /// Tries to repair one test. `state` holds files that were repaired before; what
 /// is repaired here is added to it.
 pub fn heal(
-    target: &Target,
-    given: &Given<'_>,
+    target: &TestSelector,
+    given: &HealInput<'_>,
     bench: &mut dyn Workbench,
     state: &mut BTreeMap<String, String>,
-) -> Healing {
-    let mut session = Session { target, given, bench, name: None, proof: Vec::new(), phases: Phases::default() };
+) -> HealResult {
+    let mut session = HealRun { target, given, bench, name: None, proof: Vec::new(), phases: Timings::default() };
     match session.run(state) {
         Ok(mut done) => {
             done.phases = session.phases;
@@ -88,7 +88,7 @@ pub fn heal(
             done
         }
         Err(problem) => {
-            let mut done = Healing::new(target, Outcome::GaveUp(chain(&problem)));
+            let mut done = HealResult::new(target, Outcome::GaveUp(chain(&problem)));
             done.proof = session.proof;
             done.phases = session.phases;
             done
@@ -96,21 +96,21 @@ pub fn heal(
     }
 }
 
-struct Session<'a> {
-    target: &'a Target,
-    given: &'a Given<'a>,
+struct HealRun<'a> {
+    target: &'a TestSelector,
+    given: &'a HealInput<'a>,
     bench: &'a mut dyn Workbench,
     /// The name under which the runner reports the test, once it was seen.
     name: Option<String>,
-    proof: Vec<Cell>,
-    phases: Phases,
+    proof: Vec<ProofStep>,
+    phases: Timings,
 }
 
 /// Texts of files that differ from what is checked out.
 type Overlay = BTreeMap<String, String>;
 
-impl Session<'_> {
-    fn run(&mut self, state: &BTreeMap<String, String>) -> Result<Healing, Problem> {
+impl HealRun<'_> {
+    fn run(&mut self, state: &BTreeMap<String, String>) -> Result<HealResult, Problem> {
         let begun = (self.given.clock)();
         let reproduced = self.reproduce(state);
         self.phases.reproduce = (self.given.clock)() - begun;
@@ -121,7 +121,7 @@ impl Session<'_> {
         let passed_before = self.before()?;
         if passed_before == Some(false) {
             let why = "the test fails on the code before the change as well: this change is not to blame";
-            let mut done = Healing::new(self.target, Outcome::GaveUp(why.to_owned()));
+            let mut done = HealResult::new(self.target, Outcome::GaveUp(why.to_owned()));
             done.proof = std::mem::take(&mut self.proof);
             return Ok(done);
         }
@@ -136,7 +136,7 @@ impl Session<'_> {
         done
     }
 
-    fn execute(&mut self, code: Code, extent: Extent, overlay: &Overlay) -> Result<Execution, Problem> {
+    fn execute(&mut self, code: Code, extent: Scope, overlay: &Overlay) -> Result<Execution, Problem> {
         let files: Vec<(String, String)> = overlay.iter().map(|(p, t)| (p.clone(), self.laid(code, p, t))).collect();
         self.bench.run(code, self.target, extent, &files)
     }
@@ -145,10 +145,10 @@ impl Session<'_> {
     /// in it only the tests.
     fn laid(&self, code: Code, path: &str, text: &str) -> String {
         let old = (code == Code::Old).then(|| (self.given.read_old)(path)).flatten();
-        old.and_then(|old| inline::transplanted(path, &old, text)).unwrap_or_else(|| text.to_owned())
+        old.and_then(|old| inline::with_tests_from(path, &old, text)).unwrap_or_else(|| text.to_owned())
     }
 
-    fn note(&mut self, corner: Corner, extent: Extent, execution: &Execution, times: u32) {
+    fn note(&mut self, corner: ProofCase, extent: Scope, execution: &Execution, times: u32) {
         let outcome = self.word(execution);
         let holds = outcome == if corner.must_pass() { "passed" } else { "failed" };
         let other = || execution.ran.iter().find(|r| r.outcome.is_bad()).map(|r| r.name.name.raw().to_owned());
@@ -156,7 +156,7 @@ impl Session<'_> {
             ("not-run", true) => other().map(|name| format!("the test did not run, `{name}` failed")),
             _ => None,
         });
-        self.proof.push(Cell { corner, extent, outcome, times, holds, note });
+        self.proof.push(ProofStep { corner, extent, outcome, times, holds, note });
     }
 
     /// `passed`, `failed` or `not-run`. Code that cannot be built or loaded fails
@@ -164,17 +164,17 @@ impl Session<'_> {
     fn word(&self, execution: &Execution) -> &'static str {
         // A row's name may hold the value that was healed; what could not even start
         // is an error under a name of its own.
-        let named = |r: &Ran| self.name.as_ref().is_none_or(|name| r.name.name.raw() == name);
-        let own = |r: &Ran| r.outcome == Ended::Failed || named(r);
+        let named = |r: &TestResult| self.name.as_ref().is_none_or(|name| r.name.name.raw() == name);
+        let own = |r: &TestResult| r.outcome == Ended::Failed || named(r);
         let bad = execution.ran.iter().any(|r| r.outcome.is_bad() && own(r));
         if execution.failed() && !bad { "not-run" } else { execution.word() }
     }
 
     /// Sees the test fail, twice alike.
-    fn reproduce(&mut self, state: &Overlay) -> Result<Result<(Ran, u32), Box<Healing>>, Problem> {
-        let first = self.execute(Code::New, Extent::Alone, state)?;
-        let gave_up = |why: String, proof: &[Cell]| {
-            let mut done = Healing::new(self.target, Outcome::GaveUp(why));
+    fn reproduce(&mut self, state: &Overlay) -> Result<Result<(TestResult, u32), Box<HealResult>>, Problem> {
+        let first = self.execute(Code::New, Scope::Alone, state)?;
+        let gave_up = |why: String, proof: &[ProofStep]| {
+            let mut done = HealResult::new(self.target, Outcome::GaveUp(why));
             done.proof = proof.to_vec();
             Ok(Err(Box::new(done)))
         };
@@ -185,7 +185,7 @@ impl Session<'_> {
             let why = first.trouble.unwrap_or_else(|| "it did not run".to_owned());
             return gave_up(format!("the test cannot be run: {why}\n{}", first.output), &[]);
         };
-        let second = self.execute(Code::New, Extent::Alone, state)?;
+        let second = self.execute(Code::New, Scope::Alone, state)?;
         let same = self.failing(&second).is_some_and(|again| same_failure(&ran, &again));
         if !same {
             return gave_up(
@@ -194,16 +194,16 @@ impl Session<'_> {
             );
         }
         self.name = Some(ran.name.name.raw().to_owned());
-        self.note(Corner::OldOnNew, Extent::Alone, &first, REPRODUCED);
+        self.note(ProofCase::OldOnNew, Scope::Alone, &first, REPRODUCED);
         Ok(Ok((ran, REPRODUCED)))
     }
 
     /// The case of an execution that stands for the failure.
-    fn failing(&self, execution: &Execution) -> Option<Ran> {
+    fn failing(&self, execution: &Execution) -> Option<TestResult> {
         let bad = || execution.ran.iter().filter(|r| r.outcome.is_bad());
         let named = bad().find(|r| r.name.name.raw() == self.target.name);
         // A test with tests below it fails because one of them does.
-        let below = |ran: &Ran| {
+        let below = |ran: &TestResult| {
             let begin = format!("{}/", ran.name.name.raw());
             bad()
                 .filter(|r| r.name.name.raw().starts_with(&begin))
@@ -220,7 +220,7 @@ impl Session<'_> {
         }
         let Some(text) = (self.given.read)(&self.target.file) else { return Ok(None) };
         let overlay = Overlay::from([(self.target.file.clone(), text)]);
-        let execution = self.execute(Code::Old, Extent::Alone, &overlay)?;
+        let execution = self.execute(Code::Old, Scope::Alone, &overlay)?;
         let word = self.word(&execution);
         if let Some(seen) = self.given.passed.filter(|_| word == "not-run") {
             // What was seen then counts; that it was not seen now is said.
@@ -228,9 +228,9 @@ impl Session<'_> {
                 "{seen}; now it cannot be run: {}",
                 execution.trouble.as_deref().unwrap_or("no reason is told")
             );
-            let cell = Cell {
-                corner: Corner::OldOnOld,
-                extent: Extent::Alone,
+            let cell = ProofStep {
+                corner: ProofCase::OldOnOld,
+                extent: Scope::Alone,
                 outcome: "passed",
                 times: 1,
                 holds: true,
@@ -239,7 +239,7 @@ impl Session<'_> {
             self.proof.push(cell);
             return Ok(Some(true));
         }
-        self.note(Corner::OldOnOld, Extent::Alone, &execution, 1);
+        self.note(ProofCase::OldOnOld, Scope::Alone, &execution, 1);
         Ok(match word {
             "passed" => Some(true),
             "failed" => Some(false),
@@ -250,25 +250,25 @@ impl Session<'_> {
     /// Looks for edits until the test passes.
     fn search(
         &mut self,
-        failure: &Ran,
+        failure: &TestResult,
         state: &Overlay,
         passed_before: Option<bool>,
         repeated: u32,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<EditSearch, Problem> {
         let first_clash = clash::read(failure);
-        let mut tried = Tried { overlay: state.clone(), ..Tried::default() };
+        let mut tried = EditSearch { overlay: state.clone(), ..EditSearch::default() };
         let mut ran = failure.clone();
         for round in 0..ROUNDS {
             let Some(clash) = clash::read(&ran) else { break };
             let candidates = self.candidates(&clash, &tried.overlay);
-            let judged: Vec<(Candidate, Weighed)> = candidates
+            let judged: Vec<(Candidate, Score)> = candidates
                 .into_iter()
                 .map(|c| {
                     let weighed = self.weigh(&c.parts, &c, &clash.text, passed_before, repeated, &tried.overlay);
                     (c, weighed)
                 })
                 .collect();
-            let mut sorted: Vec<&(Candidate, Weighed)> = judged.iter().collect();
+            let mut sorted: Vec<&(Candidate, Score)> = judged.iter().collect();
             sorted.sort_by(|a, b| {
                 (b.1.veto.is_none(), b.1.score)
                     .partial_cmp(&(a.1.veto.is_none(), a.1.score))
@@ -279,11 +279,11 @@ impl Session<'_> {
             }
             let mut next = None;
             for (candidate, weighed) in sorted.into_iter().take(TRIED) {
-                if weighed.band == Band::Defect || !self.is_allowed(candidate) {
+                if weighed.band == Decision::Defect || !self.is_allowed(candidate) {
                     continue;
                 }
                 let Some(overlay) = self.applied(candidate, &tried.overlay) else { continue };
-                let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+                let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
                 let moved = self.failing(&execution).is_some_and(|again| !same_failure(&ran, &again));
                 if execution.passed() || moved {
                     tried.parts.extend(candidate.parts.iter().cloned());
@@ -318,8 +318,8 @@ impl Session<'_> {
     /// Has the framework bring its snapshots up to date, and weighs what it changed.
     fn by_snapshot(
         &mut self,
-        clash: &Clash,
-        tried: &mut Tried,
+        clash: &ParsedFailure,
+        tried: &mut EditSearch,
         passed_before: Option<bool>,
         repeated: u32,
     ) -> Result<(), Problem> {
@@ -343,10 +343,10 @@ impl Session<'_> {
         }
         let candidate = Candidate { path: tried.path.clone(), edits: Vec::new(), parts };
         let weighed = self.weigh(&candidate.parts, &candidate, &clash.text, passed_before, repeated, &tried.overlay);
-        let defect = weighed.band == Band::Defect;
+        let defect = weighed.band == Decision::Defect;
         tried.best.get_or_insert_with(|| (candidate.parts.clone(), weighed));
         if !defect {
-            let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+            let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
             tried.passes = execution.passed();
             tried.alone = Some(execution);
             tried.parts = candidate.parts;
@@ -366,7 +366,7 @@ impl Session<'_> {
         Some(next)
     }
 
-    fn candidates(&self, clash: &Clash, overlay: &Overlay) -> Vec<Candidate> {
+    fn candidates(&self, clash: &ParsedFailure, overlay: &Overlay) -> Vec<Candidate> {
         let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
         let sources = Sources::new(self.given.files, &read);
         let test = Test {
@@ -392,13 +392,13 @@ impl Session<'_> {
         passed_before: Option<bool>,
         repeated: u32,
         overlay: &Overlay,
-    ) -> Weighed {
+    ) -> Score {
         let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
         let sources = Sources::new(self.given.files, &read);
         let contradicting: Vec<String> =
             parts.iter().flat_map(|p| sisters::contradicting(&sources, self.target, p, self.given.fails)).collect();
         let promise = sisters::promise(&sources, self.target, self.given.read_old);
-        weigh::weigh(&weigh::Case {
+        weigh::score(&weigh::ScoringInput {
             promise: promise.as_ref(),
             candidate,
             change: self.given.change,
@@ -414,13 +414,13 @@ impl Session<'_> {
     }
 
     /// Decides what is to be done, and proves it.
-    fn conclude(&mut self, tried: Tried) -> Result<Healing, Problem> {
-        let mut done = Healing::new(self.target, Outcome::Defect);
+    fn conclude(&mut self, tried: EditSearch) -> Result<HealResult, Problem> {
+        let mut done = HealResult::new(self.target, Outcome::Defect);
         done.advice = tried.advice;
         if !tried.passes {
             if let Some((parts, weighed)) = tried.best {
                 done.outcome = match weighed.band {
-                    Band::Defect => Outcome::Defect,
+                    Decision::Defect => Outcome::Defect,
                     _ => Outcome::GaveUp("no edit that was tried makes the test pass".to_owned()),
                 };
                 done.parts = parts;
@@ -437,21 +437,21 @@ impl Session<'_> {
         done.patch = patch(&tried.overlay, &tried.state, self.given.read);
         done.findings = guards::check(&done.patch, &self.given.bounds);
         let weighed = tried.weighed;
-        let band = weighed.as_ref().map_or(Band::Ask, |w| w.band);
+        let band = weighed.as_ref().map_or(Decision::Ask, |w| w.band);
         done.weighed = weighed;
         if !done.findings.is_empty() {
             done.outcome = Outcome::GaveUp("the guards object to the edit".to_owned());
-        } else if band == Band::Defect {
+        } else if band == Decision::Defect {
             done.outcome = Outcome::Defect;
         } else {
             let all = self.prove(&done.parts, &tried.overlay, &tried.state, (tried.alone, done.advice.is_some()))?;
             done.outcome = match band {
                 _ if done.advice.is_some() => counsel::outcome(&done, band, all, &self.proof),
-                Band::Heal if all => Outcome::Healed,
-                Band::Heal => Outcome::Suggested,
+                Decision::Heal if all => Outcome::Healed,
+                Decision::Heal => Outcome::Suggested,
                 _ => Outcome::Ask,
             };
-            let unstable = self.proof.iter().any(|c| c.corner == Corner::NewOnNew && !c.holds);
+            let unstable = self.proof.iter().any(|c| c.corner == ProofCase::NewOnNew && !c.holds);
             if unstable {
                 done.outcome = Outcome::GaveUp("the edited test does not pass each time".to_owned());
             }
@@ -463,42 +463,42 @@ impl Session<'_> {
 
 /// What the search found.
 #[derive(Default)]
-struct Tried {
+struct EditSearch {
     overlay: Overlay,
     state: Overlay,
     path: String,
     parts: Vec<Part>,
     passes: bool,
-    weighed: Option<Weighed>,
-    best: Option<(Vec<Part>, Weighed)>,
+    weighed: Option<Score>,
+    best: Option<(Vec<Part>, Score)>,
     /// The reading of a failure that no edit but a weaker one could answer.
-    without_edit: Option<Weighed>,
+    without_edit: Option<Score>,
     /// What a model says about the edit that it proposed.
-    advice: Option<Advice>,
+    advice: Option<ModelAdvice>,
     /// How the edited test ran by itself.
     alone: Option<Execution>,
 }
 
 /// What a failure means that began with the change and that only a weaker test
 /// would not show: something is gone, or an exception comes where none came.
-fn without_edit(clash: &Clash, change: &[FileChange]) -> Option<Weighed> {
+fn without_edit(clash: &ParsedFailure, change: &[FileChange]) -> Option<Score> {
     let veto = match &clash.what {
-        What::Missing { name } => {
+        FailureKind::Missing { name } => {
             let gone =
                 change.iter().find(|f| !is_test_path(&f.path) && f.removed.iter().any(|l| l.contains(name.as_str())));
             let by = gone.map_or_else(String::new, |f| format!(" ({} takes it out)", f.path));
             format!("`{name}` is not there any more{by} and nothing took its place: only a weaker test would pass")
         }
-        What::Raised { message } if !message.is_empty() => {
+        FailureKind::Raised { message } if !message.is_empty() => {
             format!("an exception comes where none came before the change: {message}")
         }
         _ => return None,
     };
-    Some(Weighed { band: Band::Defect, score: weigh::PRIOR, reasons: Vec::new(), veto: Some(veto) })
+    Some(Score { band: Decision::Defect, score: weigh::PRIOR, reasons: Vec::new(), veto: Some(veto) })
 }
 
 /// Whether two failures are the same: masked message and place.
-fn same_failure(a: &Ran, b: &Ran) -> bool {
+fn same_failure(a: &TestResult, b: &TestResult) -> bool {
     let (Some(a), Some(b)) = (clash::read(a), clash::read(b)) else { return false };
     a.what.same(&b.what) && a.places.first() == b.places.first()
 }

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Problem;
-use crate::history::learn::Learned;
-use crate::history::{History, PastFailure, Retried};
+use crate::history::learn::RunRecord;
+use crate::history::{History, PastFailure, RerunResult};
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
-use crate::model::forge::{OurPull, RunLink};
+use crate::model::forge::{BotPullRequest, RunLink};
 use crate::model::mutant::Mutant;
-use crate::model::ran::{Execution, Extent, Target};
-use crate::model::talk::{Ask, Embedded, Reply};
+use crate::model::ran::{Execution, Scope, TestSelector};
+use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::test::TestId;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::Action;
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow, RemarkNow, RunNow};
+use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState, PullRequestState, RunState};
 use crate::traffic::memory::Memory;
 
 /// What became of a run that was to be remembered.
@@ -33,20 +33,20 @@ pub trait Store {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn recall(&self, present: &[Learned<'_>]) -> Result<History, Problem>;
+    fn recall(&self, present: &[RunRecord<'_>]) -> Result<History, Problem>;
 
     /// What is known about `tests`, without `present` and without runs later than it.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn past_of(&self, tests: &[TestId], present: &[Learned<'_>]) -> Result<History, Problem>;
+    fn past_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem>;
 
     /// The latest `limit` failures seen before or at `until`, so that clusters
     /// keep their ids.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem>;
+    fn known_failures(&self, until: Timestamp, limit: usize) -> Result<Vec<PastFailure>, Problem>;
 
     /// The shapes of answers that are remembered.
     ///
@@ -70,13 +70,13 @@ pub trait Store {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn remember_retries(&mut self, retried: &[Retried]) -> Result<(), Problem>;
+    fn remember_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem>;
 
     /// Remembers a run. The same run twice changes nothing.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn absorb(&mut self, learned: &Learned<'_>) -> Result<Absorbed, Problem>;
+    fn absorb(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem>;
 }
 
 /// A repository's past.
@@ -122,37 +122,37 @@ pub trait Forge {
     ///
     /// # Errors
     /// [`Trouble`], as for all functions here.
-    fn pull(&self, number: u64) -> Result<PullNow, Trouble>;
+    fn pull(&self, number: u64) -> Result<PullRequestState, Trouble>;
 
     /// All issues of ours.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn issues(&self) -> Result<Vec<OurIssue>, Trouble>;
+    fn issues(&self) -> Result<Vec<BotIssue>, Trouble>;
 
     /// One issue of ours.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn issue(&self, number: u64) -> Result<OurIssue, Trouble>;
+    fn issue(&self, number: u64) -> Result<BotIssue, Trouble>;
 
     /// Comments of ours on an issue or pull request.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn comments(&self, on: u64) -> Result<Vec<OurComment>, Trouble>;
+    fn comments(&self, on: u64) -> Result<Vec<BotComment>, Trouble>;
 
     /// Review comments of ours on a pull request.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn review_comments(&self, pull: u64) -> Result<Vec<OurComment>, Trouble>;
+    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, Trouble>;
 
     /// Our latest check run of this name beside a commit.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble>;
+    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, Trouble>;
 
     /// The commit at a branch, if there is one of that name.
     ///
@@ -177,7 +177,7 @@ pub trait Forge {
     ///
     /// # Errors
     /// [`Trouble`]
-    fn pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble>;
+    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble>;
 
     /// The latest run of a workflow on a branch.
     ///
@@ -189,13 +189,13 @@ pub trait Forge {
     ///
     /// # Errors
     /// [`Trouble`]
-    fn remark(&self, id: u64) -> Result<Option<RemarkNow>, Trouble>;
+    fn remark(&self, id: u64) -> Result<Option<CommentState>, Trouble>;
 
     /// How far a workflow run is.
     ///
     /// # Errors
     /// [`Trouble`]
-    fn run(&self, id: u64) -> Result<RunNow, Trouble>;
+    fn run(&self, id: u64) -> Result<RunState, Trouble>;
 
     /// Carries one action out; gives its web page.
     ///
@@ -239,8 +239,8 @@ pub trait Workbench {
     fn run(
         &mut self,
         code: Code,
-        target: &Target,
-        extent: Extent,
+        target: &TestSelector,
+        extent: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem>;
 
@@ -250,7 +250,8 @@ pub trait Workbench {
     ///
     /// # Errors
     /// Where nothing could be run.
-    fn update(&mut self, target: &Target, overlay: &[(String, String)]) -> Result<Vec<(String, String)>, Problem>;
+    fn update(&mut self, target: &TestSelector, overlay: &[(String, String)])
+    -> Result<Vec<(String, String)>, Problem>;
 }
 
 /// How written tests are run.
@@ -296,13 +297,13 @@ pub trait Mind: Send + Sync {
     ///
     /// # Errors
     /// Where no answer came that can be read.
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard>;
+    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard>;
 
     /// Has texts made into vectors, one for each.
     ///
     /// # Errors
     /// Where none came that can be read.
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard>;
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard>;
 }
 
 /// Why a model was not heard.
@@ -373,9 +374,9 @@ pub trait Ledger: Send {
     /// Takes of what was put aside what was spent; the rest comes back.
     fn settle(&mut self, aside: u64, spent: u64);
     /// The answer to a question that was asked before, by the question's digest.
-    fn known(&mut self, asked: &str) -> Option<Reply>;
+    fn known(&mut self, asked: &str) -> Option<ChatResponse>;
     /// Keeps an answer.
-    fn keep(&mut self, asked: &str, reply: &Reply);
+    fn keep(&mut self, asked: &str, reply: &ChatResponse);
     /// Forgets answers that had no sense.
     fn forget(&mut self, asked: &[String]);
     /// The vector that a model made of a text, by a key of it.

@@ -4,28 +4,28 @@ pub mod people;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::agent::generator::Generated;
-use crate::agent::healer::healing::{Healed, testimony};
+use crate::agent::generator::GenerationResult;
+use crate::agent::healer::healing::{TestHeal, evidence};
 use crate::code::spec::Operation;
 use crate::diagnose::described;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::group::{Changes, failures, groups};
 use crate::diagnose::incident::Incident;
-use crate::diagnose::traffic::Sent;
+use crate::diagnose::traffic::TrafficByTest;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
-use crate::history::learn::{self, Learned, NotLearned};
-use crate::history::recovery::{self, Since};
-use crate::history::{History, Retried};
+use crate::history::learn::{self, RecordError, RunRecord};
+use crate::history::recovery::{self, PassesSince};
+use crate::history::{History, RerunResult};
 use crate::ingest::{attempts, legs};
 use crate::model::exchange::Exchange;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestId;
 use crate::model::text::Untrusted;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::planner::{Recovery, Repairs};
 use crate::plan::policy::Policy;
-use crate::plan::snapshot::OurIssue;
+use crate::plan::snapshot::BotIssue;
 use crate::plan::{Plan, Receipt, action};
 use crate::ports::{Absorbed, Repository, Store};
 use crate::traffic::drift::{self, Drift};
@@ -36,7 +36,7 @@ use crate::traffic::template::Templates;
 const MEMBERS: usize = 20;
 
 /// What a triage is given.
-pub struct Inputs<'a> {
+pub struct TriageInput<'a> {
     /// The reports, as read.
     pub runs: Vec<TestRun>,
     /// Facts about the present run.
@@ -50,7 +50,7 @@ pub struct Inputs<'a> {
     /// Incidents that people wrote down.
     pub incidents: Vec<Incident>,
     /// The moment that counts as now.
-    pub now: Instant,
+    pub now: Timestamp,
     /// History to judge against.
     pub store: Option<&'a dyn Store>,
     /// The repository to look for suspects in.
@@ -61,7 +61,7 @@ pub struct Inputs<'a> {
 
 /// What a triage found, and what it would write.
 #[derive(Debug)]
-pub struct Triage {
+pub struct TriageResult {
     /// The present run, judged.
     pub found: Findings,
     /// What to write.
@@ -75,9 +75,9 @@ pub struct Triage {
     /// What the healer brought.
     pub repairs: Repairs,
     /// Tests that were run again after a wait.
-    pub retried: Vec<Retried>,
+    pub retried: Vec<RerunResult>,
     /// What the generator wrote.
-    pub written: Generated,
+    pub written: GenerationResult,
     /// Trouble of our own on the way, for people.
     pub notes: Vec<String>,
     /// Whether that trouble kept us from doing what was asked.
@@ -87,9 +87,19 @@ pub struct Triage {
 /// Judges the present run. Never fails as a whole: trouble with history or
 /// repository costs evidence and is noted.
 #[must_use]
-pub fn triage(inputs: Inputs<'_>) -> Triage {
-    let Inputs { mut runs, facts, default_branch, exchanges, described, incidents, now, store, repository, record_to } =
-        inputs;
+pub fn triage(inputs: TriageInput<'_>) -> TriageResult {
+    let TriageInput {
+        mut runs,
+        facts,
+        default_branch,
+        exchanges,
+        described,
+        incidents,
+        now,
+        store,
+        repository,
+        record_to,
+    } = inputs;
     prepare(&mut runs, &facts);
     let at = facts.at.or_else(|| stamped(&runs, now)).unwrap_or(now);
     let facts = RunFacts { at: Some(at), ..facts };
@@ -97,9 +107,9 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let history = History { default: default_branch, ..recall(&runs, &facts, at, store, &mut notes) };
     let groups = groups(failures(&runs, &history.failures), &history, &facts);
     let changes = changes(&groups.windows(), repository);
-    let diagnoses = groups.judge(&history, &facts, &changes, &Sent::new(exchanges, &described));
+    let diagnoses = groups.diagnose(&history, &facts, &changes, &TrafficByTest::new(exchanges, &described));
     let known = groups.known();
-    let learned = learn::learn(&runs, &facts, &known);
+    let learned = learn::record(&runs, &facts, &known);
     let plan = plan_record(&learned, record_to.as_deref());
     let mut totals = Totals::default();
     for run in &runs {
@@ -109,14 +119,14 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
     let templates = Templates::described(described_paths).taught(exchanges.iter().map(|e| e.request.path.as_str()));
     let memory = Memory::of(exchanges, &templates, at);
     let mut drift = drift(&memory, store, &mut notes);
-    drift.extend(described::against(&memory, &described));
+    drift.extend(described::undocumented(&memory, &described));
     drop(learned);
     drop(groups);
     let mut found = Findings { runs, facts, at, totals, diagnoses, drift, history, known };
     let template = |path: &str| templates.of(path);
     let incidents: Vec<Incident> = incidents.into_iter().map(|own| own.at_template(&template)).collect();
-    remember_incidents(&mut found, &incidents, &Sent::new(exchanges, &described), &templates);
-    Triage {
+    remember_incidents(&mut found, &incidents, &TrafficByTest::new(exchanges, &described), &templates);
+    TriageResult {
         found,
         plan,
         known_issues: HashMap::new(),
@@ -124,7 +134,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
         memory,
         repairs: Repairs::default(),
         retried: Vec::new(),
-        written: Generated::default(),
+        written: GenerationResult::default(),
         notes,
         hampered: false,
     }
@@ -132,7 +142,7 @@ pub fn triage(inputs: Inputs<'_>) -> Triage {
 
 /// Says of failures and of changes in answers which incidents they resemble. That weighs
 /// nothing: it is where a person looks next.
-fn remember_incidents(found: &mut Findings, incidents: &[Incident], sent: &Sent<'_>, templates: &Templates) {
+fn remember_incidents(found: &mut Findings, incidents: &[Incident], sent: &TrafficByTest<'_>, templates: &Templates) {
     let template = |path: &str| templates.of(path);
     for at in 0..found.diagnoses.len() {
         let alike = found.diagnoses[at].members.iter().take(MEMBERS).find_map(|member| {
@@ -172,7 +182,7 @@ fn drift(memory: &Memory, store: Option<&dyn Store>, notes: &mut Vec<String>) ->
 }
 
 /// Leaves out what the policy accepts, and gives the severities that it asks for.
-pub fn weigh(found: &mut Findings, policy: &Policy) {
+pub fn apply_policy(found: &mut Findings, policy: &Policy) {
     let at = found.at;
     found.drift.retain(|drift| !policy.drift.accepts(&drift.fingerprint, at));
     for drift in &mut found.drift {
@@ -189,18 +199,18 @@ pub fn weigh(found: &mut Findings, policy: &Policy) {
 }
 
 /// Takes over what the healer brought: its runs are evidence too.
-pub fn hear(triage: &mut Triage, repairs: Repairs) {
+pub fn add_heal_evidence(triage: &mut TriageResult, repairs: Repairs) {
     for diagnosis in &mut triage.found.diagnoses {
-        let own: Vec<&Healed> =
+        let own: Vec<&TestHeal> =
             repairs.all.iter().filter(|r| r.diagnosis.as_deref() == Some(diagnosis.id.as_str())).collect();
-        diagnosis.hear(testimony(&own));
+        diagnosis.add_evidence(evidence(&own));
     }
     triage.repairs = repairs;
 }
 
 /// Hears what running single tests again brought to light; of one diagnosis the
 /// same is heard once.
-pub fn listen(found: &mut Findings, heard: &[(TestId, Evidence)]) {
+pub fn add_rerun_evidence(found: &mut Findings, heard: &[(TestId, Evidence)]) {
     let of = |found: &Findings, at: usize| -> Vec<TestId> {
         found.diagnoses[at].members.iter().map(|m| found.case(*m).id).collect()
     };
@@ -212,20 +222,20 @@ pub fn listen(found: &mut Findings, heard: &[(TestId, Evidence)]) {
                 own.push(evidence.clone());
             }
         }
-        found.diagnoses[at].hear(own);
+        found.diagnoses[at].add_evidence(own);
     }
 }
 
 /// How the tests of each open issue of ours did since it was last seen.
 #[must_use]
 pub fn recoveries(
-    issues: &[OurIssue],
+    issues: &[BotIssue],
     found: &Findings,
     branch: &str,
     store: Option<&dyn Store>,
     notes: &mut Vec<String>,
 ) -> BTreeMap<u64, Recovery> {
-    let watched = |issue: &OurIssue| {
+    let watched = |issue: &BotIssue| {
         let (tests, last) = issue.watched()?;
         Some((issue.number, tests.iter().filter_map(|id| TestId::parse(id)).collect::<Vec<_>>(), last))
     };
@@ -245,8 +255,8 @@ pub fn recoveries(
             let mut recovery = Recovery { passes: u64::MAX, ..Recovery::default() };
             for test in tests {
                 match recovery::since(&past, &found.runs, test, branch, last) {
-                    Since::NotRun => recovery.missing += 1,
-                    Since::Passes(passes) => {
+                    PassesSince::NotRun => recovery.missing += 1,
+                    PassesSince::Passes(passes) => {
                         recovery.tests += 1;
                         recovery.passes = recovery.passes.min(passes);
                     }
@@ -259,7 +269,7 @@ pub fn recoveries(
 
 /// When the reports say they were written, if that can be true: runners write
 /// local time without a zone, and some a fixed date.
-fn stamped(runs: &[TestRun], now: Instant) -> Option<Instant> {
+fn stamped(runs: &[TestRun], now: Timestamp) -> Option<Timestamp> {
     const DAY: i64 = 86_400;
     let latest = runs.iter().filter_map(|run| run.at).max()?;
     (now.unix() - 30 * DAY..=now.unix() + DAY).contains(&latest.unix()).then_some(latest)
@@ -276,7 +286,7 @@ pub fn prepare(runs: &mut [TestRun], facts: &RunFacts) {
 fn recall(
     runs: &[TestRun],
     facts: &RunFacts,
-    at: Instant,
+    at: Timestamp,
     store: Option<&dyn Store>,
     notes: &mut Vec<String>,
 ) -> History {
@@ -300,7 +310,7 @@ fn changes(windows: &[(String, String)], repository: Option<&dyn Repository>) ->
         .collect()
 }
 
-fn plan_record(learned: &Result<Vec<Learned<'_>>, NotLearned>, target: Option<&str>) -> Plan {
+fn plan_record(learned: &Result<Vec<RunRecord<'_>>, RecordError>, target: Option<&str>) -> Plan {
     match learned {
         Ok(legs) => {
             let legs: Vec<(String, u64)> = legs.iter().map(|leg| (hex(&leg.key), leg.totals.tests)).collect();
@@ -316,8 +326,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Carries out the history record of a plan; every other action stays as it is.
 /// One failure does not stop the others.
-pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
-    let Ok(learned) = learn::learn(&triage.found.runs, &triage.found.facts, &triage.found.known) else {
+pub fn apply_record(triage: &mut TriageResult, store: &mut dyn Store) {
+    let Ok(learned) = learn::record(&triage.found.runs, &triage.found.facts, &triage.found.known) else {
         return;
     };
     let mut is_new = false;
@@ -354,7 +364,7 @@ pub fn apply_record(triage: &mut Triage, store: &mut dyn Store) {
 }
 
 /// Notes that nothing could be recorded.
-pub fn fail_record(triage: &mut Triage, problem: &Problem) {
+pub fn fail_record(triage: &mut TriageResult, problem: &Problem) {
     for action in &mut triage.plan.actions {
         action.receipt = Some(Receipt::Failed(chain(problem)));
     }
@@ -387,11 +397,11 @@ pub fn import(mut runs: Vec<TestRun>, facts: &RunFacts, store: &mut dyn Store) -
         let why = run.issues.iter().find(|i| i.level == IssueLevel::Unusable).map_or("", |i| i.message.as_str());
         imported.unusable.push(format!("{}: {why}", run.path));
     }
-    let at = facts.at.unwrap_or(Instant::from_unix(0));
+    let at = facts.at.unwrap_or(Timestamp::from_unix(0));
     let anything_failed = runs.iter().any(|run| !run.cases.is_empty());
     let seeds = if anything_failed { store.known_failures(at, IMPORT_SEEDS)? } else { Vec::new() };
     let failures = failures(&runs, &seeds);
-    let learned = learn::learn(&runs, facts, &failures.known())
+    let learned = learn::record(&runs, facts, &failures.known())
         .map_err(|why| Problem::failed("the run cannot be imported").because(why))?;
     for leg in &learned {
         match store.absorb(leg)? {

@@ -3,7 +3,7 @@
 //! text of them that is shown has a line break or an invisible mark in it.
 
 use libfuzzer_sys::fuzz_target;
-use testmedic::ingest::command::{Line, read};
+use testmedic::ingest::command::{ParsedLine, read};
 use testmedic::model::text::is_invisible;
 use testmedic::plan::quarantine;
 
@@ -12,8 +12,8 @@ fuzz_target!(|text: &str| {
     assert!(lines.len() <= 11);
     for line in lines {
         let shown = match line {
-            Line::Order(order) => order.text,
-            Line::Slip { text, .. } => text,
+            ParsedLine::Order(order) => order.text,
+            ParsedLine::Slip { text, .. } => text,
         };
         assert!(shown.len() <= 200 && !shown.contains('\n') && !shown.chars().any(is_invisible));
     }

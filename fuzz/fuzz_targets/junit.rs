@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(t.tests > 0 || run.worst().is_some(), "silence looks like success");
         for case in &run.cases {
             assert!(!case.attempts.is_empty());
-            let _ = testmedic::diagnose::fingerprint::print(case);
+            let _ = testmedic::diagnose::fingerprint::fingerprint(case);
             let _ = testmedic::diagnose::signal::read(case);
             let _ = case.failure().and_then(testmedic::diagnose::mismatch::read);
         }

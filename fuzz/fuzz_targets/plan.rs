@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use testmedic::ingest::event;
-use testmedic::model::forge::Slug;
+use testmedic::model::forge::RepoSlug;
 use testmedic::plan::Action;
 use testmedic::plan::admit::{Source, admit};
 use testmedic::plan::change::FileDiff;
@@ -20,7 +20,7 @@ fuzz_target!(|text: &str| {
     }
     let _ = Policy::parse(text);
     let _ = FileDiff::parse("a", None, text);
-    let Some(repository) = Slug::parse("acme/shop") else { return };
+    let Some(repository) = RepoSlug::parse("acme/shop") else { return };
     let source = Source {
         repository,
         server: "https://github.com".to_owned(),

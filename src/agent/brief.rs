@@ -12,12 +12,12 @@ const SECTION: usize = 8 << 10;
 
 /// Parts of what is known, each with its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Brief {
+pub struct PromptContext {
     /// Source and text.
     pub sections: Vec<(String, String)>,
 }
 
-impl Brief {
+impl PromptContext {
     /// Adds a section: without secrets, bounded; nothing where there is no text.
     pub fn add(&mut self, source: &str, text: &str) {
         let text = elide(&mask(&clean(text)), SECTION).trim().to_owned();
@@ -33,7 +33,7 @@ impl Brief {
     }
 }
 
-impl fmt::Display for Brief {
+impl fmt::Display for PromptContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (source, text) in &self.sections {
             writeln!(f, "{}", quoted(source, text))?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::model::talk::Claim;
+use crate::model::talk::Citation;
 use crate::model::text::{clean, head};
 
 /// Letters that a quote must have: what is shorter stands anywhere.
@@ -45,21 +45,21 @@ pub fn claim_schema() -> Value {
 
 /// Parts claims from those that nothing supports; gives how many these are.
 #[must_use]
-pub fn supported(claims: Vec<Claim>, shown: &Shown) -> (Vec<Claim>, usize) {
+pub fn supported(claims: Vec<Citation>, shown: &Shown) -> (Vec<Citation>, usize) {
     let count = claims.len();
-    let cleaned = |claim: Claim| Claim {
+    let cleaned = |claim: Citation| Citation {
         source: claim.source,
         quote: clean(&claim.quote).into_owned(),
         says: clean(&claim.says).into_owned(),
     };
     let plain: BTreeMap<&str, Vec<String>> =
         shown.iter().map(|(source, texts)| (source.as_str(), texts.iter().map(|text| plain(text)).collect())).collect();
-    let holds = |claim: &Claim| {
+    let holds = |claim: &Citation| {
         let quote = self::plain(&claim.quote);
         let is_long = quote.chars().filter(|c| c.is_alphanumeric()).count() >= SHORTEST;
         is_long && plain.get(claim.source.as_str()).is_some_and(|texts| texts.iter().any(|text| text.contains(&quote)))
     };
-    let kept: Vec<Claim> = claims.into_iter().take(CLAIMS).map(cleaned).filter(holds).map(bounded).collect();
+    let kept: Vec<Citation> = claims.into_iter().take(CLAIMS).map(cleaned).filter(holds).map(bounded).collect();
     let dropped = count - kept.len();
     (kept, dropped)
 }
@@ -69,9 +69,9 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn bounded(claim: Claim) -> Claim {
+fn bounded(claim: Citation) -> Citation {
     let cut = |text: &str, most: usize| plain(head(text, most));
-    Claim { source: claim.source, quote: cut(&claim.quote, LONGEST.0), says: cut(&claim.says, LONGEST.1) }
+    Citation { source: claim.source, quote: cut(&claim.quote, LONGEST.0), says: cut(&claim.says, LONGEST.1) }
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
             ("failure".to_owned(), vec!["AssertionError:\n  expected 201,   got 500".to_owned()]),
             ("file:src/a.py".to_owned(), vec!["def total(order):\n    return None".to_owned()]),
         ]);
-        let claim = |source: &str, quote: &str| Claim {
+        let claim = |source: &str, quote: &str| Citation {
             source: source.to_owned(),
             quote: quote.to_owned(),
             says: "it broke".to_owned(),

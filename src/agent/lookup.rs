@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::diagnose::findings::Findings;
 use crate::diagnose::mask::mask;
-use crate::diagnose::seen::Seen;
+use crate::diagnose::seen::PastFailureIndex;
 use crate::history::short;
 use crate::model::exchange::{Body, Exchange};
 use crate::model::text::head;
@@ -48,8 +48,8 @@ pub fn history_of(found: &Findings, test: &str) -> Result<String, String> {
 /// # Errors
 /// Where there is none.
 pub fn similar_to(found: &Findings, text: &str) -> Result<String, String> {
-    let seen = Seen::new(&found.history);
-    let all = seen.most_alike(&mask(text, TEXT), FAILURES);
+    let seen = PastFailureIndex::new(&found.history);
+    let all = seen.top_similar(&mask(text, TEXT), FAILURES);
     let line = |(failure, alike): &(&crate::history::PastFailure, f64)| {
         let (first, last) = (failure.first.date(), failure.last.date());
         format!(

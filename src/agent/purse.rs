@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::talk::{Ask, Message, Tokens};
+use crate::model::talk::{ChatRequest, Message, TokenUsage};
 
 /// A millionth of the money that prices are told in.
 pub type Micros = u64;
@@ -20,7 +20,7 @@ pub struct Price {
 impl Price {
     /// What some tokens cost.
     #[must_use]
-    pub fn of(&self, tokens: Tokens) -> Micros {
+    pub fn of(&self, tokens: TokenUsage) -> Micros {
         let part = |count: u64, price: u64| u128::from(count) * u128::from(price);
         let sum = part(tokens.asked, self.asked) + part(tokens.said, self.said);
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
@@ -29,13 +29,13 @@ impl Price {
     /// The most that a question can cost: no tokenizer makes more tokens than there
     /// are bytes.
     #[must_use]
-    pub fn most(&self, ask: &Ask) -> Micros {
-        self.of(Tokens { asked: bytes(ask), said: u64::from(ask.most) })
+    pub fn most(&self, ask: &ChatRequest) -> Micros {
+        self.of(TokenUsage { asked: bytes(ask), said: u64::from(ask.most) })
     }
 }
 
 /// The bytes of a question.
-fn bytes(ask: &Ask) -> u64 {
+fn bytes(ask: &ChatRequest) -> u64 {
     let message = |message: &Message| match message {
         Message::Rules { text } | Message::Us { text } => text.len(),
         Message::Found { call, text } => call.len() + text.len(),
@@ -50,7 +50,7 @@ fn bytes(ask: &Ask) -> u64 {
 
 /// What one diagnosis and all of a run may cost. Without prices questions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct BudgetLimits {
     /// For one diagnosis; 0 is no bound.
     pub diagnosis: Micros,
     /// For all of a run.
@@ -63,34 +63,34 @@ pub struct Bounds {
 
 /// What is left.
 #[derive(Clone, Debug)]
-pub struct Purse {
-    bounds: Bounds,
-    run: Spent,
-    diagnoses: BTreeMap<String, Spent>,
+pub struct Budget {
+    bounds: BudgetLimits,
+    run: Usage,
+    diagnoses: BTreeMap<String, Usage>,
 }
 
 /// What was spent, and is put aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct Usage {
     /// In money, with what is put aside.
     pub micros: Micros,
     /// Questions.
     pub asks: u32,
     /// Tokens.
-    pub tokens: Tokens,
+    pub tokens: TokenUsage,
 }
 
 /// What was put aside for a question.
 #[derive(Debug)]
 #[must_use]
-pub struct Reserved {
+pub struct Reservation {
     diagnosis: String,
     price: Price,
     micros: Micros,
     asks: u32,
 }
 
-impl Reserved {
+impl Reservation {
     /// How much it is.
     #[must_use]
     pub fn micros(&self) -> Micros {
@@ -98,22 +98,22 @@ impl Reserved {
     }
 }
 
-impl Purse {
+impl Budget {
     /// A full one.
     #[must_use]
-    pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, run: Spent::default(), diagnoses: BTreeMap::new() }
+    pub fn new(bounds: BudgetLimits) -> Self {
+        Self { bounds, run: Usage::default(), diagnoses: BTreeMap::new() }
     }
 
     /// What all of the run cost so far.
     #[must_use]
-    pub fn run(&self) -> Spent {
+    pub fn run(&self) -> Usage {
         self.run
     }
 
     /// What a diagnosis cost so far.
     #[must_use]
-    pub fn diagnosis(&self, id: &str) -> Spent {
+    pub fn diagnosis(&self, id: &str) -> Usage {
         self.diagnoses.get(id).copied().unwrap_or_default()
     }
 
@@ -121,7 +121,7 @@ impl Purse {
     ///
     /// # Errors
     /// Which bound it would break, for people.
-    pub fn reserve(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reserved, String> {
+    pub fn reserve(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reservation, String> {
         let own = self.diagnosis(diagnosis);
         if self.run.asks >= self.bounds.asks_of_run {
             return Err(format!("the run asked its {} questions", self.bounds.asks_of_run));
@@ -129,18 +129,18 @@ impl Purse {
         if own.asks >= self.bounds.asks {
             return Err(format!("the diagnosis asked its {} questions", self.bounds.asks));
         }
-        let reserved = self.put_aside(diagnosis, most, price)?;
+        let reserved = self.reserve_cost(diagnosis, most, price)?;
         self.both(diagnosis, |spent| spent.asks += 1);
-        Ok(Reserved { asks: 1, ..reserved })
+        Ok(Reservation { asks: 1, ..reserved })
     }
 
     /// Puts aside what something can cost that is no question.
     ///
     /// # Errors
     /// Which bound it would break, for people.
-    pub fn put_aside(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reserved, String> {
+    pub fn reserve_cost(&mut self, diagnosis: &str, most: Micros, price: Price) -> Result<Reservation, String> {
         let own = self.diagnosis(diagnosis);
-        let over = |spent: Spent, bound: Micros| bound > 0 && spent.micros.saturating_add(most) > bound;
+        let over = |spent: Usage, bound: Micros| bound > 0 && spent.micros.saturating_add(most) > bound;
         if over(own, self.bounds.diagnosis) {
             return Err(format!(
                 "the next question may cost more than what is left of {} for a diagnosis",
@@ -154,17 +154,17 @@ impl Purse {
             ));
         }
         self.both(diagnosis, |spent| spent.micros = spent.micros.saturating_add(most));
-        Ok(Reserved { diagnosis: diagnosis.to_owned(), price, micros: most, asks: 0 })
+        Ok(Reservation { diagnosis: diagnosis.to_owned(), price, micros: most, asks: 0 })
     }
 
-    fn both(&mut self, diagnosis: &str, change: impl Fn(&mut Spent)) {
+    fn both(&mut self, diagnosis: &str, change: impl Fn(&mut Usage)) {
         change(&mut self.run);
         change(self.diagnoses.entry(diagnosis.to_owned()).or_default());
     }
 
     /// Takes back what was put aside for a question that was never put.
     #[expect(clippy::needless_pass_by_value, reason = "what was put aside is given back once")]
-    pub fn give_back(&mut self, reserved: Reserved) {
+    pub fn release(&mut self, reserved: Reservation) {
         self.both(&reserved.diagnosis, |spent| {
             spent.micros = spent.micros.saturating_sub(reserved.micros);
             spent.asks = spent.asks.saturating_sub(reserved.asks);
@@ -174,7 +174,7 @@ impl Purse {
     /// Takes what a question did cost. One that was never answered costs what the other
     /// side may have counted: all that was put aside.
     #[expect(clippy::needless_pass_by_value, reason = "what was put aside is settled once")]
-    pub fn settle(&mut self, reserved: Reserved, tokens: Option<Tokens>) -> Micros {
+    pub fn commit(&mut self, reserved: Reservation, tokens: Option<TokenUsage>) -> Micros {
         let aside = reserved.micros;
         let cost = tokens.map_or(aside, |tokens| reserved.price.of(tokens));
         self.both(&reserved.diagnosis, |spent| {
@@ -199,9 +199,9 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn ask(text: &str) -> Ask {
+    fn ask(text: &str) -> ChatRequest {
         let messages = vec![Message::Us { text: text.to_owned() }];
-        Ask { model: "m".to_owned(), messages, tools: Vec::new(), answer: Value::Null, most: 100 }
+        ChatRequest { model: "m".to_owned(), messages, tools: Vec::new(), answer: Value::Null, most: 100 }
     }
 
     /// A millionth a token.
@@ -209,27 +209,27 @@ mod tests {
 
     #[test]
     fn nothing_is_spent_twice_or_over_a_bound() {
-        let mut purse = Purse::new(Bounds { diagnosis: 250, run: 400, asks: 3, asks_of_run: 4 });
+        let mut purse = Budget::new(BudgetLimits { diagnosis: 250, run: 400, asks: 3, asks_of_run: 4 });
         let first = purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap();
         assert_eq!(first.micros(), 125, "5 letters, 16 around them, 4 of `null`, 100 that may be said");
-        assert_eq!(purse.settle(first, Some(Tokens { asked: 3, said: 4 })), 7);
+        assert_eq!(purse.commit(first, Some(TokenUsage { asked: 3, said: 4 })), 7);
         assert_eq!(purse.run().micros, 7);
         // One that broke off may have been counted.
         let second = purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap();
-        assert_eq!(purse.settle(second, None), 125);
+        assert_eq!(purse.commit(second, None), 125);
         assert!(purse.reserve("a", PRICE.most(&ask("hello")), PRICE).unwrap_err().contains("for a diagnosis"));
         let third = purse.reserve("b", PRICE.most(&ask("hello")), PRICE).unwrap();
-        assert_eq!(purse.settle(third, None), 125);
+        assert_eq!(purse.commit(third, None), 125);
         assert_eq!((purse.diagnosis("a").asks, purse.diagnosis("b").asks), (2, 1));
         assert!(purse.reserve("c", PRICE.most(&ask(&"x".repeat(40))), PRICE).unwrap_err().contains("for a run"));
     }
 
     #[test]
     fn questions_are_counted_where_there_are_no_prices() {
-        let mut purse = Purse::new(Bounds { diagnosis: 0, run: 0, asks: 3, asks_of_run: 4 });
+        let mut purse = Budget::new(BudgetLimits { diagnosis: 0, run: 0, asks: 3, asks_of_run: 4 });
         for _ in 0..3 {
             let reserved = purse.reserve("a", Price::default().most(&ask("x")), Price::default()).unwrap();
-            assert_eq!(purse.settle(reserved, None), 0);
+            assert_eq!(purse.commit(reserved, None), 0);
         }
         assert!(
             purse.reserve("a", Price::default().most(&ask("x")), Price::default()).unwrap_err().contains("3 questions")

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::agent::brief::{self, Brief};
+use crate::agent::brief::{self, PromptContext};
 use crate::agent::grounding::Shown;
 use crate::agent::team::Role;
-use crate::agent::tools::{self, Wish};
-use crate::agent::until::{SoFar, Until};
+use crate::agent::tools::{self, ToolRequest};
+use crate::agent::until::{Progress, StopCondition};
 use crate::model::secret::mask;
-use crate::model::talk::{Ask, Call, Message, Reply};
+use crate::model::talk::{Call, ChatRequest, ChatResponse, Message};
 use crate::model::text::{clean, elide};
 
 /// Bytes of what one look shows.
@@ -32,12 +32,12 @@ pub struct Task<T> {
     /// The form of the answer, as a JSON Schema.
     pub answer: Value,
     /// Reads an answer.
-    pub read: fn(&str, &Shown, &str) -> Read<T>,
+    pub read: fn(&str, &Shown, &str) -> ParsedAnswer<T>,
 }
 
 /// What an answer is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Read<T> {
+pub enum ParsedAnswer<T> {
     /// A conclusion.
     Concluded(T),
     /// None, and why.
@@ -52,7 +52,7 @@ pub enum Observation {
     /// Nothing was done yet.
     Begin,
     /// The model answered.
-    Heard(Reply),
+    Heard(ChatResponse),
     /// What was looked up, by the order of the wishes.
     Looked(Vec<Result<String, String>>),
     /// What it concluded does not hold, and why.
@@ -65,9 +65,9 @@ pub enum Observation {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<T> {
     /// The model is asked.
-    Ask(Box<Ask>),
+    Ask(Box<ChatRequest>),
     /// Things are looked up.
-    Look(Vec<Wish>),
+    Look(Vec<ToolRequest>),
     /// It has a conclusion.
     Done(T),
     /// It has none, and why.
@@ -76,11 +76,11 @@ pub enum Step<T> {
 
 /// How far a session goes, and with whom.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
+pub struct SessionLimits {
     /// The model.
     pub model: String,
     /// When it ends.
-    pub until: Until,
+    pub until: StopCondition,
     /// Tokens of one answer.
     pub most: u32,
 }
@@ -88,14 +88,14 @@ pub struct Limits {
 /// A session about one diagnosis.
 pub struct Session<T> {
     task: Task<T>,
-    limits: Limits,
+    limits: SessionLimits,
     messages: Vec<Message>,
     shown: Shown,
-    so_far: SoFar,
+    so_far: Progress,
     /// How often its answer had not the form that was asked for.
     malformed: u32,
     /// The calls of the step before, whose results come next.
-    open: Vec<(Call, Wish)>,
+    open: Vec<(Call, ToolRequest)>,
     /// How often the same was looked up, proposed or objected.
     seen: BTreeMap<String, u32>,
 }
@@ -103,14 +103,14 @@ pub struct Session<T> {
 impl<T> Session<T> {
     /// One that was shown a brief.
     #[must_use]
-    pub fn new(task: Task<T>, brief: &Brief, limits: Limits) -> Self {
+    pub fn new(task: Task<T>, brief: &PromptContext, limits: SessionLimits) -> Self {
         let messages = vec![Message::Rules { text: task.rules.to_owned() }, Message::Us { text: brief.to_string() }];
         Self {
             task,
             limits,
             messages,
             shown: brief.shown(),
-            so_far: SoFar::default(),
+            so_far: Progress::default(),
             malformed: 0,
             open: Vec::new(),
             seen: BTreeMap::new(),
@@ -181,7 +181,7 @@ impl<T> Session<T> {
         self.so_far.turns += 1;
         // The last answer has to be one.
         let is_last = self.so_far.turns == self.limits.until.turns();
-        Step::Ask(Box::new(Ask {
+        Step::Ask(Box::new(ChatRequest {
             model: self.limits.model.clone(),
             messages: self.messages.clone(),
             tools: if is_last { Vec::new() } else { tools::all() },
@@ -190,7 +190,7 @@ impl<T> Session<T> {
         }))
     }
 
-    fn hear(&mut self, reply: Reply) -> Step<T> {
+    fn hear(&mut self, reply: ChatResponse) -> Step<T> {
         let counted = reply.tokens.asked.saturating_add(reply.tokens.said);
         self.so_far.tokens = self.so_far.tokens.saturating_add(counted);
         self.messages.push(Message::Model { text: reply.text.clone(), calls: reply.calls.clone() });
@@ -198,17 +198,17 @@ impl<T> Session<T> {
             return self.look(reply.calls);
         }
         self.note(format!("answer {}", reply.text));
-        if let Some(why) = Until::reached(&self.limits.until, &self.stalled()) {
+        if let Some(why) = StopCondition::reached(&self.limits.until, &self.stalled()) {
             return Step::GaveUp(why);
         }
         match (self.task.read)(&reply.text, &self.shown, &self.limits.model) {
-            Read::Concluded(conclusion) => Step::Done(conclusion),
-            Read::Nothing(why) => Step::GaveUp(why),
-            Read::Malformed(why) if self.malformed > 0 => {
+            ParsedAnswer::Concluded(conclusion) => Step::Done(conclusion),
+            ParsedAnswer::Nothing(why) => Step::GaveUp(why),
+            ParsedAnswer::Malformed(why) if self.malformed > 0 => {
                 self.malformed += 1;
                 Step::GaveUp(format!("its answer has not the form that was asked for: {why}"))
             }
-            Read::Malformed(why) => {
+            ParsedAnswer::Malformed(why) => {
                 self.malformed += 1;
                 let text = format!("That is not the JSON that was asked for: {why}. Answer with the JSON alone.");
                 self.messages.push(Message::Us { text });
@@ -219,15 +219,19 @@ impl<T> Session<T> {
 
     /// How far it came as to going round in circles alone: an answer is heard even where
     /// it is the last.
-    fn stalled(&self) -> SoFar {
-        SoFar { alike: self.so_far.alike, ..SoFar::default() }
+    fn stalled(&self) -> Progress {
+        Progress { alike: self.so_far.alike, ..Progress::default() }
     }
 
     fn look(&mut self, calls: Vec<Call>) -> Step<T> {
         let mut wishes = Vec::new();
         for (at, call) in calls.into_iter().enumerate() {
             self.note(format!("{} {}", call.name, call.arguments));
-            let wish = if at < LOOKS { Wish::read(&call) } else { Wish::None(format!("only {LOOKS} looks at once")) };
+            let wish = if at < LOOKS {
+                ToolRequest::read(&call)
+            } else {
+                ToolRequest::None(format!("only {LOOKS} looks at once"))
+            };
             self.open.push((call, wish.clone()));
             wishes.push(wish);
         }

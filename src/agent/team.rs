@@ -59,7 +59,7 @@ pub enum Known {
 
 /// Someone hands a diagnosis over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HandOver {
+pub struct Handoff {
     /// Who had it.
     pub from: Role,
     /// Who has it then.
@@ -73,7 +73,7 @@ pub const MOST: usize = 4;
 
 /// Who is next; `None` where the diagnosis is settled.
 #[must_use]
-pub fn next(from: Role, known: Known) -> Option<HandOver> {
+pub fn next_role(from: Role, known: Known) -> Option<Handoff> {
     use Verdict::{BrokenTest, Environment, Flaky, OutdatedTest, RateLimited, Regression, Undecided};
     let (to, because) = match (from, known) {
         (Role::Analyzer, Known::Verdict(Flaky | RateLimited | Environment)) => {
@@ -93,21 +93,21 @@ pub fn next(from: Role, known: Known) -> Option<HandOver> {
         (Role::Generator, _) => (Role::Reporter, "the test is offered"),
         (Role::Analyzer, Known::Repaired | Known::Broken | Known::Nothing) | (Role::Reporter, _) => return None,
     };
-    Some(HandOver { from, to, because })
+    Some(Handoff { from, to, because })
 }
 
 /// Whether a diagnosis is the healer's: no edit of a test is the answer to others.
 #[must_use]
 pub fn is_for_healer(verdict: Verdict) -> bool {
-    next(Role::Analyzer, Known::Verdict(verdict)).is_some_and(|over| over.to == Role::Healer)
+    next_role(Role::Analyzer, Known::Verdict(verdict)).is_some_and(|over| over.to == Role::Healer)
 }
 
 /// The whole way of a diagnosis.
 #[must_use]
-pub fn course(verdict: Verdict, healed: Option<Known>) -> Vec<HandOver> {
-    let mut way = Vec::from_iter(next(Role::Analyzer, Known::Verdict(verdict)));
-    if let (Some(HandOver { to: Role::Healer, .. }), Some(known)) = (way.last().copied(), healed) {
-        way.extend(next(Role::Healer, known));
+pub fn route(verdict: Verdict, healed: Option<Known>) -> Vec<Handoff> {
+    let mut way = Vec::from_iter(next_role(Role::Analyzer, Known::Verdict(verdict)));
+    if let (Some(Handoff { to: Role::Healer, .. }), Some(known)) = (way.last().copied(), healed) {
+        way.extend(next_role(Role::Healer, known));
     }
     way.truncate(MOST);
     way
@@ -126,11 +126,15 @@ mod tests {
         for begin in [Role::Analyzer, Role::Retrier, Role::Healer, Role::Generator, Role::Reporter] {
             let mut at = vec![begin];
             for _ in 0..MOST {
-                at = at.iter().flat_map(|role| known.iter().filter_map(|k| next(*role, *k))).map(|o| o.to).collect();
+                at = at
+                    .iter()
+                    .flat_map(|role| known.iter().filter_map(|k| next_role(*role, *k)))
+                    .map(|o| o.to)
+                    .collect();
             }
             assert!(at.is_empty(), "{begin}: {at:?}");
         }
-        let way = course(Verdict::OutdatedTest, Some(Known::Repaired));
+        let way = route(Verdict::OutdatedTest, Some(Known::Repaired));
         let roles: Vec<(Role, Role)> = way.iter().map(|over| (over.from, over.to)).collect();
         assert_eq!(roles, [(Role::Analyzer, Role::Healer), (Role::Healer, Role::Reporter)]);
     }

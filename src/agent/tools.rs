@@ -14,7 +14,7 @@ const LONGEST: usize = 2000;
 
 /// Something to look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum ToolRequest {
     /// Lines of a file, from 1.
     File {
         /// In the repository.
@@ -186,11 +186,12 @@ struct Endpoint {
     endpoint: String,
 }
 
-impl Wish {
+impl ToolRequest {
     /// Reads what a model wrote.
     pub(super) fn read(call: &Call) -> Self {
-        fn parsed<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, Wish> {
-            serde_json::from_str(&call.arguments).map_err(|e| Wish::None(format!("the arguments cannot be read: {e}")))
+        fn parsed<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, ToolRequest> {
+            serde_json::from_str(&call.arguments)
+                .map_err(|e| ToolRequest::None(format!("the arguments cannot be read: {e}")))
         }
         let wish = match call.name.as_str() {
             "read_file" => parsed::<File>(call).map(|file| {

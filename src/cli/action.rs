@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::job::Done;
 use crate::cli::{ActionArgs, ActionWords, Part, apply, job, respond, round, tidy};
 use crate::error::{Problem, exit};
-use crate::model::forge::Occasion;
+use crate::model::forge::Trigger;
 use crate::model::run::IssueLevel;
 use crate::plan::action::{Action, Plan, Receipt};
 use crate::plan::saved;
@@ -69,7 +69,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
 /// failed tests or are not all there. `None` where nothing was to be judged or `fail-on` is `never`.
 fn red_all_the_same(args: &ActionArgs) -> Option<String> {
     let judges = Around::read().ok().flatten().is_none_or(|around| {
-        !matches!(around.event.occasion, Occasion::Comment(_) | Occasion::Schedule | Occasion::WorkflowRun(_))
+        !matches!(around.event.occasion, Trigger::Comment(_) | Trigger::Schedule | Trigger::WorkflowRun(_))
     });
     if args.triage.fail_on == FailOn::Never || !judges {
         return None;
@@ -139,19 +139,19 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
 
 fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Occasion::Comment(remark) if args.part == Part::Publish => {
+        Trigger::Comment(remark) if args.part == Part::Publish => {
             return respond::publish(&args.triage, around, remark, &args.plan_artifact);
         }
-        Occasion::Comment(remark) => {
+        Trigger::Comment(remark) => {
             let how = respond::How { may_run: args.heal, part: args.part };
             return respond::answer(&args.triage, around, remark, how);
         }
-        Occasion::Schedule if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
+        Trigger::Schedule if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let code = tidy::tidy(&args.triage, around, colour)?;
             conclude(if code == exit::DONE { "neutral" } else { "error" });
             return Ok(code);
         }
-        Occasion::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
+        Trigger::WorkflowRun(ended) if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
             let plans = plans(args, around, ended.id)?;
             if !plans.is_empty() {
                 let plan = apply::carry_out(&plans, &args.triage.forge, around, !args.triage.apply)?;

@@ -6,7 +6,7 @@ use crate::apply;
 use crate::cli::respond::Hearing;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
-use crate::model::forge::{Occasion, Scene, TRUSTED_EVENTS};
+use crate::model::forge::{RunContext, TRUSTED_EVENTS, Trigger};
 use crate::plan::action::{Action, Guard, Plan, Receipt};
 use crate::plan::admit::{Source, admit, is_path};
 use crate::plan::marker::digest;
@@ -109,7 +109,7 @@ fn could_not(what: &str, trouble: Trouble) -> Problem {
 }
 
 /// The policy, from the default branch.
-pub(super) fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<Policy, Problem> {
+pub(super) fn policy(args: &ForgeArgs, forge: &GitHub, scene: &RunContext) -> Result<Policy, Problem> {
     let text = match &args.config {
         Some(path) => Some(files::read_text(path)?),
         None => forge.file(policy::PATH, &scene.default_branch).map_err(|t| could_not("the policy", t))?,
@@ -120,9 +120,9 @@ pub(super) fn policy(args: &ForgeArgs, forge: &GitHub, scene: &Scene) -> Result<
 
 /// Where the plan came from, as GitHub tells it: nothing of it is taken from
 /// the plan itself.
-fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -> Result<Source, Problem> {
+fn source(plans: &[SavedPlan], around: &Around, scene: &RunContext, forge: &GitHub) -> Result<Source, Problem> {
     let (pull, default_branch) = match &around.event.occasion {
-        Occasion::WorkflowRun(ended) => {
+        Trigger::WorkflowRun(ended) => {
             let own = ended.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
             let on_pull = ended.event.starts_with("pull_request");
             let owner = ended.head_repository.as_ref().map_or("", |slug| slug.owner());
@@ -142,7 +142,7 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &Scene, forge: &GitHub) -
         _ => Vec::new(),
     };
     let head = match (&around.event.occasion, &pull) {
-        (Occasion::WorkflowRun(ended), _) => ended.head_repository.as_ref(),
+        (Trigger::WorkflowRun(ended), _) => ended.head_repository.as_ref(),
         (_, Some(pull)) => pull.head_repository.as_ref(),
         _ => Some(&scene.repository),
     };

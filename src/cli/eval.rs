@@ -12,19 +12,19 @@ use serde::Deserialize;
 use crate::agent::analyzer;
 use crate::cli::round;
 use crate::cli::think::ModelArgs;
-use crate::diagnose::verdict::{Opinion, Verdict};
+use crate::diagnose::verdict::{ModelOpinion, Verdict};
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
-use crate::investigate::think::{About, Clock, Ended, Round, Unshared, read};
+use crate::investigate::think::{Clock, ModelContext, NoSharedBudget, SessionInput, SessionOutcome, read};
 use crate::model::change::{Commit, FileChange};
 use crate::model::exchange::Exchange;
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::Untrusted;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::policy::{Model, Policy};
 use crate::ports::{Mind, Repository, Store};
 use crate::report::evaluation::{self, Cost, Judged};
-use crate::run::{self, Inputs, Triage};
+use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::desk::Tested;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
@@ -161,7 +161,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         if let Some(why) = &judged.unheard {
             say(&format!("{name}: the model was not heard: {why}\n"))?;
         }
-        let spent = round.as_ref().map(Round::spent).unwrap_or_default();
+        let spent = round.as_ref().map(ModelContext::spent).unwrap_or_default();
         (cost.asks, cost.micros) = (cost.asks + spent.asks, cost.micros.saturating_add(spent.micros));
         cost.tokens += spent.tokens;
         all.push(judged);
@@ -185,13 +185,13 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
 }
 
 /// A round of its own: one case costs what it costs alone.
-fn apart(mind: &Arc<dyn Mind>, model: &Model) -> Round {
+fn apart(mind: &Arc<dyn Mind>, model: &Model) -> ModelContext {
     let outside = (Box::new(|| 0.0) as Clock, ending::is_told as fn() -> bool);
     let terms = (model.terms(), model.bounds());
-    Round::new(Arc::clone(mind), terms, Box::new(Unshared), Box::new(|_| ()), outside)
+    ModelContext::new(Arc::clone(mind), terms, Box::new(NoSharedBudget), Box::new(|_| ()), outside)
 }
 
-fn judge(name: &str, case: &Case, beside: Option<&Round>) -> Result<Judged, Problem> {
+fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<Judged, Problem> {
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let mut store = SqliteStore::open(&folder.path().join("history.db"))?;
     let after = remember(case, folder.path(), &mut store)?;
@@ -200,14 +200,14 @@ fn judge(name: &str, case: &Case, beside: Option<&Round>) -> Result<Judged, Prob
     let runs = reports(case, 'F', folder.path())?;
     let facts = facts(after, 999);
     let at = facts.at;
-    let triage = run::triage(Inputs {
+    let triage = run::triage(TriageInput {
         runs,
         facts,
         default_branch: Some("main".to_owned()),
         exchanges: &exchanges,
         described: Vec::new(),
         incidents: Vec::new(),
-        now: at.unwrap_or_else(|| Instant::from_unix(0)),
+        now: at.unwrap_or_else(|| Timestamp::from_unix(0)),
         store: Some(&store as &dyn Store),
         repository: Some(&Told(commits.clone())),
         record_to: None,
@@ -222,23 +222,29 @@ fn judge(name: &str, case: &Case, beside: Option<&Round>) -> Result<Judged, Prob
     let mut told = diagnosis.clone();
     if rules == Verdict::Undecided {
         match opinion(name, &triage, &exchanges, commits, round) {
-            Ended::Concluded(opinion) => {
+            SessionOutcome::Concluded(opinion) => {
                 judged.dropped = opinion.dropped;
-                told.opine(&opinion);
+                told.apply_model_opinion(&opinion);
             }
-            Ended::Broken(why) => judged.unheard = Some(why),
-            Ended::Nothing(_) => {}
+            SessionOutcome::Broken(why) => judged.unheard = Some(why),
+            SessionOutcome::Nothing(_) => {}
         }
     }
     judged.with_model = Some(told.reading.map_or(told.verdict, |reading| reading.verdict));
     Ok(judged)
 }
 
-fn opinion(name: &str, triage: &Triage, exchanges: &[Exchange], commits: Vec<Commit>, round: &Round) -> Ended<Opinion> {
-    let Some(diagnosis) = triage.found.diagnoses.first() else { return Ended::Nothing(String::new()) };
+fn opinion(
+    name: &str,
+    triage: &TriageResult,
+    exchanges: &[Exchange],
+    commits: Vec<Commit>,
+    round: &ModelContext,
+) -> SessionOutcome<ModelOpinion> {
+    let Some(diagnosis) = triage.found.diagnoses.first() else { return SessionOutcome::Nothing(String::new()) };
     let brief = analyzer::brief(&triage.found, diagnosis, exchanges);
     let desk = Tested::new(None, "", commits);
-    read(round, &About { id: name, brief: &brief, desk: &desk })
+    read(round, &SessionInput { id: name, brief: &brief, desk: &desk })
 }
 
 /// Tells the history of the earlier runs; gives the number of the next commit.
@@ -262,7 +268,7 @@ fn facts(commit: u32, day: u32) -> RunFacts {
     RunFacts {
         commit: Some(format!("{commit:040x}")),
         branch: Some("main".to_owned()),
-        at: Some(Instant::from_unix(1_767_225_600 + i64::from(day) * 86_400)),
+        at: Some(Timestamp::from_unix(1_767_225_600 + i64::from(day) * 86_400)),
         run: Some(day.to_string()),
         attempt: 1,
         variant: None,
@@ -278,7 +284,7 @@ fn commit(at: usize, own: &CommitOf) -> Commit {
     };
     Commit {
         sha: format!("{:040x}", 0xc0_ffee_usize + at),
-        at: Instant::from_unix(1_767_225_600),
+        at: Timestamp::from_unix(1_767_225_600),
         author: Untrusted::new("Ann"),
         subject: Untrusted::new(own.subject.as_str()),
         files: own.file.iter().map(file).collect(),

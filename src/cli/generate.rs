@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::agent::generator::{Generated, Recipe};
+use crate::agent::generator::{GenerationResult, Recipe};
 use crate::cli::GenerateArgs;
 use crate::cli::local::Local;
 use crate::error::{Problem, exit};
@@ -12,7 +12,7 @@ use crate::model::run::RunFacts;
 use crate::plan::policy::Policy;
 use crate::ports::Store;
 use crate::report::generate::render;
-use crate::run::{self, Inputs, Triage};
+use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::author::{Ask, Author};
 use crate::shell::{files, shield};
 use crate::traffic::memory::Memory;
@@ -54,7 +54,7 @@ struct Place {
 /// What came of all runners.
 #[derive(Debug)]
 struct Done {
-    all: Generated,
+    all: GenerationResult,
     notes: Vec<String>,
     asked: usize,
     silent: Vec<String>,
@@ -97,9 +97,9 @@ impl Place {
         args: &GenerateArgs,
         exchanges: &[Exchange],
         notes: &mut Vec<String>,
-    ) -> Result<(Triage, Memory), Problem> {
+    ) -> Result<(TriageResult, Memory), Problem> {
         let store = args.local.store(notes)?;
-        let mut triage = run::triage(Inputs {
+        let mut triage = run::triage(TriageInput {
             runs: Vec::new(),
             facts: RunFacts { commit: Some(self.head.clone()), ..RunFacts::default() },
             default_branch: None,
@@ -120,7 +120,7 @@ impl Place {
         Ok((triage, now))
     }
 
-    fn show(&self, args: &GenerateArgs, mut triage: Triage, done: &Done, colour: bool) -> Result<(), Problem> {
+    fn show(&self, args: &GenerateArgs, mut triage: TriageResult, done: &Done, colour: bool) -> Result<(), Problem> {
         if args.apply {
             files::write_beneath(
                 &self.top,

@@ -5,7 +5,7 @@ use std::io::Read;
 use serde_json::json;
 
 use crate::cli::GuardArgs;
-use crate::code::guards::{self, Finding, Guard};
+use crate::code::guards::{self, Finding, PatchRule};
 use crate::code::patch::{self, PatchError};
 use crate::error::{Problem, exit};
 use crate::render::terminal::line;
@@ -28,7 +28,7 @@ pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
         }
         Err(PatchError::Rejected { line, path, why }) => {
             let why = format!("line {line} of the patch: {why}");
-            (vec![Finding { guard: Guard::Form, path, line: None, why }], None)
+            (vec![Finding { guard: PatchRule::Form, path, line: None, why }], None)
         }
     };
     if let Some(path) = &args.json {

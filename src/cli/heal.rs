@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::agent::healer::healing::{Healed, Outcome};
+use crate::agent::healer::healing::{Outcome, TestHeal};
 use crate::cli::local::Local;
 use crate::cli::{HealArgs, round};
 use crate::error::{Problem, exit};
-use crate::investigate::think::Round;
+use crate::investigate::think::ModelContext;
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::plan::planner::Repairs;
@@ -14,7 +14,7 @@ use crate::ports::Store;
 use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::report::heal;
-use crate::run::{self, Inputs, Triage};
+use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::runner::{Runner, recognise_by_name};
 use crate::shell::ward::Ward;
 use crate::shell::{files, shield};
@@ -49,7 +49,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
         )));
     }
     done.notes.splice(0..0, notes);
-    run::hear(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
+    run::add_heal_evidence(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
     let told = |look| heal::render(&done.all, &done.notes, look);
     args.local.show((&told, colour), (args.patch.as_deref(), &done.patch()), (&triage, done.base.clone()))?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
@@ -58,7 +58,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
 }
 
 /// A model that is asked where no rule knows an edit; without one the rules heal alone.
-fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<Round> {
+fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<ModelContext> {
     let model = &ward.policy.model;
     if !round::is_wanted(model, &args.model) || model.edits == 0 {
         return None;
@@ -71,7 +71,7 @@ fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<Round>
 }
 
 /// What the model was asked, and what that cost.
-fn told(all: &[Healed], round: &Round) -> Option<String> {
+fn told(all: &[TestHeal], round: &ModelContext) -> Option<String> {
     let asked = all.iter().filter(|h| h.healing.advice.is_some()).count() as u64;
     let broken = round.broken().map_or_else(String::new, |why| format!("; not asked any more: {why}"));
     (asked > 0).then(|| {
@@ -125,10 +125,10 @@ fn runner(args: &HealArgs) -> Result<Option<Runner>, Problem> {
 }
 
 /// Judges the reports; without any, nothing has failed that is known.
-fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<String>) -> Result<Triage, Problem> {
+fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<String>) -> Result<TriageResult, Problem> {
     let runs = files::read_reports(Path::new("."), patterns, &|_| {})?;
     let store = args.local.store(notes)?;
-    Ok(run::triage(Inputs {
+    Ok(run::triage(TriageInput {
         runs,
         facts: args.facts.facts(Some(&ward.git), None),
         default_branch: None,

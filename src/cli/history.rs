@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::cli::{ExportArgs, HistoryArg, ImportArgs, PruneArgs, ShowArgs};
 use crate::error::{Problem, exit};
-use crate::history::word::Word;
+use crate::history::word::Feedback;
 use crate::history::{manifest, short};
 use crate::model::run::RunFacts;
 use crate::model::test::Outcome;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::render::terminal::line;
 use crate::report::{grouped, plural};
 use crate::run::{self, Imported};
@@ -130,7 +130,7 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
     }
 }
 
-fn timeline(test: &Shown, words: &[Word], last: usize, colour: bool) -> String {
+fn timeline(test: &Shown, words: &[Feedback], last: usize, colour: bool) -> String {
     let mut out = format!("{} {}\n{}\n", line(&test.class, 100), line(&test.name, 160), test.id);
     if let Some(alias) = &test.alias {
         let _ = writeln!(out, "{}", line(alias, 200));
@@ -195,7 +195,7 @@ struct ExportRow<'a> {
     name: &'a str,
     commit: &'a str,
     branch: &'a str,
-    at: Instant,
+    at: Timestamp,
     run: Option<&'a str>,
     attempt: u32,
     variant: Option<&'a str>,
@@ -252,7 +252,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8, Problem> {
 pub(super) fn prune(args: &PruneArgs) -> Result<u8, Problem> {
     let mut store = existing(&args.history)?;
     let now = args.now.unwrap_or_else(surroundings::now);
-    let before = Instant::from_unix(now.unix() - i64::from(args.keep_days) * 86_400);
+    let before = Timestamp::from_unix(now.unix() - i64::from(args.keep_days) * 86_400);
     let gone = store.prune(before)?;
     say(&format!("forgot {} from before {}\n", plural(gone as u64, "run"), before.date()))?;
     Ok(exit::DONE)

@@ -24,23 +24,23 @@ use crate::code::spec;
 use crate::diagnose::incident::Incident;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
-use crate::history::Retried;
-use crate::history::word::Word;
+use crate::history::RerunResult;
+use crate::history::word::Feedback;
 use crate::ingest::traffic::masking::Masker;
-use crate::investigate::think::Round;
+use crate::investigate::think::ModelContext;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
-use crate::model::forge::{Occasion, Scene};
+use crate::model::forge::{RunContext, Trigger};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Guard, Plan};
 use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
-use crate::plan::snapshot::OurIssue;
+use crate::plan::snapshot::BotIssue;
 use crate::ports::{Repository, Store};
 use crate::report::json::Origin;
-use crate::run::{self, Inputs, Triage};
+use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::actions::Around;
 use crate::shell::git::Git;
 use crate::shell::github::client::Connection;
@@ -51,7 +51,7 @@ use crate::shell::{files, progress, surroundings};
 /// What a triage works with.
 pub(super) struct Job {
     git: Option<Git>,
-    scene: Option<Scene>,
+    scene: Option<RunContext>,
     forge: Option<GitHub>,
     policy: Policy,
     /// Where the history is kept.
@@ -65,8 +65,8 @@ pub(super) struct Job {
     /// What running single tests again brought to light.
     heard: Vec<(TestId, Evidence)>,
     /// Tests that were run again after a wait.
-    retried: Vec<Retried>,
-    now: Instant,
+    retried: Vec<RerunResult>,
+    now: Timestamp,
     notes: Vec<String>,
     /// Why nothing may be written, whatever is asked: trouble of our own.
     forbidden: Option<String>,
@@ -75,9 +75,9 @@ pub(super) struct Job {
     /// Where its branch left its base.
     merge_base: Option<String>,
     /// Issues of ours, as they were read to hear what people said.
-    issues: RefCell<Option<Vec<OurIssue>>>,
+    issues: RefCell<Option<Vec<BotIssue>>>,
     /// What people said, where the forge told it.
-    words: Option<Vec<Word>>,
+    words: Option<Vec<Feedback>>,
     /// Whether it learns from earlier runs although nothing failed.
     learns: bool,
     /// What a person asks for in a comment.
@@ -85,7 +85,7 @@ pub(super) struct Job {
     /// What must hold besides before anything is written.
     guards: Vec<Guard>,
     /// A model that thinks along, and what it came to.
-    round: Option<Round>,
+    round: Option<ModelContext>,
     told: think::Told,
 }
 
@@ -154,7 +154,7 @@ impl Job {
 
     /// What the event did not tell: the default branch, the pull request of a
     /// run that ended.
-    fn complete_scene(&mut self, event: Option<&Occasion>) {
+    fn complete_scene(&mut self, event: Option<&Trigger>) {
         let (Some(scene), Some(forge)) = (&mut self.scene, &mut self.forge) else { return };
         if scene.pull.is_some() {
             forge.spare_commits();
@@ -163,7 +163,7 @@ impl Job {
             let read = read_or_note(forge, "the default branch", GitHub::default_branch);
             scene.default_branch = read.unwrap_or_else(|| "main".to_owned());
         }
-        if let Some(Occasion::WorkflowRun(ended)) = event
+        if let Some(Trigger::WorkflowRun(ended)) = event
             && ended.event.starts_with("pull_request")
         {
             let owner = ended.head_repository.as_ref().map_or_else(|| scene.repository.owner(), |slug| slug.owner());
@@ -250,7 +250,7 @@ impl Job {
     /// there only where its traffic can tell whether one is alike.
     fn told_incidents(&mut self) -> Vec<Incident> {
         let label = &self.policy.incidents.label;
-        let is_default = self.scene.as_ref().is_some_and(Scene::is_default_branch);
+        let is_default = self.scene.as_ref().is_some_and(RunContext::is_default_branch);
         let wanted = !label.is_empty() && (is_default || !self.exchanges.is_empty());
         let Some(forge) = self.forge.as_ref().filter(|_| wanted) else { return Vec::new() };
         forge.incidents(label).unwrap_or_else(|trouble| {
@@ -282,7 +282,12 @@ impl Job {
     }
 
     /// Takes in what running tests again brought to light.
-    pub(super) fn add_retries(&mut self, heard: Vec<(TestId, Evidence)>, retried: Vec<Retried>, notes: Vec<String>) {
+    pub(super) fn add_retries(
+        &mut self,
+        heard: Vec<(TestId, Evidence)>,
+        retried: Vec<RerunResult>,
+        notes: Vec<String>,
+    ) {
         self.heard.extend(heard);
         self.retried.extend(retried);
         self.notes.extend(notes);
@@ -335,7 +340,7 @@ impl Job {
         self.read_change(triage.found.bad() > 0);
         let repairs = self.heal(&triage, heals);
         self.tell_thinking(&triage, &repairs);
-        run::hear(&mut triage, repairs);
+        run::add_heal_evidence(&mut triage, repairs);
         self.generate(&mut triage, heals, store.as_ref());
         let base = self.base(args);
         if self.forge.is_none() && self.scene.is_some() {
@@ -420,10 +425,10 @@ impl Job {
         }
     }
 
-    fn judge(&mut self, store: Option<&SqliteStore>) -> Triage {
+    fn judge(&mut self, store: Option<&SqliteStore>) -> TriageResult {
         let incidents = self.incidents();
         let both = Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
-        let mut triage = run::triage(Inputs {
+        let mut triage = run::triage(TriageInput {
             runs: std::mem::take(&mut self.runs),
             facts: self.facts.clone(),
             default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
@@ -436,8 +441,8 @@ impl Job {
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
         triage.retried = std::mem::take(&mut self.retried);
-        run::listen(&mut triage.found, &self.heard);
-        run::weigh(&mut triage.found, &self.policy);
+        run::add_rerun_evidence(&mut triage.found, &self.heard);
+        run::apply_policy(&mut triage.found, &self.policy);
         self.hear_people(&mut triage, store);
         triage
     }
@@ -448,7 +453,7 @@ impl Job {
         plan
     }
 
-    fn record(&mut self, triage: &mut Triage, apply: bool, store: Option<&mut SqliteStore>) {
+    fn record(&mut self, triage: &mut TriageResult, apply: bool, store: Option<&mut SqliteStore>) {
         let Some(path) = self.history.as_ref().filter(|_| apply && !triage.plan.actions.is_empty()) else { return };
         match store {
             Some(store) if self.scratch.is_none() => run::apply_record(triage, store),
@@ -483,7 +488,7 @@ impl Job {
 }
 
 /// Connects to GitHub, where that is wanted and possible.
-pub(super) fn connect(args: &ForgeArgs, around: &Around, scene: &Scene) -> Result<Option<GitHub>, Problem> {
+pub(super) fn connect(args: &ForgeArgs, around: &Around, scene: &RunContext) -> Result<Option<GitHub>, Problem> {
     if args.forge == ForgeChoice::None || (args.forge == ForgeChoice::Auto && around.token.is_none()) {
         return Ok(None);
     }

@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::cli::HistoryArg;
 use crate::error::Problem;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::policy::Policy;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
-use crate::run::{self, Triage};
+use crate::run::{self, TriageResult};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::surroundings::say;
@@ -33,7 +33,7 @@ pub struct LocalArgs {
     pub json: Option<PathBuf>,
     /// The moment that counts as now
     #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Instant>,
+    pub now: Option<Timestamp>,
 }
 
 /// A repository, the folder at its top, and what is allowed in it.
@@ -78,7 +78,7 @@ impl LocalArgs {
     }
 
     /// The moment that counts as now.
-    pub(super) fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(surroundings::now)
     }
 
@@ -87,7 +87,7 @@ impl LocalArgs {
         &self,
         (told, colour): (&dyn Fn(Look) -> String, bool),
         (patch, diff): (Option<&Path>, &str),
-        (triage, base): (&Triage, Option<String>),
+        (triage, base): (&TriageResult, Option<String>),
     ) -> Result<(), Problem> {
         let is_stdout = |path: Option<&Path>| path == Some(Path::new("-"));
         if !is_stdout(self.json.as_deref()) && !is_stdout(patch) {

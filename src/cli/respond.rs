@@ -16,15 +16,15 @@ use self::hearing::hear;
 use crate::apply;
 use crate::cli::{Part, RespondArgs, TriageArgs, action};
 use crate::error::{Problem, exit};
-use crate::ingest::command::{Line, Slip, read};
-use crate::model::command::{Level, Order, Verb};
-use crate::model::forge::{Occasion, Remark};
-use crate::model::time::Instant;
+use crate::ingest::command::{CommandError, ParsedLine, read};
+use crate::model::command::{CommandKind, CommandLine, Permission};
+use crate::model::forge::{CommentEvent, Trigger};
+use crate::model::time::Timestamp;
 use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
 use crate::plan::authority::Admission;
 use crate::plan::preview;
 use crate::plan::reply;
-use crate::plan::snapshot::OurComment;
+use crate::plan::snapshot::BotComment;
 use crate::plan::texts::TextRules;
 use crate::render::message::reply::{self as message, Mark, body, mood};
 use crate::render::terminal::line;
@@ -53,10 +53,10 @@ pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
         )
     })?;
     match &around.event.occasion {
-        Occasion::Comment(remark) if args.part == Part::Publish => {
+        Trigger::Comment(remark) if args.part == Part::Publish => {
             publish(&args.triage, &around, remark, "testmedic-plan")
         }
-        Occasion::Comment(remark) => answer(&args.triage, &around, remark, How { may_run: true, part: args.part }),
+        Trigger::Comment(remark) => answer(&args.triage, &around, remark, How { may_run: true, part: args.part }),
         _ => Err(Problem::usage("what woke this workflow is no comment")
             .hint("`on: issue_comment: types: [created]` wakes it, see .github/examples/commands.yml")),
     }
@@ -66,7 +66,7 @@ pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
 ///
 /// # Errors
 /// Where the forge cannot be read; nothing is done then.
-pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &Remark, how: How) -> Result<u8, Problem> {
+pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &CommentEvent, how: How) -> Result<u8, Problem> {
     let lines = read(&remark.body);
     if remark.action != "created" || lines.is_empty() {
         return quiet("no command to answer");
@@ -129,7 +129,7 @@ struct Answered {
     /// Its place among the lines.
     at: usize,
     part: message::Part,
-    order: Option<Order>,
+    order: Option<CommandLine>,
 }
 
 /// Nobody is answered; the reason stands in the log and in the job's summary.
@@ -142,10 +142,10 @@ fn quiet(why: &str) -> Result<u8, Problem> {
 }
 
 /// What is said to a line before anything is done: a refusal, or that it is worked on.
-fn admitted(hearing: &Hearing<'_>, at: usize, line: Line) -> Answered {
+fn admitted(hearing: &Hearing<'_>, at: usize, line: ParsedLine) -> Answered {
     let (part, order) = match line {
-        Line::Slip { text, why } => (message::Part::refused(&text, &slip(&why)), None),
-        Line::Order(order) => match hearing.admit(&order) {
+        ParsedLine::Slip { text, why } => (message::Part::refused(&text, &slip(&why)), None),
+        ParsedLine::Order(order) => match hearing.admit(&order) {
             Admission::Granted => {
                 let part = message::Part { mark: Mark::Working, line: order.text.clone(), text: String::new() };
                 (part, Some(order))
@@ -156,24 +156,24 @@ fn admitted(hearing: &Hearing<'_>, at: usize, line: Line) -> Answered {
     Answered { at, part, order }
 }
 
-fn slip(why: &Slip) -> String {
+fn slip(why: &CommandError) -> String {
     match why {
-        Slip::Unknown(verb) => format!("There is no such command. Did you mean `{verb}`? `/help` lists them."),
-        Slip::Wrong(verb, why) => format!("`{} {}`: {why}.", verb, verb.usage()),
-        Slip::TooMany => "One comment holds at most ten commands.".to_owned(),
+        CommandError::Unknown(verb) => format!("There is no such command. Did you mean `{verb}`? `/help` lists them."),
+        CommandError::Wrong(verb, why) => format!("`{} {}`: {why}.", verb, verb.usage()),
+        CommandError::TooMany => "One comment holds at most ten commands.".to_owned(),
     }
 }
 
 /// Whether a command changes nothing, and needs no head to be what it was.
-fn only_tells(order: &Order) -> bool {
-    matches!(order.command.verb(), Verb::Explain | Verb::Help)
+fn only_tells(order: &CommandLine) -> bool {
+    matches!(order.command.verb(), CommandKind::Explain | CommandKind::Help)
 }
 
 impl Hearing<'_> {
     /// What acts is for the commit that the person saw: where the branch moved since, it
     /// is refused.
     fn refuse_moved(&self, parts: &mut [Answered]) -> Result<(), Problem> {
-        let acts = |order: &Option<Order>| order.as_ref().is_some_and(|order| !only_tells(order));
+        let acts = |order: &Option<CommandLine>| order.as_ref().is_some_and(|order| !only_tells(order));
         if self.thread.pull.is_none() || !parts.iter().any(|one| acts(&one.order)) {
             return Ok(());
         }
@@ -192,10 +192,11 @@ impl Hearing<'_> {
     /// Who has no part in the repository has one thing explained in a comment: each explanation
     /// reads a run, and all workflows share what may be asked of the forge in an hour.
     fn spare(&self, parts: &mut [Answered]) {
-        if self.actor.is_bot || self.actor.level >= Level::Triage {
+        if self.actor.is_bot || self.actor.level >= Permission::Triage {
             return;
         }
-        let is_explain = |one: &&mut Answered| one.order.as_ref().is_some_and(|o| o.command.verb() == Verb::Explain);
+        let is_explain =
+            |one: &&mut Answered| one.order.as_ref().is_some_and(|o| o.command.verb() == CommandKind::Explain);
         for one in parts.iter_mut().filter(is_explain).skip(1) {
             let why = "one comment explains one thing to those without the right `triage`";
             (one.part, one.order) = (message::Part::refused(&one.part.line, why), None);
@@ -205,7 +206,7 @@ impl Hearing<'_> {
     /// Says that it was heard, and takes the comment for this job; `false` where another
     /// job has it.
     fn begin(&mut self, parts: &mut [Answered]) -> Result<bool, Problem> {
-        let open: Vec<&Order> = parts.iter().filter_map(|one| one.order.as_ref()).collect();
+        let open: Vec<&CommandLine> = parts.iter().filter_map(|one| one.order.as_ref()).collect();
         if open.is_empty() || !self.args.apply {
             return Ok(true);
         }
@@ -244,7 +245,7 @@ impl Hearing<'_> {
             return if shown { Told::Said } else { Told::Unsaid };
         }
         let Ok(there) = self.reply_there() else { return Told::Unsaid };
-        let is_ours = there.as_ref().and_then(OurComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
+        let is_ours = there.as_ref().and_then(BotComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
         if !is_ours {
             return Told::Stopped;
         }
@@ -288,7 +289,7 @@ impl Hearing<'_> {
     }
 
     /// The moment that counts as now.
-    pub(super) fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Timestamp {
         self.args.now.unwrap_or_else(surroundings::now)
     }
 }

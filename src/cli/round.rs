@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::agent::purse::money;
 use crate::cli::think::ModelArgs;
 use crate::error::Problem;
-use crate::investigate::think::{Clock, Event, Round, Unshared};
+use crate::investigate::think::{Clock, ModelContext, NoSharedBudget, TranscriptEvent};
 use crate::model::secret::Secret;
 use crate::plan::policy::Model;
 use crate::ports::{Ledger, Mind};
@@ -32,16 +32,16 @@ pub(super) fn begin(
     args: &ModelArgs,
     (history, head): (Option<&Path>, Option<String>),
     notes: &mut Vec<String>,
-) -> Result<Round, Problem> {
+) -> Result<ModelContext, Problem> {
     let log = transcript(args, notes);
     let mind = mind(model, args)?;
     let ledger: Box<dyn Ledger> = match history.filter(|_| args.model_replay.is_none()) {
         Some(path) => Box::new(spending(model, path, head)?),
-        None => Box::new(Unshared),
+        None => Box::new(NoSharedBudget),
     };
     ending::listen();
     let outside = (Box::new(progress::clock()) as Clock, ending::is_told as fn() -> bool);
-    Ok(Round::new(mind, (model.terms(), model.bounds()), ledger, Box::new(log), outside))
+    Ok(ModelContext::new(mind, (model.terms(), model.bounds()), ledger, Box::new(log), outside))
 }
 
 /// The budgets that other runs share, and what was answered before.
@@ -83,7 +83,7 @@ pub(super) fn mind(model: &Model, args: &ModelArgs) -> Result<Arc<dyn Mind>, Pro
 }
 
 /// What a round cost, for people.
-pub(super) fn cost(round: &Round) -> String {
+pub(super) fn cost(round: &ModelContext) -> String {
     let spent = round.spent();
     let tokens = spent.tokens.asked.saturating_add(spent.tokens.said);
     format!("{}, {tokens} tokens, {}", plural(u64::from(spent.asks), "question"), money(spent.micros))
@@ -101,13 +101,13 @@ pub(super) fn key() -> Result<Option<Secret>, Problem> {
 
 /// Writes each event at once: a job that is cancelled leaves what it had. A file that
 /// cannot be written is noted, and costs nothing else.
-fn transcript(args: &ModelArgs, notes: &mut Vec<String>) -> impl FnMut(Event) + Send + use<> {
+fn transcript(args: &ModelArgs, notes: &mut Vec<String>) -> impl FnMut(TranscriptEvent) + Send + use<> {
     let mut path = args.transcript.clone();
     if let Some(Err(problem)) = path.as_ref().map(|path| files::write(path, "")) {
         notes.push(format!("no transcript is kept: {}", chain(&problem)));
         path = None;
     }
-    move |event: Event| {
+    move |event: TranscriptEvent| {
         if let (Some(path), Ok(line)) = (&path, serde_json::to_string(&event)) {
             files::append(path, &(line + "\n"));
         }

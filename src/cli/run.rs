@@ -13,7 +13,7 @@ use crate::cli::RunArgs;
 use crate::cli::job::Job;
 use crate::error::{Problem, exit};
 use crate::model::test::TestId;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::ports::Store;
 use crate::render::terminal::line;
 use crate::render::words::plural;
@@ -204,7 +204,7 @@ fn names<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Vec<String> {
 }
 
 /// A report that was there before the tests began.
-fn older(patterns: &[String], begun: Instant) -> Option<String> {
+fn older(patterns: &[String], begun: Timestamp) -> Option<String> {
     let all = files::matching(Path::new(""), patterns);
     all.into_iter().find(|path| files::is_older(path, begun)).map(|path| path.display().to_string())
 }

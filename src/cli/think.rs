@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::{Problem, exit};
-use crate::investigate::think::{Event, What};
+use crate::investigate::think::{TranscriptEvent, TranscriptEventKind};
 use crate::render::transcript::{self, Shown};
 use crate::shell::files;
 use crate::shell::surroundings::say;
@@ -34,7 +34,7 @@ pub struct TranscriptArgs {
 
 pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
     let text = files::read_text(&args.file)?;
-    let mut events: Vec<Event> = Vec::new();
+    let mut events: Vec<TranscriptEvent> = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let event = serde_json::from_str(line).map_err(|e| {
             Problem::failed(format!("{} is no transcript: line {}", args.file.display(), at + 1)).because(e)
@@ -59,18 +59,20 @@ pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-fn shown(what: &What) -> Shown<'_> {
+fn shown(what: &TranscriptEventKind) -> Shown<'_> {
     match what {
-        What::Brief { text } => Shown::Brief(text),
-        What::Asked { model, again, .. } => Shown::Asked(model, *again),
-        What::Replied { text, calls, tokens, cost } => Shown::Replied { text, calls, tokens: *tokens, cost: *cost },
-        What::Looked { source, text } => Shown::Looked { source, text },
-        What::Opined { verdict, confidence, claims, dropped } => {
+        TranscriptEventKind::Brief { text } => Shown::Brief(text),
+        TranscriptEventKind::Asked { model, again, .. } => Shown::Asked(model, *again),
+        TranscriptEventKind::Replied { text, calls, tokens, cost } => {
+            Shown::Replied { text, calls, tokens: *tokens, cost: *cost }
+        }
+        TranscriptEventKind::Looked { source, text } => Shown::Looked { source, text },
+        TranscriptEventKind::Opined { verdict, confidence, claims, dropped } => {
             Shown::Opined { verdict, confidence: *confidence, claims, dropped: *dropped }
         }
-        What::Proposed { diff, claims, dropped } => Shown::Proposed { diff, claims, dropped: *dropped },
-        What::Objected { why } => Shown::Objected(why),
-        What::HandedOver { to, because } => Shown::HandedOver { to: to.word(), because },
-        What::GaveUp { why } => Shown::GaveUp(why),
+        TranscriptEventKind::Proposed { diff, claims, dropped } => Shown::Proposed { diff, claims, dropped: *dropped },
+        TranscriptEventKind::Objected { why } => Shown::Objected(why),
+        TranscriptEventKind::HandedOver { to, because } => Shown::HandedOver { to: to.word(), because },
+        TranscriptEventKind::GaveUp { why } => Shown::GaveUp(why),
     }
 }

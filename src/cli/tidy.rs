@@ -6,9 +6,9 @@ use crate::apply;
 use crate::cli::job::Job;
 use crate::cli::{TriageArgs, apply as saved, job};
 use crate::error::{Problem, exit};
-use crate::model::forge::{EndedRun, Occasion, Scene};
+use crate::model::forge::{CompletedRun, RunContext, Trigger};
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Plan, Receipt};
 use crate::plan::policy::Policy;
 use crate::plan::quarantine::{self, Entry, Proposal};
@@ -62,16 +62,16 @@ pub(super) fn tidy(args: &TriageArgs, around: &Around, colour: bool) -> Result<u
 }
 
 /// Judges the latest run of the default branch that left reports.
-fn judge(args: &TriageArgs, around: &Around, scene: &Scene, forge: &GitHub, colour: bool) -> Result<(), Problem> {
+fn judge(args: &TriageArgs, around: &Around, scene: &RunContext, forge: &GitHub, colour: bool) -> Result<(), Problem> {
     let branch = &scene.default_branch;
     let runs =
         forge.runs_of(None, Some(branch)).map_err(|t| Problem::failed("the runs could not be read").because(t))?;
-    let is_it = |run: &EndedRun| run.is_of_default(&scene.repository, branch) && Some(run.id) != around.run;
+    let is_it = |run: &CompletedRun| run.is_of_default(&scene.repository, branch) && Some(run.id) != around.run;
     let mut last = "no run of the default branch is done".to_owned();
     for ended in runs.into_iter().filter(is_it).take(RUNS) {
         let around = Around {
             event: crate::model::forge::Event {
-                occasion: Occasion::WorkflowRun(Box::new(ended)),
+                occasion: Trigger::WorkflowRun(Box::new(ended)),
                 ..around.event.clone()
             },
             ..around.clone()
@@ -84,7 +84,7 @@ fn judge(args: &TriageArgs, around: &Around, scene: &Scene, forge: &GitHub, colo
     say(&format!("note  nothing was judged: {}\n", line(&last, 400)))
 }
 
-fn entries(forge: &GitHub, scene: &Scene) -> Result<Vec<Entry>, Problem> {
+fn entries(forge: &GitHub, scene: &RunContext) -> Result<Vec<Entry>, Problem> {
     let text = forge
         .file(quarantine::PATH, &scene.default_branch)
         .map_err(|t| Problem::failed("the quarantine could not be read").because(t))?;
@@ -98,7 +98,7 @@ fn entries(forge: &GitHub, scene: &Scene) -> Result<Vec<Entry>, Problem> {
 /// Offers to count tests again that have recovered.
 fn offers(
     forge: &GitHub,
-    scene: &Scene,
+    scene: &RunContext,
     policy: &Policy,
     (entries, store): (&[Entry], &SqliteStore),
 ) -> Result<Plan, Problem> {
@@ -133,10 +133,10 @@ fn offers(
 /// What the last seven days brought.
 fn week(
     store: &SqliteStore,
-    issues: &[crate::plan::snapshot::OurIssue],
+    issues: &[crate::plan::snapshot::BotIssue],
     entries: &[Entry],
-    scene: &Scene,
-    now: Instant,
+    scene: &RunContext,
+    now: Timestamp,
 ) -> Result<Week, Problem> {
     let begun = now.unix() - tidy::WEEK;
     let is_now = |run: &crate::history::PastRun| run.branch == scene.default_branch && run.at.unix() > begun;

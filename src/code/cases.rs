@@ -9,14 +9,14 @@ use crate::code::source::{Source, children, field};
 
 /// A test in a file.
 #[derive(Clone, Debug)]
-pub struct Case<'t> {
+pub struct TestFn<'t> {
     /// Names from the outermost class or `describe` to the test itself.
     pub path: Vec<String>,
     /// The whole test, decorators and annotations included where they are its own node.
     pub node: Node<'t>,
 }
 
-impl Case<'_> {
+impl TestFn<'_> {
     /// Its own name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -38,7 +38,7 @@ const ANNOTATIONS: &[&str] =
 
 /// All tests of a file, in its order.
 #[must_use]
-pub fn find(source: &Source) -> Vec<Case<'_>> {
+pub fn find(source: &Source) -> Vec<TestFn<'_>> {
     let mut found = Vec::new();
     // The names around a node come with it: nesting is the file's choice, so no recursion.
     let mut open: Vec<(Node<'_>, Vec<String>)> = vec![(source.root(), Vec::new())];
@@ -54,7 +54,7 @@ pub fn find(source: &Source) -> Vec<Case<'_>> {
         let mut path = names;
         path.push(name);
         if is_test {
-            found.push(Case { path, node: whole(node) });
+            found.push(TestFn { path, node: whole(node) });
         } else {
             push_children(&mut open, node, &path);
         }
@@ -64,7 +64,7 @@ pub fn find(source: &Source) -> Vec<Case<'_>> {
 
 /// The test that `line` (from 1) stands in; the innermost.
 #[must_use]
-pub fn at_line(source: &Source, line: u32) -> Option<Case<'_>> {
+pub fn at_line(source: &Source, line: u32) -> Option<TestFn<'_>> {
     let range = source.line(line);
     find(source)
         .into_iter()

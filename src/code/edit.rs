@@ -7,7 +7,7 @@ use crate::code::expr::{Expr, Kind};
 use crate::code::language::Language;
 use crate::code::source::Source;
 use crate::code::value::Value;
-use crate::code::writing::Manner;
+use crate::code::writing::LiteralStyle;
 
 /// Bytes that are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ pub fn diff(path: &str, old: &str, new: &str) -> String {
 /// than the value tells.
 #[must_use]
 pub fn of_change(source: &Source, change: &Change) -> Option<Edit> {
-    fn manner<'a>(source: &'a Source, like: Option<&'a Expr>) -> Manner<'a> {
-        Manner { language: source.language, text: &source.text, like }
+    fn manner<'a>(source: &'a Source, like: Option<&'a Expr>) -> LiteralStyle<'a> {
+        LiteralStyle { language: source.language, text: &source.text, like }
     }
     match change {
         Change::Replace { old, new, .. } => {
@@ -125,7 +125,7 @@ fn inside_of_quotes(source: &Source, old: &Expr, new: &Value) -> Option<Edit> {
         let fits = !text.contains(quote) && !text.contains('\n');
         return fits.then(|| Edit::new(inside.clone(), text.clone()));
     }
-    let written = Manner { language: source.language, text: &source.text, like: Some(old) }.write(new)?;
+    let written = LiteralStyle { language: source.language, text: &source.text, like: Some(old) }.write(new)?;
     let same_quotes = written.starts_with(quote) && written.ends_with(quote) && before.len() == quote.len_utf8();
     same_quotes.then(|| Edit::new(inside.clone(), written[1..written.len() - 1].to_owned()))
 }
@@ -141,7 +141,7 @@ pub fn add_entry(
     let Kind::Map { entries, .. } = &map.kind else { return None };
     let last = entries.last();
     let value = write(last.map(|e| &e.value))?;
-    let manner = Manner { language: source.language, text: &source.text, like: None };
+    let manner = LiteralStyle { language: source.language, text: &source.text, like: None };
     let text = manner.entry(key, &value, last);
     let ranges: Vec<Range<usize>> = entries.iter().map(|e| e.range.clone()).collect();
     insert(source, &ranges, ranges.len(), map, &text)

@@ -32,7 +32,7 @@ pub struct FilePatch {
 
 /// Which guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Guard {
+pub enum PatchRule {
     /// It is canonical and whole, and fits: nothing of it can be read in another way.
     Form,
     /// Only paths of tests, and none that steer how tests run.
@@ -63,7 +63,7 @@ pub enum Guard {
     Secret,
 }
 
-impl Guard {
+impl PatchRule {
     /// All of them, in the order in which they are told.
     pub const ALL: [Self; 14] = [
         Self::Form,
@@ -108,7 +108,7 @@ impl Guard {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// Which guard.
-    pub guard: Guard,
+    pub guard: PatchRule,
     /// In which file.
     pub path: String,
     /// On which line of the new file (of the old one, where something is gone), from 1.
@@ -147,7 +147,7 @@ pub(crate) struct Pair<'p> {
 }
 
 impl Pair<'_> {
-    fn finding(&self, guard: Guard, line: Option<u32>, why: impl Into<String>) -> Finding {
+    fn finding(&self, guard: PatchRule, line: Option<u32>, why: impl Into<String>) -> Finding {
         Finding { guard, path: self.path.to_owned(), line, why: why.into() }
     }
 }
@@ -160,7 +160,7 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
     paths::size(files, bounds, &mut out);
     if let Some(file) = files.iter().find(|f| [&f.old, &f.new].into_iter().flatten().any(|t| t.len() > CHECKED)) {
         let why = format!("the file is larger than {} KB: too large to be checked", CHECKED >> 10);
-        out.push(Finding { guard: Guard::Size, path: file.path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::Size, path: file.path.clone(), line: None, why });
         return out;
     }
     for file in files {
@@ -192,7 +192,7 @@ fn unread(file: &FilePatch, out: &mut Vec<Finding>) {
         let Some(text) = text else { continue };
         if let Some(language) = Language::of_path(path).filter(|_| Source::parse(path, text).is_none()) {
             let why = format!("the {} parser does not finish this file, so it cannot be checked", language.name());
-            out.push(Finding { guard: Guard::Syntax, path: file.path.clone(), line: None, why });
+            out.push(Finding { guard: PatchRule::Syntax, path: file.path.clone(), line: None, why });
         }
     }
 }
@@ -214,6 +214,10 @@ fn syntax(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             }
             line.is_none()
         });
-        out.push(pair.finding(Guard::Syntax, line, format!("the file is no valid {} any more", new.language.name())));
+        out.push(pair.finding(
+            PatchRule::Syntax,
+            line,
+            format!("the file is no valid {} any more", new.language.name()),
+        ));
     }
 }

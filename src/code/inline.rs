@@ -42,7 +42,7 @@ pub fn product(path: &str, text: &str) -> Option<String> {
 /// The product code of `old` with the tests of `new`; `None` where the two do
 /// not have the same number of test modules.
 #[must_use]
-pub fn transplanted(path: &str, old: &str, new: &str) -> Option<String> {
+pub fn with_tests_from(path: &str, old: &str, new: &str) -> Option<String> {
     let (into, from) = (modules(path, old), modules(path, new));
     if into.is_empty() || into.len() != from.len() {
         return None;
@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn tests_change_places() {
         let file = |product: &str, test: &str| format!("{product}\n#[cfg(test)]\nmod tests {{ {test} }}\n// end\n");
-        let merged = transplanted("src/a.rs", &file("old();", "a();"), &file("new();", "b();")).unwrap();
+        let merged = with_tests_from("src/a.rs", &file("old();", "a();"), &file("new();", "b();")).unwrap();
         assert_eq!(merged, file("old();", "b();"));
         assert_eq!(product("src/a.rs", "fn f() {}"), None);
-        assert_eq!(transplanted("a.py", "x", "y"), None);
+        assert_eq!(with_tests_from("a.py", "x", "y"), None);
     }
 }

@@ -7,7 +7,7 @@ use crate::code::source::{Source, field, walk};
 
 /// Such a mark, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct SkipMarker {
     /// As written, such as `pytest.mark.skip` or `it.only`.
     pub written: String,
     /// Line, from 1.
@@ -17,12 +17,12 @@ pub struct Mark {
 /// All marks of a file: skips, expected failures, focus on single tests,
 /// assumptions that end a test early.
 #[must_use]
-pub fn find(source: &Source) -> Vec<Mark> {
+pub fn find(source: &Source) -> Vec<SkipMarker> {
     let mut found = Vec::new();
     walk(source.root(), |node| {
         let written = mark(source, node);
         if let Some(written) = written {
-            found.push(Mark { written, line: source.line_of(node.start_byte()) });
+            found.push(SkipMarker { written, line: source.line_of(node.start_byte()) });
             return false;
         }
         true

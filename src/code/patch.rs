@@ -19,7 +19,7 @@ const FILES: usize = 1000;
 
 /// What a repository holds at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum FileState {
     /// Nothing.
     Nothing,
     /// A text.
@@ -51,7 +51,7 @@ pub enum PatchError {
 ///
 /// # Errors
 /// [`PatchError`]: no patch, or one that could be read in more than one way.
-pub fn read(text: &str, held: &dyn Fn(&str) -> Held) -> Result<Vec<FilePatch>, PatchError> {
+pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatch>, PatchError> {
     if text.len() > LIMIT {
         return Err(PatchError::NoPatch(format!("the patch is larger than {} MB", LIMIT >> 20)));
     }
@@ -230,25 +230,25 @@ impl Changed {
     }
 
     /// The file before and after.
-    fn against(self, held: &dyn Fn(&str) -> Held) -> Result<FilePatch, PatchError> {
+    fn against(self, held: &dyn Fn(&str) -> FileState) -> Result<FilePatch, PatchError> {
         let before = self.renamed_from.as_ref().unwrap_or(&self.path);
-        let there = if self.is_new { Held::Text(String::new()) } else { held(before) };
+        let there = if self.is_new { FileState::Text(String::new()) } else { held(before) };
         let mut made = FilePatch {
             path: self.path.clone(),
             renamed_from: self.renamed_from.clone(),
             oddity: self.oddity.clone(),
             ..FilePatch::default()
         };
-        if let Held::Odd(what) = &there {
+        if let FileState::Odd(what) = &there {
             made.oddity = Some(what.clone());
         }
         if made.oddity.is_some() {
             return Ok(made);
         }
-        let free = |path: &str| held(path) == Held::Nothing;
+        let free = |path: &str| held(path) == FileState::Nothing;
         let moves = self.is_new || self.renamed_from.is_some();
         let forward = match &there {
-            Held::Text(text) if !moves || free(&self.path) => {
+            FileState::Text(text) if !moves || free(&self.path) => {
                 hunk::apply(&self.hunks, text, false).map(|new| (text.clone(), new))
             }
             _ => None,
@@ -274,13 +274,13 @@ impl Changed {
     }
 
     /// The texts before and after where the patch is applied already.
-    fn backward(&self, held: &dyn Fn(&str) -> Held) -> Option<(String, String)> {
+    fn backward(&self, held: &dyn Fn(&str) -> FileState) -> Option<(String, String)> {
         let now = match held(&self.path) {
-            Held::Text(text) => text,
-            Held::Nothing if self.is_deleted => String::new(),
+            FileState::Text(text) => text,
+            FileState::Nothing if self.is_deleted => String::new(),
             _ => return None,
         };
-        let was_moved = self.renamed_from.as_ref().is_some_and(|from| held(from) != Held::Nothing);
+        let was_moved = self.renamed_from.as_ref().is_some_and(|from| held(from) != FileState::Nothing);
         // An empty file that is there already says nothing about a patch that would make it.
         (!was_moved).then(|| hunk::apply(&self.hunks, &now, true)).flatten().map(|old| (old, now))
     }
@@ -349,13 +349,13 @@ mod tests {
     const BODY: &str = "--- a/t.py\n+++ b/t.py\n@@ -1,4 +1,4 @@\n a\n-b\n+B\n c\n d\n";
     const OTHER: &str = "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-x\n+y\n";
 
-    fn held(path: &str) -> Held {
+    fn held(path: &str) -> FileState {
         match path {
-            "t.py" | "e f.py" => Held::Text(OLD.to_owned()),
-            "s.py" => Held::Text("x\n".to_owned()),
-            "empty" => Held::Text(String::new()),
-            "link" => Held::Odd("a symbolic link".to_owned()),
-            _ => Held::Nothing,
+            "t.py" | "e f.py" => FileState::Text(OLD.to_owned()),
+            "s.py" => FileState::Text("x\n".to_owned()),
+            "empty" => FileState::Text(String::new()),
+            "link" => FileState::Odd("a symbolic link".to_owned()),
+            _ => FileState::Nothing,
         }
     }
 

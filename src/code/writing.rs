@@ -6,7 +6,7 @@ use crate::code::value::Value;
 
 /// What a new value is written like.
 #[derive(Clone, Copy, Debug)]
-pub struct Manner<'a> {
+pub struct LiteralStyle<'a> {
     /// The language.
     pub language: Language,
     /// The text of the file.
@@ -15,7 +15,7 @@ pub struct Manner<'a> {
     pub like: Option<&'a Expr>,
 }
 
-impl Manner<'_> {
+impl LiteralStyle<'_> {
     /// Writes `value`; `None` where the language needs to know more than a value
     /// tells (the type of a Go struct, say).
     #[must_use]

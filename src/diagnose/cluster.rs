@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::diagnose::fingerprint::Print;
+use crate::diagnose::fingerprint::MaskedFailure;
 use crate::diagnose::similarity::{BANDS, Words};
 use crate::history::PastFailure;
 use crate::model::failure::{Fingerprint, Signal};
@@ -30,7 +30,7 @@ pub struct Clusters {
 
 /// Groups `prints`; `signals` stand beside them.
 #[must_use]
-pub fn cluster(prints: &[&Print], signals: &[Option<Signal>], seeds: &[PastFailure]) -> Clusters {
+pub fn cluster(prints: &[&MaskedFailure], signals: &[Option<Signal>], seeds: &[PastFailure]) -> Clusters {
     let mut builder = Builder::default();
     for seed in seeds {
         builder.seed(seed);
@@ -91,7 +91,7 @@ impl Builder {
 
     /// The cluster of a failure: the one its fingerprint is known in, the one it
     /// is alike, or a new one.
-    fn place(&mut self, print: &Print) -> usize {
+    fn place(&mut self, print: &MaskedFailure) -> usize {
         let id = print.fingerprint.to_string();
         if let Some(&known) = self.by_print.get(&id) {
             return known;
@@ -152,10 +152,10 @@ fn keys(words: &Words) -> impl Iterator<Item = (u8, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Instant;
+    use crate::model::time::Timestamp;
 
-    fn print(kinds: &str, masked: &str) -> Print {
-        Print {
+    fn print(kinds: &str, masked: &str) -> MaskedFailure {
+        MaskedFailure {
             fingerprint: Fingerprint::of(1, &[kinds, masked]),
             kinds: kinds.into(),
             masked: masked.into(),
@@ -184,8 +184,8 @@ mod tests {
             cluster: "f1-0000000000000001".into(),
             kinds: "LookupError".into(),
             masked: LONG.into(),
-            first: Instant::from_unix(0),
-            last: Instant::from_unix(0),
+            first: Timestamp::from_unix(0),
+            last: Timestamp::from_unix(0),
             times: 1,
             last_run: "run 1".into(),
         };

@@ -14,7 +14,7 @@ const MOST: usize = 20;
 
 /// Compares answers with descriptions; endpoints that no description has are left out.
 #[must_use]
-pub fn against(memory: &Memory, operations: &[Operation]) -> Vec<Drift> {
+pub fn undocumented(memory: &Memory, operations: &[Operation]) -> Vec<Drift> {
     let mut found = Vec::new();
     for (kind, seen) in &memory.kinds {
         let Some(operation) = operations.iter().find(|operation| is_of(operation, kind)) else { continue };
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::code::spec;
     use crate::model::exchange::{Body, Exchange, Headers, Request, Response};
-    use crate::model::time::Instant;
+    use crate::model::time::Timestamp;
     use crate::traffic::template::Templates;
 
     #[test]
@@ -99,8 +99,8 @@ mod tests {
             answer("/orders", 200, serde_json::json!({"odd": 1})),
         ];
         let templates = Templates::described(described.iter().map(|o| o.path.clone()));
-        let memory = Memory::of(&all, &templates, Instant::from_unix(0));
-        let told: Vec<String> = against(&memory, &described)
+        let memory = Memory::of(&all, &templates, Timestamp::from_unix(0));
+        let told: Vec<String> = undocumented(&memory, &described)
             .iter()
             .map(|d| format!("{} {}{}", d.level.word(), d.status, d.pointer))
             .collect();

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::diagnose::verdict::{Diagnosis, Member, Verdict};
+use crate::diagnose::verdict::{CaseRef, Diagnosis, Verdict};
 use crate::history::History;
 use crate::history::learn::KnownFailure;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestCase;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::traffic::drift::Drift;
 
 /// The present run, judged.
@@ -18,7 +18,7 @@ pub struct Findings {
     /// Facts about the present run.
     pub facts: RunFacts,
     /// When it ran.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Sums over all reports.
     pub totals: Totals,
     /// Why tests failed, the gravest first.
@@ -35,7 +35,7 @@ pub struct Findings {
 impl Findings {
     /// The case behind a member of a diagnosis.
     #[must_use]
-    pub fn case(&self, member: Member) -> &TestCase {
+    pub fn case(&self, member: CaseRef) -> &TestCase {
         &self.runs[member.run].cases[member.case]
     }
 

@@ -14,7 +14,7 @@ const FRAME_LIMIT: usize = 5;
 
 /// A failure made comparable.
 #[derive(Clone, Debug)]
-pub struct Print {
+pub struct MaskedFailure {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Exception types, outermost and root cause.
@@ -29,7 +29,7 @@ pub struct Print {
 
 /// Makes the failure of `case` comparable.
 #[must_use]
-pub fn print(case: &TestCase) -> Print {
+pub fn fingerprint(case: &TestCase) -> MaskedFailure {
     let nothing = Failure::default();
     let failure = case.failure().unwrap_or(&nothing);
     let kinds = kinds(failure);
@@ -41,7 +41,7 @@ pub fn print(case: &TestCase) -> Print {
     let own = if telling { "" } else { base_name(case.name.name.raw()) };
     let class = if telling { "" } else { case.name.classname.raw() };
     let fingerprint = Fingerprint::of(MASK_VERSION, &[&kinds, &masked, &place, class, own]);
-    Print { fingerprint, kinds, masked, frames, telling }
+    MaskedFailure { fingerprint, kinds, masked, frames, telling }
 }
 
 /// Messages that say nothing, as runners write them.
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::ingest::junit;
 
-    fn prints(failures: &[(&str, &str, &str)]) -> Vec<Print> {
+    fn prints(failures: &[(&str, &str, &str)]) -> Vec<MaskedFailure> {
         let cases: String = failures
             .iter()
             .map(|(name, message, text)| {
@@ -195,7 +195,7 @@ mod tests {
             })
             .collect();
         let run = junit::read("x", format!("<testsuite name='s'>{cases}</testsuite>").as_bytes());
-        run.cases.iter().map(print).collect()
+        run.cases.iter().map(fingerprint).collect()
     }
 
     #[test]

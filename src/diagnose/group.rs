@@ -6,30 +6,32 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use crate::diagnose::cluster::{Clusters, cluster};
-use crate::diagnose::fingerprint::{Print, print};
-use crate::diagnose::rules::{CaseFile, count, evidence, weights};
-use crate::diagnose::seen::Seen;
-use crate::diagnose::severity::{Stakes, severity};
-use crate::diagnose::suspects::{self, Named};
-use crate::diagnose::timeline::{self, Mark, Past};
-use crate::diagnose::traffic::Sent;
-use crate::diagnose::verdict::{Diagnosis, Evidence, Member, PastOf, Resembled, SEEN_BEFORE, Verdict, decide};
+use crate::diagnose::fingerprint::{MaskedFailure, fingerprint};
+use crate::diagnose::rules::{RuleInput, count, evidence, weights};
+use crate::diagnose::seen::PastFailureIndex;
+use crate::diagnose::severity::{SeverityInput, severity};
+use crate::diagnose::suspects::{self, FailureTerms};
+use crate::diagnose::timeline::{self, RunMark, TestHistory};
+use crate::diagnose::traffic::TrafficByTest;
+use crate::diagnose::verdict::{
+    CaseRef, Diagnosis, DiagnosisHistory, Evidence, SEEN_BEFORE, SimilarFailure, Verdict, decide,
+};
 use crate::diagnose::{mismatch, signal};
 use crate::history::learn::KnownFailure;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
-use crate::model::failure::{FailureMark, Gate, Signal};
+use crate::model::failure::{FailureMark, RunExclusion, Signal};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::{Outcome, TestCase};
 use crate::model::text::{Untrusted, first_line};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Every loud case of the present run with its failure made comparable.
 pub struct Failures<'a> {
     /// The runs.
     pub runs: &'a [TestRun],
-    members: Vec<Member>,
-    prints: Vec<Print>,
+    members: Vec<CaseRef>,
+    prints: Vec<MaskedFailure>,
     signals: Vec<Option<Signal>>,
     clusters: Clusters,
 }
@@ -37,16 +39,16 @@ pub struct Failures<'a> {
 /// Reads the failures of `runs` and clusters them; `seeds` are those known from history.
 #[must_use]
 pub fn failures<'a>(runs: &'a [TestRun], seeds: &[PastFailure]) -> Failures<'a> {
-    let members: Vec<Member> = runs
+    let members: Vec<CaseRef> = runs
         .iter()
         .enumerate()
-        .flat_map(|(run, test_run)| (0..test_run.cases.len()).map(move |case| Member { run, case }))
+        .flat_map(|(run, test_run)| (0..test_run.cases.len()).map(move |case| CaseRef { run, case }))
         .collect();
-    let (prints, signals): (Vec<Print>, Vec<Option<Signal>>) = members
+    let (prints, signals): (Vec<MaskedFailure>, Vec<Option<Signal>>) = members
         .par_iter()
         .map(|m| {
             let case = &runs[m.run].cases[m.case];
-            (print(case), signal::read(case))
+            (fingerprint(case), signal::read(case))
         })
         .unzip();
     let clusters = cluster(&prints.iter().collect::<Vec<_>>(), &signals, seeds);
@@ -82,7 +84,7 @@ impl Failures<'_> {
 
 /// Why cases with the same failure may still be different diagnoses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Class {
+enum SplitReason {
     /// One cause from outside for all.
     Outside,
     /// Failing since this commit (or since the present run).
@@ -101,7 +103,7 @@ enum Class {
 pub struct Group {
     id: String,
     indices: Vec<usize>,
-    class: Class,
+    class: SplitReason,
     /// Last good and first bad commit, as far as known.
     pub window: (Option<String>, Option<String>),
 }
@@ -109,16 +111,16 @@ pub struct Group {
 /// The groups of a run, with what is asked of the repository for each.
 pub struct Groups<'a> {
     failures: Failures<'a>,
-    pasts: Vec<Past>,
+    pasts: Vec<TestHistory>,
     /// In the order in which they will be reported.
     pub groups: Vec<Group>,
-    gates: HashMap<Option<String>, Option<Gate>>,
+    gates: HashMap<Option<String>, Option<RunExclusion>>,
 }
 
 /// Reads the past of every failure and groups what has one cause.
 #[must_use]
 pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -> Groups<'a> {
-    let pasts: Vec<Past> = (0..failures.members.len())
+    let pasts: Vec<TestHistory> = (0..failures.members.len())
         .into_par_iter()
         .map(|i| {
             let case = failures.case(i);
@@ -127,14 +129,14 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
         })
         .collect();
     let gates = gates(&failures);
-    let mut by_class: BTreeMap<(usize, Class), Vec<usize>> = BTreeMap::new();
+    let mut by_class: BTreeMap<(usize, SplitReason), Vec<usize>> = BTreeMap::new();
     for (i, past) in pasts.iter().enumerate() {
         let class = classify(failures.case(i), past, failures.signals[i], history, facts);
         by_class.entry((failures.clusters.of[i], class)).or_default().push(i);
     }
     join_newcomers(&mut by_class);
     let mut groups = Vec::new();
-    let mut per_cluster: BTreeMap<usize, Vec<(Class, Vec<usize>)>> = BTreeMap::new();
+    let mut per_cluster: BTreeMap<usize, Vec<(SplitReason, Vec<usize>)>> = BTreeMap::new();
     for ((cluster, class), indices) in by_class {
         per_cluster.entry(cluster).or_default().push((class, indices));
     }
@@ -151,14 +153,14 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
     Groups { failures, pasts, groups, gates }
 }
 
-fn suffix(class: &Class) -> String {
+fn suffix(class: &SplitReason) -> String {
     match class {
-        Class::Outside => "outside".to_owned(),
-        Class::Since(commit) => format!("since-{}", commit.get(..7).unwrap_or(commit)),
-        Class::Unknown => "new".to_owned(),
-        Class::Never => "never-passed".to_owned(),
-        Class::KnownFlaky => "flaky".to_owned(),
-        Class::FlakyNow => "retried".to_owned(),
+        SplitReason::Outside => "outside".to_owned(),
+        SplitReason::Since(commit) => format!("since-{}", commit.get(..7).unwrap_or(commit)),
+        SplitReason::Unknown => "new".to_owned(),
+        SplitReason::Never => "never-passed".to_owned(),
+        SplitReason::KnownFlaky => "flaky".to_owned(),
+        SplitReason::FlakyNow => "retried".to_owned(),
     }
 }
 
@@ -173,36 +175,43 @@ fn make_unique(groups: &mut [Group]) {
     }
 }
 
-fn classify(case: &TestCase, past: &Past, signal: Option<Signal>, history: &History, facts: &RunFacts) -> Class {
+fn classify(
+    case: &TestCase,
+    past: &TestHistory,
+    signal: Option<Signal>,
+    history: &History,
+    facts: &RunFacts,
+) -> SplitReason {
     if signal.is_some_and(Signal::is_outside) {
-        return Class::Outside;
+        return SplitReason::Outside;
     }
     if case.is_flaky() {
-        return Class::FlakyNow;
+        return SplitReason::FlakyNow;
     }
     if past.streak.is_empty()
         && (!past.mixed_commits.is_empty() || !past.passed_here.is_empty() || past.sandwiches.len() > 1)
     {
-        return Class::KnownFlaky;
+        return SplitReason::KnownFlaky;
     }
     if past.last_good.is_none() {
-        return if past.is_empty() { Class::Unknown } else { Class::Never };
+        return if past.is_empty() { SplitReason::Unknown } else { SplitReason::Never };
     }
     let first = past.streak.first().and_then(|run| history.runs.get(*run as usize)).map(|r| r.commit.clone());
-    Class::Since(first.or_else(|| facts.commit.clone()).unwrap_or_default())
+    SplitReason::Since(first.or_else(|| facts.commit.clone()).unwrap_or_default())
 }
 
 /// A test without a past that fails like tests with one belongs to them.
-fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
-    let mut hosts: HashMap<usize, (usize, Class)> = HashMap::new();
-    for ((cluster, class), indices) in by_class.iter().filter(|((_, class), _)| matches!(class, Class::Since(_))) {
+fn join_newcomers(by_class: &mut BTreeMap<(usize, SplitReason), Vec<usize>>) {
+    let mut hosts: HashMap<usize, (usize, SplitReason)> = HashMap::new();
+    for ((cluster, class), indices) in by_class.iter().filter(|((_, class), _)| matches!(class, SplitReason::Since(_)))
+    {
         let host = hosts.entry(*cluster).or_insert((0, class.clone()));
         if indices.len() > host.0 {
             *host = (indices.len(), class.clone());
         }
     }
     for (cluster, (_, class)) in hosts {
-        if let Some(indices) = by_class.remove(&(cluster, Class::Unknown)) {
+        if let Some(indices) = by_class.remove(&(cluster, SplitReason::Unknown)) {
             let joined = by_class.entry((cluster, class)).or_default();
             joined.extend(indices);
             joined.sort_unstable();
@@ -211,9 +220,9 @@ fn join_newcomers(by_class: &mut BTreeMap<(usize, Class), Vec<usize>>) {
 }
 
 /// Whether each leg of the present run is broken as a whole.
-fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<Gate>> {
+fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<RunExclusion>> {
     let known = failures.known();
-    crate::history::learn::legs(failures.runs, &RunFacts::default(), Instant::from_unix(0), &known)
+    crate::history::learn::legs(failures.runs, &RunFacts::default(), Timestamp::from_unix(0), &known)
         .into_iter()
         .map(|leg| (leg.facts.variant.clone(), leg.gate))
         .collect()
@@ -223,8 +232,8 @@ fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<Gate>> {
 /// commit share the narrowest window; else the member with the longest past
 /// speaks. Cases that ended passed have none.
 fn window(
-    class: &Class,
-    pasts: &[Past],
+    class: &SplitReason,
+    pasts: &[TestHistory],
     indices: &[usize],
     history: &History,
     facts: &RunFacts,
@@ -232,13 +241,15 @@ fn window(
     let run = |number: u32| history.runs.get(number as usize);
     let lead = indices.iter().max_by_key(|i| pasts[**i].counted.len()).map(|i| &pasts[*i]);
     let good = match class {
-        Class::FlakyNow => None,
-        Class::Since(_) => indices.iter().filter_map(|i| pasts[*i].last_good).filter_map(run).max_by_key(|r| r.at),
+        SplitReason::FlakyNow => None,
+        SplitReason::Since(_) => {
+            indices.iter().filter_map(|i| pasts[*i].last_good).filter_map(run).max_by_key(|r| r.at)
+        }
         _ => lead.and_then(|past| past.last_good).and_then(run),
     };
     let Some(good) = good else { return (None, None) };
     let bad = match class {
-        Class::Since(commit) if !commit.is_empty() => Some(commit.clone()),
+        SplitReason::Since(commit) if !commit.is_empty() => Some(commit.clone()),
         _ => lead
             .and_then(|past| past.streak.first().copied())
             .and_then(run)
@@ -270,9 +281,15 @@ impl Groups<'_> {
 
     /// Judges every group.
     #[must_use]
-    pub fn judge(&self, history: &History, facts: &RunFacts, changes: &Changes, sent: &Sent<'_>) -> Vec<Diagnosis> {
+    pub fn diagnose(
+        &self,
+        history: &History,
+        facts: &RunFacts,
+        changes: &Changes,
+        sent: &TrafficByTest<'_>,
+    ) -> Vec<Diagnosis> {
         let passing = self.passing_legs();
-        let seen = Seen::new(history);
+        let seen = PastFailureIndex::new(history);
         let mut diagnoses: Vec<Diagnosis> = self
             .groups
             .par_iter()
@@ -312,9 +329,9 @@ impl Groups<'_> {
     fn judge_one(
         &self,
         group: &Group,
-        (history, facts, seen): (&History, &RunFacts, &Seen<'_>),
+        (history, facts, seen): (&History, &RunFacts, &PastFailureIndex<'_>),
         changes: &Changes,
-        sent: &Sent<'_>,
+        sent: &TrafficByTest<'_>,
         passing: &HashMap<crate::model::test::TestId, Vec<String>>,
     ) -> Diagnosis {
         let failures = &self.failures;
@@ -325,7 +342,7 @@ impl Groups<'_> {
             _ => &[],
         };
         let mismatch = case.failure().and_then(mismatch::read);
-        let named = Named {
+        let named = FailureTerms {
             frames: &failures.prints[first].frames,
             test_file: case.place.as_ref().map(|p| p.file.raw()),
             names: vec![case.name.name.raw(), case.name.classname.raw()],
@@ -335,7 +352,7 @@ impl Groups<'_> {
         let ranked = suspects::rank(commits, &named);
         let leg = case.variant.clone();
         let (ran, bad) = self.share(group);
-        let file = CaseFile {
+        let file = RuleInput {
             cases: group.indices.iter().map(|i| failures.case(*i)).collect(),
             pasts: group.indices.iter().map(|i| &self.pasts[*i]).collect(),
             prints: group.indices.iter().map(|i| &failures.prints[*i]).collect(),
@@ -366,19 +383,19 @@ impl Groups<'_> {
         })
     }
 
-    fn conclude(&self, group: &Group, file: &CaseFile<'_>) -> Diagnosis {
+    fn conclude(&self, group: &Group, file: &RuleInput<'_>) -> Diagnosis {
         let mut evidence = evidence(file);
         let (verdict, best, confidence) = decide(&evidence, weights::prior);
         let resembles = context(file, &mut evidence, verdict);
         if verdict == Verdict::Undecided {
             let speaks = evidence.iter().any(|e| e.about == best && e.weight > 0.0);
-            evidence.push(what_would_settle(file, best, confidence, speaks));
+            evidence.push(next_step(file, best, confidence, speaks));
         }
         evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-        let members: Vec<Member> = group.indices.iter().map(|i| self.failures.members[*i]).collect();
+        let members: Vec<CaseRef> = group.indices.iter().map(|i| self.failures.members[*i]).collect();
         let tests = members.len();
         let default = file.history.default_branch();
-        let stakes = Stakes {
+        let stakes = SeverityInput {
             default_branch: file.facts.branch.as_deref().is_some_and(|b| {
                 default.is_none_or(|d| d == b) && (default.is_some() || matches!(b, "main" | "master"))
             }),
@@ -406,7 +423,7 @@ impl Groups<'_> {
     }
 }
 
-fn is_crash(file: &CaseFile<'_>) -> bool {
+fn is_crash(file: &RuleInput<'_>) -> bool {
     let masked = file.prints[0].masked.to_lowercase();
     ["segmentation fault", "sigsegv", "panicked", "internal server error", "core dumped", "security", "data loss"]
         .iter()
@@ -415,7 +432,7 @@ fn is_crash(file: &CaseFile<'_>) -> bool {
 }
 
 /// Facts that argue for no verdict and help a person nevertheless.
-fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) -> Option<Resembled> {
+fn context(file: &RuleInput<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) -> Option<SimilarFailure> {
     let mut add = |kind, text: String, source: String| {
         evidence.push(Evidence {
             about: verdict,
@@ -444,13 +461,13 @@ fn context(file: &CaseFile<'_>, evidence: &mut Vec<Evidence>, verdict: Verdict) 
             alike * 100.0
         );
         add(SEEN_BEFORE, text, failure.last_run.clone());
-        return Some(Resembled { fingerprint: failure.fingerprint.clone(), alike });
+        return Some(SimilarFailure { fingerprint: failure.fingerprint.clone(), alike });
     }
     None
 }
 
 /// The most similar past failure that is older than the present streak.
-fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
+fn similar<'h>(file: &RuleInput<'h>) -> Option<(&'h PastFailure, f64)> {
     // A failure that goes on matches itself of yesterday; that is no news.
     let streak = file.lead().streak.first().and_then(|run| file.history.runs.get(*run as usize)).map(|r| r.at);
     let own_run = file.facts.run.as_ref().map(|run| format!("run {run}"));
@@ -469,7 +486,7 @@ fn similar<'h>(file: &CaseFile<'h>) -> Option<(&'h PastFailure, f64)> {
     file.seen.closest(&print.masked, &is_news)
 }
 
-fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64, speaks: bool) -> Evidence {
+fn next_step(file: &RuleInput<'_>, best: Verdict, confidence: f64, speaks: bool) -> Evidence {
     let past = file.lead();
     let advice = if past.is_empty() {
         "earlier runs of this test: import them with `testmedic history import`, or let this run be recorded"
@@ -492,7 +509,7 @@ fn what_would_settle(file: &CaseFile<'_>, best: Verdict, confidence: f64, speaks
     }
 }
 
-fn title(file: &CaseFile<'_>) -> Untrusted {
+fn title(file: &RuleInput<'_>) -> Untrusted {
     let case = file.cases[0];
     let name = case.name.name.raw();
     let message = case.failure().map_or("", |f| {
@@ -509,7 +526,7 @@ fn title(file: &CaseFile<'_>) -> Untrusted {
     )
 }
 
-fn past_of(group: &Group, file: &CaseFile<'_>) -> PastOf {
+fn past_of(group: &Group, file: &RuleInput<'_>) -> DiagnosisHistory {
     let lead = file.lead();
     let mut runs: Vec<u32> = file.pasts.iter().flat_map(|p| p.counted.iter().copied()).collect();
     let mut bad: Vec<u32> = file.pasts.iter().flat_map(|p| p.bad.iter().copied()).collect();
@@ -517,7 +534,7 @@ fn past_of(group: &Group, file: &CaseFile<'_>) -> PastOf {
         list.sort_unstable();
         list.dedup();
     }
-    let mut seen: Vec<Instant> = file
+    let mut seen: Vec<Timestamp> = file
         .pasts
         .iter()
         .flat_map(|p| &p.same_failure)
@@ -528,11 +545,11 @@ fn past_of(group: &Group, file: &CaseFile<'_>) -> PastOf {
     seen.sort_unstable();
     let mut strip = lead.strip.clone();
     strip.push(match group.class {
-        Class::Outside => Mark::Outside,
-        _ if file.cases[0].is_flaky() => Mark::Flaky,
-        _ => Mark::Bad,
+        SplitReason::Outside => RunMark::Outside,
+        _ if file.cases[0].is_flaky() => RunMark::Flaky,
+        _ => RunMark::Bad,
     });
-    PastOf {
+    DiagnosisHistory {
         runs: runs.len() as u64,
         failures: bad.len() as u64,
         first_seen: seen.first().copied(),

@@ -7,12 +7,12 @@ use crate::history::{History, PastFailure};
 
 /// What is remembered of failures, read when it is first asked for.
 #[derive(Debug)]
-pub struct Seen<'h> {
+pub struct PastFailureIndex<'h> {
     history: &'h History,
     known: OnceLock<(Lexicon, Vec<Features>)>,
 }
 
-impl<'h> Seen<'h> {
+impl<'h> PastFailureIndex<'h> {
     /// That of a history.
     #[must_use]
     pub fn new(history: &'h History) -> Self {
@@ -22,17 +22,17 @@ impl<'h> Seen<'h> {
     /// The failure that is told most alike, of those that count, and how alike it is.
     #[must_use]
     pub fn closest(&self, masked: &str, counts: &dyn Fn(&PastFailure) -> bool) -> Option<(&'h PastFailure, f64)> {
-        self.alike(masked).into_iter().find(|(failure, _)| counts(failure))
+        self.similar(masked).into_iter().find(|(failure, _)| counts(failure))
     }
 
     /// The failures that are told most alike.
     #[must_use]
-    pub fn most_alike(&self, masked: &str, most: usize) -> Vec<(&'h PastFailure, f64)> {
-        self.alike(masked).into_iter().take(most).collect()
+    pub fn top_similar(&self, masked: &str, most: usize) -> Vec<(&'h PastFailure, f64)> {
+        self.similar(masked).into_iter().take(most).collect()
     }
 
     /// All that are told alike, the most alike first, of these the latest.
-    fn alike(&self, masked: &str) -> Vec<(&'h PastFailure, f64)> {
+    fn similar(&self, masked: &str) -> Vec<(&'h PastFailure, f64)> {
         let (lexicon, known) = self.known.get_or_init(|| {
             let known: Vec<Features> = self.history.failures.iter().map(|f| Features::of(&f.masked)).collect();
             (Lexicon::of(&known), known)

@@ -33,7 +33,7 @@ impl Severity {
 
 /// What severity depends on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Stakes {
+pub struct SeverityInput {
     /// The run is one of the default branch.
     pub default_branch: bool,
     /// A crash, a 5xx, or an error of data or security.
@@ -48,7 +48,7 @@ pub struct Stakes {
 
 /// Severity by verdict, raised by what breaks, where and how much of it.
 #[must_use]
-pub fn severity(verdict: Verdict, stakes: Stakes) -> Severity {
+pub fn severity(verdict: Verdict, stakes: SeverityInput) -> Severity {
     let wide = stakes.tests >= 10 || (stakes.tests >= 3 && stakes.share >= 0.2);
     let raised = u8::from(wide) + u8::from(stakes.crash) + u8::from(stakes.default_branch);
     let points = match verdict {
@@ -73,14 +73,14 @@ mod tests {
 
     #[test]
     fn table() {
-        let one = Stakes { tests: 1, share: 0.01, confidence: 0.9, ..Stakes::default() };
-        let main = Stakes { default_branch: true, ..one };
-        let crash = Stakes { crash: true, ..main };
+        let one = SeverityInput { tests: 1, share: 0.01, confidence: 0.9, ..SeverityInput::default() };
+        let main = SeverityInput { default_branch: true, ..one };
+        let crash = SeverityInput { crash: true, ..main };
         assert_eq!(severity(Verdict::Regression, one), Severity::Medium);
         assert_eq!(severity(Verdict::Regression, main), Severity::High);
         assert_eq!(severity(Verdict::Regression, crash), Severity::Critical);
-        assert_eq!(severity(Verdict::Regression, Stakes { confidence: 0.62, ..main }), Severity::Medium);
+        assert_eq!(severity(Verdict::Regression, SeverityInput { confidence: 0.62, ..main }), Severity::Medium);
         assert_eq!(severity(Verdict::Flaky, crash), Severity::Low);
-        assert_eq!(severity(Verdict::Environment, Stakes { tests: 40, ..main }), Severity::Medium);
+        assert_eq!(severity(Verdict::Environment, SeverityInput { tests: 40, ..main }), Severity::Medium);
     }
 }

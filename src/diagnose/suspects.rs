@@ -23,7 +23,7 @@ pub struct Suspect {
 
 /// What a failure names.
 #[derive(Clone, Debug, Default)]
-pub struct Named<'a> {
+pub struct FailureTerms<'a> {
     /// The project's own frames, innermost first.
     pub frames: &'a [Frame],
     /// File of the test.
@@ -39,7 +39,7 @@ pub struct Named<'a> {
 /// The commits of a window by how likely they are behind the failure, the
 /// likeliest first; the newest first among equals.
 #[must_use]
-pub fn rank(commits: &[Commit], named: &Named<'_>) -> Vec<Suspect> {
+pub fn rank(commits: &[Commit], named: &FailureTerms<'_>) -> Vec<Suspect> {
     let words = words_of(named);
     let mut suspects: Vec<Suspect> = commits.iter().map(|commit| judge(commit, named, &words, commits.len())).collect();
     suspects.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -47,7 +47,7 @@ pub fn rank(commits: &[Commit], named: &Named<'_>) -> Vec<Suspect> {
     suspects
 }
 
-fn judge(commit: &Commit, named: &Named<'_>, words: &HashSet<String>, window: usize) -> Suspect {
+fn judge(commit: &Commit, named: &FailureTerms<'_>, words: &HashSet<String>, window: usize) -> Suspect {
     // Each reason speaks for the commit independently: 1 − Π(1 − weight).
     let mut innocent = 1.0;
     let mut because = Vec::new();
@@ -176,7 +176,7 @@ const COMMON: &[&str] = &[
     "failed",
 ];
 
-fn words_of(named: &Named<'_>) -> HashSet<String> {
+fn words_of(named: &FailureTerms<'_>) -> HashSet<String> {
     let mut words = HashSet::new();
     for text in named.names.iter().copied().chain([named.message]) {
         for word in text.split(|c: char| !c.is_alphanumeric()) {
@@ -222,12 +222,12 @@ fn only_prose(commit: &Commit) -> bool {
 mod tests {
     use super::*;
     use crate::model::text::Untrusted;
-    use crate::model::time::Instant;
+    use crate::model::time::Timestamp;
 
     fn commit(sha: &str, path: &str, removed: &str, added: &str) -> Commit {
         Commit {
             sha: sha.into(),
-            at: Instant::from_unix(0),
+            at: Timestamp::from_unix(0),
             author: Untrusted::new("a"),
             subject: Untrusted::new("s"),
             files: vec![FileChange {
@@ -247,7 +247,7 @@ mod tests {
             commit("culprit", "src/cart.py", "return total", "return None"),
         ];
         let frames = [Frame { file: "src/cart.py".into(), line: 3, in_test: false }];
-        let named = Named { frames: &frames, names: vec!["test_cart_total"], ..Named::default() };
+        let named = FailureTerms { frames: &frames, names: vec!["test_cart_total"], ..FailureTerms::default() };
         let ranked = rank(&commits, &named);
         assert_eq!(ranked[0].commit, "culprit");
         assert!(ranked[0].score > 0.5 && ranked[1].score < 0.3, "{ranked:?}");

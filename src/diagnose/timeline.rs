@@ -14,7 +14,7 @@ const STRIP: usize = 30;
 
 /// One result in a strip, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum RunMark {
     /// Passed at once.
     Passed,
     /// Passed after a failed attempt.
@@ -30,7 +30,7 @@ pub enum Mark {
 /// What the past of a test tells. Runs are given by their index in
 /// [`History::runs`], so that every number can be traced to its samples.
 #[derive(Clone, Debug, Default)]
-pub struct Past {
+pub struct TestHistory {
     /// Runs that count: ran the test, and were not broken as a whole.
     pub counted: Vec<u32>,
     /// Those in which it ended bad.
@@ -60,12 +60,12 @@ pub struct Past {
     /// Bad or not, for the change point: the counted runs in order.
     pub series: Vec<bool>,
     /// The latest results.
-    pub strip: Vec<Mark>,
+    pub strip: Vec<RunMark>,
     /// The name it had before, if it was renamed.
     pub alias: Option<String>,
 }
 
-impl Past {
+impl TestHistory {
     /// Whether it ran before and never passed.
     #[must_use]
     pub fn never_passed(&self) -> bool {
@@ -87,12 +87,12 @@ pub fn read(
     facts: &RunFacts,
     variant: Option<&str>,
     present: Option<Fingerprint>,
-) -> Past {
-    let mut past = Past::default();
+) -> TestHistory {
+    let mut past = TestHistory::default();
     let samples = samples_of(history, id, &mut past);
     let samples = of_variant(history, samples, variant);
     let line = line_of_runs(history, &samples, facts);
-    let view = View { history, redeemed: redeemed(history, &line, present) };
+    let view = HistoryView { history, redeemed: redeemed(history, &line, present) };
     let history = &view;
     for sample in &line {
         past.strip.push(mark(history, sample));
@@ -108,7 +108,7 @@ pub fn read(
 }
 
 /// All samples of the test, also under the name it had before.
-fn samples_of(history: &History, id: TestId, past: &mut Past) -> Vec<Sample> {
+fn samples_of(history: &History, id: TestId, past: &mut TestHistory) -> Vec<Sample> {
     let mut samples: Vec<Sample> = history.samples.get(&id).cloned().unwrap_or_default();
     let mut seen = HashSet::from([id]);
     let mut at = id;
@@ -158,20 +158,20 @@ fn line_of_runs(history: &History, samples: &[Sample], facts: &RunFacts) -> Vec<
 }
 
 /// Whether a sample says nothing about the test itself.
-fn is_outside(view: &View<'_>, sample: &Sample) -> bool {
+fn is_outside(view: &HistoryView<'_>, sample: &Sample) -> bool {
     let gated = view.runs[sample.run as usize].gate.is_some() && !view.redeemed.contains(&sample.run);
     let outside = view.mark(sample).and_then(|m| m.signal).is_some_and(Signal::is_outside);
     (gated || outside) && (sample.outcome.is_bad() || sample.flaky)
 }
 
 /// History as seen for one failure.
-struct View<'h> {
+struct HistoryView<'h> {
     history: &'h History,
     /// Runs that failed as a whole and count all the same.
     redeemed: HashSet<u32>,
 }
 
-impl std::ops::Deref for View<'_> {
+impl std::ops::Deref for HistoryView<'_> {
     type Target = History;
 
     fn deref(&self) -> &History {
@@ -192,34 +192,34 @@ fn redeemed(history: &History, line: &[Sample], present: Option<Fingerprint>) ->
         .collect()
 }
 
-fn mark(history: &View<'_>, sample: &Sample) -> Mark {
+fn mark(history: &HistoryView<'_>, sample: &Sample) -> RunMark {
     match sample.outcome {
-        _ if is_outside(history, sample) => Mark::Outside,
-        Outcome::Passed if sample.flaky => Mark::Flaky,
-        Outcome::Passed => Mark::Passed,
-        Outcome::Failed | Outcome::Errored => Mark::Bad,
-        Outcome::Skipped => Mark::Skipped,
+        _ if is_outside(history, sample) => RunMark::Outside,
+        Outcome::Passed if sample.flaky => RunMark::Flaky,
+        Outcome::Passed => RunMark::Passed,
+        Outcome::Failed | Outcome::Errored => RunMark::Bad,
+        Outcome::Skipped => RunMark::Skipped,
     }
 }
 
-fn take(past: &mut Past, history: &View<'_>, sample: &Sample) {
+fn take(past: &mut TestHistory, history: &HistoryView<'_>, sample: &Sample) {
     match mark(history, sample) {
-        Mark::Skipped => return,
-        Mark::Outside => return past.outside.push(sample.run),
-        Mark::Bad => past.bad.push(sample.run),
-        Mark::Flaky => past.flaky.push(sample.run),
-        Mark::Passed => {}
+        RunMark::Skipped => return,
+        RunMark::Outside => return past.outside.push(sample.run),
+        RunMark::Bad => past.bad.push(sample.run),
+        RunMark::Flaky => past.flaky.push(sample.run),
+        RunMark::Passed => {}
     }
     past.counted.push(sample.run);
     past.series.push(sample.outcome.is_bad());
 }
 
 /// The samples of a line that count.
-fn counting<'a>(line: &'a [Sample], history: &'a View<'_>) -> impl DoubleEndedIterator<Item = &'a Sample> {
+fn counting<'a>(line: &'a [Sample], history: &'a HistoryView<'_>) -> impl DoubleEndedIterator<Item = &'a Sample> {
     line.iter().filter(|s| s.outcome != Outcome::Skipped && !is_outside(history, s))
 }
 
-fn read_streak(past: &mut Past, line: &[Sample], history: &View<'_>) {
+fn read_streak(past: &mut TestHistory, line: &[Sample], history: &HistoryView<'_>) {
     let mut back = counting(line, history).rev().peekable();
     while let Some(bad) = back.next_if(|s| s.outcome.is_bad()) {
         past.streak.push(bad.run);
@@ -230,7 +230,7 @@ fn read_streak(past: &mut Past, line: &[Sample], history: &View<'_>) {
 }
 
 /// Failures of one or two runs with passes on both sides.
-fn read_sandwiches(past: &mut Past, line: &[Sample], history: &View<'_>) {
+fn read_sandwiches(past: &mut TestHistory, line: &[Sample], history: &HistoryView<'_>) {
     let samples: Vec<&Sample> = counting(line, history).collect();
     let mut at = 0;
     while at < samples.len() {
@@ -247,7 +247,7 @@ fn read_sandwiches(past: &mut Past, line: &[Sample], history: &View<'_>) {
 }
 
 /// Commits on which the test both passed and failed, on any branch.
-fn read_commits(past: &mut Past, samples: &[Sample], history: &View<'_>, facts: &RunFacts) {
+fn read_commits(past: &mut TestHistory, samples: &[Sample], history: &HistoryView<'_>, facts: &RunFacts) {
     let mut by_commit: BTreeMap<(&str, Option<&str>), (bool, bool)> = BTreeMap::new();
     for sample in counting(samples, history) {
         let run = &history.runs[sample.run as usize];
@@ -265,9 +265,9 @@ fn read_commits(past: &mut Past, samples: &[Sample], history: &View<'_>, facts: 
 }
 
 fn read_same_failure(
-    past: &mut Past,
+    past: &mut TestHistory,
     samples: &[Sample],
-    history: &View<'_>,
+    history: &HistoryView<'_>,
     present: Option<Fingerprint>,
     facts: &RunFacts,
 ) {
@@ -292,8 +292,8 @@ fn read_same_failure(
 mod tests {
     use super::*;
     use crate::history::PastRun;
-    use crate::model::failure::{FailureMark, Gate};
-    use crate::model::time::Instant;
+    use crate::model::failure::{FailureMark, RunExclusion};
+    use crate::model::time::Timestamp;
 
     /// One letter a run: `P`ass, `F`ail, `K` flaky, `S`kip, `G` failed in a
     /// gated run, `R` rate-limited; a digit after it repeats the commit before.
@@ -307,11 +307,11 @@ mod tests {
             history.runs.push(PastRun {
                 commit: format!("c{commit}"),
                 branch: "main".into(),
-                at: Instant::from_unix(1000 * i64::from(run)),
+                at: Timestamp::from_unix(1000 * i64::from(run)),
                 run: None,
                 attempt: 1,
                 variant: None,
-                gate: (letter == 'G').then_some(Gate::MostFailed),
+                gate: (letter == 'G').then_some(RunExclusion::MostFailed),
                 tests: 20,
                 bad: 0,
                 flaky: 0,
@@ -328,7 +328,7 @@ mod tests {
         history
     }
 
-    fn past(line: &str) -> Past {
+    fn past(line: &str) -> TestHistory {
         read(&history(line), TestId(1), &RunFacts::default(), None, Some(Fingerprint { version: 1, digest: 7 }))
     }
 

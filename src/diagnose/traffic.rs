@@ -8,13 +8,13 @@ use crate::model::test::TestCase;
 
 /// The traffic of a run, by the tests that sent it.
 #[derive(Debug, Default)]
-pub struct Sent<'a> {
+pub struct TrafficByTest<'a> {
     by_test: HashMap<String, Vec<&'a Exchange>>,
     /// What the API descriptions of the repository promise.
     pub described: &'a [Operation],
 }
 
-impl<'a> Sent<'a> {
+impl<'a> TrafficByTest<'a> {
     /// Sorts exchanges by their tests.
     #[must_use]
     pub fn new(exchanges: &'a [Exchange], described: &'a [Operation]) -> Self {

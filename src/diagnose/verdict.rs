@@ -5,12 +5,12 @@ use crate::diagnose::mismatch::Mismatch;
 use crate::diagnose::rules::weights;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
-use crate::diagnose::timeline::Mark;
+use crate::diagnose::timeline::RunMark;
 use crate::history::PastFailure;
 use crate::model::failure::Fingerprint;
-use crate::model::talk::Claim;
+use crate::model::talk::Citation;
 use crate::model::text::Untrusted;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Why tests failed.
 #[derive(
@@ -71,7 +71,7 @@ pub struct Evidence {
 
 /// A case of a diagnosis, by its place in the runs given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Member {
+pub struct CaseRef {
     /// Index of the run.
     pub run: usize,
     /// Index of the case in the run's loud cases.
@@ -80,15 +80,15 @@ pub struct Member {
 
 /// What history tells about a diagnosis.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PastOf {
+pub struct DiagnosisHistory {
     /// Earlier runs that count.
     pub runs: u64,
     /// Those in which one of the tests failed.
     pub failures: u64,
     /// When the failure was first and last seen, the present run included.
-    pub first_seen: Option<Instant>,
+    pub first_seen: Option<Timestamp>,
     /// See `first_seen`.
-    pub last_seen: Option<Instant>,
+    pub last_seen: Option<Timestamp>,
     /// The last commit on which the tests passed.
     pub last_good: Option<String>,
     /// The first commit of the present streak of failures.
@@ -96,7 +96,7 @@ pub struct PastOf {
     /// Commits between them, ranked.
     pub suspects: Vec<Suspect>,
     /// The results of the first test, oldest first, the present one last.
-    pub strip: Vec<Mark>,
+    pub strip: Vec<RunMark>,
 }
 
 /// Failures that share one cause.
@@ -117,25 +117,25 @@ pub struct Diagnosis {
     /// Why, the weightiest first; never empty.
     pub evidence: Vec<Evidence>,
     /// The cases, in the order of the reports.
-    pub members: Vec<Member>,
+    pub members: Vec<CaseRef>,
     /// What the assertion wanted, where the failure tells.
     pub mismatch: Option<Mismatch>,
     /// The project's own frames of the failure that stands for all, innermost first.
     pub frames: Vec<Frame>,
     /// What history tells.
-    pub past: PastOf,
+    pub past: DiagnosisHistory,
     /// What it reads with the word of a model, where that settles what the rules leave
     /// open. It is shown, and nothing that is done depends on it.
-    pub reading: Option<Reading>,
+    pub reading: Option<ModelVerdict>,
     /// A failure of the past that it resembles.
-    pub resembles: Option<Resembled>,
+    pub resembles: Option<SimilarFailure>,
     /// Why it does not count, where people said so.
-    pub pardon: Option<Pardon>,
+    pub pardon: Option<Suppression>,
 }
 
 /// See [`Diagnosis::pardon`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pardon {
+pub enum Suppression {
     /// All of its failing tests are in quarantine.
     Quarantined,
     /// A person expects the failure.
@@ -144,7 +144,7 @@ pub enum Pardon {
     Ignored,
 }
 
-impl Pardon {
+impl Suppression {
     /// In a word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -158,7 +158,7 @@ impl Pardon {
 
 /// See [`Diagnosis::resembles`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Resembled {
+pub struct SimilarFailure {
     /// Fingerprint of the past failure, as text.
     pub fingerprint: String,
     /// How alike they are told, 0 to 1.
@@ -167,7 +167,7 @@ pub struct Resembled {
 
 /// See [`Diagnosis::reading`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct ModelVerdict {
     /// The verdict.
     pub verdict: Verdict,
     /// Its probability, 0 to 1.
@@ -184,13 +184,13 @@ pub const SEEN_BEFORE: &str = "seen-before";
 impl Diagnosis {
     /// How grave it is, and whether it counts.
     #[must_use]
-    pub fn standing(&self) -> String {
+    pub fn severity_label(&self) -> String {
         let pardon = self.pardon.map(|pardon| format!(" · {}", pardon.word())).unwrap_or_default();
         format!("{}{pardon}", self.severity.word())
     }
 
     /// Hears what came to light after it was judged, and judges again.
-    pub fn hear(&mut self, news: Vec<Evidence>) {
+    pub fn add_evidence(&mut self, news: Vec<Evidence>) {
         if news.is_empty() {
             return;
         }
@@ -221,11 +221,11 @@ impl Diagnosis {
             text: Untrusted::bounded(&text, 600),
             source: Untrusted::bounded(&failure.last_run, 400),
         });
-        self.resembles = Some(Resembled { fingerprint: failure.fingerprint.clone(), alike });
+        self.resembles = Some(SimilarFailure { fingerprint: failure.fingerprint.clone(), alike });
     }
 
     /// Takes in what became of the failure that it resembles.
-    pub fn recall(&mut self, became: &str) {
+    pub fn link_prior_issue(&mut self, became: &str) {
         let seen = self.evidence.iter_mut().find(|e| e.kind == SEEN_BEFORE && !e.text.raw().ends_with(became));
         if let Some(seen) = seen {
             seen.text = Untrusted::bounded(&format!("{}; {became}", seen.text.raw()), 600);
@@ -235,7 +235,7 @@ impl Diagnosis {
     /// Takes in what a model thinks: one more piece of evidence of a bounded weight. It
     /// can settle what the rules leave undecided, for who reads it; the verdict stays
     /// that of the rules.
-    pub fn opine(&mut self, opinion: &Opinion) {
+    pub fn apply_model_opinion(&mut self, opinion: &ModelOpinion) {
         let is_open = self.verdict == Verdict::Undecided && opinion.verdict != Verdict::Undecided;
         for (at, claim) in opinion.claims.iter().enumerate() {
             let weight = if at == 0 && is_open { weights::MODEL * opinion.confidence } else { 0.0 };
@@ -253,7 +253,7 @@ impl Diagnosis {
         if is_open {
             let (verdict, _, confidence) = decide(&self.evidence, weights::prior);
             let model = opinion.model.clone();
-            self.reading = (verdict != Verdict::Undecided).then_some(Reading { verdict, confidence, model });
+            self.reading = (verdict != Verdict::Undecided).then_some(ModelVerdict { verdict, confidence, model });
             self.evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
         }
     }
@@ -261,13 +261,13 @@ impl Diagnosis {
 
 /// What a model thinks of a diagnosis.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Opinion {
+pub struct ModelOpinion {
     /// Its reading.
     pub verdict: Verdict,
     /// How sure it is, 0 to 1, by its own word.
     pub confidence: f64,
     /// What it says and what supports that.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Citation>,
     /// Claims that nothing supports.
     pub dropped: usize,
     /// Which model.

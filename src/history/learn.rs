@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::failure::{FailureMark, Gate, Signal};
+use crate::model::failure::{FailureMark, RunExclusion, Signal};
 use crate::model::run::{RunFacts, TestRun, Totals};
 use crate::model::test::{Outcome, TestCase, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Share of failed cases from which a run is taken as broken as a whole, and
 /// the number of cases it must have (Trunk's "infra" gate asks for ten; small
@@ -37,7 +37,7 @@ pub struct KnownFailure {
 
 /// A result that is more than a clean pass or a skip.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LoudResult {
+pub struct NotableResult {
     /// Which test.
     pub id: TestId,
     /// How it ended.
@@ -54,7 +54,7 @@ pub struct LoudResult {
 
 /// The names of a test, for the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named<'a> {
+pub struct TestNames<'a> {
     /// Identity.
     pub id: TestId,
     /// Suite.
@@ -70,30 +70,30 @@ pub struct Named<'a> {
 /// What is remembered of one leg of a run. Quiet cases stay where they are and
 /// are handed out one by one: there may be millions of them.
 #[derive(Clone, Debug)]
-pub struct Learned<'a> {
+pub struct RunRecord<'a> {
     /// The same for the same run, however often it is learned.
     pub key: [u8; 16],
     /// The facts; commit and branch are set.
     pub facts: RunFacts,
     /// When it ran.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Why it teaches nothing about single tests, if so.
-    pub gate: Option<Gate>,
+    pub gate: Option<RunExclusion>,
     /// Counts.
     pub totals: Totals,
     /// The reports of this leg.
     runs: Vec<&'a TestRun>,
     /// All tests that did not simply pass, and their results.
-    pub loud: Vec<(Named<'a>, LoudResult)>,
+    pub loud: Vec<(TestNames<'a>, NotableResult)>,
     /// The failures behind them.
     pub failures: Vec<KnownFailure>,
 }
 
-impl<'a> Learned<'a> {
+impl<'a> RunRecord<'a> {
     /// The tests that passed at once, or those that were skipped.
-    pub fn quiet(&self, outcome: Outcome) -> impl Iterator<Item = Named<'a>> + '_ {
+    pub fn quiet(&self, outcome: Outcome) -> impl Iterator<Item = TestNames<'a>> + '_ {
         self.runs.iter().flat_map(move |run| {
-            run.quiet.iter().filter(move |case| case.outcome == outcome).map(|case| Named {
+            run.quiet.iter().filter(move |case| case.outcome == outcome).map(|case| TestNames {
                 id: case.id,
                 suite: run.suite(case.suite),
                 class: run.classes.get(case.class as usize).map_or("", String::as_str),
@@ -106,7 +106,7 @@ impl<'a> Learned<'a> {
 
 /// Why a run cannot be remembered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotLearned {
+pub enum RecordError {
     /// Without a commit, results cannot be compared.
     #[error("the commit is not known: pass --head")]
     NoCommit,
@@ -127,16 +127,16 @@ pub enum NotLearned {
 ///
 /// # Errors
 /// [`NotLearned`] where the facts do not suffice.
-pub fn learn<'a>(
+pub fn record<'a>(
     runs: &'a [TestRun],
     facts: &RunFacts,
     failures: &HashMap<(usize, usize), KnownFailure>,
-) -> Result<Vec<Learned<'a>>, NotLearned> {
-    facts.commit.as_ref().filter(|c| !c.is_empty()).ok_or(NotLearned::NoCommit)?;
-    facts.branch.as_ref().filter(|b| !b.is_empty()).ok_or(NotLearned::NoBranch)?;
-    let at = facts.at.or_else(|| runs.iter().filter_map(|run| run.at).max()).ok_or(NotLearned::NoTime)?;
+) -> Result<Vec<RunRecord<'a>>, RecordError> {
+    facts.commit.as_ref().filter(|c| !c.is_empty()).ok_or(RecordError::NoCommit)?;
+    facts.branch.as_ref().filter(|b| !b.is_empty()).ok_or(RecordError::NoBranch)?;
+    let at = facts.at.or_else(|| runs.iter().filter_map(|run| run.at).max()).ok_or(RecordError::NoTime)?;
     if runs.iter().all(|run| run.totals.tests == 0) {
-        return Err(NotLearned::Empty);
+        return Err(RecordError::Empty);
     }
     Ok(legs(runs, facts, at, failures))
 }
@@ -147,9 +147,9 @@ pub fn learn<'a>(
 pub fn legs<'a>(
     runs: &'a [TestRun],
     facts: &RunFacts,
-    at: Instant,
+    at: Timestamp,
     failures: &HashMap<(usize, usize), KnownFailure>,
-) -> Vec<Learned<'a>> {
+) -> Vec<RunRecord<'a>> {
     let mut legs: Vec<Option<String>> = runs.iter().map(|run| run.variant.clone()).collect();
     legs.sort();
     legs.dedup();
@@ -173,11 +173,11 @@ fn learn_leg<'a>(
     runs: &'a [TestRun],
     leg: Option<&str>,
     facts: RunFacts,
-    at: Instant,
+    at: Timestamp,
     failures: &HashMap<(usize, usize), KnownFailure>,
-) -> Learned<'a> {
+) -> RunRecord<'a> {
     let of_leg = || runs.iter().enumerate().filter(|(_, run)| run.variant.as_deref() == leg);
-    let mut learned = Learned {
+    let mut learned = RunRecord {
         key: [0; 16],
         facts,
         at,
@@ -200,8 +200,8 @@ fn learn_leg<'a>(
     learned
 }
 
-fn named(case: &TestCase) -> Named<'_> {
-    Named {
+fn named(case: &TestCase) -> TestNames<'_> {
+    TestNames {
         id: case.id,
         suite: case.name.suite.raw(),
         class: case.name.classname.raw(),
@@ -210,9 +210,9 @@ fn named(case: &TestCase) -> Named<'_> {
     }
 }
 
-fn loud(case: &TestCase, known: Option<&KnownFailure>) -> LoudResult {
+fn loud(case: &TestCase, known: Option<&KnownFailure>) -> NotableResult {
     let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
-    LoudResult {
+    NotableResult {
         id: case.id,
         outcome: case.outcome(),
         flaky: case.is_flaky(),
@@ -223,7 +223,7 @@ fn loud(case: &TestCase, known: Option<&KnownFailure>) -> LoudResult {
 }
 
 /// Whether a run is broken as a whole.
-pub fn gate<'r>(totals: &Totals, loud: impl Iterator<Item = &'r LoudResult>) -> Option<Gate> {
+pub fn gate<'r>(totals: &Totals, loud: impl Iterator<Item = &'r NotableResult>) -> Option<RunExclusion> {
     let ran = totals.tests.saturating_sub(totals.skipped);
     let bad = totals.failed + totals.errored;
     let mut signals: HashMap<Signal, u64> = HashMap::new();
@@ -234,16 +234,16 @@ pub fn gate<'r>(totals: &Totals, loud: impl Iterator<Item = &'r LoudResult>) -> 
     if let Some((signal, count)) = outage {
         let share = count as f64 / ran.max(1) as f64;
         if count >= OUTAGE_CASES || (count >= 3 && share >= OUTAGE_SHARE) {
-            return Some(Gate::Outage(signal));
+            return Some(RunExclusion::Outage(signal));
         }
     }
-    (ran >= MOST_TESTS && bad as f64 >= MOST * ran as f64).then_some(Gate::MostFailed)
+    (ran >= MOST_TESTS && bad as f64 >= MOST * ran as f64).then_some(RunExclusion::MostFailed)
 }
 
 /// A digest of what the run is and what it tells. The order of results does
 /// not matter, and where the CI system numbers its runs the time does not
 /// either, so that a report fetched again later is recognised.
-fn key(learned: &Learned<'_>) -> [u8; 16] {
+fn key(learned: &RunRecord<'_>) -> [u8; 16] {
     // Identities are uniform hashes, so their sum is as good as a sorted list.
     let mut sum = 0_u128;
     for (id, outcome) in learned.runs.iter().flat_map(|run| run.quiet.ids()) {
@@ -297,7 +297,7 @@ mod tests {
         let a = "<testcase classname='a.b' name='t'/>";
         let b = "<testcase classname='a.b' name='u'/>";
         let failed = "<testcase classname='a.b' name='u'><failure/></testcase>";
-        let key = |cases: &str| learn(&[run(cases)], &facts(), &HashMap::new()).unwrap()[0].key;
+        let key = |cases: &str| record(&[run(cases)], &facts(), &HashMap::new()).unwrap()[0].key;
         assert_eq!(key(&format!("{a}{b}")), key(&format!("{b}{a}")));
         assert_ne!(key(&format!("{a}{b}")), key(&format!("{a}{failed}")));
     }
@@ -306,8 +306,8 @@ mod tests {
     fn without_commit_or_results_nothing_is_learned() {
         let none = RunFacts { commit: None, ..facts() };
         let runs = [run("<testcase name='t'/>")];
-        assert_eq!(learn(&runs, &none, &HashMap::new()).unwrap_err(), NotLearned::NoCommit);
-        assert_eq!(learn(&[run("")], &facts(), &HashMap::new()).unwrap_err(), NotLearned::Empty);
+        assert_eq!(record(&runs, &none, &HashMap::new()).unwrap_err(), RecordError::NoCommit);
+        assert_eq!(record(&[run("")], &facts(), &HashMap::new()).unwrap_err(), RecordError::Empty);
     }
 
     #[test]
@@ -316,9 +316,9 @@ mod tests {
         let good = |n: u32| format!("<testcase classname='a.b' name='g{n}'/>");
         let cases: String = (0..9).map(bad).chain((0..1).map(good)).collect();
         let runs = [run(&cases)];
-        assert_eq!(learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, Some(Gate::MostFailed));
+        assert_eq!(record(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, Some(RunExclusion::MostFailed));
         let cases: String = (0..5).map(bad).chain((0..5).map(good)).collect();
         let runs = [run(&cases)];
-        assert_eq!(learn(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, None);
+        assert_eq!(record(&runs, &facts(), &HashMap::new()).unwrap()[0].gate, None);
     }
 }

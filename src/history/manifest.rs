@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use crate::model::run::RunFacts;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// One line: `{"reports": ["glob", …], "commit": "…", "branch": "main", "at":
 /// "2026-05-01T10:00:00Z", "run": "123", "attempt": 1, "variant": "linux"}`.
@@ -18,7 +18,7 @@ pub struct Entry {
     /// Branch.
     pub branch: String,
     /// When it ran.
-    pub at: Instant,
+    pub at: Timestamp,
     /// The CI system's number for the run, as text or number.
     #[serde(default, deserialize_with = "text_or_number")]
     pub run: Option<String>,

@@ -14,17 +14,17 @@ pub mod word;
 
 use std::collections::HashMap;
 
-use crate::model::failure::{FailureMark, Gate};
+use crate::model::failure::{FailureMark, RunExclusion};
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// A test that was run again after a wait, and what became of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Retried {
+pub struct RerunResult {
     /// The test.
     pub test: TestId,
     /// When it was run again.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Seconds that were waited before.
     pub seconds: f64,
     /// Whether it passed.
@@ -41,7 +41,7 @@ pub struct PastRun {
     /// Branch.
     pub branch: String,
     /// When it ran.
-    pub at: Instant,
+    pub at: Timestamp,
     /// The CI system's number for the run.
     pub run: Option<String>,
     /// Which attempt of that run.
@@ -50,7 +50,7 @@ pub struct PastRun {
     pub variant: Option<String>,
     /// Set where the run as a whole was broken, so that it teaches nothing
     /// about single tests.
-    pub gate: Option<Gate>,
+    pub gate: Option<RunExclusion>,
     /// Cases in the run.
     pub tests: u64,
     /// Cases that ended failed or errored.
@@ -114,9 +114,9 @@ pub struct PastFailure {
     /// Masked message.
     pub masked: String,
     /// First and last time it was seen.
-    pub first: Instant,
+    pub first: Timestamp,
     /// Last time it was seen.
-    pub last: Instant,
+    pub last: Timestamp,
     /// Results it was seen in.
     pub times: u64,
     /// Label of the run in which it was seen last.
@@ -125,7 +125,7 @@ pub struct PastFailure {
 
 /// A test that continues another one under a new name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Alias {
+pub struct RenamedFrom {
     /// The name it has now.
     pub now: TestId,
     /// The name it had.
@@ -146,7 +146,7 @@ pub struct History {
     /// Failures seen before.
     pub failures: Vec<PastFailure>,
     /// Renamed tests among those that matter now.
-    pub aliases: Vec<Alias>,
+    pub aliases: Vec<RenamedFrom>,
     /// The default branch, where the forge tells it.
     pub default: Option<String>,
 }

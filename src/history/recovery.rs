@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use crate::history::{History, Sample};
 use crate::model::run::TestRun;
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// How one test did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
+pub enum PassesSince {
     /// It did not run since.
     NotRun,
     /// Clean runs in a row up to the present one; 0 where the latest was not clean.
@@ -20,7 +20,7 @@ pub enum Since {
 /// present run included. A run counts once, however many matrix legs it has,
 /// and is clean if the test passed at once on each of them.
 #[must_use]
-pub fn since(history: &History, present: &[TestRun], test: TestId, branch: &str, last: Instant) -> Since {
+pub fn since(history: &History, present: &[TestRun], test: TestId, branch: &str, last: Timestamp) -> PassesSince {
     let mut runs: BTreeMap<(i64, String), bool> = BTreeMap::new();
     for sample in history.samples.get(&test).into_iter().flatten() {
         let run = &history.runs[sample.run as usize];
@@ -34,13 +34,13 @@ pub fn since(history: &History, present: &[TestRun], test: TestId, branch: &str,
     }
     let now = at_present(present, test);
     if runs.is_empty() && now.is_none() {
-        return Since::NotRun;
+        return PassesSince::NotRun;
     }
     if now == Some(false) {
-        return Since::Passes(0);
+        return PassesSince::Passes(0);
     }
     let before = runs.values().rev().take_while(|clean| **clean).count() as u64;
-    Since::Passes(before + u64::from(now == Some(true)))
+    PassesSince::Passes(before + u64::from(now == Some(true)))
 }
 
 fn is_clean(sample: &Sample) -> bool {
@@ -68,7 +68,7 @@ mod tests {
             history.runs.push(PastRun {
                 commit: format!("c{index}"),
                 branch: if letter == 'b' { "other".into() } else { "main".into() },
-                at: Instant::from_unix(1000 * i64::from(run)),
+                at: Timestamp::from_unix(1000 * i64::from(run)),
                 run: Some(run.to_string()),
                 attempt: 1,
                 variant: None,
@@ -91,16 +91,16 @@ mod tests {
     #[test]
     fn clean_runs_in_a_row() {
         let table = [
-            ("FPPP", 0, Since::Passes(3)),
-            ("FPFP", 0, Since::Passes(1)),
-            ("FPKP", 0, Since::Passes(1)),
-            ("FPPF", 0, Since::Passes(0)),
-            ("PPPP", 3000, Since::NotRun),
-            ("FPbP", 0, Since::Passes(2)),
-            ("FSSS", 0, Since::NotRun),
+            ("FPPP", 0, PassesSince::Passes(3)),
+            ("FPFP", 0, PassesSince::Passes(1)),
+            ("FPKP", 0, PassesSince::Passes(1)),
+            ("FPPF", 0, PassesSince::Passes(0)),
+            ("PPPP", 3000, PassesSince::NotRun),
+            ("FPbP", 0, PassesSince::Passes(2)),
+            ("FSSS", 0, PassesSince::NotRun),
         ];
         for (line, last, expected) in table {
-            assert_eq!(since(&history(line), &[], TestId(1), "main", Instant::from_unix(last)), expected, "{line}");
+            assert_eq!(since(&history(line), &[], TestId(1), "main", Timestamp::from_unix(last)), expected, "{line}");
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::history::Alias;
+use crate::history::RenamedFrom;
 use crate::ingest::identity::base_name;
 use crate::model::test::TestId;
 
@@ -36,7 +36,7 @@ pub struct Candidate {
 /// Tests that differ only in their parameters are never linked: they are
 /// different tests.
 #[must_use]
-pub fn link(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
+pub fn link(gone: &[Candidate], new: &[Candidate]) -> Vec<RenamedFrom> {
     // A run of a part of the tests loses many at once.
     let partial = gone.len() > 4 * new.len() + 4;
     if partial || gone.is_empty() || new.is_empty() || gone.len() > MOST || new.len() > MOST {
@@ -48,7 +48,7 @@ pub fn link(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
     links
 }
 
-fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
+fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<RenamedFrom> {
     let mut by_name: BTreeMap<&str, (Vec<&Candidate>, Vec<&Candidate>)> = BTreeMap::new();
     for candidate in gone {
         by_name.entry(&candidate.name).or_default().0.push(candidate);
@@ -59,7 +59,7 @@ fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
     by_name
         .into_values()
         .filter_map(|pair| match pair {
-            (was, now) if was.len() == 1 && now.len() == 1 && was[0].class != now[0].class => Some(Alias {
+            (was, now) if was.len() == 1 && now.len() == 1 && was[0].class != now[0].class => Some(RenamedFrom {
                 now: now[0].id,
                 was: was[0].id,
                 because: format!("moved from {} to {}", was[0].class, now[0].class),
@@ -69,7 +69,7 @@ fn moved(gone: &[Candidate], new: &[Candidate]) -> Vec<Alias> {
         .collect()
 }
 
-fn renamed(gone: &[Candidate], new: &[Candidate], linked: &HashSet<TestId>) -> Vec<Alias> {
+fn renamed(gone: &[Candidate], new: &[Candidate], linked: &HashSet<TestId>) -> Vec<RenamedFrom> {
     let mut pairs: Vec<(f64, &Candidate, &Candidate)> = Vec::new();
     for was in gone.iter().filter(|c| !linked.contains(&c.id)) {
         for now in new.iter().filter(|c| !linked.contains(&c.id) && c.class == was.class) {
@@ -90,7 +90,7 @@ fn renamed(gone: &[Candidate], new: &[Candidate], linked: &HashSet<TestId>) -> V
         .iter()
         .filter(|pair| rivals(pair) == 1)
         .filter(|pair| taken.insert(pair.1.id) & taken.insert(pair.2.id))
-        .map(|(alike, was, now)| Alias {
+        .map(|(alike, was, now)| RenamedFrom {
             now: now.id,
             was: was.id,
             because: format!("renamed from {} ({:.0} % of the words are the same)", was.name, alike * 100.0),

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Told {
+pub enum FeedbackKind {
     /// The test is flaky.
     Flaky,
     /// It is not.
@@ -18,10 +18,10 @@ pub enum Told {
     Ignored,
 }
 
-impl Told {
+impl FeedbackKind {
     /// Whether a later word of that kind takes the place of this one.
     #[must_use]
-    pub fn yields_to(self, later: Self) -> bool {
+    pub fn superseded_by(self, later: Self) -> bool {
         let of_test = |told| matches!(told, Self::Flaky | Self::NotFlaky);
         of_test(self) == of_test(later)
     }
@@ -40,9 +40,9 @@ impl Told {
 
 /// One word of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Word {
+pub struct Feedback {
     /// What is told.
-    pub told: Told,
+    pub told: FeedbackKind,
     /// Id of the test, or of the diagnosis.
     pub about: String,
     /// What that is called, for people.
@@ -50,15 +50,15 @@ pub struct Word {
     /// Login of who told it.
     pub by: String,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Until when it counts; for good where nothing is said.
-    pub until: Option<Instant>,
+    pub until: Option<Timestamp>,
 }
 
-impl Word {
+impl Feedback {
     /// Whether it counts at a moment.
     #[must_use]
-    pub fn counts(&self, at: Instant) -> bool {
+    pub fn counts(&self, at: Timestamp) -> bool {
         self.until.is_none_or(|until| at <= until)
     }
 }

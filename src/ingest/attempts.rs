@@ -24,7 +24,7 @@ use crate::model::text::{Untrusted, first_line};
 
 /// Where one element of a repeated name stands.
 #[derive(Clone, Copy, Debug)]
-enum Spot {
+enum ElementRef {
     Quiet(usize),
     Case(usize),
 }
@@ -36,7 +36,7 @@ type RawName = (String, String, String);
 struct Occurrence {
     /// Position among all elements of the file.
     order: (usize, usize),
-    spot: Spot,
+    spot: ElementRef,
     outcome: Outcome,
     raw: RawName,
     /// The suite element it stands in: retries stand in the same one.
@@ -76,7 +76,7 @@ pub fn unite(raw: RawRun) -> TestRun {
             let id = if literal { raw_id(id, &raw.2) } else { id };
             let ordinal = if literal { per_raw.entry(raw.2.clone()).or_insert(0) } else { &mut ordinal };
             let ran = same.last().is_some_and(|o| o.outcome != Outcome::Skipped);
-            let mut sayings: Vec<String> = same.iter().filter_map(|o| saying(&run, o.spot)).collect();
+            let mut sayings: Vec<String> = same.iter().filter_map(|o| failure_text(&run, o.spot)).collect();
             sayings.dedup();
             let alike = sayings.len() <= 1 || dialect.silent_reruns;
             let retried =
@@ -101,8 +101,8 @@ pub fn unite(raw: RawRun) -> TestRun {
 /// Whether no two elements declare different files or lines. Elements that passed keep none.
 fn stand_at_one_place(run: &TestRun, same: &[&Occurrence]) -> bool {
     let mut places = same.iter().filter(|occurrence| occurrence.declares_file).filter_map(|o| match o.spot {
-        Spot::Case(index) => run.cases[index].place.as_ref(),
-        Spot::Quiet(_) => None,
+        ElementRef::Case(index) => run.cases[index].place.as_ref(),
+        ElementRef::Quiet(_) => None,
     });
     let Some(first) = places.next() else { return true };
     places.all(|place| place == first)
@@ -115,8 +115,8 @@ fn is_literal(name: &str) -> bool {
 }
 
 /// What a bad element says, without its numbers; retries of one test say the same.
-fn saying(run: &TestRun, spot: Spot) -> Option<String> {
-    let Spot::Case(index) = spot else { return None };
+fn failure_text(run: &TestRun, spot: ElementRef) -> Option<String> {
+    let ElementRef::Case(index) = spot else { return None };
     let message = run.cases[index].failure()?.message.raw();
     Some(first_line(message, 200).chars().filter(|c| !c.is_ascii_digit()).collect())
 }
@@ -151,7 +151,7 @@ fn occurrences(run: &TestRun, order: &[Position], repeated: &HashSet<u32>) -> BT
             let class = run.classes.get(case.class as usize).cloned().unwrap_or_default();
             groups.entry(id).or_default().push(Occurrence {
                 order: (index + 1, 0),
-                spot: Spot::Quiet(index),
+                spot: ElementRef::Quiet(index),
                 outcome,
                 raw: (suite, class, case.name.to_owned()),
                 element: case.suite,
@@ -167,7 +167,7 @@ fn occurrences(run: &TestRun, order: &[Position], repeated: &HashSet<u32>) -> BT
                 order: (position.quiet_before, index + 1),
                 element: position.suite_element,
                 declares_file: position.declares_file,
-                spot: Spot::Case(index),
+                spot: ElementRef::Case(index),
                 outcome: case.outcome(),
                 raw: (text(&case.name.suite), text(&case.name.classname), text(&case.name.name)),
             });
@@ -185,7 +185,7 @@ struct Merge {
     new_ids: HashMap<usize, TestId>,
     new_quiet: Vec<(usize, TestId)>,
     /// Identity and elements of each case that stands in the file several times.
-    joined: Vec<(TestId, Vec<Spot>)>,
+    joined: Vec<(TestId, Vec<ElementRef>)>,
     numbered: usize,
 }
 
@@ -199,10 +199,10 @@ impl Merge {
         self.numbered += usize::from(ordinal > 1);
         let id = if ordinal == 1 { id } else { nth_id(id, ordinal) };
         match one.spot {
-            Spot::Case(index) => {
+            ElementRef::Case(index) => {
                 self.new_ids.insert(index, id);
             }
-            Spot::Quiet(index) => self.new_quiet.push((index, id)),
+            ElementRef::Quiet(index) => self.new_quiet.push((index, id)),
         }
     }
 
@@ -218,16 +218,16 @@ impl Merge {
         let mut gone_quiet: Vec<usize> = Vec::new();
         let mut made: Vec<TestCase> = Vec::new();
         for (id, spots) in std::mem::take(&mut self.joined) {
-            let mut case = TestCase { id, ..shell_of(run, &spots) };
+            let mut case = TestCase { id, ..base_case(run, &spots) };
             let last = spots.len() - 1;
             for (position, spot) in spots.into_iter().enumerate() {
                 match spot {
-                    Spot::Case(index) => {
+                    ElementRef::Case(index) => {
                         gone_cases.insert(index);
                         run.totals.uncount(run.cases[index].outcome());
                         join_attempts(&mut case.attempts, std::mem::take(&mut run.cases[index].attempts));
                     }
-                    Spot::Quiet(index) => {
+                    ElementRef::Quiet(index) => {
                         gone_quiet.push(index);
                         let outcome = run.quiet.get(index).outcome;
                         run.totals.uncount(outcome);
@@ -265,16 +265,16 @@ impl Merge {
 }
 
 /// The case that attempts are put into: what the loudest element tells.
-fn shell_of(run: &TestRun, spots: &[Spot]) -> TestCase {
+fn base_case(run: &TestRun, spots: &[ElementRef]) -> TestCase {
     let loud = spots.iter().rev().find_map(|spot| match spot {
-        Spot::Case(index) => Some(&run.cases[*index]),
-        Spot::Quiet(_) => None,
+        ElementRef::Case(index) => Some(&run.cases[*index]),
+        ElementRef::Quiet(_) => None,
     });
     if let Some(case) = loud {
         return TestCase { attempts: Vec::new(), ..case.clone() };
     }
     let mut name = TestName::default();
-    if let Some(Spot::Quiet(index)) = spots.first() {
+    if let Some(ElementRef::Quiet(index)) = spots.first() {
         let case = run.quiet.get(*index);
         let text = |texts: &[String], at: u32| Untrusted::new(texts.get(at as usize).cloned().unwrap_or_default());
         name = TestName {

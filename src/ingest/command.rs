@@ -2,7 +2,7 @@
 
 mod lines;
 
-use crate::model::command::{Command, Offer, Order, Until, Verb, Which};
+use crate::model::command::{Command, CommandKind, CommandLine, DeliveryMode, Expiry, RetrySelection};
 use crate::model::forge::is_sha;
 use crate::model::text::{clean, head};
 
@@ -21,25 +21,25 @@ const DAYS: u32 = 366;
 
 /// A line that looks like a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum ParsedLine {
     /// It is one.
-    Order(Order),
+    Order(CommandLine),
     /// It is none, and why; words are those of the comment and shown escaped.
     Slip {
         /// The line.
         text: String,
         /// What is wrong with it.
-        why: Slip,
+        why: CommandError,
     },
 }
 
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Slip {
+pub enum CommandError {
     /// No command has this name; one has a similar one.
-    Unknown(Verb),
+    Unknown(CommandKind),
     /// The command is known, and what stands behind it is not what it takes.
-    Wrong(Verb, String),
+    Wrong(CommandKind, String),
     /// There were enough commands before it.
     TooMany,
 }
@@ -47,12 +47,12 @@ pub enum Slip {
 /// The commands of a comment. Lines that begin with a slash and a word that is nothing
 /// like a command of ours are those of other bots.
 #[must_use]
-pub fn read(comment: &str) -> Vec<Line> {
+pub fn read(comment: &str) -> Vec<ParsedLine> {
     let mut found = Vec::new();
-    for line in lines::plain(comment) {
+    for line in lines::command_lines(comment) {
         let Some(read) = read_line(&line) else { continue };
         if found.len() == MOST {
-            found.push(Line::Slip { text: shown(&line), why: Slip::TooMany });
+            found.push(ParsedLine::Slip { text: shown(&line), why: CommandError::TooMany });
             break;
         }
         found.push(read);
@@ -64,45 +64,45 @@ fn shown(line: &str) -> String {
     head(&clean(line), SHOWN).trim().to_owned()
 }
 
-fn read_line(line: &str) -> Option<Line> {
+fn read_line(line: &str) -> Option<ParsedLine> {
     let rest = line.strip_prefix('/')?;
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let (name, rest) = rest.split_at(end);
-    let slip = |why| Some(Line::Slip { text: shown(line), why });
-    let Some(verb) = Verb::ALL.into_iter().find(|verb| verb.word() == name) else {
-        return meant(name).and_then(|verb| slip(Slip::Unknown(verb)));
+    let slip = |why| Some(ParsedLine::Slip { text: shown(line), why });
+    let Some(verb) = CommandKind::ALL.into_iter().find(|verb| verb.word() == name) else {
+        return meant(name).and_then(|verb| slip(CommandError::Unknown(verb)));
     };
-    match Words::split(rest).and_then(|words| command(verb, words)) {
-        Ok((command, read_diff)) => Some(Line::Order(Order { command, read_diff, text: shown(line) })),
-        Err(why) => slip(Slip::Wrong(verb, why)),
+    match Args::split(rest).and_then(|words| command(verb, words)) {
+        Ok((command, read_diff)) => Some(ParsedLine::Order(CommandLine { command, read_diff, text: shown(line) })),
+        Err(why) => slip(CommandError::Wrong(verb, why)),
     }
 }
 
 /// The command that somebody meant who wrote another word: other case, or a slip of the
 /// finger. `/retest` and `/approve` are other bots' commands, and near to none.
-fn meant(name: &str) -> Option<Verb> {
+fn meant(name: &str) -> Option<CommandKind> {
     if name.is_empty() || name.len() > 20 || name.contains('/') {
         return None;
     }
     let plain = name.to_lowercase().replace('_', "-");
-    let near = |verb: &Verb| {
+    let near = |verb: &CommandKind| {
         let far = strsim::osa_distance(&plain, verb.word());
         let most = if verb.word().len() < 6 { 1 } else { 2 };
         (far <= most).then_some(far)
     };
-    Verb::ALL.into_iter().filter_map(|verb| Some((near(&verb)?, verb))).min().map(|(_, verb)| verb)
+    CommandKind::ALL.into_iter().filter_map(|verb| Some((near(&verb)?, verb))).min().map(|(_, verb)| verb)
 }
 
 /// What stands behind a command.
 #[derive(Debug, Default)]
-struct Words {
+struct Args {
     plain: Vec<String>,
-    options: Vec<Switch>,
+    options: Vec<Flag>,
 }
 
 /// An option, `--name` or `--name value`.
 #[derive(Debug)]
-struct Switch {
+struct Flag {
     name: String,
     value: Option<String>,
 }
@@ -110,7 +110,7 @@ struct Switch {
 /// Options that take a value.
 const WITH_VALUE: [&str; 2] = ["times", "i-have-read-the-diff"];
 
-impl Words {
+impl Args {
     /// Words are parted by blanks; quotes of the keyboard and backticks hold one together.
     fn split(text: &str) -> Result<Self, String> {
         let mut words = Self::default();
@@ -125,13 +125,13 @@ impl Words {
                 return Err("a name is too long, or has marks in it that nobody sees".to_owned());
             }
             if let Some(name) = open.take() {
-                words.options.push(Switch { name, value: Some(word) });
+                words.options.push(Flag { name, value: Some(word) });
             } else if let Some(option) = word.strip_prefix("--").filter(|_| !is_quoted) {
                 let (name, value) = option.split_once('=').map_or((option, None), |(n, v)| (n, Some(v.to_owned())));
                 if value.is_none() && WITH_VALUE.contains(&name) {
                     open = Some(name.to_owned());
                 } else {
-                    words.options.push(Switch { name: name.to_owned(), value });
+                    words.options.push(Flag { name: name.to_owned(), value });
                 }
             } else {
                 words.plain.push(word);
@@ -144,7 +144,7 @@ impl Words {
     }
 
     /// Takes an option out.
-    fn take(&mut self, name: &str) -> Option<Switch> {
+    fn take(&mut self, name: &str) -> Option<Flag> {
         let at = self.options.iter().position(|own| own.name == name)?;
         Some(self.options.remove(at))
     }
@@ -152,7 +152,7 @@ impl Words {
     fn flag(&mut self, name: &str) -> Result<bool, String> {
         match self.take(name) {
             None => Ok(false),
-            Some(Switch { value: None, .. }) => Ok(true),
+            Some(Flag { value: None, .. }) => Ok(true),
             Some(_) => Err(format!("`--{name}` takes no value")),
         }
     }
@@ -166,7 +166,7 @@ impl Words {
     }
 
     /// An end, where the last of several words is one.
-    fn until(&mut self) -> Result<Option<Until>, String> {
+    fn until(&mut self) -> Result<Option<Expiry>, String> {
         let Some(read) = self.plain.last().filter(|_| self.plain.len() > 1).and_then(|word| until(word)) else {
             return Ok(None);
         };
@@ -203,12 +203,12 @@ fn bare(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
 }
 
 /// Reads `14d`, `2w`, `2026-06-01`; `None` where a word looks like none of them.
-fn until(word: &str) -> Option<Result<Until, String>> {
+fn until(word: &str) -> Option<Result<Expiry, String>> {
     let is_day = word.len() == 10
         && word.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
     if is_day {
-        let real = format!("{word}T00:00:00Z").parse::<crate::model::time::Instant>().is_ok();
-        return Some(if real { Ok(Until::Day(word.to_owned())) } else { Err(format!("`{word}` is no day")) });
+        let real = format!("{word}T00:00:00Z").parse::<crate::model::time::Timestamp>().is_ok();
+        return Some(if real { Ok(Expiry::Day(word.to_owned())) } else { Err(format!("`{word}` is no day")) });
     }
     let unit = match word.as_bytes().last()? {
         b'd' => 1,
@@ -220,46 +220,46 @@ fn until(word: &str) -> Option<Result<Until, String>> {
         return None;
     }
     let days = number.parse::<u32>().ok().and_then(|n| n.checked_mul(unit)).filter(|days| (1..=DAYS).contains(days));
-    Some(days.map(Until::Days).ok_or_else(|| format!("it lasts from a day to {DAYS} days")))
+    Some(days.map(Expiry::Days).ok_or_else(|| format!("it lasts from a day to {DAYS} days")))
 }
 
-fn command(verb: Verb, mut words: Words) -> Result<(Command, Option<String>), String> {
+fn command(verb: CommandKind, mut words: Args) -> Result<(Command, Option<String>), String> {
     let read_diff = match words.take("i-have-read-the-diff") {
         None => None,
-        Some(Switch { value: Some(sha), .. }) if is_sha(&sha) => Some(sha.to_ascii_lowercase()),
+        Some(Flag { value: Some(sha), .. }) if is_sha(&sha) => Some(sha.to_ascii_lowercase()),
         Some(_) => return Err("`--i-have-read-the-diff` takes the hash of the commit".to_owned()),
     };
     let command = match verb {
-        Verb::Heal => Command::Heal {
+        CommandKind::Heal => Command::Heal {
             force_outdated: words.flag("force-outdated")?,
             offer: match (words.flag("branch")?, words.flag("suggest")?) {
                 (true, true) => return Err("`--branch` and `--suggest` exclude each other".to_owned()),
-                (true, _) => Some(Offer::Branch),
-                (_, true) => Some(Offer::Suggest),
+                (true, _) => Some(DeliveryMode::Branch),
+                (_, true) => Some(DeliveryMode::Suggest),
                 _ => None,
             },
             tests: std::mem::take(&mut words.plain),
         },
-        Verb::Generate => Command::Generate { targets: std::mem::take(&mut words.plain) },
-        Verb::Retry => retry(&mut words)?,
-        Verb::Triage => Command::Triage { run: run(&mut words)? },
-        Verb::Explain => Command::Explain { what: words.name("").ok() },
-        Verb::Bisect => Command::Bisect { test: words.name("a test")? },
-        Verb::Quarantine => {
+        CommandKind::Generate => Command::Generate { targets: std::mem::take(&mut words.plain) },
+        CommandKind::Retry => retry(&mut words)?,
+        CommandKind::Triage => Command::Triage { run: run(&mut words)? },
+        CommandKind::Explain => Command::Explain { what: words.name("").ok() },
+        CommandKind::Bisect => Command::Bisect { test: words.name("a test")? },
+        CommandKind::Quarantine => {
             let until = words.until()?;
             Command::Quarantine { test: words.name("a test")?, until }
         }
-        Verb::Unquarantine => Command::Unquarantine { test: words.name("a test")? },
-        Verb::Flaky => Command::Flaky { test: words.name("a test")? },
-        Verb::NotFlaky => Command::NotFlaky { test: words.name("a test")? },
-        Verb::Expected => Command::Expected { key: words.name("the key of a failure")? },
-        Verb::Ignore => {
+        CommandKind::Unquarantine => Command::Unquarantine { test: words.name("a test")? },
+        CommandKind::Flaky => Command::Flaky { test: words.name("a test")? },
+        CommandKind::NotFlaky => Command::NotFlaky { test: words.name("a test")? },
+        CommandKind::Expected => Command::Expected { key: words.name("the key of a failure")? },
+        CommandKind::Ignore => {
             let until = words.until()?;
             Command::Ignore { key: words.name("the key of a failure")?, until }
         }
-        Verb::File => Command::File { test: words.name("a test")? },
-        Verb::Stop => Command::Stop,
-        Verb::Help => {
+        CommandKind::File => Command::File { test: words.name("a test")? },
+        CommandKind::Stop => Command::Stop,
+        CommandKind::Help => {
             words.plain.clear();
             Command::Help
         }
@@ -273,7 +273,7 @@ fn command(verb: Verb, mut words: Words) -> Result<(Command, Option<String>), St
     Ok((command, read_diff))
 }
 
-fn retry(words: &mut Words) -> Result<Command, String> {
+fn retry(words: &mut Args) -> Result<Command, String> {
     let times = match words.take("times") {
         None => None,
         Some(switch) => {
@@ -283,18 +283,18 @@ fn retry(words: &mut Words) -> Result<Command, String> {
     };
     let names = std::mem::take(&mut words.plain);
     let which = match names.as_slice() {
-        [] => Which::Failed,
-        [word] if word == "failed" => Which::Failed,
-        [word] if word == "flaky" => Which::Flaky,
-        _ => Which::Tests(names),
+        [] => RetrySelection::Failed,
+        [word] if word == "failed" => RetrySelection::Failed,
+        [word] if word == "flaky" => RetrySelection::Flaky,
+        _ => RetrySelection::Tests(names),
     };
-    if which == Which::Failed && times.is_some() {
+    if which == RetrySelection::Failed && times.is_some() {
         return Err("`--times` is for tests that are named, or `flaky`: jobs are run again once".to_owned());
     }
     Ok(Command::Retry { which, times: times.unwrap_or(5) })
 }
 
-fn run(words: &mut Words) -> Result<Option<u64>, String> {
+fn run(words: &mut Args) -> Result<Option<u64>, String> {
     let Some(word) = words.plain.pop() else { return Ok(None) };
     let number = word.trim_start_matches('#').parse().ok();
     number.map(Some).ok_or_else(|| "it takes the number of a workflow run".to_owned())

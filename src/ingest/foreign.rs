@@ -5,7 +5,7 @@ use crate::model::text::head;
 /// What to say about a file whose first bytes cannot be JUnit XML; `None`
 /// where they may be.
 #[must_use]
-pub fn refuse(bytes: &[u8]) -> Option<String> {
+pub fn detect(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let lower = head(text, 400).to_ascii_lowercase();
@@ -119,11 +119,11 @@ mod tests {
             (b"PK\x03\x04", "archive"),
         ];
         for (bytes, word) in table {
-            let message = refuse(bytes).unwrap_or_default();
+            let message = detect(bytes).unwrap_or_default();
             assert!(message.contains(word), "{bytes:?}: {message}");
         }
         for fine in [&b"<?xml"[..], b"<testsuite>", b"log line\n<testsuites>", b"\xff\xfe<\0"] {
-            assert_eq!(refuse(fine), None, "{fine:?}");
+            assert_eq!(detect(fine), None, "{fine:?}");
         }
     }
 

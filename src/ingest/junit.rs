@@ -42,7 +42,7 @@ pub const ISSUE_LIMIT: usize = 50;
 pub fn read_all(path: &str, bytes: impl Read) -> Vec<TestRun> {
     let mut source = Source::new(bytes);
     let refusal = match source.peek() {
-        Ok(head) => foreign::refuse(head),
+        Ok(head) => foreign::detect(head),
         Err(error) => Some(unreadable(&error)),
     };
     let mut builder = Builder::new(path);

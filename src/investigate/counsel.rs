@@ -2,17 +2,17 @@
 //! Its edit goes through the weighing, the guards and the proof of all others, and more
 //! than a suggestion to a person it is only where all of them have nothing to say.
 
-use super::think::{About, Ended, Round, Trial, What};
-use super::{Overlay, Session, Tried, patch};
-use crate::agent::healer::healing::{Advice, Cell, Healing, Outcome};
-use crate::agent::healer::thought::{self, Proposal};
-use crate::agent::healer::weigh::{Band, DEFECT, Reason, Weighed};
+use super::think::{Check, ModelContext, SessionInput, SessionOutcome, TranscriptEventKind};
+use super::{EditSearch, HealRun, Overlay, patch};
+use crate::agent::healer::healing::{HealResult, ModelAdvice, Outcome, ProofStep};
+use crate::agent::healer::thought::{self, ModelProposal};
+use crate::agent::healer::weigh::{DEFECT, Decision, Reason, Score};
 use crate::agent::healer::{Candidate, Part, renamed};
 use crate::agent::tools::may_be_shown;
-use crate::code::guards::{self, Guard};
+use crate::code::guards::{self, PatchRule};
 use crate::error::Problem;
-use crate::model::heal::{Corner, EditKind};
-use crate::model::ran::{Execution, Extent, Ran};
+use crate::model::heal::{EditKind, ProofCase};
+use crate::model::ran::{Execution, Scope, TestResult};
 use crate::model::secret::mask;
 use crate::model::text::{elide, head};
 use crate::ports::{Code, Desk};
@@ -25,9 +25,9 @@ const SAID: usize = 6 << 10;
 
 /// A model that is asked about one test.
 #[derive(Clone, Copy)]
-pub struct Counsel<'a> {
+pub struct ModelEdits<'a> {
     /// See [`Round`].
-    pub round: &'a Round,
+    pub round: &'a ModelContext,
     /// Where it looks things up.
     pub desk: &'a dyn Desk,
     /// Id of the diagnosis, or where there is none the name of the test.
@@ -37,53 +37,53 @@ pub struct Counsel<'a> {
 /// What is known before a model is asked.
 struct Question<'a> {
     text: &'a str,
-    failure: &'a Ran,
+    failure: &'a TestResult,
     passed_before: Option<bool>,
     repeated: u32,
     state: &'a Overlay,
 }
 
 /// A proposal that holds.
-struct Found {
+struct AcceptedProposal {
     candidate: Candidate,
     overlay: Overlay,
-    weighed: Weighed,
+    weighed: Score,
     alone: Execution,
 }
 
-impl Session<'_> {
+impl HealRun<'_> {
     /// Asks a model where the rules came to no edit and to no defect.
     pub(super) fn advised(
         &mut self,
-        failure: &Ran,
-        mut tried: Tried,
+        failure: &TestResult,
+        mut tried: EditSearch,
         passed_before: Option<bool>,
         repeated: u32,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<EditSearch, Problem> {
         // One word beside the change is enough: a person's and a model's are not added up.
         let is_open = !tried.passes
             && self.given.insisted.is_none()
             && tried.without_edit.is_none()
-            && tried.best.as_ref().is_none_or(|(_, weighed)| weighed.band != Band::Defect);
+            && tried.best.as_ref().is_none_or(|(_, weighed)| weighed.band != Decision::Defect);
         let may_be_shown = may_be_shown(&self.target.file);
         let Some(counsel) = self.given.counsel.filter(|_| is_open && may_be_shown) else { return Ok(tried) };
         let state = tried.state.clone();
         let file = &self.target.file;
         let Some(text) = state.get(file).cloned().or_else(|| (self.given.read)(file)) else { return Ok(tried) };
         let brief = thought::brief(self.target, &text, failure, self.given.change, self.given.commits);
-        let about = About { id: counsel.id, brief: &brief, desk: counsel.desk };
+        let about = SessionInput { id: counsel.id, brief: &brief, desk: counsel.desk };
         let before = Question { text: &text, failure, passed_before, repeated, state: &state };
         let mut trouble = None;
         let mut found = None;
         let mut objection: Option<String> = None;
         let mut guards = Vec::new();
-        let mut trial = |proposal: &Proposal| match self.try_out(proposal, &before, &mut guards) {
+        let mut trial = |proposal: &ModelProposal| match self.try_out(proposal, &before, &mut guards) {
             Ok(Ok(holds)) => {
                 found = Some(holds);
-                Trial::Holds
+                Check::Holds
             }
             Ok(Err(trial)) => {
-                if let Trial::Objected(why) = &trial {
+                if let Check::Objected(why) = &trial {
                     objection = Some(why.lines().next().unwrap_or_default().to_owned());
                 }
                 trial
@@ -91,30 +91,30 @@ impl Session<'_> {
             Err(problem) => {
                 let why = crate::run::chain(&problem);
                 trouble = Some(problem);
-                Trial::Ends(why)
+                Check::Ends(why)
             }
         };
-        let ended = counsel.round.talk(&about, thought::task(), proposed, &mut trial);
+        let ended = counsel.round.run_session(&about, thought::task(), proposed, &mut trial);
         if let Some(problem) = trouble {
             return Err(problem);
         }
         match (ended, found) {
-            (Ended::Concluded(proposal), Some(found)) => {
+            (SessionOutcome::Concluded(proposal), Some(found)) => {
                 tried.passes = true;
                 tried.parts = found.candidate.parts;
                 tried.path = found.candidate.path;
                 tried.overlay = found.overlay;
                 tried.weighed = Some(found.weighed);
                 tried.alone = Some(found.alone);
-                let Proposal { model, claims, .. } = proposal;
-                tried.advice = Some(Advice { model, claims, refused: None, guards });
+                let ModelProposal { model, claims, .. } = proposal;
+                tried.advice = Some(ModelAdvice { model, claims, refused: None, guards });
             }
-            (Ended::Nothing(why) | Ended::Broken(why), _) => {
+            (SessionOutcome::Nothing(why) | SessionOutcome::Broken(why), _) => {
                 let why = objection.map_or(why.clone(), |last| format!("{last} ({why})"));
                 let model = counsel.round.model();
-                tried.advice = Some(Advice { model, claims: Vec::new(), refused: Some(why), guards });
+                tried.advice = Some(ModelAdvice { model, claims: Vec::new(), refused: Some(why), guards });
             }
-            (Ended::Concluded(_), None) => {}
+            (SessionOutcome::Concluded(_), None) => {}
         }
         Ok(tried)
     }
@@ -122,42 +122,42 @@ impl Session<'_> {
     /// Whether a proposal is one that may be made and makes the test pass.
     fn try_out(
         &mut self,
-        proposal: &Proposal,
+        proposal: &ModelProposal,
         before: &Question<'_>,
-        hit: &mut Vec<Guard>,
-    ) -> Result<Result<Found, Trial>, Problem> {
+        hit: &mut Vec<PatchRule>,
+    ) -> Result<Result<AcceptedProposal, Check>, Problem> {
         let candidate = match thought::candidate(&self.target.file, &self.target.path, before.text, proposal) {
             Ok(candidate) => candidate,
-            Err(why) => return Ok(Err(Trial::Objected(why))),
+            Err(why) => return Ok(Err(Check::Objected(why))),
         };
         if !self.is_allowed(&candidate) {
-            return Ok(Err(Trial::Ends("the policy does not allow such an edit (`heal.kinds`)".to_owned())));
+            return Ok(Err(Check::Ends("the policy does not allow such an edit (`heal.kinds`)".to_owned())));
         }
         let Some(overlay) = self.applied(&candidate, before.state) else {
-            return Ok(Err(Trial::Objected("two of the edits overlap".to_owned())));
+            return Ok(Err(Check::Objected("two of the edits overlap".to_owned())));
         };
         let findings = guards::check(&patch(&overlay, before.state, self.given.read), &self.given.bounds);
         if let Some(finding) = findings.first() {
             hit.extend(findings.iter().map(|finding| finding.guard));
             let why = format!("the guard `{}` refuses it: {}", finding.guard.name(), finding.why);
-            return Ok(Err(Trial::Objected(why)));
+            return Ok(Err(Check::Objected(why)));
         }
         let weighed = self.weighed(proposal, &candidate, before);
-        if weighed.band == Band::Defect {
+        if weighed.band == Decision::Defect {
             let why = weighed.veto.unwrap_or_else(|| "nothing in the change asks for what came".to_owned());
-            return Ok(Err(Trial::Ends(format!("the edit is not taken: {why}"))));
+            return Ok(Err(Check::Ends(format!("the edit is not taken: {why}"))));
         }
-        let execution = self.execute(Code::New, Extent::Alone, &overlay)?;
+        let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
         if execution.passed() {
-            return Ok(Ok(Found { candidate, overlay, weighed, alone: execution }));
+            return Ok(Ok(AcceptedProposal { candidate, overlay, weighed, alone: execution }));
         }
         let said = self.failing(&execution).and_then(|ran| ran.failure);
         let said = said.map(|failure| format!("{}\n{}", failure.message.raw(), failure.detail.raw()));
         let said = said.or(execution.trouble).unwrap_or(execution.output);
-        Ok(Err(Trial::Objected(format!("with the edit the test does not pass:\n{}", elide(&said, SAID)))))
+        Ok(Err(Check::Objected(format!("with the edit the test does not pass:\n{}", elide(&said, SAID)))))
     }
 
-    fn weighed(&self, proposal: &Proposal, candidate: &Candidate, before: &Question<'_>) -> Weighed {
+    fn weighed(&self, proposal: &ModelProposal, candidate: &Candidate, before: &Question<'_>) -> Score {
         let text = before.failure.failure.as_ref();
         let text = text.map_or_else(String::new, |f| format!("{}\n{}", f.message.raw(), f.detail.raw()));
         let (passed, times) = (before.passed_before, before.repeated);
@@ -174,22 +174,22 @@ impl Session<'_> {
         let is_told = |part: &Part| {
             part.kind != EditKind::RenamedKey || renamed::new_names(self.given.change, &part.old).contains(&part.new)
         };
-        if weighed.band == Band::Heal && !candidate.parts.iter().all(is_told) {
-            weighed.band = Band::Ask;
+        if weighed.band == Decision::Heal && !candidate.parts.iter().all(is_told) {
+            weighed.band = Decision::Ask;
             weighed.veto = Some("the change does not tell that name for the other".to_owned());
         }
         let quoted = proposal.claims.iter().find(|claim| claim.source.starts_with("change:"));
-        if let Some(claim) = quoted.filter(|_| weighed.band == Band::Defect && weighed.veto.is_none()) {
+        if let Some(claim) = quoted.filter(|_| weighed.band == Decision::Defect && weighed.veto.is_none()) {
             let text = format!("{} reads in the change: {} (\"{}\")", proposal.model, claim.says, claim.quote);
             weighed.score += WORD;
             weighed.reasons.push(Reason { kind: "model", weight: WORD, text, source: claim.source.clone() });
             if weighed.score > DEFECT {
-                weighed.band = Band::Ask;
+                weighed.band = Decision::Ask;
             }
         }
         let word = thought::personal(proposal, &candidate.parts, self.given.sensitive);
-        if let Some(word) = word.filter(|_| weighed.band == Band::Heal) {
-            weighed.band = Band::Ask;
+        if let Some(word) = word.filter(|_| weighed.band == Decision::Heal) {
+            weighed.band = Decision::Ask;
             weighed.veto = Some(format!(
                 "the edit is about {}: such values are left to a person (`heal.sensitive`)",
                 head(word, 60)
@@ -199,10 +199,10 @@ impl Session<'_> {
     }
 }
 
-fn proposed(proposal: &Proposal) -> What {
+fn proposed(proposal: &ModelProposal) -> TranscriptEventKind {
     let signed = |sign: char, text: &str| text.lines().map(|line| format!("{sign}{line}\n")).collect::<String>();
-    let one = |edit: &thought::Rewrite| signed('-', &edit.old) + &signed('+', &edit.new);
-    What::Proposed {
+    let one = |edit: &thought::TextEdit| signed('-', &edit.old) + &signed('+', &edit.new);
+    TranscriptEventKind::Proposed {
         diff: elide(&mask(&proposal.edits.iter().map(one).collect::<String>()), SAID).into_owned(),
         claims: proposal.claims.clone(),
         dropped: proposal.dropped,
@@ -211,13 +211,13 @@ fn proposed(proposal: &Proposal) -> What {
 
 /// What becomes of an edit that a model proposed: healed only where it is one of values
 /// and names that speaks for itself, with all four corners; else a person decides.
-pub(super) fn outcome(done: &Healing, band: Band, all: bool, proof: &[Cell]) -> Outcome {
-    let tells_apart = proof.iter().all(|c| c.corner != Corner::NewOnOld || c.outcome != "passed");
+pub(super) fn outcome(done: &HealResult, band: Decision, all: bool, proof: &[ProofStep]) -> Outcome {
+    let tells_apart = proof.iter().all(|c| c.corner != ProofCase::NewOnOld || c.outcome != "passed");
     if !tells_apart {
         let why = "the edited test passes on the code before the change as well: it would check less than it did";
         return Outcome::GaveUp(why.to_owned());
     }
-    if all && band == Band::Heal && !done.parts.is_empty() { Outcome::Healed } else { Outcome::Ask }
+    if all && band == Decision::Heal && !done.parts.is_empty() { Outcome::Healed } else { Outcome::Ask }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agent::generator::settle::settle;
-use crate::agent::generator::{Draft, Dropped, Generated, Made};
+use crate::agent::generator::settle::infer_assertions;
+use crate::agent::generator::{GeneratedTest, GenerationResult, RejectedTest, TestDraft};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::language::Language;
 use crate::code::style::file::Kept;
@@ -12,7 +12,7 @@ use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
-use crate::model::ran::{Execution, Ran};
+use crate::model::ran::{Execution, TestResult};
 use crate::model::test::Outcome;
 use crate::ports::{How, Mutants, Stage, Staged};
 use crate::traffic::memory::Memory;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 3;
 const MUTANTS: usize = 16;
 
 /// What the generator is given.
-pub struct Given<'a> {
+pub struct TestgenInput<'a> {
     /// Everything that is known of answers.
     pub memory: &'a Memory,
     /// The folder for tests like those of a file.
@@ -44,7 +44,7 @@ pub struct Given<'a> {
 
 /// A draft on its way.
 struct Work {
-    draft: Draft,
+    draft: TestDraft,
     file: String,
     written: Written,
     /// The name that recorders give it; known once it ran.
@@ -59,8 +59,12 @@ struct Work {
 ///
 /// # Errors
 /// Where tests cannot be run at all.
-pub fn generate(drafts: Vec<Draft>, given: &Given<'_>, stage: &mut dyn Stage) -> Result<Generated, Problem> {
-    let mut session = Session { given, stage, out: Generated::default() };
+pub fn generate(
+    drafts: Vec<TestDraft>,
+    given: &TestgenInput<'_>,
+    stage: &mut dyn Stage,
+) -> Result<GenerationResult, Problem> {
+    let mut session = HealRun { given, stage, out: GenerationResult::default() };
     let mut works = session.begin(drafts);
     if works.is_empty() {
         return Ok(session.out);
@@ -73,19 +77,19 @@ pub fn generate(drafts: Vec<Draft>, given: &Given<'_>, stage: &mut dyn Stage) ->
     Ok(session.out)
 }
 
-struct Session<'a, 'b> {
-    given: &'a Given<'a>,
+struct HealRun<'a, 'b> {
+    given: &'a TestgenInput<'a>,
     stage: &'b mut dyn Stage,
-    out: Generated,
+    out: GenerationResult,
 }
 
-impl Session<'_, '_> {
-    fn drop_it(&mut self, draft: Draft, why: impl Into<String>) {
-        self.out.dropped.push((draft, Dropped::Because(why.into())));
+impl HealRun<'_, '_> {
+    fn drop_it(&mut self, draft: TestDraft, why: impl Into<String>) {
+        self.out.dropped.push((draft, RejectedTest::Because(why.into())));
     }
 
     /// Writes each draft as a test that only asks.
-    fn begin(&mut self, drafts: Vec<Draft>) -> Vec<Work> {
+    fn begin(&mut self, drafts: Vec<TestDraft>) -> Vec<Work> {
         let mut works = Vec::new();
         let mut names = BTreeSet::new();
         for draft in drafts {
@@ -135,7 +139,7 @@ impl Session<'_, '_> {
         let mut kept = Vec::new();
         for mut work in works {
             let folder = (self.given.folder)(&work.draft.exemplar.file);
-            match settle(&work.draft, &work.observed, self.given.memory) {
+            match infer_assertions(&work.draft, &work.observed, self.given.memory) {
                 Ok(test) => match work.draft.exemplar.write(&test, &folder) {
                     Some(written) => {
                         (work.test, work.written) = (test, written);
@@ -234,7 +238,7 @@ impl Session<'_, '_> {
                 continue;
             }
             let Work { draft, file, written, test, passes, .. } = work;
-            self.out.made.push(Made {
+            self.out.made.push(GeneratedTest {
                 draft,
                 test,
                 name: written.name.clone(),
@@ -305,7 +309,8 @@ impl Session<'_, '_> {
         let whole: Vec<(String, String)> =
             self.out.files.iter().map(|(path, _, new)| (path.clone(), new.clone())).collect();
         let staged = self.stage.run(&whole, How::InOrder)?;
-        let passes = |made: &Made| ended(&staged.execution.ran, &made.name, &made.file) == Some(Outcome::Passed);
+        let passes =
+            |made: &GeneratedTest| ended(&staged.execution.ran, &made.name, &made.file) == Some(Outcome::Passed);
         let bad: BTreeSet<String> =
             self.out.made.iter().filter(|made| !passes(made)).map(|made| made.file.clone()).collect();
         let is_there = |file: &String| self.out.files.iter().any(|(path, ..)| path == file);
@@ -328,13 +333,13 @@ impl Session<'_, '_> {
 
 /// The file in `folder` that a draft's test goes to.
 #[must_use]
-pub fn path_of(draft: &Draft, folder: &str) -> String {
+pub fn path_of(draft: &TestDraft, folder: &str) -> String {
     let words = style::words(&draft.endpoint.method, &draft.endpoint.template);
     join(folder, &style::file_name(draft.exemplar.language(), &words))
 }
 
 /// `__init__.py`, where the tests beside are a package: dots lead through it.
-fn package(given: &Given<'_>, draft: &Draft, folder: &str) -> Option<String> {
+fn package(given: &TestgenInput<'_>, draft: &TestDraft, folder: &str) -> Option<String> {
     let beside = draft.exemplar.file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let is_package = (given.read)(&join(beside, "__init__.py")).is_some();
     let is_python = draft.exemplar.language() == Language::Python;
@@ -342,7 +347,7 @@ fn package(given: &Given<'_>, draft: &Draft, folder: &str) -> Option<String> {
 }
 
 /// The files of all tests, written anew.
-fn files(works: &[Work], given: &Given<'_>) -> Vec<(String, String)> {
+fn files(works: &[Work], given: &TestgenInput<'_>) -> Vec<(String, String)> {
     let mut by_file: BTreeMap<&str, Vec<&Work>> = BTreeMap::new();
     for work in works {
         by_file.entry(&work.file).or_default().push(work);
@@ -372,13 +377,13 @@ fn join(folder: &str, name: &str) -> String {
 }
 
 /// How a test ended.
-fn ended(ran: &[Ran], name: &str, file: &str) -> Option<Outcome> {
+fn ended(ran: &[TestResult], name: &str, file: &str) -> Option<Outcome> {
     let stem = file.rsplit('/').next().and_then(|f| f.split('.').next()).unwrap_or("");
     let names_file = file.ends_with(".py") || file.ends_with(".java");
-    let is_it = |r: &&Ran| {
+    let is_it = |r: &&TestResult| {
         r.name.name.raw().trim_end_matches("()") == name && (r.name.classname.raw().contains(stem) || !names_file)
     };
-    let own: Vec<&Ran> = ran.iter().filter(is_it).collect();
+    let own: Vec<&TestResult> = ran.iter().filter(is_it).collect();
     // Of several runs the worst counts.
     let bad = own.iter().find(|r| r.outcome.is_bad() || r.flaky).map(|_| Outcome::Failed);
     bad.or_else(|| own.first().map(|r| r.outcome))

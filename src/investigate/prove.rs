@@ -1,15 +1,15 @@
 //! Runs the corners of the proof that are open once an edit makes its test pass.
 
-use super::{Overlay, Session};
-use crate::agent::healer::clash::{self, What};
-use crate::agent::healer::healing::{Cell, missing};
+use super::{HealRun, Overlay};
+use crate::agent::healer::clash::{self, FailureKind};
+use crate::agent::healer::healing::{ProofStep, missing};
 use crate::agent::healer::{Part, mutant};
 use crate::error::Problem;
-use crate::model::heal::Corner;
-use crate::model::ran::{Execution, Extent, Ran};
+use crate::model::heal::ProofCase;
+use crate::model::ran::{Execution, Scope, TestResult};
 use crate::ports::Code;
 
-impl Session<'_> {
+impl HealRun<'_> {
     /// The corners that are still open. Whether all four hold.
     pub(super) fn prove(
         &mut self,
@@ -19,13 +19,13 @@ impl Session<'_> {
         (alone, is_advised): (Option<Execution>, bool),
     ) -> Result<bool, Problem> {
         // It was seen to pass when the edit was found.
-        let alone = alone.map_or_else(|| self.execute(Code::New, Extent::Alone, overlay), Ok)?;
-        self.note(Corner::NewOnNew, Extent::Alone, &alone, 1);
+        let alone = alone.map_or_else(|| self.execute(Code::New, Scope::Alone, overlay), Ok)?;
+        self.note(ProofCase::NewOnNew, Scope::Alone, &alone, 1);
         self.with_neighbours(overlay, state)?;
         let mut ran = false;
         if self.bench.has_old() {
-            let execution = self.execute(Code::Old, Extent::Alone, overlay)?;
-            self.note(Corner::NewOnOld, Extent::Alone, &execution, 1);
+            let execution = self.execute(Code::Old, Scope::Alone, overlay)?;
+            self.note(ProofCase::NewOnOld, Scope::Alone, &execution, 1);
             // An edit of somebody else's must not fail there for a reason of its own.
             let is_checked = !is_advised || self.failing(&execution).as_ref().is_some_and(is_assertion);
             if let Some(cell) = self.proof.last_mut().filter(|cell| cell.holds && !is_checked) {
@@ -51,8 +51,8 @@ impl Session<'_> {
         let Some((path, text)) = mutants.into_iter().next() else { return Ok(()) };
         let mut other = overlay.clone();
         other.insert(path, text);
-        let execution = self.execute(Code::New, Extent::Alone, &other)?;
-        self.note(Corner::Mutant, Extent::Alone, &execution, 1);
+        let execution = self.execute(Code::New, Scope::Alone, &other)?;
+        self.note(ProofCase::Mutant, Scope::Alone, &execution, 1);
         Ok(())
     }
 
@@ -61,13 +61,13 @@ impl Session<'_> {
     fn with_neighbours(&mut self, overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
         let mut failed_before: Option<Vec<String>> = None;
         for time in 0..self.given.repeat.max(1) {
-            let whole = self.execute(Code::New, Extent::File, overlay)?;
+            let whole = self.execute(Code::New, Scope::File, overlay)?;
             let bad = names_of_bad(&whole);
             let mut note = whole.trouble.clone();
             let mut holds = whole.passed();
             if !bad.is_empty() {
                 if failed_before.is_none() {
-                    failed_before = Some(names_of_bad(&self.execute(Code::New, Extent::File, state)?));
+                    failed_before = Some(names_of_bad(&self.execute(Code::New, Scope::File, state)?));
                 }
                 let known = failed_before.as_deref().unwrap_or_default();
                 let new: Vec<&String> = bad.iter().filter(|b| !known.contains(b)).collect();
@@ -85,12 +85,12 @@ impl Session<'_> {
             match self
                 .proof
                 .last_mut()
-                .filter(|c| c.corner == Corner::NewOnNew && c.extent == Extent::File && c.holds == holds && time > 0)
+                .filter(|c| c.corner == ProofCase::NewOnNew && c.extent == Scope::File && c.holds == holds && time > 0)
             {
                 Some(cell) => cell.times += 1,
-                None => self.proof.push(Cell {
-                    corner: Corner::NewOnNew,
-                    extent: Extent::File,
+                None => self.proof.push(ProofStep {
+                    corner: ProofCase::NewOnNew,
+                    extent: Scope::File,
                     outcome: if holds { "passed" } else { whole.word() },
                     times: 1,
                     holds,
@@ -106,14 +106,14 @@ impl Session<'_> {
 }
 
 /// Whether a test failed because something was not as it asserts.
-fn is_assertion(ran: &Ran) -> bool {
+fn is_assertion(ran: &TestResult) -> bool {
     let failure = ran.failure.as_ref();
     let text = failure.map_or_else(String::new, |f| {
         let kind = f.kind.as_ref().map_or("", |kind| kind.raw());
         format!("{kind}\n{}\n{}", f.message.raw(), f.detail.raw())
     });
     let lower = text.to_lowercase();
-    clash::read(ran).is_some_and(|clash| matches!(clash.what, What::Compared { .. }))
+    clash::read(ran).is_some_and(|clash| matches!(clash.what, FailureKind::Compared { .. }))
         || ["assert", "expected", "comparison", "want "].iter().any(|word| lower.contains(word))
 }
 

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::analyzer;
-use crate::agent::brief::Brief;
-use crate::agent::purse::{Bounds, Price, Purse, Reserved, Spent};
-use crate::agent::session::{Limits, Observation, Session, Step, Task};
-use crate::agent::team::{HandOver, Role};
-use crate::agent::tools::Wish;
-use crate::diagnose::verdict::Opinion;
+use crate::agent::brief::PromptContext;
+use crate::agent::purse::{Budget, BudgetLimits, Price, Reservation, Usage};
+use crate::agent::session::{Observation, Session, SessionLimits, Step, Task};
+use crate::agent::team::{Handoff, Role};
+use crate::agent::tools::ToolRequest;
+use crate::diagnose::verdict::ModelOpinion;
 use crate::model::secret::mask;
-use crate::model::talk::{Ask, Call, Claim, Reply, Tokens};
+use crate::model::talk::{Call, ChatRequest, ChatResponse, Citation, TokenUsage};
 use crate::model::text::elide;
 use crate::ports::{Desk, Ledger, Mind, Unheard};
 
@@ -26,20 +26,20 @@ const MEMORY: &str = "memory";
 
 /// Something that happened in a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct TranscriptEvent {
     /// Id of the diagnosis.
     pub diagnosis: String,
     /// Whose session it is.
     pub role: Role,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub what: TranscriptEventKind,
 }
 
 /// See [`Event::what`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
-pub enum What {
+pub enum TranscriptEventKind {
     /// It was shown this.
     Brief {
         /// The words.
@@ -62,7 +62,7 @@ pub enum What {
         /// What it wants to see.
         calls: Vec<Call>,
         /// What was counted.
-        tokens: Tokens,
+        tokens: TokenUsage,
         /// Millionths.
         cost: u64,
     },
@@ -80,7 +80,7 @@ pub enum What {
         /// 0 to 1.
         confidence: f64,
         /// What supports it.
-        claims: Vec<Claim>,
+        claims: Vec<Citation>,
         /// Claims that nothing supports.
         dropped: usize,
     },
@@ -89,7 +89,7 @@ pub enum What {
         /// The edits as a unified diff.
         diff: String,
         /// What supports them.
-        claims: Vec<Claim>,
+        claims: Vec<Citation>,
         /// Claims that nothing supports.
         dropped: usize,
     },
@@ -113,13 +113,13 @@ pub enum What {
 }
 
 /// What all sessions of a run share: the model, what it may cost, and the transcript.
-pub struct Round {
+pub struct ModelContext {
     /// Whom to ask.
     pub mind: Arc<dyn Mind>,
-    terms: Terms,
+    terms: RoleLimits,
     ledger: Mutex<Box<dyn Ledger>>,
-    purse: Mutex<Purse>,
-    log: Mutex<Box<dyn FnMut(Event) + Send>>,
+    purse: Mutex<Budget>,
+    log: Mutex<Box<dyn FnMut(TranscriptEvent) + Send>>,
     clock: Clock,
     is_cancelled: fn() -> bool,
     /// Why nobody needs to ask again.
@@ -127,17 +127,17 @@ pub struct Round {
 }
 
 /// Budgets that nobody shares.
-pub struct Unshared;
+pub struct NoSharedBudget;
 
-impl Ledger for Unshared {
+impl Ledger for NoSharedBudget {
     fn reserve(&mut self, _: u64) -> Result<(), String> {
         Ok(())
     }
     fn settle(&mut self, _: u64, _: u64) {}
-    fn known(&mut self, _: &str) -> Option<Reply> {
+    fn known(&mut self, _: &str) -> Option<ChatResponse> {
         None
     }
-    fn keep(&mut self, _: &str, _: &Reply) {}
+    fn keep(&mut self, _: &str, _: &ChatResponse) {}
     fn forget(&mut self, _: &[String]) {}
     fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
         None
@@ -149,11 +149,11 @@ impl Ledger for Unshared {
 pub type Clock = Box<dyn Fn() -> f64 + Send + Sync>;
 
 /// How far sessions of each role go, and what their models cost.
-pub type Terms = BTreeMap<Role, (Limits, Price)>;
+pub type RoleLimits = BTreeMap<Role, (SessionLimits, Price)>;
 
 /// What came of a session.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ended<T> {
+pub enum SessionOutcome<T> {
     /// A conclusion.
     Concluded(T),
     /// None, and why.
@@ -164,7 +164,7 @@ pub enum Ended<T> {
 
 /// Whether a conclusion holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trial {
+pub enum Check {
     /// It does.
     Holds,
     /// It does not, and why: there may be a better one.
@@ -174,11 +174,11 @@ pub enum Trial {
 }
 
 /// What a session is about, what it is shown, and where it looks things up.
-pub struct About<'a> {
+pub struct SessionInput<'a> {
     /// Id of the diagnosis.
     pub id: &'a str,
     /// See [`Brief`].
-    pub brief: &'a Brief,
+    pub brief: &'a PromptContext,
     /// See [`Desk`].
     pub desk: &'a dyn Desk,
 }
@@ -187,18 +187,18 @@ fn locked<T: ?Sized>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Round {
+impl ModelContext {
     /// Begins. `clock` tells seconds since some moment, `is_cancelled` whether the job was
     /// told to end.
     #[must_use]
     pub fn new(
         mind: Arc<dyn Mind>,
-        (terms, bounds): (Terms, Bounds),
+        (terms, bounds): (RoleLimits, BudgetLimits),
         ledger: Box<dyn Ledger>,
-        log: Box<dyn FnMut(Event) + Send>,
+        log: Box<dyn FnMut(TranscriptEvent) + Send>,
         (clock, is_cancelled): (Clock, fn() -> bool),
     ) -> Self {
-        let purse = Mutex::new(Purse::new(bounds));
+        let purse = Mutex::new(Budget::new(bounds));
         let (ledger, log) = (Mutex::new(ledger), Mutex::new(log));
         Self { mind, terms, ledger, purse, log, clock, is_cancelled, broken: Mutex::default() }
     }
@@ -211,13 +211,13 @@ impl Round {
 
     /// What was spent so far, in all.
     #[must_use]
-    pub fn spent(&self) -> Spent {
+    pub fn spent(&self) -> Usage {
         locked(&self.purse).run()
     }
 
     /// What was spent on a diagnosis.
     #[must_use]
-    pub fn spent_on(&self, id: &str) -> Spent {
+    pub fn spent_on(&self, id: &str) -> Usage {
         locked(&self.purse).diagnosis(id)
     }
 
@@ -228,40 +228,40 @@ impl Round {
     }
 
     /// Writes down that someone hands a diagnosis over.
-    pub fn hand_over(&self, id: &str, over: HandOver) {
-        let what = What::HandedOver { to: over.to, because: over.because.to_owned() };
+    pub fn hand_over(&self, id: &str, over: Handoff) {
+        let what = TranscriptEventKind::HandedOver { to: over.to, because: over.because.to_owned() };
         self.note(id, over.from, what);
     }
 
-    fn note(&self, id: &str, role: Role, what: What) {
-        locked(&self.log)(Event { diagnosis: id.to_owned(), role, what });
+    fn note(&self, id: &str, role: Role, what: TranscriptEventKind) {
+        locked(&self.log)(TranscriptEvent { diagnosis: id.to_owned(), role, what });
     }
 
     /// Has a role think about a diagnosis. `told` puts a conclusion into the transcript,
     /// `trial` says whether it holds.
-    pub fn talk<T>(
+    pub fn run_session<T>(
         &self,
-        about: &About<'_>,
+        about: &SessionInput<'_>,
         task: Task<T>,
-        told: fn(&T) -> What,
-        trial: &mut dyn FnMut(&T) -> Trial,
-    ) -> Ended<T> {
+        told: fn(&T) -> TranscriptEventKind,
+        trial: &mut dyn FnMut(&T) -> Check,
+    ) -> SessionOutcome<T> {
         if let Some(why) = self.broken() {
-            return Ended::Broken(why);
+            return SessionOutcome::Broken(why);
         }
         let role = task.role;
         let Some((limits, _)) = self.terms.get(&role) else {
-            return Ended::Nothing(format!("no model thinks for the {role}"));
+            return SessionOutcome::Nothing(format!("no model thinks for the {role}"));
         };
         let note = |what| self.note(about.id, role, what);
-        note(What::Brief { text: kept(&about.brief.to_string()) });
+        note(TranscriptEventKind::Brief { text: kept(&about.brief.to_string()) });
         let mut session = Session::new(task, about.brief, limits.clone());
         let mut observation = Observation::Begin;
         let mut asked = Vec::new();
         loop {
             session.at((self.clock)(), (self.is_cancelled)());
             observation = match session.next(observation) {
-                Step::Ask(ask) => match self.put(about.id, role, &ask, &mut asked) {
+                Step::Ask(ask) => match self.send(about.id, role, &ask, &mut asked) {
                     Ok(heard) => heard,
                     Err(unheard) => {
                         if unheard.is_final {
@@ -271,10 +271,10 @@ impl Round {
                     }
                 },
                 Step::Look(wishes) => {
-                    let look = |wish: &Wish| {
+                    let look = |wish: &ToolRequest| {
                         let text = look(wish, about.desk);
                         let (Ok(shown) | Err(shown)) = &text;
-                        note(What::Looked { source: wish.source(), text: kept(shown) });
+                        note(TranscriptEventKind::Looked { source: wish.source(), text: kept(shown) });
                         text
                     };
                     Observation::Looked(wishes.iter().map(look).collect())
@@ -282,20 +282,20 @@ impl Round {
                 Step::Done(conclusion) => {
                     note(told(&conclusion));
                     match trial(&conclusion) {
-                        Trial::Holds => return Ended::Concluded(conclusion),
-                        Trial::Objected(why) => {
-                            note(What::Objected { why: kept(&why) });
+                        Check::Holds => return SessionOutcome::Concluded(conclusion),
+                        Check::Objected(why) => {
+                            note(TranscriptEventKind::Objected { why: kept(&why) });
                             Observation::Objected(why)
                         }
-                        Trial::Ends(why) => Observation::Silence(why),
+                        Check::Ends(why) => Observation::Silence(why),
                     }
                 }
                 Step::GaveUp(why) => {
-                    note(What::GaveUp { why: kept(&why) });
+                    note(TranscriptEventKind::GaveUp { why: kept(&why) });
                     if session.is_senseless() {
                         locked(&self.ledger).forget(&asked);
                     }
-                    return self.broken().map_or(Ended::Nothing(why), Ended::Broken);
+                    return self.broken().map_or(SessionOutcome::Nothing(why), SessionOutcome::Broken);
                 }
             };
         }
@@ -303,13 +303,17 @@ impl Round {
 
     /// Asks the model, within the budgets; what it answered before it is not asked again.
     /// `asked` gets its digest.
-    fn put(&self, id: &str, role: Role, ask: &Ask, asked: &mut Vec<String>) -> Result<Observation, Unheard> {
+    fn send(&self, id: &str, role: Role, ask: &ChatRequest, asked: &mut Vec<String>) -> Result<Observation, Unheard> {
         let digest = ask.digest();
         asked.push(digest.clone());
         let known = locked(&self.ledger).known(&digest);
         if let Some(reply) = known {
-            self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: true });
-            return Ok(self.heard(id, role, reply, 0));
+            self.note(
+                id,
+                role,
+                TranscriptEventKind::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: true },
+            );
+            return Ok(self.record_event(id, role, reply, 0));
         }
         let price = self.terms.get(&role).map(|(_, price)| *price).unwrap_or_default();
         let reserved = match locked(&self.purse).reserve(id, price.most(ask), price) {
@@ -317,34 +321,38 @@ impl Round {
             Err(why) => return Ok(Observation::Silence(why)),
         };
         let think = || {
-            self.note(id, role, What::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false });
+            self.note(
+                id,
+                role,
+                TranscriptEventKind::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false },
+            );
             self.mind.think(ask).map(|reply| (reply.tokens, reply))
         };
-        let (reply, cost) = self.pay(reserved, think)?;
+        let (reply, cost) = self.with_budget(reserved, think)?;
         locked(&self.ledger).keep(&digest, &reply);
-        Ok(self.heard(id, role, reply, cost))
+        Ok(self.record_event(id, role, reply, cost))
     }
 
     /// Does what was put aside for, where those who share a budget have as much left;
     /// settles what it did cost.
-    fn pay<T>(
+    fn with_budget<T>(
         &self,
-        reserved: Reserved,
-        act: impl FnOnce() -> Result<(Tokens, T), Unheard>,
+        reserved: Reservation,
+        act: impl FnOnce() -> Result<(TokenUsage, T), Unheard>,
     ) -> Result<(T, u64), Unheard> {
         let aside = reserved.micros();
         let refused = locked(&self.ledger).reserve(aside).err();
         if let Some(what) = refused {
-            locked(&self.purse).give_back(reserved);
+            locked(&self.purse).release(reserved);
             return Err(Unheard { what, may_be_counted: false, is_final: true });
         }
         let answer = act();
         // What was refused before anything was counted costs nothing.
         let counted = match &answer {
             Ok((tokens, _)) => Some(*tokens),
-            Err(unheard) => (!unheard.may_be_counted).then_some(Tokens::default()),
+            Err(unheard) => (!unheard.may_be_counted).then_some(TokenUsage::default()),
         };
-        let cost = locked(&self.purse).settle(reserved, counted);
+        let cost = locked(&self.purse).commit(reserved, counted);
         locked(&self.ledger).settle(aside, cost);
         answer.map(|(_, answer)| (answer, cost))
     }
@@ -355,10 +363,10 @@ impl Round {
     /// Why there are none, for people.
     pub fn embed(&self, model: &str, price: Price, texts: &[String]) -> Result<Vec<Vec<f32>>, String> {
         let most = texts.iter().map(String::len).sum::<usize>() as u64;
-        let most = price.of(Tokens { asked: most, said: 0 });
-        let reserved = locked(&self.purse).put_aside(MEMORY, most, price)?;
+        let most = price.of(TokenUsage { asked: most, said: 0 });
+        let reserved = locked(&self.purse).reserve_cost(MEMORY, most, price)?;
         let embed = || self.mind.embed(model, texts).map(|embedded| (embedded.tokens, embedded.vectors));
-        self.pay(reserved, embed).map(|(vectors, _)| vectors).map_err(|unheard| unheard.what)
+        self.with_budget(reserved, embed).map(|(vectors, _)| vectors).map_err(|unheard| unheard.what)
     }
 
     /// The vectors of keyed texts: those that are kept, and the others made now, `batch`
@@ -392,22 +400,22 @@ impl Round {
         Ok(found)
     }
 
-    fn heard(&self, id: &str, role: Role, reply: Reply, cost: u64) -> Observation {
+    fn record_event(&self, id: &str, role: Role, reply: ChatResponse, cost: u64) -> Observation {
         let call = |call: &Call| Call { arguments: kept(&call.arguments), ..call.clone() };
         let calls = reply.calls.iter().map(call).collect();
-        let what = What::Replied { text: kept(&reply.text), calls, tokens: reply.tokens, cost };
+        let what = TranscriptEventKind::Replied { text: kept(&reply.text), calls, tokens: reply.tokens, cost };
         self.note(id, role, what);
         Observation::Heard(reply)
     }
 }
 
 /// What an analyzer reads in a diagnosis.
-pub fn read(round: &Round, about: &About<'_>) -> Ended<Opinion> {
-    round.talk(about, analyzer::task(), opined, &mut |_| Trial::Holds)
+pub fn read(round: &ModelContext, about: &SessionInput<'_>) -> SessionOutcome<ModelOpinion> {
+    round.run_session(about, analyzer::task(), opined, &mut |_| Check::Holds)
 }
 
-fn opined(opinion: &Opinion) -> What {
-    What::Opined {
+fn opined(opinion: &ModelOpinion) -> TranscriptEventKind {
+    TranscriptEventKind::Opined {
         verdict: opinion.verdict.word().to_owned(),
         confidence: opinion.confidence,
         claims: opinion.claims.clone(),
@@ -415,17 +423,17 @@ fn opined(opinion: &Opinion) -> What {
     }
 }
 
-fn look(wish: &Wish, desk: &dyn Desk) -> Result<String, String> {
+fn look(wish: &ToolRequest, desk: &dyn Desk) -> Result<String, String> {
     match wish {
-        Wish::File { path, from, to } => desk.lines(path, *from, *to),
-        Wish::Search { text } => desk.search(text),
-        Wish::Files { under } => desk.files(under),
-        Wish::Commit { hash } => desk.commit(hash),
-        Wish::History { test } => desk.history(test),
-        Wish::Similar { text } => desk.similar(text),
-        Wish::Exchanges { endpoint } => desk.exchanges(endpoint),
-        Wish::Issues => desk.issues(),
-        Wish::None(why) => Err(why.clone()),
+        ToolRequest::File { path, from, to } => desk.lines(path, *from, *to),
+        ToolRequest::Search { text } => desk.search(text),
+        ToolRequest::Files { under } => desk.files(under),
+        ToolRequest::Commit { hash } => desk.commit(hash),
+        ToolRequest::History { test } => desk.history(test),
+        ToolRequest::Similar { text } => desk.similar(text),
+        ToolRequest::Exchanges { endpoint } => desk.exchanges(endpoint),
+        ToolRequest::Issues => desk.issues(),
+        ToolRequest::None(why) => Err(why.clone()),
     }
 }
 

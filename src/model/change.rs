@@ -1,7 +1,7 @@
 //! What changed in the sources between two runs.
 
 use crate::model::text::Untrusted;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// One commit with the lines it removed and added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Commit {
     /// Full hash.
     pub sha: String,
     /// Author date.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Author's name.
     pub author: Untrusted,
     /// First line of the message.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What a command is about, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verb {
+pub enum CommandKind {
     /// Repair outdated tests.
     Heal,
     /// Write missing tests.
@@ -42,7 +42,7 @@ pub enum Verb {
     Help,
 }
 
-impl Verb {
+impl CommandKind {
     /// All of them, as `/help` lists them.
     pub const ALL: [Self; 15] = [
         Self::Explain,
@@ -132,25 +132,25 @@ impl Verb {
     /// What a person needs at least, where the policy says nothing else: all that writes
     /// or runs code needs the right to write.
     #[must_use]
-    pub fn needs(self) -> Level {
+    pub fn needs(self) -> Permission {
         match self {
-            Self::Explain | Self::Help => Level::Read,
-            _ => Level::Write,
+            Self::Explain | Self::Help => Permission::Read,
+            _ => Permission::Write,
         }
     }
 
     /// What no policy goes below: whoever may run code in a job may read what it holds.
     #[must_use]
-    pub fn floor(self) -> Level {
+    pub fn floor(self) -> Permission {
         match self {
-            Self::Explain | Self::Help => Level::Read,
-            Self::Heal | Self::Generate | Self::Bisect | Self::Retry => Level::Write,
-            _ => Level::Triage,
+            Self::Explain | Self::Help => Permission::Read,
+            Self::Heal | Self::Generate | Self::Bisect | Self::Retry => Permission::Write,
+            _ => Permission::Triage,
         }
     }
 }
 
-impl fmt::Display for Verb {
+impl fmt::Display for CommandKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}", self.word())
     }
@@ -159,7 +159,7 @@ impl fmt::Display for Verb {
 /// What somebody may do in a repository, by GitHub's roles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Level {
+pub enum Permission {
     /// Nothing.
     #[default]
     None,
@@ -175,7 +175,7 @@ pub enum Level {
     Admin,
 }
 
-impl Level {
+impl Permission {
     /// Reads `permission` and `role_name` of GitHub's answer about a collaborator. The
     /// first has no word for two of the roles; roles that an organisation made itself
     /// count as what they are based on.
@@ -215,7 +215,7 @@ pub enum Command {
         /// The person answers for it that the tests are outdated, not the product broken.
         force_outdated: bool,
         /// Where the repair goes; as the policy says where nothing is said.
-        offer: Option<Offer>,
+        offer: Option<DeliveryMode>,
     },
     /// See [`Verb::Generate`].
     Generate {
@@ -225,7 +225,7 @@ pub enum Command {
     /// See [`Verb::Retry`].
     Retry {
         /// Which.
-        which: Which,
+        which: RetrySelection,
         /// How often a single test is run.
         times: u32,
     },
@@ -249,7 +249,7 @@ pub enum Command {
         /// The test.
         test: String,
         /// Until when; as long as the policy says where nothing is said.
-        until: Option<Until>,
+        until: Option<Expiry>,
     },
     /// See [`Verb::Unquarantine`].
     Unquarantine {
@@ -276,7 +276,7 @@ pub enum Command {
         /// Key of the diagnosis.
         key: String,
         /// Until when; as long as the policy says where nothing is said.
-        until: Option<Until>,
+        until: Option<Expiry>,
     },
     /// See [`Verb::File`].
     File {
@@ -292,23 +292,23 @@ pub enum Command {
 impl Command {
     /// What it is about.
     #[must_use]
-    pub fn verb(&self) -> Verb {
+    pub fn verb(&self) -> CommandKind {
         match self {
-            Self::Heal { .. } => Verb::Heal,
-            Self::Generate { .. } => Verb::Generate,
-            Self::Retry { .. } => Verb::Retry,
-            Self::Triage { .. } => Verb::Triage,
-            Self::Explain { .. } => Verb::Explain,
-            Self::Bisect { .. } => Verb::Bisect,
-            Self::Quarantine { .. } => Verb::Quarantine,
-            Self::Unquarantine { .. } => Verb::Unquarantine,
-            Self::Flaky { .. } => Verb::Flaky,
-            Self::NotFlaky { .. } => Verb::NotFlaky,
-            Self::Expected { .. } => Verb::Expected,
-            Self::Ignore { .. } => Verb::Ignore,
-            Self::File { .. } => Verb::File,
-            Self::Stop => Verb::Stop,
-            Self::Help => Verb::Help,
+            Self::Heal { .. } => CommandKind::Heal,
+            Self::Generate { .. } => CommandKind::Generate,
+            Self::Retry { .. } => CommandKind::Retry,
+            Self::Triage { .. } => CommandKind::Triage,
+            Self::Explain { .. } => CommandKind::Explain,
+            Self::Bisect { .. } => CommandKind::Bisect,
+            Self::Quarantine { .. } => CommandKind::Quarantine,
+            Self::Unquarantine { .. } => CommandKind::Unquarantine,
+            Self::Flaky { .. } => CommandKind::Flaky,
+            Self::NotFlaky { .. } => CommandKind::NotFlaky,
+            Self::Expected { .. } => CommandKind::Expected,
+            Self::Ignore { .. } => CommandKind::Ignore,
+            Self::File { .. } => CommandKind::File,
+            Self::Stop => CommandKind::Stop,
+            Self::Help => CommandKind::Help,
         }
     }
 
@@ -317,7 +317,7 @@ impl Command {
     #[must_use]
     pub fn runs_code(&self) -> bool {
         match self {
-            Self::Retry { which, .. } => *which != Which::Failed,
+            Self::Retry { which, .. } => *which != RetrySelection::Failed,
             other => other.verb().runs_code(),
         }
     }
@@ -325,7 +325,7 @@ impl Command {
 
 /// Where a repair goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offer {
+pub enum DeliveryMode {
     /// A branch with a pull request.
     Branch,
     /// Suggestions in a review.
@@ -334,7 +334,7 @@ pub enum Offer {
 
 /// What is run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum RetrySelection {
     /// The jobs that failed.
     Failed,
     /// The tests of the run that are flaky.
@@ -345,7 +345,7 @@ pub enum Which {
 
 /// An end of something.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Until {
+pub enum Expiry {
     /// So many days from now.
     Days(u32),
     /// This day, `YYYY-MM-DD`.
@@ -354,7 +354,7 @@ pub enum Until {
 
 /// A command with what else stands on its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct CommandLine {
     /// The command.
     pub command: Command,
     /// The commit whose diff the person says to have read.
@@ -370,21 +370,25 @@ mod tests {
     #[test]
     fn roles() {
         for (permission, role, level) in [
-            ("admin", "admin", Level::Admin),
-            ("write", "maintain", Level::Maintain),
-            ("write", "write", Level::Write),
-            ("write", "security-team", Level::Write),
-            ("read", "triage", Level::Triage),
-            ("read", "read", Level::Read),
+            ("admin", "admin", Permission::Admin),
+            ("write", "maintain", Permission::Maintain),
+            ("write", "write", Permission::Write),
+            ("write", "security-team", Permission::Write),
+            ("read", "triage", Permission::Triage),
+            ("read", "read", Permission::Read),
             // A role's name alone gives nothing.
-            ("read", "admin", Level::Read),
-            ("read", "maintain", Level::Read),
-            ("none", "write", Level::None),
-            ("", "", Level::None),
+            ("read", "admin", Permission::Read),
+            ("read", "maintain", Permission::Read),
+            ("none", "write", Permission::None),
+            ("", "", Permission::None),
         ] {
-            assert_eq!(Level::of(permission, role), level, "{permission} {role}");
+            assert_eq!(Permission::of(permission, role), level, "{permission} {role}");
         }
-        assert!(Level::None < Level::Read && Level::Triage < Level::Write && Level::Write < Level::Admin);
-        assert!(Verb::ALL.iter().all(|verb| verb.floor() <= verb.needs()));
+        assert!(
+            Permission::None < Permission::Read
+                && Permission::Triage < Permission::Write
+                && Permission::Write < Permission::Admin
+        );
+        assert!(CommandKind::ALL.iter().all(|verb| verb.floor() <= verb.needs()));
     }
 }

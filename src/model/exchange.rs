@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// One HTTP request and its response, with secrets masked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Exchange {
     /// The test that sent it, as its recorder names it; `None` where that is not known.
     pub test: Option<String>,
     /// When it was sent.
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
     /// Milliseconds until the answer was there.
     pub millis: Option<f64>,
     /// What was sent.

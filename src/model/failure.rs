@@ -138,14 +138,14 @@ pub struct FailureMark {
 
 /// Why a run as a whole teaches nothing about single tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Gate {
+pub enum RunExclusion {
     /// So large a share of it failed that one cause behind all is likelier than many.
     MostFailed,
     /// Many tests failed with the same outside signal.
     Outage(Signal),
 }
 
-impl Gate {
+impl RunExclusion {
     /// As stored.
     #[must_use]
     pub fn word(self) -> String {
@@ -174,8 +174,8 @@ mod tests {
         let print = Fingerprint::of(1, &["x"]);
         assert_eq!(Fingerprint::parse(&print.to_string()), Some(print));
         assert_eq!(Fingerprint::parse("f1-zz"), None);
-        for gate in [Gate::MostFailed, Gate::Outage(Signal::Dns)] {
-            assert_eq!(Gate::parse(&gate.word()), Some(gate));
+        for gate in [RunExclusion::MostFailed, RunExclusion::Outage(Signal::Dns)] {
+            assert_eq!(RunExclusion::parse(&gate.word()), Some(gate));
         }
         assert!(Signal::ALL.iter().all(|s| Signal::parse(s.word()) == Some(*s)));
     }

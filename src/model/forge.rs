@@ -4,14 +4,14 @@
 use std::fmt;
 
 use crate::model::text::Untrusted;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// `owner/name` of a repository, checked to be just that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
-pub struct Slug(String);
+pub struct RepoSlug(String);
 
-impl Slug {
+impl RepoSlug {
     /// Reads `owner/name`; letters, digits, `-`, `_` and `.` are what GitHub allows.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -45,7 +45,7 @@ impl Slug {
     }
 }
 
-impl fmt::Display for Slug {
+impl fmt::Display for RepoSlug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -53,7 +53,7 @@ impl fmt::Display for Slug {
 
 /// A pull request as the event that woke us tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullFacts {
+pub struct PullRequestRef {
     /// Its number.
     pub number: u64,
     /// The commit at its head.
@@ -61,7 +61,7 @@ pub struct PullFacts {
     /// Name of the branch at its head; names of forks are chosen by strangers.
     pub head_ref: String,
     /// Repository of the head; `None` where it was deleted.
-    pub head_repository: Option<Slug>,
+    pub head_repository: Option<RepoSlug>,
     /// Branch it wants to go into.
     pub base_ref: String,
     /// The commit at that branch when the event was sent.
@@ -93,13 +93,13 @@ impl Trust {
 
 /// What woke us.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum Trigger {
     /// Commits arrived on a branch or tag.
     Push,
     /// A pull request, tested with its own rights or those of its base.
-    Pull(PullFacts),
+    Pull(PullRequestRef),
     /// Another workflow ended.
-    WorkflowRun(Box<EndedRun>),
+    WorkflowRun(Box<CompletedRun>),
     /// The clock.
     Schedule,
     /// A person pressed a button.
@@ -107,14 +107,14 @@ pub enum Occasion {
     /// The merge queue tests a group.
     MergeGroup,
     /// Somebody commented on an issue or a pull request.
-    Comment(Box<Remark>),
+    Comment(Box<CommentEvent>),
     /// Something else, by its name.
     Other(String),
 }
 
 /// A comment on a thread, as its event tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
+pub struct CommentEvent {
     /// Number of the issue or pull request.
     pub on: u64,
     /// Whether it is a pull request.
@@ -128,7 +128,7 @@ pub struct Remark {
     /// Who wrote it; nobody where the account is gone.
     pub author: Option<Account>,
     /// When it was last edited.
-    pub updated: Option<Instant>,
+    pub updated: Option<Timestamp>,
 }
 
 /// An account.
@@ -148,7 +148,7 @@ pub const TRUSTED_EVENTS: [&str; 3] = ["push", "schedule", "workflow_dispatch"];
 
 /// A workflow run that ended, as its event tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedRun {
+pub struct CompletedRun {
     /// Its id.
     pub id: u64,
     /// Which attempt.
@@ -158,7 +158,7 @@ pub struct EndedRun {
     /// Branch of that commit.
     pub head_branch: String,
     /// Repository of that branch.
-    pub head_repository: Option<Slug>,
+    pub head_repository: Option<RepoSlug>,
     /// File of its workflow, below `.github/workflows`.
     pub workflow_file: Option<String>,
     /// What had woken it.
@@ -168,13 +168,13 @@ pub struct EndedRun {
     /// Pull requests of the repository itself whose head it ran on; empty for forks.
     pub pulls: Vec<u64>,
     /// When it was started.
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
 }
 
-impl EndedRun {
+impl CompletedRun {
     /// Whether it ran the default branch's own code, and nothing that somebody brought along.
     #[must_use]
-    pub fn is_of_default(&self, repository: &Slug, default_branch: &str) -> bool {
+    pub fn is_of_default(&self, repository: &RepoSlug, default_branch: &str) -> bool {
         let own = self.head_repository.as_ref().is_some_and(|slug| slug.same(repository));
         own && self.head_branch == default_branch && TRUSTED_EVENTS.contains(&self.event.as_str())
     }
@@ -184,26 +184,26 @@ impl EndedRun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// What it is.
-    pub occasion: Occasion,
+    pub occasion: Trigger,
     /// The repository it belongs to.
-    pub repository: Option<Slug>,
+    pub repository: Option<RepoSlug>,
     /// The repository's default branch.
     pub default_branch: Option<String>,
     /// Who caused it.
     pub actor: Untrusted,
     /// When the commit at the head was made, where the event tells.
-    pub commit_at: Option<Instant>,
+    pub commit_at: Option<Timestamp>,
 }
 
 /// Where we are: everything about the present run that the forge knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scene {
+pub struct RunContext {
     /// The repository.
-    pub repository: Slug,
+    pub repository: RepoSlug,
     /// Its default branch.
     pub default_branch: String,
     /// The pull request, where there is one.
-    pub pull: Option<PullFacts>,
+    pub pull: Option<PullRequestRef>,
     /// How far what ran can be trusted.
     pub trust: Trust,
     /// File of the workflow, such as `ci.yml`.
@@ -221,7 +221,7 @@ pub struct Scene {
     /// Web address of the forge.
     pub server: String,
     /// When the commit at the head was made, where known.
-    pub commit_at: Option<Instant>,
+    pub commit_at: Option<Timestamp>,
     /// Matrix leg.
     pub variant: Option<String>,
     /// Whether code of another repository ran: what such a run says of itself
@@ -229,7 +229,7 @@ pub struct Scene {
     pub is_foreign: bool,
 }
 
-impl Scene {
+impl RunContext {
     /// Whether the run is one of the default branch, whose failures become issues.
     #[must_use]
     pub fn is_default_branch(&self) -> bool {
@@ -258,7 +258,7 @@ impl Scene {
 
 /// A branch of ours, as the forge shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OurBranch {
+pub struct BotBranch {
     /// The branch that a repair of this commit would be pushed to.
     pub wanted: String,
     /// The branch that it is on: this one, or one on an earlier commit.
@@ -273,7 +273,7 @@ pub struct OurBranch {
 
 /// A pull request from a branch of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OurPull {
+pub struct BotPullRequest {
     /// Its number, and whether it is open.
     pub link: PullLink,
     /// The branch.
@@ -330,12 +330,12 @@ mod tests {
     #[test]
     fn slugs() {
         for good in ["a/b", "Acme-1/web_app.js"] {
-            assert_eq!(Slug::parse(good).map(|s| s.to_string()).as_deref(), Some(good));
+            assert_eq!(RepoSlug::parse(good).map(|s| s.to_string()).as_deref(), Some(good));
         }
         for bad in ["a", "a/b/c", "/b", "a/", "a/..", "a b/c", "a/b?x", "a/b%2f"] {
-            assert_eq!(Slug::parse(bad), None, "{bad}");
+            assert_eq!(RepoSlug::parse(bad), None, "{bad}");
         }
-        assert!(Slug::parse("Acme/Shop").unwrap().same(&Slug::parse("acme/shop").unwrap()));
+        assert!(RepoSlug::parse("Acme/Shop").unwrap().same(&RepoSlug::parse("acme/shop").unwrap()));
     }
 
     #[test]

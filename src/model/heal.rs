@@ -83,7 +83,7 @@ pub enum HealMode {
 
 /// A corner of the proof: which test ran on which code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Corner {
+pub enum ProofCase {
     /// The test as it was, on the code before the change: must pass.
     OldOnOld,
     /// The test as it was, on the code after the change: must fail.
@@ -98,7 +98,7 @@ pub enum Corner {
     Mutant,
 }
 
-impl Corner {
+impl ProofCase {
     /// `old`, `new` or `mutant` test, `old` or `new` code.
     #[must_use]
     pub fn words(self) -> (&'static str, &'static str) {

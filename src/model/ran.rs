@@ -4,7 +4,7 @@ use crate::model::test::{Failure, Outcome, Place, TestName};
 
 /// One test case of an execution of ours.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ran {
+pub struct TestResult {
     /// Its names, as the runner writes them.
     pub name: TestName,
     /// How it ended.
@@ -16,12 +16,12 @@ pub struct Ran {
     /// Whether it failed before it passed.
     pub flaky: bool,
     /// What its last comparison compared, where the runner lets us see it.
-    pub compared: Option<Compared>,
+    pub compared: Option<Comparison>,
 }
 
 /// A comparison, with both values as JSON or as they print.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compared {
+pub struct Comparison {
     /// `==`, `in` …
     pub op: String,
     /// Left side.
@@ -32,7 +32,7 @@ pub struct Compared {
 
 /// A test to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
+pub struct TestSelector {
     /// Its file, relative to the repository.
     pub file: String,
     /// Its line, from 1.
@@ -49,7 +49,7 @@ pub struct Target {
 
 /// What of a file is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum Scope {
     /// One test.
     Alone,
     /// All tests of its file.
@@ -60,7 +60,7 @@ pub enum Extent {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
     /// The cases that ran.
-    pub ran: Vec<Ran>,
+    pub ran: Vec<TestResult>,
     /// Why it cannot be trusted, where that is so: it was ended, it could not
     /// start, it ran nothing.
     pub trouble: Option<String>,

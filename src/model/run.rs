@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::model::test::{Outcome, TestCase, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// How much of a report an issue touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -248,7 +248,7 @@ pub struct TestRun {
     /// Counts over the file.
     pub totals: Totals,
     /// The latest `timestamp` attribute in the file.
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
     /// The matrix leg, where the path or the report tells it.
     pub variant: Option<String>,
 }
@@ -277,7 +277,7 @@ pub struct RunFacts {
     /// Branch the tests ran on.
     pub branch: Option<String>,
     /// When they ran.
-    pub at: Option<Instant>,
+    pub at: Option<Timestamp>,
     /// The CI system's number for the run.
     pub run: Option<String>,
     /// Which attempt of that run, from 1.

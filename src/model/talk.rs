@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// One question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ask {
+pub struct ChatRequest {
     /// The model that is asked.
     pub model: String,
     /// Everything that was said so far, in order.
@@ -19,7 +19,7 @@ pub struct Ask {
     pub most: u32,
 }
 
-impl Ask {
+impl ChatRequest {
     /// Tells it from all others: the same question has the same digest.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -82,18 +82,18 @@ pub struct Call {
 
 /// What a model said.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
+pub struct ChatResponse {
     /// The words.
     pub text: String,
     /// What it asks to be looked up.
     pub calls: Vec<Call>,
     /// What was counted for it.
-    pub tokens: Tokens,
+    pub tokens: TokenUsage,
 }
 
 /// Tokens, as the one counts them who is paid for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tokens {
+pub struct TokenUsage {
     /// Those of the question.
     pub asked: u64,
     /// Those of the answer.
@@ -102,11 +102,11 @@ pub struct Tokens {
 
 /// Texts as vectors of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Embedded {
+pub struct Embeddings {
     /// One for each text, in their order, all of one length.
     pub vectors: Vec<Vec<f32>>,
     /// What was counted for it.
-    pub tokens: Tokens,
+    pub tokens: TokenUsage,
 }
 
 /// Tells a wish for vectors from all others.
@@ -116,7 +116,7 @@ pub fn digest_of_texts(model: &str, texts: &[String]) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"))
 }
 
-impl std::ops::AddAssign for Tokens {
+impl std::ops::AddAssign for TokenUsage {
     fn add_assign(&mut self, other: Self) {
         self.asked = self.asked.saturating_add(other.asked);
         self.said = self.said.saturating_add(other.said);
@@ -125,7 +125,7 @@ impl std::ops::AddAssign for Tokens {
 
 /// Something that is claimed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
+pub struct Citation {
     /// Where the quote stands: a part of a brief, a file, a commit.
     pub source: String,
     /// Its words.

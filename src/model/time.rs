@@ -8,14 +8,14 @@ use std::str::FromStr;
 ///
 /// Written and read as RFC 3339 in UTC (`2026-05-01T10:00:00Z`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(i64);
+pub struct Timestamp(i64);
 
 /// A text that is not an RFC 3339 time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time such as 2026-05-01T10:00:00Z")]
 pub struct NotATime(String);
 
-impl Instant {
+impl Timestamp {
     /// The instant `seconds` after the epoch; out-of-range values are clamped
     /// to the years that RFC 3339 can write.
     #[must_use]
@@ -49,14 +49,14 @@ impl Instant {
     }
 }
 
-impl fmt::Display for Instant {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stamp = jiff::Timestamp::from_second(self.0).unwrap_or_default();
         write!(f, "{stamp}")
     }
 }
 
-impl FromStr for Instant {
+impl FromStr for Timestamp {
     type Err = NotATime;
 
     fn from_str(text: &str) -> Result<Self, NotATime> {
@@ -67,13 +67,13 @@ impl FromStr for Instant {
     }
 }
 
-impl serde::Serialize for Instant {
+impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Instant {
+impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
@@ -86,21 +86,21 @@ mod tests {
 
     #[test]
     fn an_offset_is_folded_into_utc() {
-        let at: Instant = "2026-05-01T12:00:00+02:00".parse().unwrap();
+        let at: Timestamp = "2026-05-01T12:00:00+02:00".parse().unwrap();
         assert_eq!(at.to_string(), "2026-05-01T10:00:00Z");
         assert_eq!(at.minute(), "2026-05-01 10:00");
     }
 
     #[test]
     fn a_bare_date_is_refused_with_an_example() {
-        let error = "2026-05-01".parse::<Instant>().unwrap_err();
+        let error = "2026-05-01".parse::<Timestamp>().unwrap_err();
         assert!(error.to_string().contains("2026-05-01T10:00:00Z"));
     }
 
     #[test]
     fn any_number_of_seconds_can_be_written() {
         for seconds in [i64::MIN, -1, 0, i64::MAX] {
-            assert!(!Instant::from_unix(seconds).to_string().is_empty());
+            assert!(!Timestamp::from_unix(seconds).to_string().is_empty());
         }
     }
 }

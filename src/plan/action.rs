@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::learn::NotLearned;
-use crate::model::time::Instant;
+use crate::history::learn::RecordError;
+use crate::model::time::Timestamp;
 
 /// Bytes of an issue or a comment. GitHub takes 65,536 characters.
 pub const BODY_LIMIT: usize = 65_000;
@@ -344,7 +344,7 @@ pub enum Guard {
         /// Digest of its body.
         digest: String,
         /// When it was last edited, where that is known.
-        updated: Option<Instant>,
+        updated: Option<Timestamp>,
     },
     /// Our reply with this key is there and says that it is being worked on.
     Working {
@@ -476,7 +476,7 @@ impl Plan {
 
 /// Plans the history record of a run: one action for each leg.
 #[must_use]
-pub fn record(legs: Result<&[(String, u64)], &NotLearned>, target: Option<&str>) -> Plan {
+pub fn record(legs: Result<&[(String, u64)], &RecordError>, target: Option<&str>) -> Plan {
     const KIND: &str = "record-run";
     let because = "later runs are judged against this one".to_owned();
     let withhold =

@@ -10,7 +10,7 @@ mod repairs;
 
 use std::collections::HashMap;
 
-use crate::model::forge::Slug;
+use crate::model::forge::RepoSlug;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, Withheld};
 use crate::plan::marker::{self, IssueState, LegState, NoteState, ReplyState, RollUpState, StickyState};
 use crate::plan::planner::{comment, is_of_workflow};
@@ -27,7 +27,7 @@ const LEGS: u32 = 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The repository that we write to.
-    pub repository: Slug,
+    pub repository: RepoSlug,
     /// Web address of the forge; links in texts may lead there and nowhere else.
     pub server: String,
     /// The commit on which the run that wrote the plan ran.

@@ -1,6 +1,6 @@
 //! Who may ask for what, where: decided before anything else is done for a command.
 
-use crate::model::command::{Command, Level, Order, Verb};
+use crate::model::command::{Command, CommandKind, CommandLine, Permission};
 use crate::plan::policy::commands::Commands;
 
 /// Who asks, as the forge tells it now: by number, never by name.
@@ -11,7 +11,7 @@ pub struct Actor {
     /// Whether it is a bot's.
     pub is_bot: bool,
     /// What it may do in the repository.
-    pub level: Level,
+    pub level: Permission,
     /// Whether it opened the pull request.
     pub is_author: bool,
 }
@@ -54,7 +54,7 @@ pub enum Admission {
 
 /// Whether a command is admitted.
 #[must_use]
-pub fn admit(actor: &Actor, order: &Order, place: &Place, policy: &Commands) -> Admission {
+pub fn admit(actor: &Actor, order: &CommandLine, place: &Place, policy: &Commands) -> Admission {
     if !policy.enabled {
         return Admission::Unheard("the policy switches commands off (`commands.enabled`)".to_owned());
     }
@@ -69,12 +69,12 @@ pub fn admit(actor: &Actor, order: &Order, place: &Place, policy: &Commands) -> 
 }
 
 /// What the actor may do counts as this.
-fn level(actor: &Actor) -> Level {
+fn level(actor: &Actor) -> Permission {
     // Only named bots come so far; the forge knows no permission of an app's account.
-    if actor.is_bot { Level::Write } else { actor.level }
+    if actor.is_bot { Permission::Write } else { actor.level }
 }
 
-fn right(actor: &Actor, order: &Order, policy: &Commands) -> Result<(), String> {
+fn right(actor: &Actor, order: &CommandLine, policy: &Commands) -> Result<(), String> {
     let verb = order.command.verb();
     let (needed, has) = (policy.needs(verb), level(actor));
     // Single tests are run here, with what the job holds: jobs are run again by the forge.
@@ -83,7 +83,7 @@ fn right(actor: &Actor, order: &Order, policy: &Commands) -> Result<(), String> 
         return Ok(());
     }
     let own = match has {
-        Level::None => "you have no access of your own".to_owned(),
+        Permission::None => "you have no access of your own".to_owned(),
         level => format!("you have `{}`", level.word()),
     };
     let hint = match &order.command {
@@ -96,7 +96,7 @@ fn right(actor: &Actor, order: &Order, policy: &Commands) -> Result<(), String> 
 }
 
 /// Whether the thread is one on which the command makes sense, and is safe.
-fn fits(actor: &Actor, order: &Order, place: &Place) -> Result<(), String> {
+fn fits(actor: &Actor, order: &CommandLine, place: &Place) -> Result<(), String> {
     let verb = order.command.verb();
     if !place.open && !speaks_only(verb) {
         return Err(format!("this is closed: `{verb}` works on what is open"));
@@ -113,7 +113,7 @@ fn fits(actor: &Actor, order: &Order, place: &Place) -> Result<(), String> {
         return Ok(());
     }
     // Somebody else's code is run for it.
-    if actor.is_bot || level(actor) < Level::Write {
+    if actor.is_bot || level(actor) < Permission::Write {
         return Err("the code of a fork is run only when a person with the right `write` says so".to_owned());
     }
     match &order.read_diff {
@@ -128,17 +128,17 @@ fn fits(actor: &Actor, order: &Order, place: &Place) -> Result<(), String> {
 }
 
 /// What only speaks, or keeps a person's word.
-fn speaks_only(verb: Verb) -> bool {
+fn speaks_only(verb: CommandKind) -> bool {
     matches!(
         verb,
-        Verb::Explain
-            | Verb::Help
-            | Verb::Stop
-            | Verb::Flaky
-            | Verb::NotFlaky
-            | Verb::Expected
-            | Verb::Ignore
-            | Verb::Unquarantine
+        CommandKind::Explain
+            | CommandKind::Help
+            | CommandKind::Stop
+            | CommandKind::Flaky
+            | CommandKind::NotFlaky
+            | CommandKind::Expected
+            | CommandKind::Ignore
+            | CommandKind::Unquarantine
     )
 }
 

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::word::Word;
-use crate::model::time::Instant;
+use crate::history::word::Feedback;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
 use crate::plan::marker::{self, VERSION};
-use crate::plan::snapshot::OurIssue;
+use crate::plan::snapshot::BotIssue;
 use crate::render::markdown::code;
 
 /// Kind of its marker.
@@ -28,36 +28,36 @@ pub struct WordsState {
     /// Version of this state.
     pub v: u32,
     /// The words, in the order in which they were told.
-    pub words: Vec<Word>,
+    pub words: Vec<Feedback>,
 }
 
 /// What an issue holds of it: one with our title, and our marker before everything else.
-fn state(issue: &OurIssue) -> Option<WordsState> {
+fn state(issue: &BotIssue) -> Option<WordsState> {
     marker::read_first(WORDS, &issue.body).filter(|_| issue.title == TITLE)
 }
 
 /// Whether an issue is one that holds what people told.
 #[must_use]
-pub fn is_one(issue: &OurIssue) -> bool {
+pub fn is_one(issue: &BotIssue) -> bool {
     state(issue).is_some()
 }
 
 /// All that people told, of all issues that hold it.
 #[must_use]
-pub fn words(issues: &[OurIssue]) -> Vec<Word> {
-    let mut all: Vec<Word> = issues.iter().filter_map(state).flat_map(|state| state.words).collect();
+pub fn words(issues: &[BotIssue]) -> Vec<Feedback> {
+    let mut all: Vec<Feedback> = issues.iter().filter_map(state).flat_map(|state| state.words).collect();
     all.sort_by_key(|word| word.at);
     all
 }
 
 /// Keeps a word.
 #[must_use]
-pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) -> Planned {
+pub fn say(issues: &[BotIssue], word: &Feedback, labels: &[String], now: Timestamp) -> Planned {
     let there = issues.iter().find(|issue| is_one(issue));
     let mut all = words(issues);
-    all.retain(|old| old.counts(now) && !(old.about == word.about && old.told.yields_to(word.told)));
+    all.retain(|old| old.counts(now) && !(old.about == word.about && old.told.superseded_by(word.told)));
     let name = crate::model::text::head(&word.name, NAME).to_owned();
-    all.push(Word { name, ..word.clone() });
+    all.push(Feedback { name, ..word.clone() });
     all.drain(..all.len().saturating_sub(MOST));
     let mut body = body(&all);
     while body.len() > BODY_LIMIT && !all.is_empty() {
@@ -93,12 +93,12 @@ pub fn say(issues: &[OurIssue], word: &Word, labels: &[String], now: Instant) ->
     }
 }
 
-fn body(words: &[Word]) -> String {
+fn body(words: &[Feedback]) -> String {
     let mut out = String::from(
         "This is where testmedic keeps what people told it by `/flaky`, `/not-flaky`, `/expected` and `/ignore`. The next runs hear it as evidence. It may be closed; a later word takes the place of an earlier one.\n\n| test or failure | | by | on | until |\n|---|---|---|---|---|\n",
     );
     for word in words.iter().rev() {
-        let until = word.until.map(Instant::date).unwrap_or_default();
+        let until = word.until.map(Timestamp::date).unwrap_or_default();
         let (name, by) = (code(&word.name, NAME), code(&word.by, 60));
         let _ = writeln!(out, "| {name} | {} | {by} | {} | {until} |", word.told.says(), word.at.date());
     }

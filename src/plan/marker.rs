@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Version of all states below.
 pub const VERSION: u32 = 1;
@@ -30,7 +30,7 @@ pub struct Occurrence {
     /// Commit.
     pub commit: String,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Matrix leg.
     pub leg: Option<String>,
 }
@@ -72,7 +72,7 @@ pub struct IssueState {
     /// How often it was seen in all.
     pub times: u64,
     /// When we last commented.
-    pub commented: Option<Instant>,
+    pub commented: Option<Timestamp>,
     /// Digest of the part of the body that we keep up to date.
     pub digest: String,
 }
@@ -87,7 +87,7 @@ pub struct RollUpState {
     /// Ids of their tests.
     pub tests: Vec<String>,
     /// When it was last brought up to date.
-    pub last: Instant,
+    pub last: Timestamp,
     /// Digest of the part of the body that we keep up to date.
     pub digest: String,
 }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(read::<NoteState>(NOTE, &format!("`{marker}`")), None);
         assert_eq!(read::<NoteState>(ISSUE, &marker), None);
         assert_eq!(read::<NoteState>(NOTE, "<!-- testmedic:note {broken -->"), None);
-        let at = Occurrence { run: None, attempt: 1, commit: "c".into(), at: Instant::from_unix(-5), leg: None };
+        let at = Occurrence { run: None, attempt: 1, commit: "c".into(), at: Timestamp::from_unix(-5), leg: None };
         assert_eq!(read::<Occurrence>(NOTE, &write(NOTE, &at)), Some(at));
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use crate::model::test::{TestCase, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, CommitDraft, FileText, Guard, Person, Plan, Planned};
 use crate::plan::marker::{self, RepairState, VERSION, digest};
 use crate::plan::planner::offer;
@@ -62,7 +62,7 @@ impl Entry {
 
     /// Whether it counts at a moment.
     #[must_use]
-    pub fn counts(&self, at: Instant) -> bool {
+    pub fn counts(&self, at: Timestamp) -> bool {
         at <= self.until.end()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
 use crate::plan::marker::{self, ReplyState, VERSION, digest};
-use crate::plan::snapshot::OurComment;
+use crate::plan::snapshot::BotComment;
 use crate::render::message::reply::PART;
 
 /// The thread and the comment that is replied to, and who replies.
@@ -70,7 +70,7 @@ pub fn react(to: &To, content: &str, guards: Vec<Guard>) -> Planned {
 
 /// Writes the reply, or brings the one that is there up to date.
 #[must_use]
-pub fn reply(to: &To, text: &str, is_working: bool, there: Option<&OurComment>, mut guards: Vec<Guard>) -> Planned {
+pub fn reply(to: &To, text: &str, is_working: bool, there: Option<&BotComment>, mut guards: Vec<Guard>) -> Planned {
     let key = key(to.remark);
     let state = ReplyState { v: VERSION, key: key.clone(), by: to.by.clone(), is_working };
     let body = format!("{}\n{text}", marker::write(marker::REPLY, &state));

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::forge::{Scene, Slug};
+use crate::model::forge::{RepoSlug, RunContext};
 use crate::plan::action::{Action, Guard, Plan, Planned, Receipt, Withheld};
 
 /// The value of the field `schema`.
@@ -74,7 +74,7 @@ pub enum BadPlan {
 impl SavedPlan {
     /// A plan as it is saved.
     #[must_use]
-    pub fn of(plan: &Plan, scene: &Scene) -> Self {
+    pub fn of(plan: &Plan, scene: &RunContext) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             repository: scene.repository.to_string(),
@@ -107,8 +107,8 @@ impl SavedPlan {
 
     /// The repository, if it is the name of one.
     #[must_use]
-    pub fn slug(&self) -> Option<Slug> {
-        Slug::parse(&self.repository)
+    pub fn slug(&self) -> Option<RepoSlug> {
+        RepoSlug::parse(&self.repository)
     }
 }
 

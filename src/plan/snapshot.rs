@@ -1,7 +1,7 @@
 //! One reading of the forge, before anything is planned.
 
-use crate::model::forge::{Account, OurBranch};
-use crate::model::time::Instant;
+use crate::model::forge::{Account, BotBranch};
+use crate::model::time::Timestamp;
 use crate::plan::change::FileDiff;
 use crate::plan::ledger;
 use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
@@ -12,19 +12,19 @@ use crate::plan::tidy::{self, DigestState};
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Issues of ours, open and closed.
-    pub issues: Option<Vec<OurIssue>>,
+    pub issues: Option<Vec<BotIssue>>,
     /// Comments of ours on the pull request.
-    pub comments: Option<Vec<OurComment>>,
+    pub comments: Option<Vec<BotComment>>,
     /// Review comments of ours on the pull request.
-    pub review_comments: Option<Vec<OurComment>>,
+    pub review_comments: Option<Vec<BotComment>>,
     /// Our check run beside the head, under the name of this leg.
-    pub check: Option<Option<OurCheck>>,
+    pub check: Option<Option<BotCheck>>,
     /// The diff of the pull request.
     pub diff: Option<Vec<FileDiff>>,
     /// `CODEOWNERS`, where the policy asks for it.
     pub owners: Option<String>,
     /// Branches of ours with repairs that the present commit needs.
-    pub branches: Vec<OurBranch>,
+    pub branches: Vec<BotBranch>,
     /// Pull requests of ours with repairs that are open.
     pub offered: u32,
     /// One with written tests that is open.
@@ -33,7 +33,7 @@ pub struct Snapshot {
 
 /// An issue that we opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OurIssue {
+pub struct BotIssue {
     /// Number.
     pub number: u64,
     /// Web page.
@@ -43,7 +43,7 @@ pub struct OurIssue {
     /// `completed`, `not_planned`, `duplicate` or `reopened`, where told.
     pub reason: Option<String>,
     /// When it was closed.
-    pub closed_at: Option<Instant>,
+    pub closed_at: Option<Timestamp>,
     /// Whether it is locked.
     pub locked: bool,
     /// Labels.
@@ -54,7 +54,7 @@ pub struct OurIssue {
     pub body: String,
 }
 
-impl OurIssue {
+impl BotIssue {
     /// Its state, if it is an issue about one diagnosis.
     #[must_use]
     pub fn state(&self) -> Option<IssueState> {
@@ -69,9 +69,9 @@ impl OurIssue {
 
     /// The tests whose recovery closes it, and when their failure was last seen.
     #[must_use]
-    pub fn watched(&self) -> Option<(Vec<String>, Instant)> {
+    pub fn watched(&self) -> Option<(Vec<String>, Timestamp)> {
         if let Some(state) = self.state() {
-            let last = state.seen.first().map_or(Instant::from_unix(0), |seen| seen.at);
+            let last = state.seen.first().map_or(Timestamp::from_unix(0), |seen| seen.at);
             return Some((state.tests, last));
         }
         self.roll_up().map(|state| (state.tests, state.last))
@@ -117,7 +117,7 @@ fn visible_key(body: &str) -> Option<String> {
 
 /// A comment that we wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OurComment {
+pub struct BotComment {
     /// Id.
     pub id: u64,
     /// Web page.
@@ -128,7 +128,7 @@ pub struct OurComment {
     pub current: bool,
 }
 
-impl OurComment {
+impl BotComment {
     /// The key that it stands for: a suggestion whose lines are gone can be taken
     /// over no more and counts as none.
     #[must_use]
@@ -161,7 +161,7 @@ pub fn sticky_key(workflow: &str) -> String {
 
 /// A check run that we made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OurCheck {
+pub struct BotCheck {
     /// Id.
     pub id: u64,
     /// Web page.
@@ -172,20 +172,20 @@ pub struct OurCheck {
 
 /// A comment of somebody, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemarkNow {
+pub struct CommentState {
     /// Its text.
     pub body: String,
     /// Who wrote it.
     pub author: Option<Account>,
     /// When it was last edited.
-    pub updated: Option<Instant>,
+    pub updated: Option<Timestamp>,
 }
 
-impl RemarkNow {
+impl CommentState {
     /// Whether it is the one that was read: its words, and the moment of its last edit
     /// (an edit and back is an edit).
     #[must_use]
-    pub fn is_as(&self, expected: &str, updated: Option<Instant>) -> bool {
+    pub fn is_as(&self, expected: &str, updated: Option<Timestamp>) -> bool {
         let same_time = updated.is_none_or(|then| self.updated.is_some_and(|now| now <= then));
         same_time && digest(&self.body) == expected
     }
@@ -193,7 +193,7 @@ impl RemarkNow {
 
 /// A workflow run as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunNow {
+pub struct RunState {
     /// Its last attempt.
     pub attempt: u32,
     /// Whether that is done.
@@ -202,7 +202,7 @@ pub struct RunNow {
 
 /// A pull request as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullNow {
+pub struct PullRequestState {
     /// Whether it is open.
     pub open: bool,
     /// The commit at its head.

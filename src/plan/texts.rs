@@ -7,7 +7,7 @@
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
-use crate::model::forge::{OUR_BRANCHES, Scene, Slug, is_sha};
+use crate::model::forge::{OUR_BRANCHES, RepoSlug, RunContext, is_sha};
 use crate::model::secret::has_token;
 use crate::plan::action::{Action, Annotation, BODY_LIMIT, CommitDraft, SUMMARY_LIMIT};
 use crate::plan::marker;
@@ -24,7 +24,7 @@ const TITLE: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextRules {
     /// The repository that is written to.
-    pub repository: Slug,
+    pub repository: RepoSlug,
     /// Web address of the forge; links may lead to the repository's pages there and nowhere else.
     pub server: String,
     /// Who composed the texts.
@@ -46,7 +46,7 @@ pub enum Origin {
 impl TextRules {
     /// The rules of a run that judges code of its own repository.
     #[must_use]
-    pub fn of(scene: &Scene) -> Self {
+    pub fn of(scene: &RunContext) -> Self {
         Self { repository: scene.repository.clone(), server: scene.server.clone(), origin: Origin::ThisRun }
     }
 
@@ -324,7 +324,7 @@ mod tests {
 
     fn rules() -> TextRules {
         TextRules {
-            repository: Slug::parse("acme/shop").unwrap(),
+            repository: RepoSlug::parse("acme/shop").unwrap(),
             server: "https://github.com".into(),
             origin: Origin::Fork,
         }
@@ -376,10 +376,10 @@ mod tests {
             lines in proptest::collection::vec("/(heal|hael|explain|quarantine|retry|help|not_flaky) ?[ -~\u{a0}-\u{ff}\u{200b}\u{202e}@#<>`*_!\\[\\]()|\n]{0,80}", 1..6),
             login in "[ -~]{1,30}",
         ) {
-            use crate::ingest::command::{Line, read};
+            use crate::ingest::command::{ParsedLine, read};
             use crate::render::message::reply::{Part, body};
-            let scene = Scene {
-                repository: Slug::parse("acme/shop").unwrap(),
+            let scene = RunContext {
+                repository: RepoSlug::parse("acme/shop").unwrap(),
                 default_branch: "main".into(),
                 pull: None,
                 trust: crate::model::forge::Trust::Own,
@@ -395,8 +395,8 @@ mod tests {
                 is_foreign: false,
             };
             let parts: Vec<(usize, Part)> = read(&lines.join("\n")).into_iter().map(|line| match line {
-                Line::Order(order) => (0, Part::refused(&order.text, &format!("`{}` is not there", order.text))),
-                Line::Slip { text, why } => (1, Part::refused(&text, &format!("{text}: {why:?}"))),
+                ParsedLine::Order(order) => (0, Part::refused(&order.text, &format!("`{}` is not there", order.text))),
+                ParsedLine::Slip { text, why } => (1, Part::refused(&text, &format!("{text}: {why:?}"))),
             }).collect();
             let said = body(&parts, &login, None, &scene, 60_000);
             // Words that have the form of a secret are refused for that alone.

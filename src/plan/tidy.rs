@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::recovery::{self, Since};
+use crate::history::recovery::{self, PassesSince};
 use crate::history::{History, Sample};
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
 use crate::plan::marker::{self, NoteState, VERSION, digest};
 use crate::plan::planner::needed_passes;
 use crate::plan::policy::Day;
 use crate::plan::quarantine::Entry;
-use crate::plan::snapshot::OurIssue;
+use crate::plan::snapshot::BotIssue;
 use crate::render::message::digest::{self as message, Week};
 
 /// Kind of the digest's marker.
@@ -49,11 +49,11 @@ pub struct Recovered<'a> {
 pub fn recovered<'a>(entries: &'a [Entry], history: &History, branch: &str, least: u32) -> Vec<Recovered<'a>> {
     let one = |entry: &'a Entry| {
         let test = TestId::parse(&entry.id)?;
-        let begun = entry.since.map_or(Instant::from_unix(0), Day::end);
+        let begun = entry.since.map_or(Timestamp::from_unix(0), Day::end);
         let before = |s: &&Sample| s.outcome != Outcome::Skipped && history.runs[s.run as usize].at <= begun;
         let ran = history.samples.get(&test)?.iter().filter(before);
         let bad = ran.clone().filter(|s| s.outcome.is_bad() || s.flaky).count() as u64;
-        let Since::Passes(passes) = recovery::since(history, &[], test, branch, begun) else { return None };
+        let PassesSince::Passes(passes) = recovery::since(history, &[], test, branch, begun) else { return None };
         let needed = needed_passes((bad, ran.count() as u64), u64::from(least));
         (passes >= needed).then_some(Recovered { entry, passes, needed })
     };
@@ -63,9 +63,9 @@ pub fn recovered<'a>(entries: &'a [Entry], history: &History, branch: &str, leas
 /// The digest: opened once, brought up to date once a day, told once a week. A person who
 /// closes it wants none.
 #[must_use]
-pub fn digest_of(week: &Week, issues: &[OurIssue], scene: &Scene, labels: &[String], now: Instant) -> Plan {
+pub fn digest_of(week: &Week, issues: &[BotIssue], scene: &RunContext, labels: &[String], now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    let state = |issue: &OurIssue| marker::read_first::<DigestState>(DIGEST, &issue.body);
+    let state = |issue: &BotIssue| marker::read_first::<DigestState>(DIGEST, &issue.body);
     let there = issues.iter().find(|issue| state(issue).is_some());
     let marked = marker::write(DIGEST, &DigestState { v: VERSION, day: now.date() });
     let body = format!("{marked}\n{}", message::body(week, scene, now, BODY_LIMIT - 500));
@@ -113,7 +113,7 @@ pub fn digest_of(week: &Week, issues: &[OurIssue], scene: &Scene, labels: &[Stri
 }
 
 /// Says once a week what it came to: that is what people are told of.
-fn weekly(week: &Week, issue: &OurIssue, now: Instant) -> Planned {
+fn weekly(week: &Week, issue: &BotIssue, now: Timestamp) -> Planned {
     let key = format!("week {}", now.unix().div_euclid(WEEK));
     let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
     let body = format!("{marker}\n{}\n", message::summary(week));

@@ -1,6 +1,6 @@
 //! A request as a command that sends it, and as the smallest test.
 
-use crate::agent::generator::Draft;
+use crate::agent::generator::TestDraft;
 use crate::code::style::check::Check;
 use crate::code::style::piece::settled;
 use crate::model::exchange::{Body, Exchange, is_inside};
@@ -38,7 +38,7 @@ pub fn curl(exchange: &Exchange) -> String {
 
 /// The smallest test that shows a defect: the request, and what would be right.
 #[must_use]
-pub fn reproducing(draft: &Draft) -> String {
+pub fn reproducing(draft: &TestDraft) -> String {
     let mut test = draft.bare();
     let last = draft.asks.len().saturating_sub(1);
     let right = draft.asks.last().and_then(|(_, right)| right.first()).copied().unwrap_or(400);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::agent::purse::money;
-use crate::model::talk::{Call, Claim, Tokens};
+use crate::model::talk::{Call, Citation, TokenUsage};
 use crate::render::terminal::line;
 
 /// Letters of one line.
@@ -32,7 +32,7 @@ pub enum Shown<'a> {
         /// What it wants to see.
         calls: &'a [Call],
         /// What was counted.
-        tokens: Tokens,
+        tokens: TokenUsage,
         /// Millionths.
         cost: u64,
     },
@@ -50,7 +50,7 @@ pub enum Shown<'a> {
         /// 0 to 1.
         confidence: f64,
         /// What supports it.
-        claims: &'a [Claim],
+        claims: &'a [Citation],
         /// Claims that nothing supports.
         dropped: usize,
     },
@@ -59,7 +59,7 @@ pub enum Shown<'a> {
         /// The edits as a unified diff.
         diff: &'a str,
         /// What supports them.
-        claims: &'a [Claim],
+        claims: &'a [Citation],
         /// Claims that nothing supports.
         dropped: usize,
     },
@@ -116,7 +116,7 @@ pub fn event(shown: Shown<'_>) -> String {
     out
 }
 
-fn supported(out: &mut String, claims: &[Claim], dropped: usize) {
+fn supported(out: &mut String, claims: &[Citation], dropped: usize) {
     for claim in claims {
         row(out, "", &format!("{} ({}: \"{}\")", claim.says, claim.source, claim.quote));
     }

@@ -1,6 +1,6 @@
 //! Numbers and results in words and strips.
 
-use crate::diagnose::timeline::Mark;
+use crate::diagnose::timeline::RunMark;
 use crate::model::run::Totals;
 
 /// `1 test`, `2 tests`, with the digits grouped.
@@ -48,30 +48,30 @@ pub fn counts(totals: &Totals) -> String {
 
 /// One character a result, for terminals.
 #[must_use]
-pub fn strip_plain(marks: &[Mark]) -> String {
+pub fn strip_plain(marks: &[RunMark]) -> String {
     marks
         .iter()
         .map(|mark| match mark {
-            Mark::Passed => '▁',
-            Mark::Flaky => '▄',
-            Mark::Bad => '█',
-            Mark::Outside => '░',
-            Mark::Skipped => '·',
+            RunMark::Passed => '▁',
+            RunMark::Flaky => '▄',
+            RunMark::Bad => '█',
+            RunMark::Outside => '░',
+            RunMark::Skipped => '·',
         })
         .collect()
 }
 
 /// One square a result, for Markdown.
 #[must_use]
-pub fn strip_squares(marks: &[Mark]) -> String {
+pub fn strip_squares(marks: &[RunMark]) -> String {
     marks
         .iter()
         .map(|mark| match mark {
-            Mark::Passed => '🟩',
-            Mark::Flaky => '🟨',
-            Mark::Bad => '🟥',
-            Mark::Outside => '🟪',
-            Mark::Skipped => '⬜',
+            RunMark::Passed => '🟩',
+            RunMark::Flaky => '🟨',
+            RunMark::Bad => '🟥',
+            RunMark::Outside => '🟪',
+            RunMark::Skipped => '⬜',
         })
         .collect()
 }

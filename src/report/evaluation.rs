@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::agent::purse::{Micros, Spent, money};
+use crate::agent::purse::{Micros, Usage, money};
 use crate::diagnose::verdict::Verdict;
-use crate::model::talk::Tokens;
+use crate::model::talk::TokenUsage;
 
 /// What was judged of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub struct HealOf {
     /// Guards that refused what it proposed.
     pub guards: Vec<&'static str>,
     /// What that cost.
-    pub spent: Spent,
+    pub spent: Usage,
 }
 
 /// What an evaluation cost.
@@ -83,7 +83,7 @@ pub struct Cost {
     /// Questions to the model.
     pub asks: u32,
     /// Tokens.
-    pub tokens: Tokens,
+    pub tokens: TokenUsage,
     /// Millionths.
     pub micros: Micros,
     /// Seconds, the model's included.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::generator::{Dropped, Generated, Made};
+use crate::agent::generator::{GeneratedTest, GenerationResult, RejectedTest};
 use crate::code::style::file::Kept;
 use crate::render::curl::{curl, reproducing};
 use crate::render::terminal::line;
@@ -18,15 +18,15 @@ const TOLD: usize = 40;
 /// are asked; `applied` tells whether the files were written.
 #[must_use]
 pub fn render(
-    done: &Generated,
+    done: &GenerationResult,
     notes: &[String],
     (asked, silent): (usize, &[String]),
     applied: bool,
     look: Look,
 ) -> String {
     let mut page = Page { text: String::new(), look };
-    let kills: usize = done.fresh().map(Made::kills).sum();
-    let unwritten = done.dropped.iter().filter(|(_, why)| matches!(why, Dropped::Because(_))).count();
+    let kills: usize = done.fresh().map(GeneratedTest::kills).sum();
+    let unwritten = done.dropped.iter().filter(|(_, why)| matches!(why, RejectedTest::Because(_))).count();
     let endpoints: BTreeSet<String> = done.fresh().map(|made| made.draft.endpoint.to_string()).collect();
     let standing = done.made.iter().filter(|made| made.kept == Kept::Same).count();
     let head = format!(
@@ -45,7 +45,7 @@ pub fn render(
         let more = if silent.len() > 6 { format!(" and {} more", silent.len() - 6) } else { String::new() };
         page.row("note", &line(&format!("no test shows in its own source how it asks {shown}{more}"), 600));
     }
-    let mut by_endpoint: BTreeMap<String, Vec<&Made>> = BTreeMap::new();
+    let mut by_endpoint: BTreeMap<String, Vec<&GeneratedTest>> = BTreeMap::new();
     for made in done.fresh() {
         by_endpoint.entry(made.draft.endpoint.to_string()).or_default().push(made);
     }
@@ -76,7 +76,7 @@ pub fn render(
 }
 
 impl Page {
-    fn made(&mut self, made: &Made) {
+    fn made(&mut self, made: &GeneratedTest) {
         let (in_order, shuffled, alone) = made.passes;
         self.row("test", &line(&made.name, 200));
         self.row("why", &line(&made.draft.because, 300));
@@ -96,7 +96,7 @@ impl Page {
         );
     }
 
-    fn dropped(&mut self, done: &Generated) {
+    fn dropped(&mut self, done: &GenerationResult) {
         for (draft, exchange, times) in done.defects() {
             let head = self.paint(Style::new().bold().fg_color(Some(AnsiColor::Red.into())), "DEFECT");
             let status = exchange.response.as_ref().map_or(0, |r| r.status);
@@ -118,10 +118,10 @@ impl Page {
             .dropped
             .iter()
             .filter_map(|(draft, why)| match why {
-                Dropped::Because(why) => {
+                RejectedTest::Because(why) => {
                     Some(format!("{} {} ({}): {why}", draft.endpoint, draft.recipe, draft.because))
                 }
-                Dropped::Wrong(..) | Dropped::Unbroken => None,
+                RejectedTest::Wrong(..) | RejectedTest::Unbroken => None,
             })
             .collect();
         if !others.is_empty() {

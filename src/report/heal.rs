@@ -2,9 +2,9 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::healer::healing::{Healed, Healing, Outcome};
-use crate::agent::healer::weigh::{Band, DEFECT, HEAL, PRIOR, Weighed};
-use crate::model::ran::Extent;
+use crate::agent::healer::healing::{HealResult, Outcome, TestHeal};
+use crate::agent::healer::weigh::{DEFECT, Decision, HEAL, PRIOR, Score};
+use crate::model::ran::Scope;
 use crate::render::message::heal::missing;
 use crate::render::terminal::line;
 use crate::report::plural;
@@ -17,7 +17,7 @@ const REASONS: usize = 8;
 
 /// The report.
 #[must_use]
-pub fn render(all: &[Healed], notes: &[String], look: Look) -> String {
+pub fn render(all: &[TestHeal], notes: &[String], look: Look) -> String {
     let mut page = Page { text: String::new(), look };
     let count = |wanted: fn(&Outcome) -> bool| all.iter().filter(|h| wanted(&h.healing.outcome)).count() as u64;
     let healed = count(|o| *o == Outcome::Healed);
@@ -40,7 +40,7 @@ pub fn render(all: &[Healed], notes: &[String], look: Look) -> String {
 }
 
 impl Page {
-    fn one(&mut self, healing: &Healing) {
+    fn one(&mut self, healing: &HealResult) {
         let (word, colour) = match healing.outcome {
             Outcome::Healed => ("HEALED", AnsiColor::Green),
             Outcome::Suggested => ("SUGGESTED", AnsiColor::Cyan),
@@ -93,11 +93,11 @@ impl Page {
         );
     }
 
-    fn weighed(&mut self, weighed: &Weighed) {
+    fn weighed(&mut self, weighed: &Score) {
         let reading = match weighed.band {
-            Band::Heal => "the test is outdated",
-            Band::Ask => "either the test is outdated or the product is broken",
-            Band::Defect => "the product is broken",
+            Decision::Heal => "the test is outdated",
+            Decision::Ask => "either the test is outdated or the product is broken",
+            Decision::Defect => "the product is broken",
         };
         let sum = format!(
             "{reading}: {:+.1} (from {HEAL:+.1} outdated, to {DEFECT:+.1} broken, begun at {PRIOR:+.1})",
@@ -114,12 +114,12 @@ impl Page {
         }
     }
 
-    fn proof(&mut self, healing: &Healing) {
+    fn proof(&mut self, healing: &HealResult) {
         for cell in &healing.proof {
             let (test, code) = cell.corner.words();
             let must = if cell.corner.must_pass() { "must pass" } else { "must fail" };
             let mark = if cell.holds { "✓" } else { "✗" };
-            let with = if cell.extent == Extent::File { " with its file" } else { "" };
+            let with = if cell.extent == Scope::File { " with its file" } else { "" };
             let times = if cell.times > 1 { format!(" {} times", cell.times) } else { String::new() };
             let note = cell.note.as_ref().map_or_else(String::new, |n| format!(", {n}"));
             let text = format!("{mark} {test} test on {code} code{with}: {}{times} ({must}){note}", cell.outcome);

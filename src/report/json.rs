@@ -3,18 +3,18 @@
 
 use serde::Serialize;
 
-use crate::agent::generator::{Generated, Made};
-use crate::agent::healer::healing::{Healed, Outcome};
+use crate::agent::generator::{GeneratedTest, GenerationResult};
+use crate::agent::healer::healing::{Outcome, TestHeal};
 use crate::code::edit;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::run::{IssueLevel, TestRun, Totals};
 use crate::model::secret::mask;
 use crate::model::test::TestCase;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::render::curl::curl;
 use crate::render::message::heal;
-use crate::run::Triage;
+use crate::run::TriageResult;
 use crate::traffic::drift::Drift;
 
 /// The value of the field `schema`.
@@ -41,7 +41,7 @@ struct Run {
     pull: Option<u64>,
     attempt: u32,
     variant: Option<String>,
-    at: Instant,
+    at: Timestamp,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,8 +122,8 @@ struct MismatchRow {
 struct HistoryRow {
     runs: u64,
     failures: u64,
-    first_seen: Option<Instant>,
-    last_seen: Option<Instant>,
+    first_seen: Option<Timestamp>,
+    last_seen: Option<Timestamp>,
     last_good: Option<String>,
     first_bad: Option<String>,
     suspects: Vec<SuspectRow>,
@@ -156,7 +156,7 @@ struct ProofRow {
     times: u32,
 }
 
-fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
+fn proposals(healings: &[TestHeal]) -> Vec<ProposalRow> {
     healings
         .iter()
         .map(|h| {
@@ -188,7 +188,7 @@ fn proposals(healings: &[Healed]) -> Vec<ProposalRow> {
 }
 
 /// The written tests; the first of each file has its patch.
-fn all_written(done: &Generated) -> Vec<ProposalRow> {
+fn all_written(done: &GenerationResult) -> Vec<ProposalRow> {
     let mut rows = Vec::new();
     let mut shown = Vec::new();
     for made in done.fresh() {
@@ -218,7 +218,7 @@ fn all_written(done: &Generated) -> Vec<ProposalRow> {
 }
 
 /// A written test; its proof are its passes and the mutants that it was shown.
-fn written(made: &Made) -> ProposalRow {
+fn written(made: &GeneratedTest) -> ProposalRow {
     let row = |code, outcome, times| ProofRow { test: "new", code, outcome, times };
     let (in_order, shuffled, alone) = made.passes;
     let kills = u32::try_from(made.kills()).unwrap_or(u32::MAX);
@@ -278,7 +278,7 @@ pub struct Origin {
 
 /// The report of a triage.
 #[must_use]
-pub fn report(triage: &Triage, origin: &Origin) -> Report {
+pub fn report(triage: &TriageResult, origin: &Origin) -> Report {
     Report {
         schema: SCHEMA,
         run: Run {
@@ -341,7 +341,7 @@ fn totals(t: &Totals) -> TotalsRow {
     }
 }
 
-fn diagnosis(triage: &Triage, d: &Diagnosis) -> DiagnosisRow {
+fn diagnosis(triage: &TriageResult, d: &Diagnosis) -> DiagnosisRow {
     let evidence = d.evidence.iter().map(|e| EvidenceRow {
         kind: format!("{}/{}", e.about.word(), e.kind),
         weight: e.weight,
@@ -396,7 +396,7 @@ fn test(case: &TestCase) -> TestRow {
     }
 }
 
-fn plan(triage: &Triage) -> PlanRow {
+fn plan(triage: &TriageResult) -> PlanRow {
     PlanRow {
         actions: triage
             .plan

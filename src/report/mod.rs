@@ -11,7 +11,7 @@ use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
 use crate::model::run::IssueLevel;
 use crate::plan::Receipt;
-use crate::run::Triage;
+use crate::run::TriageResult;
 
 pub use crate::render::words::{counts, grouped, plural, strip_plain, strip_squares};
 
@@ -32,7 +32,7 @@ pub enum FailOn {
 /// the tested branch left it is not counted, nor what people put into quarantine,
 /// expect, or have ignored.
 #[must_use]
-pub fn regressions(triage: &Triage) -> usize {
+pub fn regressions(triage: &TriageResult) -> usize {
     let found = &triage.found;
     let counts = |d: &&Diagnosis| d.verdict == Verdict::Regression && d.pardon.is_none();
     found.diagnoses.iter().filter(counts).filter(|d| !found.is_older_than_branch(d)).count()
@@ -41,7 +41,7 @@ pub fn regressions(triage: &Triage) -> usize {
 /// The exit code of a triage. Results that are missing, empty or cut off are red where failing tests
 /// would be ([`is_red`]), and else a job that could not be done.
 #[must_use]
-pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
+pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
     match (is_red(triage, fail_on), missing(triage).is_some() || failed || triage.hampered) {
         (true, _) => exit::TESTS_FAILED,
@@ -52,7 +52,7 @@ pub fn exit_code(triage: &Triage, fail_on: FailOn) -> u8 {
 
 /// Why the results are not all that should be there; `None` if nothing is missing.
 #[must_use]
-pub fn missing(triage: &Triage) -> Option<String> {
+pub fn missing(triage: &TriageResult) -> Option<String> {
     let found = &triage.found;
     let worst = found.runs.iter().find(|run| run.worst() == Some(IssueLevel::Unusable));
     if let Some((run, issue)) =
@@ -69,7 +69,7 @@ pub fn missing(triage: &Triage) -> Option<String> {
 
 /// Whether tests failed in the sense of `fail_on`, or may have: what is missing is not green.
 #[must_use]
-pub fn is_red(triage: &Triage, fail_on: FailOn) -> bool {
+pub fn is_red(triage: &TriageResult, fail_on: FailOn) -> bool {
     let failed = match fail_on {
         FailOn::Never => return false,
         FailOn::Regression => regressions(triage) > 0,

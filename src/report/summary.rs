@@ -9,7 +9,7 @@ use crate::model::run::IssueLevel;
 use crate::render::markdown::{code, prose};
 use crate::render::message::{self, has_window, icon};
 use crate::report::{counts, plural, strip_squares};
-use crate::run::Triage;
+use crate::run::TriageResult;
 
 /// GitHub shows 1 MiB of a job summary and drops the whole of it beyond; some
 /// room is left for what other steps write.
@@ -21,7 +21,7 @@ const DETAILS: usize = 50;
 
 /// The whole summary; what does not fit is cut at a diagnosis and said.
 #[must_use]
-pub fn render(triage: &Triage) -> String {
+pub fn render(triage: &TriageResult) -> String {
     let mut out = String::new();
     head(&mut out, triage);
     issues(&mut out, triage);
@@ -47,7 +47,7 @@ pub fn render(triage: &Triage) -> String {
     out
 }
 
-fn head(out: &mut String, triage: &Triage) {
+fn head(out: &mut String, triage: &TriageResult) {
     let icon = match (triage.found.totals.failed + triage.found.totals.errored, triage.found.totals.tests) {
         (_, 0) => "⚪",
         (0, _) => "🟢",
@@ -68,7 +68,7 @@ fn head(out: &mut String, triage: &Triage) {
     );
 }
 
-fn issues(out: &mut String, triage: &Triage) {
+fn issues(out: &mut String, triage: &TriageResult) {
     let all: Vec<(&str, &crate::model::run::ParseIssue)> = triage
         .found
         .runs
@@ -99,7 +99,7 @@ fn issues(out: &mut String, triage: &Triage) {
     let _ = writeln!(out);
 }
 
-fn table(out: &mut String, triage: &Triage) {
+fn table(out: &mut String, triage: &TriageResult) {
     if triage.found.diagnoses.is_empty() {
         return;
     }
@@ -113,7 +113,7 @@ fn table(out: &mut String, triage: &Triage) {
             "| {} {} | {} | {} | {} | {since} | {} |",
             icon(d.verdict),
             d.verdict.word(),
-            d.standing(),
+            d.severity_label(),
             code(d.title.raw(), 100),
             d.members.len(),
             strip_squares(strip)
@@ -126,7 +126,7 @@ fn table(out: &mut String, triage: &Triage) {
 }
 
 /// What the healer has to say.
-fn repairs(out: &mut String, triage: &Triage) {
+fn repairs(out: &mut String, triage: &TriageResult) {
     if triage.repairs.all.is_empty() {
         return;
     }
@@ -138,7 +138,7 @@ fn repairs(out: &mut String, triage: &Triage) {
 }
 
 /// How the answers of the API changed.
-fn drift(out: &mut String, triage: &Triage) {
+fn drift(out: &mut String, triage: &TriageResult) {
     if triage.found.drift.is_empty() {
         return;
     }
@@ -147,7 +147,7 @@ fn drift(out: &mut String, triage: &Triage) {
 }
 
 /// Failures a run on the line of the present branch, as a Mermaid chart.
-fn plot(out: &mut String, triage: &Triage) {
+fn plot(out: &mut String, triage: &TriageResult) {
     let branch = triage.found.facts.branch.as_deref().or(triage.found.history.default_branch());
     let mut bars: Vec<u64> =
         triage.found.history.runs.iter().filter(|r| Some(r.branch.as_str()) == branch).map(|r| r.bad).collect();
@@ -170,12 +170,17 @@ fn plot(out: &mut String, triage: &Triage) {
     );
 }
 
-fn details(triage: &Triage, d: &Diagnosis) -> String {
+fn details(triage: &TriageResult, d: &Diagnosis) -> String {
     let mut out = String::new();
     let title = code(d.title.raw(), 160);
     let _ = writeln!(out, "### {} {}: {title}\n", icon(d.verdict), d.verdict.word());
-    let _ =
-        writeln!(out, "Severity {}, confidence {:.0} %, id {}.\n", d.standing(), d.confidence * 100.0, code(&d.id, 80));
+    let _ = writeln!(
+        out,
+        "Severity {}, confidence {:.0} %, id {}.\n",
+        d.severity_label(),
+        d.confidence * 100.0,
+        code(&d.id, 80)
+    );
     if let Some(reading) = &d.reading {
         let word = reading.verdict.word();
         let percent = reading.confidence * 100.0;
@@ -194,7 +199,7 @@ fn details(triage: &Triage, d: &Diagnosis) -> String {
     out
 }
 
-fn plan(out: &mut String, triage: &Triage) {
+fn plan(out: &mut String, triage: &TriageResult) {
     if triage.plan.actions.is_empty() && triage.plan.withheld.is_empty() {
         return;
     }

@@ -11,7 +11,7 @@ use crate::model::run::IssueLevel;
 use crate::plan::{Action, Planned, Receipt, preview};
 use crate::render::terminal::line;
 use crate::report::{counts, plural, strip_plain};
-use crate::run::Triage;
+use crate::run::TriageResult;
 
 /// Evidence shown for each diagnosis; all of it is in `report.json`.
 const EVIDENCE: usize = 4;
@@ -35,7 +35,7 @@ pub struct Look {
 
 /// The whole report.
 #[must_use]
-pub fn render(triage: &Triage, look: Look) -> String {
+pub fn render(triage: &TriageResult, look: Look) -> String {
     let mut out = Page { text: String::new(), look };
     out.headline(triage);
     out.issues(triage);
@@ -67,7 +67,7 @@ impl Page {
         let _ = writeln!(self.text, "{label}  {text}");
     }
 
-    fn headline(&mut self, triage: &Triage) {
+    fn headline(&mut self, triage: &TriageResult) {
         let bad = triage.found.totals.failed + triage.found.totals.errored;
         let colour = match (bad, triage.found.totals.flaky) {
             (0, 0) => AnsiColor::Green,
@@ -87,7 +87,7 @@ impl Page {
         );
     }
 
-    fn issues(&mut self, triage: &Triage) {
+    fn issues(&mut self, triage: &TriageResult) {
         let mut shown = 0;
         let mut hidden = 0;
         for run in &triage.found.runs {
@@ -115,11 +115,11 @@ impl Page {
         }
     }
 
-    fn diagnosis(&mut self, triage: &Triage, d: &Diagnosis) {
+    fn diagnosis(&mut self, triage: &TriageResult, d: &Diagnosis) {
         let verdict = self.paint(style_of(d.verdict), &d.verdict.word().to_uppercase());
         let severity = match d.severity {
-            Severity::Critical | Severity::High => self.paint(Style::new().bold(), &d.standing()),
-            _ => d.standing(),
+            Severity::Critical | Severity::High => self.paint(Style::new().bold(), &d.severity_label()),
+            _ => d.severity_label(),
         };
         let _ = writeln!(self.text, "\n{verdict}  {severity} · {:.0} %", d.confidence * 100.0);
         let title = self.paint(Style::new().bold(), &line(d.title.raw(), self.look.width.max(60) - 2));
@@ -179,7 +179,7 @@ impl Page {
     }
 
     /// How the answers of the API changed.
-    fn drift(&mut self, triage: &Triage) {
+    fn drift(&mut self, triage: &TriageResult) {
         if triage.found.drift.is_empty() {
             return;
         }
@@ -203,7 +203,7 @@ impl Page {
         }
     }
 
-    fn plan(&mut self, triage: &Triage) {
+    fn plan(&mut self, triage: &TriageResult) {
         if triage.plan.actions.is_empty() && triage.plan.withheld.is_empty() {
             return;
         }

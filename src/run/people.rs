@@ -2,15 +2,15 @@
 
 use crate::diagnose::findings::Findings;
 use crate::diagnose::rules::weights::PERSON;
-use crate::diagnose::verdict::{Evidence, Pardon, Verdict};
-use crate::history::word::{Told, Word};
+use crate::diagnose::verdict::{Evidence, Suppression, Verdict};
+use crate::history::word::{Feedback, FeedbackKind};
 use crate::model::test::TestCase;
 use crate::model::text::Untrusted;
 use crate::plan::quarantine::{self, Entry};
 
 /// Hears what people said. A quarantine counts where all failing tests of a group are in
 /// it; one that ended is told, and counts for nothing.
-pub fn listen(found: &mut Findings, entries: &[Entry], words: &[Word]) {
+pub fn apply_feedback(found: &mut Findings, entries: &[Entry], words: &[Feedback]) {
     for at in 0..found.diagnoses.len() {
         let (mut news, mut pardon) = quarantined(found, at, entries);
         let id = found.diagnoses[at].id.clone();
@@ -18,10 +18,10 @@ pub fn listen(found: &mut Findings, entries: &[Entry], words: &[Word]) {
         let tests: Vec<String> = found.diagnoses[at].members.iter().map(|m| found.case(*m).id.to_string()).collect();
         for word in words.iter().filter(|word| word.counts(found.at)) {
             let (is_about, weight, own) = match word.told {
-                Told::Flaky => (tests.contains(&word.about), PERSON, None),
-                Told::NotFlaky => (tests.contains(&word.about), -PERSON, None),
-                Told::Expected => (word.about == id || word.about == print, 0.0, Some(Pardon::Expected)),
-                Told::Ignored => (word.about == id || word.about == print, 0.0, Some(Pardon::Ignored)),
+                FeedbackKind::Flaky => (tests.contains(&word.about), PERSON, None),
+                FeedbackKind::NotFlaky => (tests.contains(&word.about), -PERSON, None),
+                FeedbackKind::Expected => (word.about == id || word.about == print, 0.0, Some(Suppression::Expected)),
+                FeedbackKind::Ignored => (word.about == id || word.about == print, 0.0, Some(Suppression::Ignored)),
             };
             if is_about {
                 news.push(spoken(word, weight, found.diagnoses[at].verdict));
@@ -29,11 +29,11 @@ pub fn listen(found: &mut Findings, entries: &[Entry], words: &[Word]) {
             }
         }
         found.diagnoses[at].pardon = pardon;
-        found.diagnoses[at].hear(news);
+        found.diagnoses[at].add_evidence(news);
     }
 }
 
-fn spoken(word: &Word, weight: f64, verdict: Verdict) -> Evidence {
+fn spoken(word: &Feedback, weight: f64, verdict: Verdict) -> Evidence {
     let until = word.until.map(|until| format!(", until {}", until.date())).unwrap_or_default();
     let text = format!("{} {} ({}{until})", word.by, word.told.says(), word.at.date());
     let about = if weight == 0.0 { verdict } else { Verdict::Flaky };
@@ -44,7 +44,7 @@ fn evidence(kind: &'static str, about: Verdict, weight: f64, text: &str, source:
     Evidence { about, kind, weight, text: Untrusted::bounded(text, 600), source: Untrusted::bounded(source, 300) }
 }
 
-fn quarantined(found: &Findings, at: usize, entries: &[Entry]) -> (Vec<Evidence>, Option<Pardon>) {
+fn quarantined(found: &Findings, at: usize, entries: &[Entry]) -> (Vec<Evidence>, Option<Suppression>) {
     let diagnosis = &found.diagnoses[at];
     let cases: Vec<&TestCase> = diagnosis.members.iter().map(|member| found.case(*member)).collect();
     let of = |case: &TestCase, counts: bool| {
@@ -70,6 +70,6 @@ fn quarantined(found: &Findings, at: usize, entries: &[Entry]) -> (Vec<Evidence>
         let text = format!("`{}` is in quarantine until {}{owner}{why}", entry.name, entry.until);
         news.push(evidence("quarantine", diagnosis.verdict, 0.0, &text, quarantine::PATH));
     }
-    let pardon = (all && !inside.is_empty()).then_some(Pardon::Quarantined);
+    let pardon = (all && !inside.is_empty()).then_some(Suppression::Quarantined);
     (news, pardon)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Problem;
 use crate::ingest::event;
-use crate::model::forge::{EndedRun, Event, Occasion, PullFacts, Scene, Slug, TRUSTED_EVENTS, Trust};
+use crate::model::forge::{CompletedRun, Event, PullRequestRef, RepoSlug, RunContext, TRUSTED_EVENTS, Trigger, Trust};
 use crate::model::secret::Secret;
 use crate::model::text::clean;
 use crate::plan::action::Annotation;
@@ -71,7 +71,7 @@ impl Around {
         };
         let mut event = event::read(&name, &payload);
         if event.repository.is_none() {
-            event.repository = variable("GITHUB_REPOSITORY").as_deref().and_then(Slug::parse);
+            event.repository = variable("GITHUB_REPOSITORY").as_deref().and_then(RepoSlug::parse);
         }
         let workflow = variable("GITHUB_WORKFLOW_REF").and_then(|r| {
             let path = r.split('@').next()?.to_owned();
@@ -107,21 +107,21 @@ impl Around {
 
     /// Where we are; `None` where the repository or the commit is not known.
     #[must_use]
-    pub fn scene(&self, variant: Option<String>) -> Option<Scene> {
+    pub fn scene(&self, variant: Option<String>) -> Option<RunContext> {
         let repository = self.event.repository.clone()?;
         let pull = match &self.event.occasion {
-            Occasion::Pull(pull) => Some(pull.clone()),
+            Trigger::Pull(pull) => Some(pull.clone()),
             _ => None,
         };
         let is_foreign = match (&self.event.occasion, &pull) {
-            (Occasion::WorkflowRun(ended), _) => !is_own(&repository, ended.head_repository.as_ref()),
+            (Trigger::WorkflowRun(ended), _) => !is_own(&repository, ended.head_repository.as_ref()),
             (_, Some(pull)) => !is_own(&repository, pull.head_repository.as_ref()),
             _ => false,
         };
         // Which job of another run wrote its reports is not known.
-        let job = self.job_key.clone().filter(|_| !matches!(self.event.occasion, Occasion::WorkflowRun(_)));
+        let job = self.job_key.clone().filter(|_| !matches!(self.event.occasion, Trigger::WorkflowRun(_)));
         let (head, branch, run, attempt, workflow) = match (&self.event.occasion, &pull) {
-            (Occasion::WorkflowRun(ended), _) => (
+            (Trigger::WorkflowRun(ended), _) => (
                 ended.head_sha.clone(),
                 branch_of_run(&repository, ended),
                 Some(ended.id),
@@ -143,7 +143,7 @@ impl Around {
                 self.workflow.clone(),
             ),
         };
-        Some(Scene {
+        Some(RunContext {
             trust: self.trust(&repository, pull.as_ref()),
             default_branch: self.event.default_branch.clone().unwrap_or_default(),
             server: self.server.trim_end_matches('/').to_owned(),
@@ -164,7 +164,7 @@ impl Around {
     /// Whose code ran, and so what the token may do. `pull_request_target` and
     /// `workflow_run` have a token of the base repository, but what they speak
     /// about may still be a fork's.
-    fn trust(&self, repository: &Slug, pull: Option<&PullFacts>) -> Trust {
+    fn trust(&self, repository: &RepoSlug, pull: Option<&PullRequestRef>) -> Trust {
         let Some(pull) = pull else { return Trust::Own };
         if self.is_privileged {
             return Trust::Own;
@@ -176,20 +176,20 @@ impl Around {
     }
 }
 
-fn is_own(repository: &Slug, head: Option<&Slug>) -> bool {
+fn is_own(repository: &RepoSlug, head: Option<&RepoSlug>) -> bool {
     head.is_some_and(|head| head.same(repository))
 }
 
 /// A run on `main` that a comment or another workflow woke may have run anybody's
 /// code: its branch is not called `main`.
-fn branch_of_run(repository: &Slug, ended: &EndedRun) -> String {
+fn branch_of_run(repository: &RepoSlug, ended: &CompletedRun) -> String {
     let branch = branch_of(repository, ended.head_repository.as_ref(), &ended.head_branch);
     let is_plain = ended.event.starts_with("pull_request") || TRUSTED_EVENTS.contains(&ended.event.as_str());
     if is_plain { branch } else { format!("{}:{branch}", ended.event) }
 }
 
 /// A branch of a fork is never called like one of ours.
-fn branch_of(repository: &Slug, head: Option<&Slug>, branch: &str) -> String {
+fn branch_of(repository: &RepoSlug, head: Option<&RepoSlug>, branch: &str) -> String {
     match head {
         Some(head) if head.same(repository) => branch.to_owned(),
         Some(head) => format!("{}:{branch}", head.owner()),
@@ -357,8 +357,8 @@ mod tests {
 
     #[test]
     fn branches_of_forks_have_their_owner() {
-        let repository = Slug::parse("acme/shop").unwrap();
-        let fork = Slug::parse("mallory/shop").unwrap();
+        let repository = RepoSlug::parse("acme/shop").unwrap();
+        let fork = RepoSlug::parse("mallory/shop").unwrap();
         assert_eq!(branch_of(&repository, Some(&fork), "main"), "mallory:main");
         assert_eq!(branch_of(&repository, Some(&repository), "main"), "main");
         assert_eq!(branch_of(&repository, None, "main"), "?:main");

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::agent::generator::asked::{self, Asked};
-use crate::agent::generator::recipe::{self, Ground};
-use crate::agent::generator::{Draft, Generated, Recipe};
+use crate::agent::generator::asked::{self, ObservedEndpoint};
+use crate::agent::generator::recipe::{self, RecipeInput};
+use crate::agent::generator::{GenerationResult, Recipe, TestDraft};
 use crate::code::source::Source;
 use crate::code::spec;
 use crate::code::style::file;
 use crate::diagnose::incident::Incident;
 use crate::error::Problem;
-use crate::investigate::generate::{self, Given};
+use crate::investigate::generate::{self, TestgenInput};
 use crate::model::exchange::Exchange;
 use crate::plan::policy::Policy;
 use crate::shell::git::Git;
@@ -60,7 +60,7 @@ pub struct Ask<'a> {
 #[derive(Debug)]
 pub struct Wanted {
     /// One for each.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<TestDraft>,
     /// How many endpoints were asked.
     pub asked: usize,
     /// Those of which no test shows in its own source how they are asked.
@@ -111,10 +111,10 @@ impl Author {
         let sources = |path: &str| self.source(path);
         let is_ours = |file: &str| self.policy.generate.is_ours(file);
         let all = asked::asked(ask.exchanges, ask.templates, &sources, &is_ours);
-        let is_meant = |a: &&Asked<'_>| {
+        let is_meant = |a: &&ObservedEndpoint<'_>| {
             ask.only.is_empty() || ask.only.iter().any(|only| a.endpoint.to_string().contains(only.as_str()))
         };
-        let chosen: Vec<&Asked<'_>> = all.iter().filter(is_meant).collect();
+        let chosen: Vec<&ObservedEndpoint<'_>> = all.iter().filter(is_meant).collect();
         if chosen.is_empty() && !ask.only.is_empty() {
             let known: Vec<String> = all.iter().take(8).map(|a| a.endpoint.to_string()).collect();
             return Err(Problem::usage(format!("no test asks {}", ask.only.join(" or ")))
@@ -123,7 +123,7 @@ impl Author {
         let new_fields = recipe::new_fields(ask.now, ask.known);
         let template = |path: &str| ask.templates.of(path);
         let incidents: Vec<Incident> = ask.incidents.iter().map(|own| own.clone().at_template(&template)).collect();
-        let ground = Ground {
+        let ground = RecipeInput {
             incidents: &incidents,
             memory: ask.known,
             new_fields: &new_fields,
@@ -138,7 +138,7 @@ impl Author {
     /// The drafts whose tests stand nowhere yet: neither as they were written, nor as a
     /// person changed them, nor as one that a person deleted.
     #[must_use]
-    pub fn missing(&self, mut drafts: Vec<Draft>) -> Vec<Draft> {
+    pub fn missing(&self, mut drafts: Vec<TestDraft>) -> Vec<TestDraft> {
         drafts.retain(|draft| {
             let folder = self.policy.generate.folder_for(&draft.exemplar.file);
             let path = generate::path_of(draft, &folder);
@@ -156,11 +156,11 @@ impl Author {
     /// Where no checkout can be made, tests cannot be run, or time is over.
     pub fn write(
         &self,
-        mut drafts: Vec<Draft>,
+        mut drafts: Vec<TestDraft>,
         memory: &Memory,
         (repeat, seconds): (u32, Option<f64>),
         notes: &mut Vec<String>,
-    ) -> Result<Generated, Problem> {
+    ) -> Result<GenerationResult, Problem> {
         let most = usize::try_from(self.policy.generate.max_tests).unwrap_or(usize::MAX);
         // What only looks for defects comes last.
         drafts.sort_by_key(|draft| draft.recipe == Recipe::Extremes);
@@ -168,7 +168,7 @@ impl Author {
             notes.push(format!("only the first {most} of {} tests are written (`generate.max-tests`)", drafts.len()));
             drafts.truncate(most);
         }
-        let mut by_runner: Vec<(Option<Runner>, Vec<Draft>)> = Vec::new();
+        let mut by_runner: Vec<(Option<Runner>, Vec<TestDraft>)> = Vec::new();
         for draft in drafts {
             let read = |path: &str| self.read(path);
             let runner = recognise(&draft.exemplar.file, None, &self.files, &read);
@@ -177,13 +177,14 @@ impl Author {
                 None => by_runner.push((runner, vec![draft])),
             }
         }
-        let mut done = Generated::default();
+        let mut done = GenerationResult::default();
         let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
         let read = |path: &str| self.read(path);
         let deleted = |path: &str| self.git.was_deleted(&self.head, path);
         let folder = |file: &str| self.policy.generate.folder_for(file);
         let bounds = self.policy.generated_bounds();
-        let given = Given { memory, folder: &folder, read: &read, deleted: &deleted, bounds: &bounds, repeat, seed: 1 };
+        let given =
+            TestgenInput { memory, folder: &folder, read: &read, deleted: &deleted, bounds: &bounds, repeat, seed: 1 };
         let until = seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
         for (runner, own) in by_runner {
             let Some(runner) = runner else {

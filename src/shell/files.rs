@@ -8,14 +8,14 @@ use std::path::{Component, Path, PathBuf};
 use globset::GlobBuilder;
 use rayon::prelude::*;
 
-use crate::code::patch::Held;
+use crate::code::patch::FileState;
 use crate::error::Problem;
 use crate::ingest::archive;
 use crate::ingest::junit;
 use crate::ingest::traffic::masking::Masker;
 use crate::ingest::traffic::{self, Traffic};
 use crate::model::run::TestRun;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::shell::beneath::Folder;
 
 /// Files that a glob may find; more is a mistake in the pattern.
@@ -227,7 +227,7 @@ pub fn remove(path: &Path) {
 
 /// Whether a file was last written before a moment.
 #[must_use]
-pub fn is_older(path: &Path, moment: Instant) -> bool {
+pub fn is_older(path: &Path, moment: Timestamp) -> bool {
     let written = path.metadata().and_then(|m| m.modified()).ok();
     let seconds = written.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map(|d| d.as_secs());
     seconds.is_some_and(|s| i64::try_from(s).is_ok_and(|s| s < moment.unix()))
@@ -295,32 +295,32 @@ const SOURCE_LIMIT: u64 = 8 << 20;
 /// What the repository at `root` holds at `path`. Nothing outside of it is
 /// read, whatever the path says and whatever links there are.
 #[must_use]
-pub fn held(root: &Path, path: &str) -> Held {
+pub fn held(root: &Path, path: &str) -> FileState {
     let relative = Path::new(path);
     let inside = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     if !inside || path.is_empty() {
-        return Held::Odd("a path that leads out of the repository".to_owned());
+        return FileState::Odd("a path that leads out of the repository".to_owned());
     }
     let mut at = root.to_owned();
     for part in relative.components() {
         at.push(part);
         match at.symlink_metadata() {
-            Err(_) => return Held::Nothing,
-            Ok(found) if found.is_symlink() => return Held::Odd("a symbolic link".to_owned()),
+            Err(_) => return FileState::Nothing,
+            Ok(found) if found.is_symlink() => return FileState::Odd("a symbolic link".to_owned()),
             Ok(_) => {}
         }
     }
     match at.metadata() {
         Ok(found) if found.is_file() && found.len() <= SOURCE_LIMIT => {
             match std::fs::read(&at).map(String::from_utf8) {
-                Ok(Ok(text)) => Held::Text(text),
-                Ok(Err(_)) => Held::Odd("a binary file".to_owned()),
-                Err(error) => Held::Odd(format!("a file that cannot be read ({error})")),
+                Ok(Ok(text)) => FileState::Text(text),
+                Ok(Err(_)) => FileState::Odd("a binary file".to_owned()),
+                Err(error) => FileState::Odd(format!("a file that cannot be read ({error})")),
             }
         }
-        Ok(found) if found.is_file() => Held::Odd("a very large file".to_owned()),
-        Ok(_) => Held::Odd("no file".to_owned()),
-        Err(_) => Held::Nothing,
+        Ok(found) if found.is_file() => FileState::Odd("a very large file".to_owned()),
+        Ok(_) => FileState::Odd("no file".to_owned()),
+        Err(_) => FileState::Nothing,
     }
 }
 

@@ -14,7 +14,7 @@ use self::own::OwnFolder;
 
 use crate::model::change::{Commit, FileChange};
 use crate::model::text::{Untrusted, head};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{CommitDraft, Person};
 use crate::ports::Repository;
 use crate::shell::beneath::{Folder, Kind};
@@ -96,11 +96,11 @@ impl Git {
 
     /// When a commit was made.
     #[must_use]
-    pub fn commit_at(&self, commit: &str) -> Option<Instant> {
+    pub fn commit_at(&self, commit: &str) -> Option<Timestamp> {
         if !self.knows(commit) {
             return None;
         }
-        self.run(&["log", "-1", "--format=%ct", commit, "--"])?.trim().parse().ok().map(Instant::from_unix)
+        self.run(&["log", "-1", "--format=%ct", commit, "--"])?.trim().parse().ok().map(Timestamp::from_unix)
     }
 
     /// The files of the repository.
@@ -323,7 +323,7 @@ fn parse_commit(text: &str) -> Option<Commit> {
     let (first, patch) = text.split_once('\n').unwrap_or((text, ""));
     let mut fields = first.splitn(4, '\u{2}');
     let sha = fields.next()?.to_owned();
-    let at = Instant::from_unix(fields.next()?.parse().ok()?);
+    let at = Timestamp::from_unix(fields.next()?.parse().ok()?);
     let author = Untrusted::bounded(fields.next()?, 200);
     let subject = Untrusted::bounded(fields.next().unwrap_or(""), 300);
     Some(Commit { sha, at, author, subject, files: parse_patch(patch) })

@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 
 use crate::error::Problem;
 use crate::model::run::RunFacts;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::shell::shield;
 
 /// The present moment.
 #[must_use]
-pub fn now() -> Instant {
-    Instant::from_unix(jiff::Timestamp::now().as_second())
+pub fn now() -> Timestamp {
+    Timestamp::from_unix(jiff::Timestamp::now().as_second())
 }
 
 /// Waits.

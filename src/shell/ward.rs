@@ -6,18 +6,18 @@ pub mod again;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::agent::healer::healing::Healed;
+use crate::agent::healer::healing::TestHeal;
 use crate::agent::healer::{Sources, target};
 use crate::agent::team::is_for_healer;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::mismatch;
-use crate::diagnose::verdict::{Diagnosis, Member};
+use crate::diagnose::verdict::{CaseRef, Diagnosis};
 use crate::error::Problem;
 use crate::ingest::place::is_test_path;
-use crate::investigate::think::Round;
-use crate::investigate::{self, Counsel, Given};
+use crate::investigate::think::ModelContext;
+use crate::investigate::{self, HealInput, ModelEdits};
 use crate::model::change::{Commit, FileChange};
-use crate::model::ran::Target;
+use crate::model::ran::TestSelector;
 use crate::plan::policy::Policy;
 use crate::ports::Repository;
 use crate::shell::desk::Tested;
@@ -60,7 +60,7 @@ pub struct Ward {
 struct Wish {
     diagnosis: Option<String>,
     dialect: Option<&'static str>,
-    target: Target,
+    target: TestSelector,
     base: Option<String>,
     together: usize,
     /// That it passed before, as an earlier run saw it.
@@ -71,7 +71,7 @@ struct Wish {
 #[derive(Debug, Default)]
 pub struct Healings {
     /// One for each test.
-    pub all: Vec<Healed>,
+    pub all: Vec<TestHeal>,
     /// What else is to say.
     pub notes: Vec<String>,
     /// The commit that the first was compared with.
@@ -111,7 +111,7 @@ impl Ward {
     ///
     /// # Errors
     /// Where tests cannot be run at all.
-    pub fn heal_found(&self, found: &Findings, round: Option<&Round>) -> Result<Healings, Problem> {
+    pub fn heal_found(&self, found: &Findings, round: Option<&ModelContext>) -> Result<Healings, Problem> {
         let mut notes = Vec::new();
         let mut wishes = self.wishes(found, &mut notes);
         if wishes.len() > MOST {
@@ -128,7 +128,7 @@ impl Ward {
     ///
     /// # Errors
     /// A name that no test has, or that several have.
-    pub fn heal_named(&self, round: Option<&Round>) -> Result<Healings, Problem> {
+    pub fn heal_named(&self, round: Option<&ModelContext>) -> Result<Healings, Problem> {
         let read = |path: &str| self.read(path);
         let sources = Sources::new(&self.files, &read);
         let mut wishes = Vec::new();
@@ -172,7 +172,7 @@ impl Ward {
         wishes
     }
 
-    fn heal(&self, wishes: &[Wish], round: Option<&Round>, mut notes: Vec<String>) -> Result<Healings, Problem> {
+    fn heal(&self, wishes: &[Wish], round: Option<&ModelContext>, mut notes: Vec<String>) -> Result<Healings, Problem> {
         let failing: Vec<(String, Vec<String>)> =
             wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
         let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
@@ -200,12 +200,13 @@ impl Ward {
                 changes.entry(wish.base.clone()).or_insert_with(|| self.change(wish.base.as_deref()));
             let read = |path: &str| self.read(path);
             let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
-            let runner = |t: &Target| self.runner.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
+            let runner =
+                |t: &TestSelector| self.runner.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
             let mut bench = Bench::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
             let suspects = desk.with(commits.clone());
             let id = wish.diagnosis.as_deref().unwrap_or(&wish.target.name);
-            let given = Given {
-                counsel: round.map(|round| Counsel { round, desk: &suspects, id }),
+            let given = HealInput {
+                counsel: round.map(|round| ModelEdits { round, desk: &suspects, id }),
                 files: &self.files,
                 read: &read,
                 read_old: &read_old,
@@ -222,7 +223,7 @@ impl Ward {
                 clock: &clock,
             };
             let healing = investigate::heal(&wish.target, &given, &mut bench, &mut state);
-            all.push(Healed { diagnosis: wish.diagnosis.clone(), healing });
+            all.push(TestHeal { diagnosis: wish.diagnosis.clone(), healing });
         }
         Ok(Healings { all, notes, base: wishes.first().and_then(|w| w.base.clone()) })
     }
@@ -243,8 +244,8 @@ fn seen_passing(diagnosis: &Diagnosis, base: Option<&str>) -> Option<String> {
 }
 
 /// Other failing tests with the same expected and actual value.
-fn together(found: &Findings, member: Member) -> usize {
-    let pair = |m: Member| {
+fn together(found: &Findings, member: CaseRef) -> usize {
+    let pair = |m: CaseRef| {
         let read = mismatch::read(found.case(m).failure()?)?;
         Some((read.expected.raw().to_owned(), read.actual.raw().to_owned()))
     };
@@ -254,7 +255,7 @@ fn together(found: &Findings, member: Member) -> usize {
 }
 
 /// The one test that a person means by a name.
-fn one_by_name(sources: &Sources<'_>, name: &str) -> Result<Target, Problem> {
+fn one_by_name(sources: &Sources<'_>, name: &str) -> Result<TestSelector, Problem> {
     let mut found = by_name(sources, name);
     if found.len() == 1 {
         return Ok(found.remove(0));
@@ -269,7 +270,7 @@ fn one_by_name(sources: &Sources<'_>, name: &str) -> Result<Target, Problem> {
 }
 
 /// The tests that a person can mean by a name: `FILE::NAME`, or a name alone.
-fn by_name(sources: &Sources<'_>, name: &str) -> Vec<Target> {
+fn by_name(sources: &Sources<'_>, name: &str) -> Vec<TestSelector> {
     let (file, rest) = name.split_once("::").map_or((None, name), |(file, rest)| (Some(file), rest));
     let own = rest.rsplit("::").next().unwrap_or(rest);
     let files = sources.files.iter().filter(|f| file.is_none_or(|wanted| f.ends_with(wanted)));

@@ -19,7 +19,7 @@ pub use self::tree::Tree;
 
 use self::tree::{DEPENDENCIES, DEPTH, copy};
 use crate::error::Problem;
-use crate::model::ran::{Execution, Extent, Target};
+use crate::model::ran::{Execution, Scope, TestSelector};
 use crate::plan::policy::RunPolicy;
 use crate::ports::{Code, Workbench};
 use crate::shell::beneath::Folder;
@@ -205,8 +205,8 @@ impl Workshop {
         &mut self,
         commit: &str,
         runner: Runner,
-        target: &Target,
-        extent: Extent,
+        target: &TestSelector,
+        extent: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         self.tree(commit, runner)?.fresh(overlay)?;
@@ -230,7 +230,7 @@ impl Workshop {
         let groups: Vec<&[String]> = if together { vec![paths] } else { paths.chunks(1).collect() };
         let mut whole: Option<Execution> = None;
         for group in groups {
-            let target = Target { file: group[0].clone(), ..Target::default() };
+            let target = TestSelector { file: group[0].clone(), ..TestSelector::default() };
             let tree = self.tree(commit, runner)?;
             tree.fresh(overlay)?;
             let root = tree.root.clone();
@@ -238,7 +238,7 @@ impl Workshop {
             files.extend(overlay.iter().map(|(path, _)| path.clone()));
             let done = self.once(commit, &|site, policy| {
                 let site = Site { files: &files, ..*site };
-                let mut ready = command(policy, runner, &target, Extent::File, &site)?;
+                let mut ready = command(policy, runner, &target, Scope::File, &site)?;
                 runner::add_files(&mut ready, runner, &root, &group[1..]);
                 adjust(&mut ready);
                 Ok(ready)
@@ -271,7 +271,7 @@ impl Workshop {
         &mut self,
         commit: &str,
         runner: Runner,
-        target: &Target,
+        target: &TestSelector,
         overlay: &[(String, String)],
     ) -> Result<Vec<(String, String)>, Problem> {
         if !self.policy.command.is_empty() {
@@ -282,7 +282,7 @@ impl Workshop {
         let before = tree.stamps();
         let has_switch = std::cell::Cell::new(true);
         let done = self.once(commit, &|site, policy| {
-            let ready = command(policy, runner, target, Extent::Alone, site)?;
+            let ready = command(policy, runner, target, Scope::Alone, site)?;
             runner::updating(runner, ready).ok_or_else(|| {
                 has_switch.set(false);
                 Problem::failed("this runner has no switch for snapshots")
@@ -360,8 +360,8 @@ impl Workshop {
 fn command(
     policy: &RunPolicy,
     runner: Runner,
-    target: &Target,
-    extent: Extent,
+    target: &TestSelector,
+    extent: Scope,
     site: &Site<'_>,
 ) -> Result<Ready, Problem> {
     if policy.command.is_empty() {
@@ -463,7 +463,7 @@ pub struct Bench<'a> {
     workshop: &'a mut Workshop,
     old: Option<String>,
     new: String,
-    runner: &'a dyn Fn(&Target) -> Option<Runner>,
+    runner: &'a dyn Fn(&TestSelector) -> Option<Runner>,
 }
 
 impl<'a> Bench<'a> {
@@ -472,12 +472,12 @@ impl<'a> Bench<'a> {
         workshop: &'a mut Workshop,
         old: Option<String>,
         new: String,
-        runner: &'a dyn Fn(&Target) -> Option<Runner>,
+        runner: &'a dyn Fn(&TestSelector) -> Option<Runner>,
     ) -> Self {
         Self { workshop, old, new, runner }
     }
 
-    fn runner_of(&self, target: &Target) -> Result<Runner, Problem> {
+    fn runner_of(&self, target: &TestSelector) -> Result<Runner, Problem> {
         (self.runner)(target).ok_or_else(|| {
             Problem::failed(format!("no test runner is known for {}", target.file))
                 .hint("name one with --runner, or a command with --test-command")
@@ -493,8 +493,8 @@ impl Workbench for Bench<'_> {
     fn run(
         &mut self,
         code: Code,
-        target: &Target,
-        extent: Extent,
+        target: &TestSelector,
+        extent: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let commit = match code {
@@ -510,7 +510,11 @@ impl Workbench for Bench<'_> {
         Ok(execution)
     }
 
-    fn update(&mut self, target: &Target, overlay: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+    fn update(
+        &mut self,
+        target: &TestSelector,
+        overlay: &[(String, String)],
+    ) -> Result<Vec<(String, String)>, Problem> {
         let (commit, runner) = (self.new.clone(), self.runner_of(target)?);
         self.workshop.update(&commit, runner, target, overlay)
     }

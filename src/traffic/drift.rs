@@ -236,7 +236,7 @@ fn escape(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::exchange::{Body, Exchange, Headers, Request, Response};
-    use crate::model::time::Instant;
+    use crate::model::time::Timestamp;
     use crate::traffic::template::Templates;
     use serde_json::{Value, json};
 
@@ -250,7 +250,7 @@ mod tests {
             response: Some(Response { status: 200, headers: Headers::default(), body: Body::Json(body.clone()) }),
         };
         let all: Vec<Exchange> = bodies.iter().map(exchange).collect();
-        Memory::of(&all, &Templates::default(), Instant::from_unix(0))
+        Memory::of(&all, &Templates::default(), Timestamp::from_unix(0))
     }
 
     fn user(n: usize) -> Value {

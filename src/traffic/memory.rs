@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::shape::Node;
 use super::template::Templates;
 use crate::model::exchange::{Body, Exchange};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Kinds of answers that are remembered.
 const KINDS: usize = 5000;
@@ -41,9 +41,9 @@ pub struct Seen {
     /// Runs in which one came.
     pub runs: u64,
     /// When the first came, and the last.
-    pub first: Option<Instant>,
+    pub first: Option<Timestamp>,
     /// See `first`.
-    pub last: Option<Instant>,
+    pub last: Option<Timestamp>,
     /// Their bodies.
     pub body: Node,
 }
@@ -58,7 +58,7 @@ pub struct Memory {
 impl Memory {
     /// What one run saw at a moment, by templates that know its paths.
     #[must_use]
-    pub fn of(exchanges: &[Exchange], templates: &Templates, at: Instant) -> Self {
+    pub fn of(exchanges: &[Exchange], templates: &Templates, at: Timestamp) -> Self {
         let mut memory = Self::default();
         for exchange in exchanges {
             memory.see(exchange, templates, at);
@@ -66,7 +66,7 @@ impl Memory {
         memory
     }
 
-    fn see(&mut self, exchange: &Exchange, templates: &Templates, at: Instant) {
+    fn see(&mut self, exchange: &Exchange, templates: &Templates, at: Timestamp) {
         let Some(response) = &exchange.response else { return };
         let kind = Kind {
             method: exchange.request.method.clone(),

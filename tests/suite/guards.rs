@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use testmedic::code::edit::diff;
-use testmedic::code::guards::{self, Bounds, FilePatch, Guard};
+use testmedic::code::guards::{self, Bounds, FilePatch, PatchRule};
 
 use crate::support::Workplace;
 
@@ -66,7 +66,7 @@ fn every_guard_rejects_its_cheats() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     // The guards of form, paths and size have their own tests.
     let all: Vec<&str> =
-        Guard::ALL.iter().map(|g| g.name()).filter(|n| !matches!(*n, "form" | "paths" | "size")).collect();
+        PatchRule::ALL.iter().map(|g| g.name()).filter(|n| !matches!(*n, "form" | "paths" | "size")).collect();
     assert!(all.iter().all(|name| seen.contains(*name)), "a guard has no corpus: {all:?} {seen:?}");
 }
 
@@ -138,7 +138,7 @@ fn inline_tests_of_rust() {
     };
     assert!(guards::check(&[patch("super::f(), 1", "super::f(), 2")], &Bounds::default()).is_empty());
     let product = guards::check(&[patch("{ 1 }", "{ 2 }")], &Bounds::default());
-    assert_eq!(product[0].guard, Guard::Paths);
+    assert_eq!(product[0].guard, PatchRule::Paths);
 }
 
 #[test]
@@ -195,10 +195,13 @@ fn git_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String
 
 /// What the reader of patches makes of the same.
 fn our_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String, String>> {
-    use testmedic::code::patch::{Held, read};
+    use testmedic::code::patch::{FileState, read};
     let there = [("t.txt", old), ("u.txt", "x\n")];
     let held = |path: &str| {
-        there.iter().find(|(name, _)| *name == path).map_or(Held::Nothing, |(_, text)| Held::Text((*text).to_owned()))
+        there
+            .iter()
+            .find(|(name, _)| *name == path)
+            .map_or(FileState::Nothing, |(_, text)| FileState::Text((*text).to_owned()))
     };
     let mut all: std::collections::BTreeMap<String, String> =
         there.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
@@ -282,7 +285,7 @@ mod anything {
         #[test]
         fn values_and_patches_may_be_anything(text in "[\\[\\]{}()'\"a-z0-9:=>,. \\\\n-]{0,200}", patch in "(diff --git a/x b/x\n|--- a/x\n|\\+\\+\\+ b/x\n|@@ -1,2 \\+1 @@\n|-a\n|\\+b\n| c\n|.{0,20}\n){0,12}") {
             let _ = testmedic::code::printed::read(&text);
-            let _ = testmedic::code::patch::read(&patch, &|_| testmedic::code::patch::Held::Text("a\nc\n".to_owned()));
+            let _ = testmedic::code::patch::read(&patch, &|_| testmedic::code::patch::FileState::Text("a\nc\n".to_owned()));
         }
     }
 }

@@ -881,7 +881,7 @@ fn legs_are_those_of_the_artifacts() {
 #[test]
 fn official_payloads_are_understood() {
     use testmedic::ingest::event;
-    use testmedic::model::forge::Occasion;
+    use testmedic::model::forge::Trigger;
     let mut seen = 0;
     for entry in std::fs::read_dir(crate::support::fixtures().join("github/webhooks")).unwrap().flatten() {
         let file = entry.file_name().into_string().unwrap();
@@ -892,14 +892,14 @@ fn official_payloads_are_understood() {
         assert!(event.repository.is_some() && !event.actor.is_blank(), "{file}");
         let fits = match name {
             "pull_request" => {
-                matches!(&event.occasion, Occasion::Pull(p) if p.base_sha.len() == 40 && p.head_repository.is_some())
+                matches!(&event.occasion, Trigger::Pull(p) if p.base_sha.len() == 40 && p.head_repository.is_some())
             }
-            "workflow_run" => matches!(&event.occasion, Occasion::WorkflowRun(r) if r.id > 0 && !r.event.is_empty()),
+            "workflow_run" => matches!(&event.occasion, Trigger::WorkflowRun(r) if r.id > 0 && !r.event.is_empty()),
             "issue_comment" => {
-                matches!(&event.occasion, Occasion::Comment(remark) if remark.on > 0 && remark.id > 0 && remark.author.is_some())
+                matches!(&event.occasion, Trigger::Comment(remark) if remark.on > 0 && remark.id > 0 && remark.author.is_some())
             }
-            "push" => event.occasion == Occasion::Push && event.default_branch.is_some(),
-            _ => event.occasion == Occasion::Dispatch,
+            "push" => event.occasion == Trigger::Push && event.default_branch.is_some(),
+            _ => event.occasion == Trigger::Dispatch,
         };
         assert!(fits, "{file}: {event:?}");
         // Without any one of its top fields nothing breaks.

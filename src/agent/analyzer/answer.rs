@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::agent::grounding::{Shown, claim_schema, json_in, supported};
-use crate::agent::session::Read;
-use crate::diagnose::verdict::{Opinion, Verdict};
-use crate::model::talk::Claim;
+use crate::agent::session::ParsedAnswer;
+use crate::diagnose::verdict::{ModelOpinion, Verdict};
+use crate::model::talk::Citation;
 
 /// The form, for servers that know JSON Schema.
 pub(super) fn schema() -> Value {
@@ -27,26 +27,26 @@ pub(super) fn schema() -> Value {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct RawAnswer {
     verdict: Verdict,
     confidence: f64,
-    claims: Vec<Claim>,
+    claims: Vec<Citation>,
 }
 
 /// Reads an answer, also one that stands in a fence or among words.
-pub(super) fn read(text: &str, shown: &Shown, model: &str) -> Read<Opinion> {
-    let raw: Raw = match json_in(text) {
+pub(super) fn read(text: &str, shown: &Shown, model: &str) -> ParsedAnswer<ModelOpinion> {
+    let raw: RawAnswer = match json_in(text) {
         Ok(raw) => raw,
-        Err(why) => return Read::Malformed(why),
+        Err(why) => return ParsedAnswer::Malformed(why),
     };
     if !raw.confidence.is_finite() {
-        return Read::Malformed("`confidence` is no number from 0 to 1".to_owned());
+        return ParsedAnswer::Malformed("`confidence` is no number from 0 to 1".to_owned());
     }
     let (claims, dropped) = supported(raw.claims, shown);
     if claims.is_empty() {
-        return Read::Nothing("nothing of what it said is supported by what it was shown".to_owned());
+        return ParsedAnswer::Nothing("nothing of what it said is supported by what it was shown".to_owned());
     }
-    Read::Concluded(Opinion {
+    ParsedAnswer::Concluded(ModelOpinion {
         verdict: raw.verdict,
         confidence: raw.confidence.clamp(0.0, 1.0),
         claims,

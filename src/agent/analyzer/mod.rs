@@ -5,12 +5,12 @@
 
 mod answer;
 
-use crate::agent::brief::Brief;
+use crate::agent::brief::PromptContext;
 use crate::agent::session::Task;
 use crate::agent::team::Role;
 use crate::diagnose::findings::Findings;
-use crate::diagnose::traffic::Sent;
-use crate::diagnose::verdict::{Diagnosis, Opinion};
+use crate::diagnose::traffic::TrafficByTest;
+use crate::diagnose::verdict::{Diagnosis, ModelOpinion};
 use crate::model::exchange::Exchange;
 
 /// Tests, commits and exchanges that are named.
@@ -37,14 +37,14 @@ not stand in its source word for word is dropped, and without claims your answer
 
 /// What it is asked for.
 #[must_use]
-pub fn task() -> Task<Opinion> {
+pub fn task() -> Task<ModelOpinion> {
     Task { role: Role::Analyzer, rules: RULES, answer: answer::schema(), read: answer::read }
 }
 
 /// What is known about a diagnosis.
 #[must_use]
-pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[Exchange]) -> Brief {
-    let mut brief = Brief::default();
+pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[Exchange]) -> PromptContext {
+    let mut brief = PromptContext::default();
     let first = diagnosis.members.first().map(|member| found.case(*member));
     let names = diagnosis.members.iter().take(NAMED).map(|member| {
         let case = found.case(*member);
@@ -67,7 +67,7 @@ pub fn brief(found: &Findings, diagnosis: &Diagnosis, exchanges: &[Exchange]) ->
     let suspects = diagnosis.past.suspects.iter().take(NAMED);
     let suspects = suspects.map(|s| format!("{} {}", crate::history::short(&s.commit), s.because));
     brief.add("suspects", &suspects.collect::<Vec<_>>().join("\n"));
-    let sent = Sent::new(exchanges, &[]);
+    let sent = TrafficByTest::new(exchanges, &[]);
     let own: Vec<_> = diagnosis.members.iter().flat_map(|m| sent.of(found.case(*m))).take(SENT).collect();
     let sent = own.iter().rev().take(NAMED).rev().map(|exchange| format!("{exchange}"));
     brief.add("exchanges", &sent.collect::<Vec<_>>().join("\n"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Endpoint;
-use super::names::Spoken;
+use super::names::AssertedFields;
 use crate::code::cases;
 use crate::code::source::Source;
 use crate::code::style::{self, Exemplar, Sought};
@@ -12,7 +12,7 @@ use crate::traffic::template::Templates;
 
 /// An endpoint, as the tests ask it.
 #[derive(Clone, Debug)]
-pub struct Asked<'a> {
+pub struct ObservedEndpoint<'a> {
     /// Which.
     pub endpoint: Endpoint,
     /// All exchanges of tests that people wrote.
@@ -20,7 +20,7 @@ pub struct Asked<'a> {
     /// Statuses that those tests got.
     pub statuses: BTreeSet<u16>,
     /// What they speak of.
-    pub spoken: Spoken,
+    pub spoken: AssertedFields,
     /// The test to write others like, and what it was seen sending.
     pub exemplar: Option<(Exemplar, &'a Exchange)>,
 }
@@ -35,7 +35,7 @@ pub fn asked<'a>(
     templates: &Templates,
     sources: &Sources<'_>,
     is_ours: &dyn Fn(&str) -> bool,
-) -> Vec<Asked<'a>> {
+) -> Vec<ObservedEndpoint<'a>> {
     let mut by_endpoint: BTreeMap<Endpoint, Vec<&Exchange>> = BTreeMap::new();
     for exchange in exchanges {
         let file = exchange.test.as_deref().map(file_of);
@@ -49,9 +49,9 @@ pub fn asked<'a>(
     by_endpoint.into_iter().map(|(endpoint, exchanges)| one(endpoint, exchanges, sources)).collect()
 }
 
-fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'_>) -> Asked<'a> {
+fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'_>) -> ObservedEndpoint<'a> {
     let status = |e: &Exchange| e.response.as_ref().map_or(0, |r| r.status);
-    let mut spoken = Spoken::default();
+    let mut spoken = AssertedFields::default();
     let mut seen = BTreeSet::new();
     let mut best: Option<(Exemplar, &Exchange)> = None;
     for exchange in &exchanges {
@@ -60,7 +60,7 @@ fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'
         let all = cases::find(&source);
         let Some(case) = all.iter().find(|case| is_it(test, &case.path)) else { continue };
         if seen.insert(test) {
-            spoken.hear(&source, case);
+            spoken.add_test(&source, case);
         }
         if !(200..300).contains(&status(exchange)) {
             continue;
@@ -72,7 +72,13 @@ fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'
             best = Some((found, exchange));
         }
     }
-    Asked { statuses: exchanges.iter().map(|e| status(e)).collect(), endpoint, exchanges, spoken, exemplar: best }
+    ObservedEndpoint {
+        statuses: exchanges.iter().map(|e| status(e)).collect(),
+        endpoint,
+        exchanges,
+        spoken,
+        exemplar: best,
+    }
 }
 
 /// The file of a test, as recorders name it.

@@ -152,7 +152,7 @@ impl fmt::Display for Endpoint {
 
 /// A test that could be written.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct TestDraft {
     /// For which endpoint.
     pub endpoint: Endpoint,
     /// By which rule.
@@ -164,14 +164,14 @@ pub struct Draft {
     /// Its requests, and for each the statuses that are right.
     pub asks: Vec<(Ask, Vec<u16>)>,
     /// What it is after.
-    pub aim: Aim,
+    pub aim: TestIntent,
     /// Why it is missing, for people.
     pub because: String,
 }
 
 /// What a test is after, besides statuses.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Aim {
+pub enum TestIntent {
     /// These places of the last body, each by its parts.
     Fields(Vec<Vec<String>>),
     /// What an error says.
@@ -192,7 +192,7 @@ pub enum Aim {
     Unbroken,
 }
 
-impl Draft {
+impl TestDraft {
     /// The test before it is known what it checks.
     #[must_use]
     pub fn bare(&self) -> NewTest {
@@ -206,7 +206,7 @@ impl Draft {
 
 /// Why a draft became no test.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Dropped {
+pub enum RejectedTest {
     /// Nothing to say about the service: it cannot be written, is not stable, notices
     /// nothing.
     Because(String),
@@ -218,9 +218,9 @@ pub enum Dropped {
 
 /// A test that was written, with its proof.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct GeneratedTest {
     /// What it came of.
-    pub draft: Draft,
+    pub draft: TestDraft,
     /// The test.
     pub test: NewTest,
     /// Its name in the language.
@@ -235,7 +235,7 @@ pub struct Made {
     pub kept: Kept,
 }
 
-impl Made {
+impl GeneratedTest {
     /// How many mutants it noticed.
     #[must_use]
     pub fn kills(&self) -> usize {
@@ -245,28 +245,28 @@ impl Made {
 
 /// What came of all drafts.
 #[derive(Clone, Debug, Default)]
-pub struct Generated {
+pub struct GenerationResult {
     /// The tests that hold.
-    pub made: Vec<Made>,
+    pub made: Vec<GeneratedTest>,
     /// Files: path, text before, text now.
     pub files: Vec<(String, Option<String>, String)>,
     /// Drafts that became no test, and why.
-    pub dropped: Vec<(Draft, Dropped)>,
+    pub dropped: Vec<(TestDraft, RejectedTest)>,
     /// What guards object to; files among these are not written.
     pub refused: Vec<Finding>,
 }
 
-impl Generated {
+impl GenerationResult {
     /// The tests that are new, or new in what they check.
-    pub fn fresh(&self) -> impl Iterator<Item = &Made> {
+    pub fn fresh(&self) -> impl Iterator<Item = &GeneratedTest> {
         self.made.iter().filter(|made| matches!(made.kept, Kept::Added | Kept::Renewed))
     }
 
     /// The answers that are wrong: the draft that brought one to light, the exchange, and
     /// how often it came out so, each time.
-    pub fn defects(&self) -> impl Iterator<Item = (&Draft, &Exchange, usize)> {
+    pub fn defects(&self) -> impl Iterator<Item = (&TestDraft, &Exchange, usize)> {
         self.dropped.iter().filter_map(|(draft, why)| match why {
-            Dropped::Wrong(exchange, times) => Some((draft, &**exchange, *times)),
+            RejectedTest::Wrong(exchange, times) => Some((draft, &**exchange, *times)),
             _ => None,
         })
     }

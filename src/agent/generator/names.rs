@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::code::assertion::{self, Op};
-use crate::code::cases::Case;
+use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
 
 /// What the assertions of some tests speak of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spoken {
+pub struct AssertedFields {
     /// Words in assertions, and in what these name.
     pub words: BTreeSet<String>,
     /// Whether a whole body is compared.
@@ -17,9 +17,9 @@ pub struct Spoken {
     pub tests: usize,
 }
 
-impl Spoken {
+impl AssertedFields {
     /// Takes in a test.
-    pub fn hear(&mut self, source: &Source, case: &Case<'_>) {
+    pub fn add_test(&mut self, source: &Source, case: &TestFn<'_>) {
         self.tests += 1;
         for own in assertion::find(source, case.node) {
             let text = source.slice(&own.range);
@@ -45,7 +45,7 @@ impl Spoken {
 
     /// Whether a field is spoken of.
     #[must_use]
-    pub fn speaks_of(&self, field: &str) -> bool {
+    pub fn mentions(&self, field: &str) -> bool {
         self.whole || self.words.contains(field)
     }
 }
@@ -59,7 +59,7 @@ fn words(text: &str) -> BTreeSet<String> {
 }
 
 /// The texts of what a local name is given in a test, where that is no request.
-fn given(source: &Source, case: &Case<'_>, name: &str) -> Vec<String> {
+fn given(source: &Source, case: &TestFn<'_>, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     walk(case.node, |node| {
         let (left, right) = match node.kind() {
@@ -79,7 +79,7 @@ fn given(source: &Source, case: &Case<'_>, name: &str) -> Vec<String> {
 }
 
 /// The plain functions that a test calls.
-fn called(source: &Source, case: &Case<'_>) -> BTreeSet<String> {
+fn called(source: &Source, case: &TestFn<'_>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(case.node, |node| {
         if matches!(node.kind(), "call" | "call_expression")

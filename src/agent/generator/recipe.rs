@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::asked::Asked;
-use super::{Aim, Draft, Endpoint, Mutating, Recipe, shapes};
+use super::asked::ObservedEndpoint;
+use super::{Endpoint, Mutating, Recipe, TestDraft, TestIntent, shapes};
 use crate::code::style::{self, Ask, Exemplar};
 use crate::diagnose::incident::Incident;
 use crate::ingest::traffic::masking::names::{self, Says};
@@ -28,7 +28,7 @@ const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
 
 /// What recipes go by.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct RecipeInput<'a> {
     /// Everything that is known of answers, this run included.
     pub memory: &'a Memory,
     /// Places that are in each answer now and were not in each before.
@@ -56,9 +56,9 @@ pub fn new_fields(now: &Memory, known: &Memory) -> Vec<(Kind, Vec<String>)> {
 
 /// The drafts for one endpoint.
 #[must_use]
-pub fn drafts(asked: &Asked<'_>, ground: Ground<'_>) -> Vec<Draft> {
+pub fn drafts(asked: &ObservedEndpoint<'_>, ground: RecipeInput<'_>) -> Vec<TestDraft> {
     let Some((exemplar, sample)) = &asked.exemplar else { return Vec::new() };
-    let cook = Cook { asked, ground, exemplar, sample };
+    let cook = RecipeBuilder { asked, ground, exemplar, sample };
     let mut all = Vec::new();
     if cook.may(&asked.endpoint.method) {
         cook.fields(&mut all);
@@ -75,14 +75,14 @@ pub fn drafts(asked: &Asked<'_>, ground: Ground<'_>) -> Vec<Draft> {
     all
 }
 
-struct Cook<'a> {
-    asked: &'a Asked<'a>,
-    ground: Ground<'a>,
+struct RecipeBuilder<'a> {
+    asked: &'a ObservedEndpoint<'a>,
+    ground: RecipeInput<'a>,
     exemplar: &'a Exemplar,
     sample: &'a Exchange,
 }
 
-impl Cook<'_> {
+impl RecipeBuilder<'_> {
     fn endpoint(&self) -> &Endpoint {
         &self.asked.endpoint
     }
@@ -97,11 +97,18 @@ impl Cook<'_> {
         }
     }
 
-    fn draft(&self, recipe: Recipe, says: &str, asks: Vec<(Ask, Vec<u16>)>, aim: Aim, because: String) -> Draft {
+    fn draft(
+        &self,
+        recipe: Recipe,
+        says: &str,
+        asks: Vec<(Ask, Vec<u16>)>,
+        aim: TestIntent,
+        because: String,
+    ) -> TestDraft {
         let endpoint = self.endpoint().clone();
         let mut words = style::words(&endpoint.method, &endpoint.template);
         words.extend(style::plain(says));
-        Draft { endpoint, recipe, exemplar: self.exemplar.clone(), words, asks, aim, because }
+        TestDraft { endpoint, recipe, exemplar: self.exemplar.clone(), words, asks, aim, because }
     }
 
     fn status(&self) -> u16 {
@@ -109,7 +116,7 @@ impl Cook<'_> {
     }
 
     /// Fields that are new, and those that no test speaks of.
-    fn fields(&self, out: &mut Vec<Draft>) {
+    fn fields(&self, out: &mut Vec<TestDraft>) {
         let response = self.sample.response.as_ref();
         let kind = Kind {
             method: self.endpoint().method.clone(),
@@ -126,14 +133,14 @@ impl Cook<'_> {
             let shown = place.iter().filter(|part| *part != "*").cloned().collect::<Vec<_>>();
             let because = format!("`{}` is new", shown.join("."));
             let says = format!("has {}", shown.join(" "));
-            out.push(self.draft(Recipe::NewField, &says, same(), Aim::Fields(vec![(*place).clone()]), because));
+            out.push(self.draft(Recipe::NewField, &says, same(), TestIntent::Fields(vec![(*place).clone()]), because));
         }
         let is_new = |place: &Vec<String>| new.contains(&place);
         let named = |place: &Vec<String>| place.iter().rev().find(|p| *p != "*").cloned().unwrap_or_default();
         let silent: Vec<Vec<String>> = places
             .iter()
             .filter(|p| !is_new(p))
-            .filter(|p| named(p).is_empty() || !self.asked.spoken.speaks_of(&named(p)))
+            .filter(|p| named(p).is_empty() || !self.asked.spoken.mentions(&named(p)))
             .cloned()
             .collect();
         // The list itself is no gap where all that is in it is spoken of.
@@ -148,12 +155,12 @@ impl Cook<'_> {
                 1 => format!("{} is never checked", shown.join(", ")),
                 _ => format!("{}{more} are never checked", shown.join(", ")),
             };
-            out.push(self.draft(Recipe::Fields, "has its fields", same(), Aim::Fields(silent), because));
+            out.push(self.draft(Recipe::Fields, "has its fields", same(), TestIntent::Fields(silent), because));
         }
     }
 
     /// A list, of which a test was seen asking for so many elements: for one.
-    fn pages(&self, out: &mut Vec<Draft>) {
+    fn pages(&self, out: &mut Vec<TestDraft>) {
         let parameters = self.asked.exchanges.iter().flat_map(|e| &e.request.query);
         let limit = parameters.into_iter().find(|(name, _)| LIMITS.contains(&name.as_str()));
         let Some(Body::Json(body)) = self.sample.response.as_ref().map(|r| &r.body) else { return };
@@ -173,12 +180,18 @@ impl Cook<'_> {
             let ask = Ask::Query(self.sample.request.path.clone(), name.clone(), 1);
             let asks = vec![(ask, vec![200])];
             let because = format!("no test looks how many `{name}` brings");
-            out.push(self.draft(Recipe::Pagination, &format!("with {name} 1"), asks, Aim::Count(place, 1), because));
+            out.push(self.draft(
+                Recipe::Pagination,
+                &format!("with {name} 1"),
+                asks,
+                TestIntent::Count(place, 1),
+                because,
+            ));
         }
     }
 
     /// The same request twice, and what HTTP says of it.
-    fn again(&self, out: &mut Vec<Draft>) {
+    fn again(&self, out: &mut Vec<TestDraft>) {
         let status = self.status();
         let same = |status: u16| (Ask::Same, vec![status]);
         let has_body = self.sample.response.as_ref().is_some_and(|r| matches!(r.body, Body::Json(_)));
@@ -187,40 +200,40 @@ impl Cook<'_> {
                 if has_body {
                     let because = "no test asks twice".to_owned();
                     let asks = vec![same(status), same(status)];
-                    out.push(self.draft(Recipe::Stable, "answers the same twice", asks, Aim::Alike, because));
+                    out.push(self.draft(Recipe::Stable, "answers the same twice", asks, TestIntent::Alike, because));
                 }
                 if self.sample.response.as_ref().is_some_and(|r| r.headers.get("etag").is_some()) {
                     let quoting = Ask::Quoting("If-None-Match".to_owned(), "ETag".to_owned());
                     let because = "it answers with an `ETag` that no test sends back".to_owned();
                     let asks = vec![same(status), (quoting, vec![304])];
-                    out.push(self.draft(Recipe::Conditional, "is not modified", asks, Aim::Empty, because));
+                    out.push(self.draft(Recipe::Conditional, "is not modified", asks, TestIntent::Empty, because));
                 }
                 let asks = vec![(Ask::Method("HEAD".to_owned()), vec![status])];
                 out.push(self.draft(
                     Recipe::Head,
                     "answers head without a body",
                     asks,
-                    Aim::Empty,
+                    TestIntent::Empty,
                     "no test sends `HEAD`".to_owned(),
                 ));
             }
             "PUT" => {
                 let asks = vec![(Ask::Same, vec![200, 201, 204]), (Ask::Same, vec![200, 204])];
-                let aim = if has_body { Aim::Alike } else { Aim::Status };
+                let aim = if has_body { TestIntent::Alike } else { TestIntent::Status };
                 let because = "no test replaces twice".to_owned();
                 out.push(self.draft(Recipe::Replaced, "twice is as once", asks, aim, because));
             }
             "DELETE" if !self.asked.statuses.contains(&404) => {
                 let asks = vec![same(status), (Ask::Same, vec![404, 410])];
                 let because = "no test deletes what is gone".to_owned();
-                out.push(self.draft(Recipe::Deleted, "is gone afterwards", asks, Aim::Envelope, because));
+                out.push(self.draft(Recipe::Deleted, "is gone afterwards", asks, TestIntent::Envelope, because));
             }
             _ => {}
         }
     }
 
     /// Bodies that are not right, and those that are.
-    fn bodies(&self, out: &mut Vec<Draft>) {
+    fn bodies(&self, out: &mut Vec<TestDraft>) {
         if !matches!(self.endpoint().method.as_str(), "POST" | "PUT" | "PATCH") {
             return;
         }
@@ -234,10 +247,10 @@ impl Cook<'_> {
             let is_back = |(name, value): (&String, &Value)| {
                 !value.is_object() && !value.is_array() && !value.is_null() && came.get(name) == Some(value)
             };
-            if sent.iter().any(|pair| is_back(pair) && !self.asked.spoken.speaks_of(pair.0)) {
+            if sent.iter().any(|pair| is_back(pair) && !self.asked.spoken.mentions(pair.0)) {
                 let because = "no test checks that what was sent comes back".to_owned();
                 let asks = vec![(Ask::Same, vec![self.status()])];
-                out.push(self.draft(Recipe::Created, "answers what was sent", asks, Aim::Echo, because));
+                out.push(self.draft(Recipe::Created, "answers what was sent", asks, TestIntent::Echo, because));
             }
         }
         let refused: Vec<&Value> = self
@@ -255,7 +268,13 @@ impl Cook<'_> {
                 body.remove(name);
                 let says = format!("needs {name}");
                 let because = format!("no test leaves `{name}` out");
-                out.push(self.draft(Recipe::MissingField, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+                out.push(self.draft(
+                    Recipe::MissingField,
+                    &says,
+                    wrong(Value::Object(body)),
+                    TestIntent::Envelope,
+                    because,
+                ));
             }
         }
         self.extremes(sent, out);
@@ -270,13 +289,13 @@ impl Cook<'_> {
             body.insert(name.clone(), other);
             let says = format!("refuses {name} of another type");
             let because = format!("no test sends `{name}` of another type");
-            out.push(self.draft(Recipe::WrongType, &says, wrong(Value::Object(body)), Aim::Envelope, because));
+            out.push(self.draft(Recipe::WrongType, &says, wrong(Value::Object(body)), TestIntent::Envelope, because));
         }
     }
 
     /// What incidents of this endpoint were about: the request that broke it, which must
     /// not again.
-    fn incidents(&self, out: &mut Vec<Draft>) {
+    fn incidents(&self, out: &mut Vec<TestDraft>) {
         const ANY: [u16; 10] = [200, 201, 202, 204, 400, 403, 404, 409, 413, 422];
         let own = self.endpoint().to_string();
         for incident in self.ground.incidents.iter().filter(|i| i.endpoint.as_ref() == Some(&own)) {
@@ -292,12 +311,12 @@ impl Cook<'_> {
                 (None, _) => Ask::Same,
             };
             let because = format!("the incident {}", incident.told());
-            out.push(self.draft(Recipe::Incident, &incident.title, vec![(ask, right)], Aim::Envelope, because));
+            out.push(self.draft(Recipe::Incident, &incident.title, vec![(ask, right)], TestIntent::Envelope, because));
         }
     }
 
     /// Values at the edge of what a field may hold.
-    fn extremes(&self, sent: &serde_json::Map<String, Value>, out: &mut Vec<Draft>) {
+    fn extremes(&self, sent: &serde_json::Map<String, Value>, out: &mut Vec<TestDraft>) {
         for (name, value) in sent.iter().filter(|(_, v)| v.is_number() || v.is_string()).take(FIELDS) {
             let edges: Vec<(&str, Value)> = if value.is_number() {
                 vec![("0", 0.into()), ("minus 1", (-1).into()), ("2 to the 63", 9_223_372_036_854_775_808_u64.into())]
@@ -309,13 +328,19 @@ impl Cook<'_> {
                 body.insert(name.clone(), value);
                 let asks = vec![(Ask::Body(Value::Object(body)), Vec::new())];
                 let because = format!("`{name}` is {edge}");
-                out.push(self.draft(Recipe::Extremes, &format!("with {name} {edge}"), asks, Aim::Unbroken, because));
+                out.push(self.draft(
+                    Recipe::Extremes,
+                    &format!("with {name} {edge}"),
+                    asks,
+                    TestIntent::Unbroken,
+                    because,
+                ));
             }
         }
     }
 
     /// Addresses that lead nowhere, and methods that are not there.
-    fn addresses(&self, out: &mut Vec<Draft>) {
+    fn addresses(&self, out: &mut Vec<TestDraft>) {
         let path = &self.sample.request.path;
         let may = self.may(&self.endpoint().method);
         if let Some(hole) = last_hole(path, &self.endpoint().template).filter(|_| may) {
@@ -327,23 +352,35 @@ impl Cook<'_> {
             if !tested(&[404, 410]) {
                 let asks = vec![(Ask::Path(at(unused(own))), vec![404, 410])];
                 let because = "no test asks for one that is not there".to_owned();
-                out.push(self.draft(Recipe::NotFound, "that is not there", asks, Aim::Envelope, because));
+                out.push(self.draft(Recipe::NotFound, "that is not there", asks, TestIntent::Envelope, because));
             }
             if (is_number || is_uuid) && !tested(&[400, 422]) {
                 let asks = vec![(Ask::Path(at("not-an-id")), vec![400, 404, 422])];
                 let because = "no test asks with an id that is none".to_owned();
-                out.push(self.draft(Recipe::MalformedId, "with an id that is none", asks, Aim::Envelope, because));
+                out.push(self.draft(
+                    Recipe::MalformedId,
+                    "with an id that is none",
+                    asks,
+                    TestIntent::Envelope,
+                    because,
+                ));
             }
             if is_number {
                 let asks = vec![(Ask::Path(at("9223372036854775808")), vec![400, 404, 422])];
                 let because = "no test asks with an id beyond 63 bits".to_owned();
-                out.push(self.draft(Recipe::Boundary, "with an id beyond 63 bits", asks, Aim::Envelope, because));
+                out.push(self.draft(
+                    Recipe::Boundary,
+                    "with an id beyond 63 bits",
+                    asks,
+                    TestIntent::Envelope,
+                    because,
+                ));
             }
         }
         self.methods(out);
     }
 
-    fn methods(&self, out: &mut Vec<Draft>) {
+    fn methods(&self, out: &mut Vec<TestDraft>) {
         // One endpoint of a path tells for all of its methods.
         let template = &self.endpoint().template;
         let known: BTreeSet<&str> = self
@@ -362,11 +399,11 @@ impl Cook<'_> {
             let asks = vec![(Ask::MethodOf((*method).to_owned(), path), vec![405])];
             let says = format!("has no {}", method.to_ascii_lowercase());
             let because = "no test uses a method that is not there".to_owned();
-            out.push(self.draft(Recipe::MethodNotAllowed, &says, asks, Aim::Header("Allow"), because));
+            out.push(self.draft(Recipe::MethodNotAllowed, &says, asks, TestIntent::Header("Allow"), because));
         }
     }
 
-    fn credentials(&self, out: &mut Vec<Draft>) {
+    fn credentials(&self, out: &mut Vec<TestDraft>) {
         // A cookie's session is not taken over by another header.
         let is_one = |name: &str| {
             let lower = name.to_ascii_lowercase();
@@ -377,7 +414,7 @@ impl Cook<'_> {
         if let Some(header) = sent.filter(|_| !tested && self.may(&self.endpoint().method)) {
             let asks = vec![(Ask::Credentials(header), vec![401, 403])];
             let because = "no test asks with credentials that are not valid".to_owned();
-            out.push(self.draft(Recipe::Unauthorised, "needs valid credentials", asks, Aim::Envelope, because));
+            out.push(self.draft(Recipe::Unauthorised, "needs valid credentials", asks, TestIntent::Envelope, because));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From what a service answered to what a test checks.
 
-use super::{Aim, Draft, Dropped, shapes};
+use super::{RejectedTest, TestDraft, TestIntent, shapes};
 use crate::code::style::NewTest;
 use crate::code::style::check::{Check, Is};
 use crate::model::exchange::{Body, Exchange, Response};
@@ -12,8 +12,12 @@ use crate::traffic::shape::Node;
 ///
 /// # Errors
 /// Why it becomes no test.
-pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Result<NewTest, Dropped> {
-    let because = |why: &str| Err(Dropped::Because(why.to_owned()));
+pub fn infer_assertions(
+    draft: &TestDraft,
+    observed: &[Vec<Exchange>],
+    memory: &Memory,
+) -> Result<NewTest, RejectedTest> {
+    let because = |why: &str| Err(RejectedTest::Because(why.to_owned()));
     let count = draft.asks.len();
     let Some(first) = observed.first() else { return because("it was not run") };
     if observed.iter().any(|run| run.len() != first.len()) {
@@ -52,24 +56,29 @@ pub fn settle(draft: &Draft, observed: &[Vec<Exchange>], memory: &Memory) -> Res
 
 /// What to make of an answer that no rule expects: a service that breaks is wrong,
 /// whatever was asked; any other answer may be how this service is.
-fn wrong(exchange: &Exchange, times: usize, status: u16, right: &[u16]) -> Dropped {
+fn wrong(exchange: &Exchange, times: usize, status: u16, right: &[u16]) -> RejectedTest {
     // 501 says that a method is not there, which is no breaking (RFC 9110, 15.6.2).
     if status >= 500 && status != 501 {
-        return Dropped::Wrong(Box::new(exchange.clone()), times);
+        return RejectedTest::Wrong(Box::new(exchange.clone()), times);
     }
     if right.is_empty() {
-        return Dropped::Unbroken;
+        return RejectedTest::Unbroken;
     }
     let expected: Vec<String> = right.iter().map(u16::to_string).collect();
-    Dropped::Because(format!("it is answered with {status}, where the rule expects {}", expected.join(" or ")))
+    RejectedTest::Because(format!("it is answered with {status}, where the rule expects {}", expected.join(" or ")))
 }
 
-fn aimed(draft: &Draft, own: &[&Exchange], before: &[&Exchange], memory: &Memory) -> Result<Vec<Check>, Dropped> {
+fn aimed(
+    draft: &TestDraft,
+    own: &[&Exchange],
+    before: &[&Exchange],
+    memory: &Memory,
+) -> Result<Vec<Check>, RejectedTest> {
     let answers: Vec<&Response> = own.iter().filter_map(|e| e.response.as_ref()).collect();
     let mut checks: Vec<Check> = media(&answers).into_iter().collect();
     match &draft.aim {
-        Aim::Status | Aim::Unbroken => {}
-        Aim::Fields(places) => {
+        TestIntent::Status | TestIntent::Unbroken => {}
+        TestIntent::Fields(places) => {
             let node = remembered(draft, &answers, memory);
             let found = places.iter().filter_map(|place| {
                 let is = shapes::is(shapes::at(&node, place)?)?;
@@ -77,56 +86,56 @@ fn aimed(draft: &Draft, own: &[&Exchange], before: &[&Exchange], memory: &Memory
             });
             let found: Vec<Check> = found.collect();
             if found.is_empty() {
-                return Err(Dropped::Because("no field of it is there each time".to_owned()));
+                return Err(RejectedTest::Because("no field of it is there each time".to_owned()));
             }
             checks.extend(found);
         }
-        Aim::Envelope => {
+        TestIntent::Envelope => {
             let node = shape(&answers);
             let top = shapes::places(&node).into_iter().filter(|p| p.len() == 1 && p[0] != "*");
             let top = top.filter_map(|p| Some(Check::Field(p.clone(), plain(shapes::is(shapes::at(&node, &p)?)?))));
             checks.extend(top.take(5));
         }
-        Aim::Header(name) => {
+        TestIntent::Header(name) => {
             checks.clear();
             if !answers.iter().all(|a| a.headers.get(name).is_some()) {
                 let why = format!("it is answered with {} and no `{name}`, which RFC 9110 asks for", answers[0].status);
-                return Err(Dropped::Because(why));
+                return Err(RejectedTest::Because(why));
             }
             checks.push(Check::Header((*name).to_owned()));
         }
-        Aim::Empty => {
+        TestIntent::Empty => {
             checks.clear();
             if answers.iter().any(|a| a.body != Body::Empty) {
-                return Err(Dropped::Because("it is answered with a body".to_owned()));
+                return Err(RejectedTest::Because("it is answered with a body".to_owned()));
             }
             checks.push(Check::Empty);
         }
-        Aim::Alike => {
+        TestIntent::Alike => {
             let twice = own.iter().zip(before).all(|(two, one)| {
                 let body = |e: &Exchange| e.response.as_ref().map(|r| r.body.clone());
                 body(one) == body(two) && matches!(body(one), Some(Body::Json(_)))
             });
             if !twice {
-                return Err(Dropped::Because("asked twice it does not answer the same".to_owned()));
+                return Err(RejectedTest::Because("asked twice it does not answer the same".to_owned()));
             }
             checks = vec![Check::Alike];
         }
-        Aim::Count(place, count) => checks.push(counted(&answers, place, *count)?),
-        Aim::Echo => checks.extend(echo(draft, own)?),
+        TestIntent::Count(place, count) => checks.push(counted(&answers, place, *count)?),
+        TestIntent::Echo => checks.extend(echo(draft, own)?),
     }
     Ok(checks)
 }
 
 /// That the list at a place has so many elements, each time.
-fn counted(answers: &[&Response], place: &[String], count: usize) -> Result<Check, Dropped> {
+fn counted(answers: &[&Response], place: &[String], count: usize) -> Result<Check, RejectedTest> {
     let pointer = crate::code::style::check::pointer(place);
     let length = |answer: &&Response| match &answer.body {
         Body::Json(body) => body.pointer(&pointer).and_then(|list| list.as_array()).map_or(0, Vec::len),
         _ => 0,
     };
     if let Some(other) = answers.iter().map(length).find(|length| *length != count) {
-        return Err(Dropped::Because(format!("asked for {count} it answers with {other}")));
+        return Err(RejectedTest::Because(format!("asked for {count} it answers with {other}")));
     }
     Ok(Check::Field(place.to_vec(), Is { kinds: vec!["array"], count: Some(count), ..Is::default() }))
 }
@@ -153,7 +162,7 @@ fn shape(answers: &[&Response]) -> Node {
 }
 
 /// The shape of all answers of this kind that are known, those of now included.
-fn remembered(draft: &Draft, answers: &[&Response], memory: &Memory) -> Node {
+fn remembered(draft: &TestDraft, answers: &[&Response], memory: &Memory) -> Node {
     let mut node = shape(answers);
     let kind = answers.first().map(|answer| Kind {
         method: draft.endpoint.method.clone(),
@@ -171,13 +180,13 @@ fn remembered(draft: &Draft, answers: &[&Response], memory: &Memory) -> Node {
 }
 
 /// What was sent and came back, each time.
-fn echo(draft: &Draft, own: &[&Exchange]) -> Result<Vec<Check>, Dropped> {
+fn echo(draft: &TestDraft, own: &[&Exchange]) -> Result<Vec<Check>, RejectedTest> {
     let pair = |e: &&Exchange| match (&e.request.body, e.response.as_ref().map(|r| &r.body)) {
         (Body::Json(sent), Some(Body::Json(came))) => Some((sent.clone(), came.clone())),
         _ => None,
     };
     let pairs: Vec<_> = own.iter().filter_map(pair).collect();
-    let because = |why: &str| Dropped::Because(why.to_owned());
+    let because = |why: &str| RejectedTest::Because(why.to_owned());
     let Some((sent, _)) = pairs.first().filter(|_| pairs.len() == own.len()) else {
         return Err(because("what was sent and came is no JSON"));
     };

@@ -9,13 +9,13 @@ use crate::code::printed;
 use crate::code::value::{self, Value};
 use crate::diagnose::mismatch::whole;
 use crate::ingest::place::{is_foreign, places};
-use crate::model::ran::Ran;
+use crate::model::ran::TestResult;
 
 /// A failure, read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Clash {
+pub struct ParsedFailure {
     /// What it is.
-    pub what: What,
+    pub what: FailureKind,
     /// File and line of its frames in the project's own code, innermost first.
     pub places: Vec<(String, u32)>,
     /// All that was written about it.
@@ -24,7 +24,7 @@ pub struct Clash {
 
 /// What a failure is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub enum FailureKind {
     /// Two values are not the same. `first` is the one that is expected by the
     /// convention of the style, which authors do not always keep.
     Compared {
@@ -56,7 +56,7 @@ pub enum What {
     },
 }
 
-impl What {
+impl FailureKind {
     /// Whether two failures are about the same; maps may print in any order.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
@@ -71,7 +71,7 @@ impl What {
 
 /// Reads a test that ran and failed.
 #[must_use]
-pub fn read(ran: &Ran) -> Option<Clash> {
+pub fn read(ran: &TestResult) -> Option<ParsedFailure> {
     let failure = ran.failure.as_ref()?;
     let text = format!("{}\n{}", failure.message.raw(), failure.detail.raw());
     let what = compared(ran).or_else(|| message(&text)).or_else(|| missing(&text)).or_else(|| printed_values(&text));
@@ -81,11 +81,11 @@ pub fn read(ran: &Ran) -> Option<Clash> {
     let asserts = ["Assert", "assert", "expect", "Expect", "Failed asserting"]
         .iter()
         .any(|w| kind.contains(w) || text.contains(w));
-    let what = what.unwrap_or(if asserts { What::Unread } else { What::Raised { message: first } });
-    Some(Clash { what, places: own_places(&text), text })
+    let what = what.unwrap_or(if asserts { FailureKind::Unread } else { FailureKind::Raised { message: first } });
+    Some(ParsedFailure { what, places: own_places(&text), text })
 }
 
-fn compared(ran: &Ran) -> Option<What> {
+fn compared(ran: &TestResult) -> Option<FailureKind> {
     let seen = ran.compared.as_ref()?;
     // What was compared last need not be what failed in the end.
     let raised = ran.failure.as_ref().is_some_and(|f| {
@@ -97,29 +97,33 @@ fn compared(ran: &Ran) -> Option<What> {
         return None;
     }
     // pytest and Mocha see the actual value on the left.
-    Some(What::Compared { first: printed::read(&seen.right), second: printed::read(&seen.left), quotes_shown: true })
+    Some(FailureKind::Compared {
+        first: printed::read(&seen.right),
+        second: printed::read(&seen.left),
+        quotes_shown: true,
+    })
 }
 
-fn message(text: &str) -> Option<What> {
+fn message(text: &str) -> Option<FailureKind> {
     let found = whole::both(text).filter(|b| b.style.ends_with("-throw"))?;
     let bare = |t: &str| t.trim().trim_matches(['"', '\'']).to_owned();
     let quoted = matches!(found.style, "jest-throw" | "chai-throw");
     let (wanted, came) = (found.expected, found.actual);
     Some(if quoted {
-        What::Message { wanted: bare(&wanted), came: bare(&came) }
+        FailureKind::Message { wanted: bare(&wanted), came: bare(&came) }
     } else {
-        What::Message { wanted, came }
+        FailureKind::Message { wanted, came }
     })
 }
 
-fn printed_values(text: &str) -> Option<What> {
+fn printed_values(text: &str) -> Option<FailureKind> {
     let found = whole::both(text)?;
     if printed::is_cut(&found.actual) {
         return None;
     }
     let quotes_shown = found.quotes_shown();
     let (first, second) = (printed::read(&found.expected), printed::read(&found.actual));
-    Some(What::Compared { first, second, quotes_shown })
+    Some(FailureKind::Compared { first, second, quotes_shown })
 }
 
 /// Ways in which languages say that a name is not there.
@@ -140,8 +144,8 @@ const MISSING: &[&str] = &[
 
 static NAMES: LazyLock<Vec<Regex>> = LazyLock::new(|| MISSING.iter().filter_map(|p| Regex::new(p).ok()).collect());
 
-fn missing(text: &str) -> Option<What> {
-    NAMES.iter().find_map(|re| Some(What::Missing { name: re.captures(text)?["n"].to_owned() }))
+fn missing(text: &str) -> Option<FailureKind> {
+    NAMES.iter().find_map(|re| Some(FailureKind::Missing { name: re.captures(text)?["n"].to_owned() }))
 }
 
 /// Frames in the project's own code, innermost first.
@@ -154,12 +158,12 @@ fn own_places(text: &str) -> Vec<(String, u32)> {
     found
 }
 
-impl Clash {
+impl ParsedFailure {
     /// The value that came, against the literal that was expected: the side that
     /// is not the literal.
     #[must_use]
     pub fn actual(&self, literal: &Expr) -> Option<(&Value, bool)> {
-        let What::Compared { first, second, quotes_shown } = &self.what else { return None };
+        let FailureKind::Compared { first, second, quotes_shown } = &self.what else { return None };
         let is = |v: &Value| value::of(literal).is_some_and(|l| l.same(&value::as_kind_of(v, literal, *quotes_shown)));
         Some((if !is(first) && is(second) { first } else { second }, *quotes_shown))
     }
@@ -168,7 +172,7 @@ impl Clash {
     #[must_use]
     pub fn pair(&self) -> Option<(&Value, &Value)> {
         match &self.what {
-            What::Compared { first, second, .. } => Some((first, second)),
+            FailureKind::Compared { first, second, .. } => Some((first, second)),
             _ => None,
         }
     }
@@ -187,7 +191,7 @@ mod tests {
             ("NoMethodError: undefined method `name' for nil", "name"),
         ];
         for (text, name) in table {
-            assert_eq!(missing(text), Some(What::Missing { name: name.to_owned() }), "{text}");
+            assert_eq!(missing(text), Some(FailureKind::Missing { name: name.to_owned() }), "{text}");
         }
         assert_eq!(NAMES.len(), MISSING.len());
     }

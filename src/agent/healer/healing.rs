@@ -1,23 +1,23 @@
 //! What came of a test that the healer looked at.
 
 use super::Part;
-use super::weigh::Weighed;
+use super::weigh::Score;
 use crate::code::edit;
-use crate::code::guards::{FilePatch, Finding, Guard};
+use crate::code::guards::{FilePatch, Finding, PatchRule};
 use crate::diagnose::rules::weights;
 use crate::diagnose::verdict::{Evidence, Verdict};
-use crate::model::heal::Corner;
-use crate::model::ran::{Extent, Target};
-use crate::model::talk::Claim;
+use crate::model::heal::ProofCase;
+use crate::model::ran::{Scope, TestSelector};
+use crate::model::talk::Citation;
 use crate::model::text::Untrusted;
 
 /// One cell of the proof.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
+pub struct ProofStep {
     /// Which test on which code.
-    pub corner: Corner,
+    pub corner: ProofCase,
     /// Alone, or with the other tests of its file.
-    pub extent: Extent,
+    pub extent: Scope,
     /// `passed`, `failed` or `not-run`.
     pub outcome: &'static str,
     /// How often it came out like that.
@@ -65,7 +65,7 @@ impl Outcome {
 
 /// Seconds by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Phases {
+pub struct Timings {
     /// Seeing it fail.
     pub reproduce: f64,
     /// Finding the edit.
@@ -76,9 +76,9 @@ pub struct Phases {
 
 /// What came of one test.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Healing {
+pub struct HealResult {
     /// The test.
-    pub target: Target,
+    pub target: TestSelector,
     /// How it ended.
     pub outcome: Outcome,
     /// What the edit changes.
@@ -86,34 +86,34 @@ pub struct Healing {
     /// The files before and after.
     pub patch: Vec<FilePatch>,
     /// Outdated test or bug, with reasons.
-    pub weighed: Option<Weighed>,
+    pub weighed: Option<Score>,
     /// The test executions that justify the patch.
-    pub proof: Vec<Cell>,
+    pub proof: Vec<ProofStep>,
     /// What guards object to.
     pub findings: Vec<Finding>,
     /// Seconds by phase.
-    pub phases: Phases,
+    pub phases: Timings,
     /// Where a model was asked for the edit: what it says about it.
-    pub advice: Option<Advice>,
+    pub advice: Option<ModelAdvice>,
 }
 
 /// What a model says about an edit that it was asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Advice {
+pub struct ModelAdvice {
     /// Which model.
     pub model: String,
     /// Why the product changed on purpose, with support.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Citation>,
     /// Why the edit is not taken, or there is none.
     pub refused: Option<String>,
     /// Guards that refused what it proposed on the way.
-    pub guards: Vec<Guard>,
+    pub guards: Vec<PatchRule>,
 }
 
-impl Healing {
+impl HealResult {
     /// One without anything found yet.
     #[must_use]
-    pub fn new(target: &Target, outcome: Outcome) -> Self {
+    pub fn new(target: &TestSelector, outcome: Outcome) -> Self {
         Self {
             target: target.clone(),
             outcome,
@@ -122,7 +122,7 @@ impl Healing {
             weighed: None,
             proof: Vec::new(),
             findings: Vec::new(),
-            phases: Phases::default(),
+            phases: Timings::default(),
             advice: None,
         }
     }
@@ -138,7 +138,8 @@ impl Healing {
     /// (the rule of three: 1 − 0.05^(1/n)).
     #[must_use]
     pub fn bound(&self) -> Option<f64> {
-        let passes: u32 = self.proof.iter().filter(|c| c.corner == Corner::NewOnNew && c.holds).map(|c| c.times).sum();
+        let passes: u32 =
+            self.proof.iter().filter(|c| c.corner == ProofCase::NewOnNew && c.holds).map(|c| c.times).sum();
         (passes > 0).then(|| 1.0 - 0.05_f64.powf(1.0 / f64::from(passes)))
     }
 }
@@ -146,31 +147,31 @@ impl Healing {
 /// The corners of a proof that are not there, or do not hold. The mutant stands in
 /// for the healed test on old code that could not be run.
 #[must_use]
-pub fn missing(proof: &[Cell]) -> Vec<Corner> {
-    let holds = |corner: Corner| {
+pub fn missing(proof: &[ProofStep]) -> Vec<ProofCase> {
+    let holds = |corner: ProofCase| {
         let mut cells = proof.iter().filter(|c| c.corner == corner).peekable();
         cells.peek().is_some() && cells.all(|c| c.holds)
     };
-    let ran = proof.iter().any(|c| c.corner == Corner::NewOnOld && c.outcome != "not-run");
-    [Corner::OldOnOld, Corner::OldOnNew, Corner::NewOnOld, Corner::NewOnNew]
+    let ran = proof.iter().any(|c| c.corner == ProofCase::NewOnOld && c.outcome != "not-run");
+    [ProofCase::OldOnOld, ProofCase::OldOnNew, ProofCase::NewOnOld, ProofCase::NewOnNew]
         .into_iter()
-        .filter(|corner| !holds(*corner) && (*corner != Corner::NewOnOld || ran || !holds(Corner::Mutant)))
+        .filter(|corner| !holds(*corner) && (*corner != ProofCase::NewOnOld || ran || !holds(ProofCase::Mutant)))
         .collect()
 }
 
 /// A test that was looked at, and the diagnosis that it belongs to.
 #[derive(Clone, Debug)]
-pub struct Healed {
+pub struct TestHeal {
     /// Id of the diagnosis.
     pub diagnosis: Option<String>,
     /// What came of it.
-    pub healing: Healing,
+    pub healing: HealResult,
 }
 
 /// What the healer's runs say about why the tests of one diagnosis failed.
 #[must_use]
-pub fn testimony(of: &[&Healed]) -> Vec<Evidence> {
-    let held = |h: &&&Healed, corner: Corner| h.healing.proof.iter().any(|c| c.corner == corner && c.holds);
+pub fn evidence(of: &[&TestHeal]) -> Vec<Evidence> {
+    let held = |h: &&&TestHeal, corner: ProofCase| h.healing.proof.iter().any(|c| c.corner == corner && c.holds);
     let outcomes = || of.iter().map(|h| &h.healing.outcome);
     let say = |about, kind, weight, text: String| {
         vec![Evidence {
@@ -187,7 +188,7 @@ pub fn testimony(of: &[&Healed]) -> Vec<Evidence> {
     }
     let broken = of
         .iter()
-        .find(|h| h.healing.outcome == Outcome::Defect && held(h, Corner::OldOnOld) && held(h, Corner::OldOnNew));
+        .find(|h| h.healing.outcome == Outcome::Defect && held(h, ProofCase::OldOnOld) && held(h, ProofCase::OldOnNew));
     let Some(broken) = broken else { return Vec::new() };
     let why = broken.healing.weighed.as_ref().and_then(|w| w.veto.clone());
     let why = why.unwrap_or_else(|| "nothing in the change asks for what came".to_owned());

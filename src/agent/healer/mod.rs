@@ -30,7 +30,7 @@ use crate::code::value::Value;
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
-use self::clash::Clash;
+use self::clash::ParsedFailure;
 
 /// One thing that an edit changes, for judging it.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +93,7 @@ pub struct Test<'a> {
     /// Its name as its runner prints it, parameters included.
     pub name: &'a str,
     /// How it failed.
-    pub clash: &'a Clash,
+    pub clash: &'a ParsedFailure,
     /// What the change under test did to product, specification and tests.
     pub change: &'a [FileChange],
 }

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::clash::{Clash, What};
-use super::trace::{self, Around};
+use super::clash::{FailureKind, ParsedFailure};
+use super::trace::{self, TraceContext};
 use super::{Candidate, Part, Test};
 use crate::code::assertion::{self, Assertion, Op, plain};
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::difference::{self, Change, Terms};
 use crate::code::edit::{self, Edit};
 use crate::code::expr::{Expr, Kind};
@@ -56,7 +56,7 @@ pub fn located(test: &Test<'_>) -> Vec<Located> {
 
 /// Where no frame points to the assertion: that of the test which wants the message.
 fn by_message(test: &Test<'_>) -> Vec<Located> {
-    let What::Message { wanted, .. } = &test.clash.what else { return Vec::new() };
+    let FailureKind::Message { wanted, .. } = &test.clash.what else { return Vec::new() };
     let Some(source) = test.sources.source(test.file) else { return Vec::new() };
     let all = cases::find(&source);
     let Some(case) = all.iter().find(|c| c.path == test.path) else { return Vec::new() };
@@ -97,11 +97,11 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
     let expected = assertion.expected.as_ref()?;
     // What the test prints in its own words is read by its own format.
     let clash = formatted(source, assertion, &test.clash.text)
-        .map_or_else(|| test.clash.clone(), |what| Clash { what, ..test.clash.clone() });
+        .map_or_else(|| test.clash.clone(), |what| ParsedFailure { what, ..test.clash.clone() });
     let test = &Test { clash: &clash, ..*test };
     match (&clash.what, assertion.op) {
-        (What::Message { wanted, came }, Op::Raises | Op::Matches) => message(source, expected, wanted, came),
-        (What::Compared { first, second, .. }, Op::Equal | Op::Subset | Op::Approx | Op::Length) => {
+        (FailureKind::Message { wanted, came }, Op::Raises | Op::Matches) => message(source, expected, wanted, came),
+        (FailureKind::Compared { first, second, .. }, Op::Equal | Op::Subset | Op::Approx | Op::Length) => {
             if let Some(found) = named_status(source, expected, (first, second)) {
                 return Some(found);
             }
@@ -113,7 +113,7 @@ fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
 
 /// What a Go test prints by `t.Errorf` where its condition does not hold.
 #[must_use]
-pub fn formatted(source: &Source, assertion: &Assertion, text: &str) -> Option<What> {
+pub fn formatted(source: &Source, assertion: &Assertion, text: &str) -> Option<FailureKind> {
     if source.language != Language::Go {
         return None;
     }
@@ -139,7 +139,7 @@ pub fn formatted(source: &Source, assertion: &Assertion, text: &str) -> Option<W
     let second = values[actual].clone();
     // `%#v` and `%q` print quotes, `%v` does not.
     let quotes_shown = [&first, &second].into_iter().any(has_text);
-    Some(What::Compared { first, second, quotes_shown })
+    Some(FailureKind::Compared { first, second, quotes_shown })
 }
 
 fn has_text(value: &Value) -> bool {
@@ -152,9 +152,9 @@ fn has_text(value: &Value) -> bool {
 }
 
 /// What stands in `Some(…)`, `Ok(…)`, `Err(…)` on both sides.
-fn unwrapped(expected: &Expr, clash: &Clash) -> Option<(Expr, Clash)> {
+fn unwrapped(expected: &Expr, clash: &ParsedFailure) -> Option<(Expr, ParsedFailure)> {
     let call = expected.call().filter(|c| matches!(c.name.as_str(), "Some" | "Ok" | "Err"))?;
-    let What::Compared { first, second, quotes_shown } = &clash.what else { return None };
+    let FailureKind::Compared { first, second, quotes_shown } = &clash.what else { return None };
     let inner = |v: &Value| match v {
         Value::Bare(text) => {
             let inside = text.strip_prefix(&format!("{}(", call.name))?.strip_suffix(')')?;
@@ -162,8 +162,8 @@ fn unwrapped(expected: &Expr, clash: &Clash) -> Option<(Expr, Clash)> {
         }
         _ => None,
     };
-    let what = What::Compared { first: inner(first)?, second: inner(second)?, quotes_shown: *quotes_shown };
-    Some((call.arg(0)?.clone(), Clash { what, ..clash.clone() }))
+    let what = FailureKind::Compared { first: inner(first)?, second: inner(second)?, quotes_shown: *quotes_shown };
+    Some((call.arg(0)?.clone(), ParsedFailure { what, ..clash.clone() }))
 }
 
 /// Names that say nothing about what they hold.
@@ -172,7 +172,7 @@ const VAGUE: &[&str] =
 
 /// What an assertion looks at: for a name that says nothing, what it was given.
 #[must_use]
-pub fn subject_of(source: &Source, case: Option<&Case<'_>>, assertion: &Assertion) -> String {
+pub fn subject_of(source: &Source, case: Option<&TestFn<'_>>, assertion: &Assertion) -> String {
     let subject = assertion.subject.trim();
     let given = case
         .filter(|_| VAGUE.contains(&subject))
@@ -180,13 +180,13 @@ pub fn subject_of(source: &Source, case: Option<&Case<'_>>, assertion: &Assertio
     given.unwrap_or_else(|| subject.to_owned())
 }
 
-fn compared(test: &Test<'_>, located: &Located, case: Option<&Case<'_>>, expected: &Expr) -> Option<Candidate> {
+fn compared(test: &Test<'_>, located: &Located, case: Option<&TestFn<'_>>, expected: &Expr) -> Option<Candidate> {
     let Located { source, assertion } = located;
     if let Some((inner, clash)) = unwrapped(expected, test.clash) {
         return compared(&Test { clash: &clash, ..*test }, located, case, &inner);
     }
     let (first, second) = test.clash.pair()?;
-    let around = Around {
+    let around = TraceContext {
         sources: test.sources,
         source,
         case,

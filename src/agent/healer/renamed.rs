@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::clash::What;
+use super::clash::FailureKind;
 use super::propose::{Located, field_of, formatted, located, resolve, subject_of};
 use super::{Candidate, Part, Test, trace};
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::edit::Edit;
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
@@ -18,7 +18,7 @@ use crate::model::heal::EditKind;
 #[must_use]
 pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
-    if let What::Missing { name } = &test.clash.what {
+    if let FailureKind::Missing { name } = &test.clash.what {
         for new in new_names(test.change, name) {
             found.extend(at_places(test, name, &new));
         }
@@ -29,7 +29,7 @@ pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
         let what = formatted(&place.source, &place.assertion, &test.clash.text);
         let what = what.as_ref().unwrap_or(&test.clash.what);
         let is_nothing =
-            matches!(what, What::Compared { first, second, .. } if first.is_nothing() || second.is_nothing());
+            matches!(what, FailureKind::Compared { first, second, .. } if first.is_nothing() || second.is_nothing());
         if !is_nothing {
             continue;
         }
@@ -44,7 +44,7 @@ pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
 }
 
 /// The edits of the assertion itself, and of the line that gave its subject.
-fn in_assertion(place: &Located, case: Option<&Case<'_>>, old: &str, new: &str) -> Option<Candidate> {
+fn in_assertion(place: &Located, case: Option<&TestFn<'_>>, old: &str, new: &str) -> Option<Candidate> {
     let Located { source, assertion } = place;
     let node = source.root().descendant_for_byte_range(assertion.range.start, assertion.range.end)?;
     let mut edits = below(source, node, old, new);

@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use super::clash::What;
+use super::clash::FailureKind;
 use super::propose::located;
-use super::trace::{self, Around};
+use super::trace::{self, TraceContext};
 use super::{Candidate, Part, Test};
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::edit::{self, Edit};
 use crate::code::expr::{Expr, Kind};
 use crate::code::lower::lower;
 use crate::code::source::{Source, walk};
 use crate::code::value::{self, Value};
-use crate::code::writing::Manner;
+use crate::code::writing::LiteralStyle;
 use crate::ingest::place::is_test_path;
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
@@ -22,7 +22,7 @@ const MOST: usize = 3;
 
 /// The statuses of a clash, expected first; `None` where it is about something else.
 fn statuses(test: &Test<'_>) -> Option<(u16, u16)> {
-    let What::Compared { first, second, .. } = &test.clash.what else { return None };
+    let FailureKind::Compared { first, second, .. } = &test.clash.what else { return None };
     // `201 Created`, and `201: name is missing` where a message goes on.
     let code = |v: &Value| {
         let shown = v.shown()?;
@@ -58,7 +58,9 @@ pub fn payloads(test: &Test<'_>) -> Vec<Candidate> {
             let (value, like) = value_for(test, &map_source, &field, kind);
             let write = |beside: Option<&Expr>| match &like {
                 Some(written) => Some(written.clone()),
-                None => Manner { language: map_source.language, text: &map_source.text, like: beside }.write(&value),
+                None => {
+                    LiteralStyle { language: map_source.language, text: &map_source.text, like: beside }.write(&value)
+                }
             };
             let Some(edit) = edit::add_entry(&map_source, &map, &field, &write) else { continue };
             let part =
@@ -85,7 +87,7 @@ fn place(test: &Test<'_>) -> Option<(Rc<Source>, usize)> {
 
 /// Maps that the test sends before byte `at`, the nearest first: arguments of
 /// calls that are no assertions, also behind a name.
-fn sent(test: &Test<'_>, source: &Rc<Source>, case: &Case<'_>, at: usize) -> Vec<(Rc<Source>, Expr)> {
+fn sent(test: &Test<'_>, source: &Rc<Source>, case: &TestFn<'_>, at: usize) -> Vec<(Rc<Source>, Expr)> {
     let mut found: Vec<(usize, Rc<Source>, Expr)> = Vec::new();
     let asserted: Vec<_> = crate::code::assertion::find(source, case.node);
     walk(case.node, |node| {
@@ -98,8 +100,14 @@ fn sent(test: &Test<'_>, source: &Rc<Source>, case: &Case<'_>, at: usize) -> Vec
             return true;
         }
         for arg in &call.args {
-            let around =
-                Around { sources: test.sources, source, case: Some(case), at, name: test.name, printed: Vec::new() };
+            let around = TraceContext {
+                sources: test.sources,
+                source,
+                case: Some(case),
+                at,
+                name: test.name,
+                printed: Vec::new(),
+            };
             let inner = arg.value.call().filter(|c| c.name == "stringify" || c.name == "dumps").and_then(|c| c.arg(0));
             let literal = trace::literal(inner.unwrap_or(&arg.value), &around);
             if let Some(l) =

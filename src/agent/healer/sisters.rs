@@ -2,9 +2,9 @@
 
 use super::propose::field_of;
 use super::{Part, Sources};
-use crate::agent::healer::weigh::Promise;
+use crate::agent::healer::weigh::ApiContract;
 use crate::code::assertion::{self, Op};
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
 use crate::code::source::{Source, walk};
@@ -12,7 +12,7 @@ use crate::code::spec::{self, Operation};
 use crate::code::value;
 use crate::ingest::place::is_test_path;
 use crate::model::heal::EditKind;
-use crate::model::ran::Target;
+use crate::model::ran::TestSelector;
 
 /// Test files that are searched.
 const FILES: usize = 500;
@@ -22,7 +22,7 @@ const FILES: usize = 500;
 #[must_use]
 pub fn contradicting(
     sources: &Sources<'_>,
-    target: &Target,
+    target: &TestSelector,
     part: &Part,
     fails: &dyn Fn(&str, &[String]) -> bool,
 ) -> Vec<String> {
@@ -61,7 +61,7 @@ pub fn contradicting(
 
 /// What a test requests: method and path, ids left out.
 #[must_use]
-pub fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
+pub fn endpoints(source: &Source, case: &TestFn<'_>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     walk(case.node, |node| {
         if let Kind::Call(call) = lower(source, node).kind
@@ -80,7 +80,11 @@ pub fn endpoints(source: &Source, case: &Case<'_>) -> Vec<(String, String)> {
 /// What the descriptions of the repository promise of the first endpoint that a
 /// test requests and that one of them knows.
 #[must_use]
-pub fn promise(sources: &Sources<'_>, target: &Target, before: &dyn Fn(&str) -> Option<String>) -> Option<Promise> {
+pub fn promise(
+    sources: &Sources<'_>,
+    target: &TestSelector,
+    before: &dyn Fn(&str) -> Option<String>,
+) -> Option<ApiContract> {
     let source = sources.source(&target.file)?;
     let case = cases::find(&source).into_iter().find(|c| c.path == target.path)?;
     let requests = endpoints(&source, &case);
@@ -92,7 +96,7 @@ pub fn promise(sources: &Sources<'_>, target: &Target, before: &dyn Fn(&str) -> 
             let found = |all: &[Operation]| spec::find(all, method, request).cloned();
             let (now, before) = (found(&now), found(&old));
             if now.is_some() || before.is_some() {
-                return Some(Promise { file: path.clone(), before, now });
+                return Some(ApiContract { file: path.clone(), before, now });
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Where a test of a report stands in the sources.
 
 use super::Sources;
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::language::Language;
 use crate::code::source::{Source, walk};
 use crate::ingest::place::{is_test_path, places};
-use crate::model::ran::Target;
+use crate::model::ran::TestSelector;
 use crate::model::test::TestCase;
 
 /// Files that are searched by content where names do not tell.
@@ -13,7 +13,7 @@ const SEARCHED: usize = 3000;
 
 /// The test behind a case of a report; `None` where no source has it.
 #[must_use]
-pub fn find(sources: &Sources<'_>, case: &TestCase) -> Option<Target> {
+pub fn find(sources: &Sources<'_>, case: &TestCase) -> Option<TestSelector> {
     let (class, name) = (case.name.classname.raw(), case.name.name.raw());
     for path in likely_files(sources, case) {
         if let Some(found) = in_file(sources, &path, class, name) {
@@ -21,7 +21,7 @@ pub fn find(sources: &Sources<'_>, case: &TestCase) -> Option<Target> {
         }
     }
     let base = base_name(name).to_owned();
-    let mut best: Option<Target> = None;
+    let mut best: Option<TestSelector> = None;
     for path in sources.files.iter().filter(|f| is_test_path(f) || f.ends_with(".rs")).take(SEARCHED) {
         // Parsing is dear; a file without the name cannot hold the test.
         let word = base.split([' ', '/', ':']).max_by_key(|w| w.len()).unwrap_or(&base).to_owned();
@@ -85,15 +85,15 @@ fn likely_files(sources: &Sources<'_>, case: &TestCase) -> Vec<String> {
 
 /// The test called `class` and `name` in a file.
 #[must_use]
-pub fn in_file(sources: &Sources<'_>, path: &str, class: &str, name: &str) -> Option<Target> {
+pub fn in_file(sources: &Sources<'_>, path: &str, class: &str, name: &str) -> Option<TestSelector> {
     let source = sources.source(path)?;
     let all = cases::find(&source);
-    let mut fitting: Vec<&Case<'_>> = all.iter().filter(|c| is_it(c, class, name)).collect();
+    let mut fitting: Vec<&TestFn<'_>> = all.iter().filter(|c| is_it(c, class, name)).collect();
     fitting.sort_by_key(|c| {
         std::cmp::Reverse(c.path.iter().filter(|p| class.contains(p.as_str()) || name.contains(p.as_str())).count())
     });
     let case = fitting.first()?;
-    Some(Target {
+    Some(TestSelector {
         file: path.to_owned(),
         line: source.line_of(inner(case).start_byte()),
         path: case.path.clone(),
@@ -104,11 +104,11 @@ pub fn in_file(sources: &Sources<'_>, path: &str, class: &str, name: &str) -> Op
 }
 
 /// The declaration itself, below its decorators.
-fn inner<'t>(case: &Case<'t>) -> tree_sitter::Node<'t> {
+fn inner<'t>(case: &TestFn<'t>) -> tree_sitter::Node<'t> {
     case.node.child_by_field_name("definition").unwrap_or(case.node)
 }
 
-fn is_it(case: &Case<'_>, class: &str, name: &str) -> bool {
+fn is_it(case: &TestFn<'_>, class: &str, name: &str) -> bool {
     let own = case.name();
     let base = base_name(name);
     let whole = case.path.join(" ");

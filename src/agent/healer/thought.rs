@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use super::read_off;
 use super::{Candidate, Part};
-use crate::agent::brief::Brief;
+use crate::agent::brief::PromptContext;
 use crate::agent::grounding::{Shown, claim_schema, json_in, supported};
-use crate::agent::session::{Read, Task};
+use crate::agent::session::{ParsedAnswer, Task};
 use crate::agent::team::Role;
 use crate::code::cases;
 use crate::code::edit::Edit;
 use crate::code::source::Source;
 use crate::model::change::{Commit, FileChange};
-use crate::model::ran::{Ran, Target};
+use crate::model::ran::{TestResult, TestSelector};
 use crate::model::secret::mask;
-use crate::model::talk::Claim;
+use crate::model::talk::Citation;
 use crate::model::text::head;
 
 /// Edits of one proposal, and bytes of one of them.
@@ -44,7 +44,7 @@ your answer does not count.";
 
 /// A text of a file in the place of another.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Rewrite {
+pub struct TextEdit {
     /// What stands there.
     pub old: String,
     /// What stands there then.
@@ -53,11 +53,11 @@ pub struct Rewrite {
 
 /// What a model proposes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Proposal {
+pub struct ModelProposal {
     /// Edits of the test's own file.
-    pub edits: Vec<Rewrite>,
+    pub edits: Vec<TextEdit>,
     /// Why, with support.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Citation>,
     /// Claims that nothing supports.
     pub dropped: usize,
     /// Which model.
@@ -66,7 +66,7 @@ pub struct Proposal {
 
 /// What it is asked for.
 #[must_use]
-pub fn task() -> Task<Proposal> {
+pub fn task() -> Task<ModelProposal> {
     Task { role: Role::Healer, rules: RULES, answer: schema(), read }
 }
 
@@ -92,34 +92,40 @@ fn schema() -> Value {
 }
 
 #[derive(Deserialize)]
-struct Raw {
-    edits: Vec<Rewrite>,
+struct RawProposal {
+    edits: Vec<TextEdit>,
     #[serde(default)]
-    claims: Vec<Claim>,
+    claims: Vec<Citation>,
 }
 
-fn read(text: &str, shown: &Shown, model: &str) -> Read<Proposal> {
-    let raw: Raw = match json_in(text) {
+fn read(text: &str, shown: &Shown, model: &str) -> ParsedAnswer<ModelProposal> {
+    let raw: RawProposal = match json_in(text) {
         Ok(raw) => raw,
-        Err(why) => return Read::Malformed(why),
+        Err(why) => return ParsedAnswer::Malformed(why),
     };
     if raw.edits.is_empty() {
-        return Read::Nothing("the model leaves the test as it is".to_owned());
+        return ParsedAnswer::Nothing("the model leaves the test as it is".to_owned());
     }
     if raw.edits.len() > EDITS {
-        return Read::Malformed(format!("more than {EDITS} edits"));
+        return ParsedAnswer::Malformed(format!("more than {EDITS} edits"));
     }
     let (claims, dropped) = supported(raw.claims, shown);
     if claims.is_empty() {
-        return Read::Nothing("nothing of what it said is supported by what it was shown".to_owned());
+        return ParsedAnswer::Nothing("nothing of what it said is supported by what it was shown".to_owned());
     }
-    Read::Concluded(Proposal { edits: raw.edits, claims, dropped, model: model.to_owned() })
+    ParsedAnswer::Concluded(ModelProposal { edits: raw.edits, claims, dropped, model: model.to_owned() })
 }
 
 /// What it is shown at first.
 #[must_use]
-pub fn brief(target: &Target, text: &str, ran: &Ran, change: &[FileChange], commits: &[Commit]) -> Brief {
-    let mut brief = Brief::default();
+pub fn brief(
+    target: &TestSelector,
+    text: &str,
+    ran: &TestResult,
+    change: &[FileChange],
+    commits: &[Commit],
+) -> PromptContext {
+    let mut brief = PromptContext::default();
     brief.add("test", &format!("{} in {} at line {}", target.path.join(" > "), target.file, target.line));
     if let Some(failure) = &ran.failure {
         brief.add("failure", &format!("{}\n{}", failure.message.raw(), failure.detail.raw()));
@@ -151,7 +157,7 @@ fn around(text: &str, line: u32) -> String {
 ///
 /// # Errors
 /// What does not fit, for the one who proposed it.
-pub fn candidate(path: &str, test: &[String], text: &str, proposal: &Proposal) -> Result<Candidate, String> {
+pub fn candidate(path: &str, test: &[String], text: &str, proposal: &ModelProposal) -> Result<Candidate, String> {
     let source = Source::parse(path, text);
     let cases = source.as_ref().map(cases::find).unwrap_or_default();
     let others = || cases.iter().filter(|case| !case.path.ends_with(test) && !test.ends_with(&case.path));
@@ -185,7 +191,7 @@ pub fn candidate(path: &str, test: &[String], text: &str, proposal: &Proposal) -
 
 /// The word of a changed line that is about something that is left to a person.
 #[must_use]
-pub fn personal<'w>(proposal: &Proposal, parts: &[Part], words: &'w [String]) -> Option<&'w String> {
+pub fn personal<'w>(proposal: &ModelProposal, parts: &[Part], words: &'w [String]) -> Option<&'w String> {
     let renames = !parts.is_empty() && parts.iter().all(|p| p.kind == crate::model::heal::EditKind::RenamedKey);
     let text: String =
         proposal.edits.iter().map(|e| format!("{} {} ", e.old, e.new)).collect::<String>().to_lowercase();
@@ -199,9 +205,9 @@ pub fn personal<'w>(proposal: &Proposal, parts: &[Part], words: &'w [String]) ->
 mod tests {
     use super::*;
 
-    fn proposal(edits: &[(&str, &str)]) -> Proposal {
-        let edit = |(old, new): &(&str, &str)| Rewrite { old: (*old).to_owned(), new: (*new).to_owned() };
-        Proposal { edits: edits.iter().map(edit).collect(), claims: Vec::new(), dropped: 0, model: "m".to_owned() }
+    fn proposal(edits: &[(&str, &str)]) -> ModelProposal {
+        let edit = |(old, new): &(&str, &str)| TextEdit { old: (*old).to_owned(), new: (*new).to_owned() };
+        ModelProposal { edits: edits.iter().map(edit).collect(), claims: Vec::new(), dropped: 0, model: "m".to_owned() }
     }
 
     #[test]
@@ -233,12 +239,14 @@ mod tests {
         let claim = json!([{"source": "failure", "quote": "got pending", "says": "renamed"}]);
         let answer = |edits: Value, claims: &Value| json!({"edits": edits, "claims": claims}).to_string();
         let edit = json!([{"old": "a", "new": "b"}]);
-        assert!(matches!(read(&answer(edit.clone(), &claim), &shown, "m"), Read::Concluded(p) if p.edits.len() == 1));
-        assert!(matches!(read(&answer(json!([]), &claim), &shown, "m"), Read::Nothing(_)));
-        assert!(matches!(read(&answer(edit.clone(), &json!([])), &shown, "m"), Read::Nothing(_)));
+        assert!(
+            matches!(read(&answer(edit.clone(), &claim), &shown, "m"), ParsedAnswer::Concluded(p) if p.edits.len() == 1)
+        );
+        assert!(matches!(read(&answer(json!([]), &claim), &shown, "m"), ParsedAnswer::Nothing(_)));
+        assert!(matches!(read(&answer(edit.clone(), &json!([])), &shown, "m"), ParsedAnswer::Nothing(_)));
         let many = json!(vec![edit[0].clone(); 9]);
-        assert!(matches!(read(&answer(many, &claim), &shown, "m"), Read::Malformed(_)));
-        assert!(matches!(read("{\"edits\": 1}", &shown, "m"), Read::Malformed(_)));
+        assert!(matches!(read(&answer(many, &claim), &shown, "m"), ParsedAnswer::Malformed(_)));
+        assert!(matches!(read("{\"edits\": 1}", &shown, "m"), ParsedAnswer::Malformed(_)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tree_sitter::Node;
 
 use super::Sources;
-use crate::code::cases::Case;
+use crate::code::cases::TestFn;
 use crate::code::expr::{Call, Expr, Kind};
 use crate::code::language::Language;
 use crate::code::lower::lower;
@@ -15,7 +15,7 @@ use crate::code::value::{self, Value};
 
 /// A literal and the file that it stands in.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct TracedLiteral {
     /// The file.
     pub source: Rc<Source>,
     /// The literal.
@@ -23,13 +23,13 @@ pub struct Found {
 }
 
 /// What is known about the failing test.
-pub struct Around<'a> {
+pub struct TraceContext<'a> {
     /// All files.
     pub sources: &'a Sources<'a>,
     /// The file of the assertion.
     pub source: &'a Rc<Source>,
     /// The test.
-    pub case: Option<&'a Case<'a>>,
+    pub case: Option<&'a TestFn<'a>>,
     /// The first byte of the assertion.
     pub at: usize,
     /// The name of the test as its runner prints it, parameters included.
@@ -43,13 +43,13 @@ const STEPS: usize = 6;
 
 /// The literal behind `expr`; itself where it is one.
 #[must_use]
-pub fn literal(expr: &Expr, around: &Around<'_>) -> Option<Found> {
+pub fn literal(expr: &Expr, around: &TraceContext<'_>) -> Option<TracedLiteral> {
     follow(expr, around, STEPS)
 }
 
-fn follow(expr: &Expr, around: &Around<'_>, steps: usize) -> Option<Found> {
+fn follow(expr: &Expr, around: &TraceContext<'_>, steps: usize) -> Option<TracedLiteral> {
     if expr.is_value() {
-        return Some(Found { source: Rc::clone(around.source), literal: expr.clone() });
+        return Some(TracedLiteral { source: Rc::clone(around.source), literal: expr.clone() });
     }
     if steps == 0 {
         return None;
@@ -92,16 +92,16 @@ fn key_text(key: &Expr) -> Option<String> {
     }
 }
 
-fn part(whole: &Found, key: &str) -> Option<Found> {
+fn part(whole: &TracedLiteral, key: &str) -> Option<TracedLiteral> {
     let literal = match &whole.literal.kind {
         Kind::Map { entries, .. } => entries.iter().find(|e| e.key == key)?.value.clone(),
         Kind::List(items) => items.get(key.parse::<usize>().ok()?)?.clone(),
         _ => return None,
     };
-    Some(Found { source: Rc::clone(&whole.source), literal })
+    Some(TracedLiteral { source: Rc::clone(&whole.source), literal })
 }
 
-fn named(name: &str, around: &Around<'_>, steps: usize) -> Option<Found> {
+fn named(name: &str, around: &TraceContext<'_>, steps: usize) -> Option<TracedLiteral> {
     let source = around.source;
     let test = around.case.map(|c| c.node);
     // `tc.want`, `self.expected`, `this.expected`.
@@ -206,7 +206,7 @@ fn outside<'t>(source: &'t Source, test: Option<Node<'t>>, name: &str) -> Option
 }
 
 /// What a pytest fixture of that name returns.
-fn fixture(name: &str, around: &Around<'_>, steps: usize) -> Option<Found> {
+fn fixture(name: &str, around: &TraceContext<'_>, steps: usize) -> Option<TracedLiteral> {
     if around.source.language != Language::Python {
         return None;
     }
@@ -229,13 +229,13 @@ fn fixture(name: &str, around: &Around<'_>, steps: usize) -> Option<Found> {
     let value = found?;
     follow(
         &lower(around.source, value),
-        &Around { at: value.start_byte(), case: None, printed: Vec::new(), ..*around },
+        &TraceContext { at: value.start_byte(), case: None, printed: Vec::new(), ..*around },
         steps,
     )
 }
 
 /// The value in the row of parameters with which the test failed.
-fn row(name: &str, member: Option<&str>, around: &Around<'_>) -> Option<Found> {
+fn row(name: &str, member: Option<&str>, around: &TraceContext<'_>) -> Option<TracedLiteral> {
     let case = around.case?;
     let source = around.source;
     let rows = match source.language {
@@ -245,19 +245,19 @@ fn row(name: &str, member: Option<&str>, around: &Around<'_>) -> Option<Found> {
         _ => Vec::new(),
     };
     let literal = choose(rows, around)?;
-    Some(Found { source: Rc::clone(source), literal })
+    Some(TracedLiteral { source: Rc::clone(source), literal })
 }
 
 /// A row: the whole of it, and the value that is asked for.
-type Row = (Expr, Expr);
+type ParamRow = (Expr, Expr);
 
 /// The row that the test's name and the printed values point to; none where
 /// several could be meant.
-fn choose(rows: Vec<Row>, around: &Around<'_>) -> Option<Expr> {
+fn choose(rows: Vec<ParamRow>, around: &TraceContext<'_>) -> Option<Expr> {
     let printed = |value: &Expr| {
         around.printed.iter().any(|p| value::of(value).is_some_and(|v| v.same(&value::as_kind_of(p, value, false))))
     };
-    let fitting: Vec<Row> = rows.iter().filter(|(_, value)| printed(value)).cloned().collect();
+    let fitting: Vec<ParamRow> = rows.iter().filter(|(_, value)| printed(value)).cloned().collect();
     let mut left = if fitting.is_empty() { rows } else { fitting };
     if left.len() > 1 {
         left.retain(|(whole, _)| is_named(whole, around.name));
@@ -285,7 +285,7 @@ fn is_named(row: &Expr, name: &str) -> bool {
     !leaves.is_empty() && (leaves.iter().all(has) || leaves.first().is_some_and(|l| l.len() > 2 && has(l)))
 }
 
-fn python_rows(source: &Source, test: Node<'_>, name: &str) -> Vec<Row> {
+fn python_rows(source: &Source, test: Node<'_>, name: &str) -> Vec<ParamRow> {
     let mut found = Vec::new();
     for decorator in children(test).into_iter().filter(|c| c.kind() == "decorator") {
         let Some(inner) = decorator.named_child(0) else { continue };
@@ -312,7 +312,7 @@ fn python_rows(source: &Source, test: Node<'_>, name: &str) -> Vec<Row> {
 }
 
 /// `test.each([[1, 2]])("…", (a, b) => …)`, also with objects and patterns.
-fn script_rows(source: &Source, test: Node<'_>, name: &str, member: Option<&str>) -> Vec<Row> {
+fn script_rows(source: &Source, test: Node<'_>, name: &str, member: Option<&str>) -> Vec<ParamRow> {
     let expr = lower(source, test);
     let Some(call) = expr.call() else { return Vec::new() };
     let table = call.receiver.as_ref().and_then(Expr::call).filter(|c| c.name == "each");
@@ -339,7 +339,7 @@ fn script_rows(source: &Source, test: Node<'_>, name: &str, member: Option<&str>
 }
 
 /// Tables of cases: `[]struct{ name string; want int }{{"a", 1}, {name: "b", want: 2}}`.
-fn go_rows(source: &Source, test: Node<'_>, member: &str) -> Vec<Row> {
+fn go_rows(source: &Source, test: Node<'_>, member: &str) -> Vec<ParamRow> {
     let mut found = Vec::new();
     walk(test, |node| {
         let kind = field(node, "type").filter(|_| node.kind() == "composite_literal");
@@ -376,7 +376,7 @@ fn struct_fields(source: &Source, kind: Node<'_>) -> Vec<String> {
 }
 
 /// A JSON file that is loaded as the expectation.
-fn json_file(call: &Call, around: &Around<'_>) -> Option<Found> {
+fn json_file(call: &Call, around: &TraceContext<'_>) -> Option<TracedLiteral> {
     let texts = call.chain().into_iter().flat_map(|c| c.positional().flat_map(Expr::all).collect::<Vec<_>>());
     let name = texts.filter_map(Expr::text).find(|t| t.ends_with(".json"))?.to_owned();
     let tail = name.trim_start_matches("./").trim_start_matches("../");
@@ -396,5 +396,5 @@ fn json_file(call: &Call, around: &Around<'_>) -> Option<Found> {
     });
     let literal = lower(&wrapped, inner?).shifted_back(1);
     let source = Source::parse_as(Language::JavaScript, path, &text)?;
-    Some(Found { source: Rc::new(source), literal })
+    Some(TracedLiteral { source: Rc::new(source), literal })
 }

@@ -8,10 +8,10 @@ mod evidence;
 mod promised;
 
 use self::evidence::{
-    Swap, announces, come, converts, gone, has, is_description, is_lock, is_product, is_specification, says, swap,
-    telling, touches,
+    Swap, adds, announces, converts, documents, has, is_description, is_distinctive, is_lock, is_product,
+    is_specification, removes, replacement, touches,
 };
-use self::promised::{Described, promised};
+use self::promised::{ContractSays, promised};
 use crate::agent::healer::renamed::new_names;
 use crate::agent::healer::{Candidate, Part};
 use crate::code::spec::Operation;
@@ -80,7 +80,7 @@ pub struct Reason {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Band {
+pub enum Decision {
     /// The test is outdated: repair it.
     Heal,
     /// It could be either: ask a person.
@@ -91,7 +91,7 @@ pub enum Band {
 
 /// What API descriptions say of the endpoint that the test requests.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Promise {
+pub struct ApiContract {
     /// The description's file.
     pub file: String,
     /// Before the change.
@@ -101,7 +101,7 @@ pub struct Promise {
 }
 
 /// What is weighed.
-pub struct Case<'a> {
+pub struct ScoringInput<'a> {
     /// The edit that would repair the test.
     pub candidate: &'a Candidate,
     /// What changed between the last good and the tested commit.
@@ -120,7 +120,7 @@ pub struct Case<'a> {
     /// Places of passing tests that assert the old value of the same field.
     pub contradicting: &'a [String],
     /// What API descriptions promise.
-    pub promise: Option<&'a Promise>,
+    pub promise: Option<&'a ApiContract>,
     /// Words of fields that are left to a person.
     pub sensitive: &'a [String],
     /// Who answers for it that the test is outdated. Guards and proof are asked all the same.
@@ -129,9 +129,9 @@ pub struct Case<'a> {
 
 /// The verdict, with all its reasons.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Weighed {
+pub struct Score {
     /// What is to be done.
-    pub band: Band,
+    pub band: Decision,
     /// The sum.
     pub score: f64,
     /// What it is made of.
@@ -142,7 +142,7 @@ pub struct Weighed {
 
 /// Weighs a case.
 #[must_use]
-pub fn weigh(case: &Case<'_>) -> Weighed {
+pub fn score(case: &ScoringInput<'_>) -> Score {
     let mut reasons = Vec::new();
     let mut add = |kind, weight: f64, text: String, source: &str| {
         reasons.push(Reason { kind, weight, text, source: source.to_owned() });
@@ -184,26 +184,26 @@ pub fn weigh(case: &Case<'_>) -> Weighed {
         let text = format!("{who} answers for it that the test is outdated{against}");
         reasons.push(Reason { kind: "insisted", weight: 0.0, text, source: "a comment".to_owned() });
         let score = PRIOR + reasons.iter().map(|r| r.weight).sum::<f64>();
-        return Weighed { band: Band::Heal, score, reasons, veto: None };
+        return Score { band: Decision::Heal, score, reasons, veto: None };
     }
     let score = PRIOR + reasons.iter().map(|r| r.weight).sum::<f64>();
     let veto = veto(case);
     let band = match score {
-        _ if veto.is_some() => Band::Defect,
-        s if s >= HEAL => Band::Heal,
-        s if s <= DEFECT => Band::Defect,
-        _ => Band::Ask,
+        _ if veto.is_some() => Decision::Defect,
+        s if s >= HEAL => Decision::Heal,
+        s if s <= DEFECT => Decision::Defect,
+        _ => Decision::Ask,
     };
     // A value that is a person's to judge is neither healed nor called a bug.
-    match Some(()).filter(|()| band == Band::Heal).and_then(|()| personal()) {
-        Some(why) => Weighed { band: Band::Ask, score, reasons, veto: Some(why) },
-        None => Weighed { band, score, reasons, veto },
+    match Some(()).filter(|()| band == Decision::Heal).and_then(|()| personal()) {
+        Some(why) => Score { band: Decision::Ask, score, reasons, veto: Some(why) },
+        None => Score { band, score, reasons, veto },
     }
 }
 
 type Add<'x> = dyn FnMut(&'static str, f64, String, &str) + 'x;
 
-fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) {
+fn of_part(part: &Part, case: &ScoringInput<'_>, product: &[&FileChange], add: &mut Add<'_>) {
     // Several parts share one question: each may add, but the weights are per edit.
     let share = 1.0 / case.candidate.parts.len() as f64;
     let mut add = |kind, weight: f64, text: String, source: &str| add(kind, weight * share, text, source);
@@ -230,31 +230,33 @@ fn of_part(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<
 
 /// What descriptions, changelogs and documents of the change say. Like the
 /// functions below it tells whether anything in the change has to do with the part.
-fn by_specification(part: &Part, case: &Case<'_>, add: &mut Add<'_>) -> bool {
-    let described = case.promise.map(|p| promised(p, part)).filter(|d| *d != Described::Silent);
+fn by_specification(part: &Part, case: &ScoringInput<'_>, add: &mut Add<'_>) -> bool {
+    let described = case.promise.map(|p| promised(p, part)).filter(|d| *d != ContractSays::Silent);
     let specified = case
         .change
         .iter()
-        .find(|f| is_specification(&f.path) && !(described.is_some() && is_description(&f.path)) && says(f, part));
+        .find(|f| is_specification(&f.path) && !(described.is_some() && is_description(&f.path)) && documents(f, part));
     let file = case.promise.map_or("", |p| p.file.as_str());
     match (described, specified) {
-        (Some(Described::New), _) => {
+        (Some(ContractSays::New), _) => {
             add("specified", SPECIFIED, format!("{file} promises {} newly", subject(part)), file);
         }
         (_, Some(changed)) => {
             add("specified", SPECIFIED, format!("{} says {}", changed.path, subject(part)), &changed.path);
         }
-        (Some(Described::Allowed), _) => add("allowed", COMPATIBLE, format!("{file} allows {}", subject(part)), file),
-        (Some(Described::Unknown), _) => {
+        (Some(ContractSays::Allowed), _) => {
+            add("allowed", COMPATIBLE, format!("{file} allows {}", subject(part)), file);
+        }
+        (Some(ContractSays::Unknown), _) => {
             add("not-described", UNRELATED, format!("{file} does not know {}", subject(part)), file);
         }
         _ => {}
     }
-    specified.is_some() || described == Some(Described::New)
+    specified.is_some() || described == Some(ContractSays::New)
 }
 
 /// A field that is required now: the change brings it, the refusal names it.
-fn by_refusal(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+fn by_refusal(part: &Part, case: &ScoringInput<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let new = part.new.as_str();
     let brought = product.iter().find(|f| brings(f, part));
     if let Some(file) = brought {
@@ -280,7 +282,7 @@ fn by_loss(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let old = part.old.as_str();
     let lost = product
         .iter()
-        .find(|f| telling(old) && f.removed.iter().any(|l| has(l, old)) && !f.added.iter().any(|l| has(l, old)));
+        .find(|f| is_distinctive(old) && f.removed.iter().any(|l| has(l, old)) && !f.added.iter().any(|l| has(l, old)));
     if let Some(file) = lost {
         add("taken-out", REPLACED, format!("{} takes `{old}` out", file.path), &file.path);
     }
@@ -292,8 +294,8 @@ fn by_loss(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
 /// lines about the field.
 fn by_values(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let (old, new) = (part.old.as_str(), part.new.as_str());
-    let swapped = |wanted: Swap| product.iter().find(|f| swap(f, part) == wanted);
-    let named = product.iter().find(|f| telling(&part.field) && touches(f, &part.field));
+    let swapped = |wanted: Swap| product.iter().find(|f| replacement(f, part) == wanted);
+    let named = product.iter().find(|f| is_distinctive(&part.field) && touches(f, &part.field));
     // Lines that differ in nothing but the name.
     let renames = |f: &&&FileChange| new_names(std::slice::from_ref(**f), old).iter().any(|n| n == new);
     let renamed = product.iter().find(renames).filter(|_| part.kind == EditKind::RenamedKey);
@@ -315,7 +317,7 @@ fn by_values(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
 
 /// Whether a changed file has the new value, and had it nowhere before.
 fn brings(file: &FileChange, part: &Part) -> bool {
-    telling(&part.new) && come(file, &part.new, part) && !file.removed.iter().any(|l| has(l, &part.new))
+    is_distinctive(&part.new) && adds(file, &part.new, part) && !file.removed.iter().any(|l| has(l, &part.new))
 }
 
 /// What the kind of the value says: more members, another type.
@@ -338,10 +340,10 @@ fn by_type(part: &Part, product: &[&FileChange], add: &mut Add<'_>) -> bool {
 }
 
 /// Sister tests that the change updated, and dependencies that it moved.
-fn by_the_rest_of_the_change(part: &Part, case: &Case<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
+fn by_the_rest_of_the_change(part: &Part, case: &ScoringInput<'_>, product: &[&FileChange], add: &mut Add<'_>) -> bool {
     let (old, new) = (part.old.as_str(), part.new.as_str());
     let updated = |f: &&FileChange| {
-        is_test_path(&f.path) && telling(new) && come(f, new, part) && (old.is_empty() || gone(f, old, part))
+        is_test_path(&f.path) && is_distinctive(new) && adds(f, new, part) && (old.is_empty() || removes(f, old, part))
     };
     let sister = case.change.iter().find(updated);
     if let Some(file) = sister {
@@ -363,9 +365,9 @@ fn subject(part: &Part) -> String {
 }
 
 /// Why a repair is out of the question.
-fn veto(case: &Case<'_>) -> Option<String> {
+fn veto(case: &ScoringInput<'_>) -> Option<String> {
     for part in &case.candidate.parts {
-        if let Some(promise) = case.promise.filter(|p| promised(p, part) == Described::Against) {
+        if let Some(promise) = case.promise.filter(|p| promised(p, part) == ContractSays::Against) {
             let old = if part.old.is_empty() { &part.field } else { &part.old };
             return Some(format!("{} still promises `{old}` and not {}", promise.file, subject(part)));
         }

@@ -5,7 +5,7 @@ pub mod order;
 use crate::diagnose::verdict::Verdict;
 use crate::ingest::traffic::hints;
 use crate::model::exchange::Exchange;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Seconds that one wait may take; a service that asks for more is told of and
 /// not waited for.
@@ -47,7 +47,7 @@ pub struct Tried {
 /// Decides about the tests of one diagnosis: `exchanges` is what they sent in their
 /// last run, `jitter` is any number from 0 to 1.
 #[must_use]
-pub fn decide(verdict: Verdict, exchanges: &[&Exchange], before: Tried, jitter: f64, now: Instant) -> Decision {
+pub fn decide(verdict: Verdict, exchanges: &[&Exchange], before: Tried, jitter: f64, now: Timestamp) -> Decision {
     let tried = before.rounds;
     // What helped last time is tried first; where it does not help, waits grow as ever.
     let learned = before.learned.filter(|seconds| tried == 0 && *seconds <= LONGEST as f64);
@@ -117,7 +117,7 @@ mod tests {
             &[exchange],
             before,
             0.5,
-            Instant::from_unix(0),
+            Timestamp::from_unix(0),
         ) {
             Decision::Wait { seconds, why } => format!("wait {seconds}: {why}"),
             Decision::Alone => "alone".to_owned(),

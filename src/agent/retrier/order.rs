@@ -16,7 +16,7 @@ const CLEANERS: usize = 12;
 
 /// What the search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum OrderDependence {
     /// The victim fails alone as well: its order is not the reason.
     FailsAlone,
     /// It passes alone and behind all that ran before it: order is no explanation.
@@ -35,24 +35,24 @@ pub enum Found {
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum NextRun {
     /// Run these tests in this order, the victim last.
     Run(Vec<String>),
     /// The search is over.
-    Done(Found),
+    Done(OrderDependence),
 }
 
 /// A search for what pollutes a test.
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct PollutionSearch {
     victim: String,
     before: Vec<String>,
     runs: usize,
-    stage: Stage,
+    stage: Phase,
 }
 
 #[derive(Clone, Debug)]
-enum Stage {
+enum Phase {
     Alone,
     Whole,
     /// `set` makes the victim fail; `parts` are tried next, each alone, then each left out.
@@ -69,46 +69,46 @@ enum Stage {
     },
 }
 
-impl Search {
+impl PollutionSearch {
     /// A search for what pollutes `victim`; `before` ran before it, in order.
     #[must_use]
     pub fn new(victim: &str, before: &[String]) -> Self {
-        Self { victim: victim.to_owned(), before: before.to_vec(), runs: 0, stage: Stage::Alone }
+        Self { victim: victim.to_owned(), before: before.to_vec(), runs: 0, stage: Phase::Alone }
     }
 
     /// The first step.
-    pub fn begin(&mut self) -> Step {
+    pub fn begin(&mut self) -> NextRun {
         self.ask(&[])
     }
 
-    fn ask(&mut self, tests: &[String]) -> Step {
+    fn ask(&mut self, tests: &[String]) -> NextRun {
         self.runs += 1;
-        Step::Run(tests.iter().cloned().chain([self.victim.clone()]).collect())
+        NextRun::Run(tests.iter().cloned().chain([self.victim.clone()]).collect())
     }
 
     /// The step after a run in which the victim `passed` or not.
-    pub fn next(&mut self, passed: bool) -> Step {
-        match std::mem::replace(&mut self.stage, Stage::Alone) {
-            Stage::Alone if !passed => Step::Done(Found::FailsAlone),
-            Stage::Alone if self.before.is_empty() => Step::Done(Found::Passes),
-            Stage::Alone => {
-                self.stage = Stage::Whole;
+    pub fn next(&mut self, passed: bool) -> NextRun {
+        match std::mem::replace(&mut self.stage, Phase::Alone) {
+            Phase::Alone if !passed => NextRun::Done(OrderDependence::FailsAlone),
+            Phase::Alone if self.before.is_empty() => NextRun::Done(OrderDependence::Passes),
+            Phase::Alone => {
+                self.stage = Phase::Whole;
                 self.ask(&self.before.clone())
             }
-            Stage::Whole if passed => Step::Done(Found::Passes),
-            Stage::Whole => self.shrink(self.before.clone(), 2),
-            Stage::Shrinking { set, granularity, parts, trying } => {
+            Phase::Whole if passed => NextRun::Done(OrderDependence::Passes),
+            Phase::Whole => self.shrink(self.before.clone(), 2),
+            Phase::Shrinking { set, granularity, parts, trying } => {
                 self.shrunk(passed, set, granularity, parts, trying)
             }
-            Stage::Cleaning { polluters, trying, .. } if passed => {
-                Step::Done(Found::Polluted { polluters, cleaner: Some(trying) })
+            Phase::Cleaning { polluters, trying, .. } if passed => {
+                NextRun::Done(OrderDependence::Polluted { polluters, cleaner: Some(trying) })
             }
-            Stage::Cleaning { polluters, candidates, .. } => self.clean(polluters, candidates),
+            Phase::Cleaning { polluters, candidates, .. } => self.clean(polluters, candidates),
         }
     }
 
     /// Begins to look for a smaller set than `set` in `granularity` parts.
-    fn shrink(&mut self, set: Vec<String>, granularity: usize) -> Step {
+    fn shrink(&mut self, set: Vec<String>, granularity: usize) -> NextRun {
         if set.len() <= 1 {
             return self.found(set);
         }
@@ -122,14 +122,14 @@ impl Search {
         self.try_next(set, granularity, parts)
     }
 
-    fn try_next(&mut self, set: Vec<String>, granularity: usize, mut parts: VecDeque<Vec<String>>) -> Step {
+    fn try_next(&mut self, set: Vec<String>, granularity: usize, mut parts: VecDeque<Vec<String>>) -> NextRun {
         if self.runs >= RUNS {
-            return Step::Done(Found::Unfinished(set));
+            return NextRun::Done(OrderDependence::Unfinished(set));
         }
         match parts.pop_front() {
             Some(trying) => {
                 let step = self.ask(&trying);
-                self.stage = Stage::Shrinking { set, granularity, parts, trying };
+                self.stage = Phase::Shrinking { set, granularity, parts, trying };
                 step
             }
             // No part is enough: smaller parts, until each is a single test.
@@ -148,7 +148,7 @@ impl Search {
         granularity: usize,
         parts: VecDeque<Vec<String>>,
         trying: Vec<String>,
-    ) -> Step {
+    ) -> NextRun {
         if passed {
             return self.try_next(set, granularity, parts);
         }
@@ -156,7 +156,7 @@ impl Search {
         self.shrink(trying, if is_part { 2 } else { granularity.saturating_sub(1).max(2) })
     }
 
-    fn found(&mut self, polluters: Vec<String>) -> Step {
+    fn found(&mut self, polluters: Vec<String>) -> NextRun {
         // What ran between them and the victim did not clean up; others may.
         let last = polluters.last().and_then(|p| self.before.iter().position(|b| b == p)).unwrap_or(0);
         let candidates =
@@ -164,12 +164,12 @@ impl Search {
         self.clean(polluters, candidates)
     }
 
-    fn clean(&mut self, polluters: Vec<String>, mut candidates: VecDeque<String>) -> Step {
+    fn clean(&mut self, polluters: Vec<String>, mut candidates: VecDeque<String>) -> NextRun {
         let next = candidates.pop_front().filter(|_| self.runs < RUNS);
-        let Some(trying) = next else { return Step::Done(Found::Polluted { polluters, cleaner: None }) };
+        let Some(trying) = next else { return NextRun::Done(OrderDependence::Polluted { polluters, cleaner: None }) };
         let order: Vec<String> = polluters.iter().cloned().chain([trying.clone()]).collect();
         let step = self.ask(&order);
-        self.stage = Stage::Cleaning { polluters, candidates, trying };
+        self.stage = Phase::Cleaning { polluters, candidates, trying };
         step
     }
 }
@@ -179,15 +179,15 @@ mod tests {
     use super::*;
 
     /// Plays a search against a truth; gives what was found and the runs it took.
-    fn play(before: usize, fails: impl Fn(&[usize]) -> bool) -> (Found, usize) {
+    fn play(before: usize, fails: impl Fn(&[usize]) -> bool) -> (OrderDependence, usize) {
         let names: Vec<String> = (0..before).map(|n| n.to_string()).collect();
-        let mut search = Search::new("v", &names);
+        let mut search = PollutionSearch::new("v", &names);
         let mut step = search.begin();
         let mut runs = 0;
         loop {
             match step {
-                Step::Done(found) => return (found, runs),
-                Step::Run(order) => {
+                NextRun::Done(found) => return (found, runs),
+                NextRun::Run(order) => {
                     runs += 1;
                     assert_eq!(order.last().unwrap(), "v");
                     let numbers: Vec<usize> = order[..order.len() - 1].iter().map(|n| n.parse().unwrap()).collect();
@@ -198,8 +198,8 @@ mod tests {
         }
     }
 
-    fn polluted(all: &[usize], cleaner: Option<usize>) -> Found {
-        Found::Polluted {
+    fn polluted(all: &[usize], cleaner: Option<usize>) -> OrderDependence {
+        OrderDependence::Polluted {
             polluters: all.iter().map(ToString::to_string).collect(),
             cleaner: cleaner.map(|c| c.to_string()),
         }
@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn victims_polluters_cleaners() {
-        assert_eq!(play(9, |_| true).0, Found::FailsAlone);
-        assert_eq!(play(9, |_| false).0, Found::Passes);
+        assert_eq!(play(9, |_| true).0, OrderDependence::FailsAlone);
+        assert_eq!(play(9, |_| false).0, OrderDependence::Passes);
         // One polluter among a thousand, in about log2 of so many runs.
         let (found, runs) = play(1000, |tests| tests.contains(&613));
         assert_eq!(found, polluted(&[613], None));
@@ -231,7 +231,7 @@ mod tests {
             let (found, _) = play(before, |tests| tests.contains(&a) && tests.contains(&b));
             let mut expected = vec![a.min(b), a.max(b)];
             expected.dedup();
-            let Found::Polluted { polluters, .. } = found else { panic!("{found:?}") };
+            let OrderDependence::Polluted { polluters, .. } = found else { panic!("{found:?}") };
             proptest::prop_assert_eq!(polluters, expected.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
     }

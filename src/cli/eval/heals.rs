@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::agent::healer::healing::{Healing, Outcome};
+use crate::agent::healer::healing::{HealResult, Outcome};
 use crate::error::Problem;
-use crate::investigate::think::Round;
+use crate::investigate::think::ModelContext;
 use crate::plan::policy::Policy;
 use crate::report::evaluation::{Came, HealOf};
 use crate::shell::laid::{self, Files};
@@ -55,7 +55,7 @@ pub(super) fn judge(
     name: &str,
     world: &World,
     policy: &Policy,
-    round: &dyn Fn() -> Option<Round>,
+    round: &dyn Fn() -> Option<ModelContext>,
 ) -> Result<Vec<HealOf>, Problem> {
     world.case.iter().map(|case| one(name, world, case, policy, round)).collect()
 }
@@ -65,7 +65,7 @@ fn one(
     world: &World,
     case: &Case,
     policy: &Policy,
-    round: &dyn Fn() -> Option<Round>,
+    round: &dyn Fn() -> Option<ModelContext>,
 ) -> Result<HealOf, Problem> {
     let place = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let called = format!("{name}/{}", case.name);
@@ -86,7 +86,7 @@ fn one(
     })
 }
 
-fn came(healing: &Healing) -> Came {
+fn came(healing: &HealResult) -> Came {
     match healing.outcome {
         Outcome::Healed => Came::Healed,
         Outcome::Suggested => Came::Suggested,
@@ -132,7 +132,7 @@ fn ward(place: &Path, world: &World, case: &Case, policy: &Policy, called: &str)
     })
 }
 
-fn healed(ward: &Ward, round: Option<&Round>) -> Result<Healing, Problem> {
+fn healed(ward: &Ward, round: Option<&ModelContext>) -> Result<HealResult, Problem> {
     let done = ward.heal_named(round)?;
     done.all.into_iter().next().map(|healed| healed.healing).ok_or_else(|| Problem::failed("no test was looked at"))
 }

@@ -1,9 +1,9 @@
 //! Jobs that a comment asks for: on the commit of its thread, and only what was asked.
 
-use crate::model::command::Offer;
-use crate::model::forge::{PullFacts, Scene};
+use crate::model::command::DeliveryMode;
+use crate::model::forge::{PullRequestRef, RunContext};
 use crate::plan::action::Guard;
-use crate::run::Triage;
+use crate::run::TriageResult;
 use crate::shell::github::GitHub;
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::ward::Ward;
@@ -28,8 +28,8 @@ pub(in crate::cli) enum Asked {
 
 /// A run that was judged, and nothing else.
 pub(in crate::cli) struct Looked {
-    pub triage: Triage,
-    pub scene: Scene,
+    pub triage: TriageResult,
+    pub scene: RunContext,
     /// What else is to say.
     pub notes: Vec<String>,
     /// The history.
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Looked {
 impl Job {
     /// Works on the commit of a thread: on its pull request, where it is one. Before each
     /// write `guards` are asked besides.
-    pub(in crate::cli) fn stand_at(&mut self, pull: Option<PullFacts>, guards: Vec<Guard>) {
+    pub(in crate::cli) fn stand_at(&mut self, pull: Option<PullRequestRef>, guards: Vec<Guard>) {
         self.guards = guards;
         if let Some(scene) = &mut self.scene {
             scene.pull = scene.pull.take().or(pull);
@@ -53,7 +53,7 @@ impl Job {
     }
 
     /// Does what a person asks for, where the policy leaves it to people.
-    pub(in crate::cli) fn ask(&mut self, asked: Asked, offer: Option<Offer>) {
+    pub(in crate::cli) fn ask(&mut self, asked: Asked, offer: Option<DeliveryMode>) {
         let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
         let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
         match &asked {
@@ -64,7 +64,7 @@ impl Job {
     }
 
     /// Where it works.
-    pub(in crate::cli) fn scene(&self) -> Option<Scene> {
+    pub(in crate::cli) fn scene(&self) -> Option<RunContext> {
         self.scene.clone()
     }
 

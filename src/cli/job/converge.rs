@@ -6,12 +6,12 @@ use super::Job;
 use crate::apply;
 use crate::cli::TriageArgs;
 use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
-use crate::plan::planner::{self, Decided, Given, Recovery};
+use crate::plan::planner::{self, PlannerInput, PlannerOutput, Recovery};
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
 use crate::ports::{Forge, Store};
 use crate::report::is_red;
-use crate::run::{self, Triage};
+use crate::run::{self, TriageResult};
 use crate::shell::git::Git;
 use crate::shell::github::read_or_note;
 use crate::shell::store::sqlite::SqliteStore;
@@ -28,7 +28,7 @@ impl Job {
     /// that no check run shows.
     pub(super) fn converge(
         &mut self,
-        triage: &mut Triage,
+        triage: &mut TriageResult,
         args: &TriageArgs,
         mut store: Option<SqliteStore>,
         loud: bool,
@@ -47,7 +47,7 @@ impl Job {
             }
             for diagnosis in &mut triage.found.diagnoses {
                 if let Some(became) = planner::recalled(&snapshot, diagnosis) {
-                    diagnosis.recall(&became);
+                    diagnosis.link_prior_issue(&became);
                 }
             }
             let Some(decided) = self.decide(triage, args, &snapshot, store.as_ref()) else { break };
@@ -83,17 +83,17 @@ impl Job {
     }
 
     /// Notes on lines, where there is no forge to write anything else to.
-    pub(super) fn annotations(&mut self, triage: &Triage, args: &TriageArgs) -> Vec<Annotation> {
+    pub(super) fn annotations(&mut self, triage: &TriageResult, args: &TriageArgs) -> Vec<Annotation> {
         self.decide(triage, args, &Snapshot::default(), None).map(|decided| decided.annotations).unwrap_or_default()
     }
 
     fn decide(
         &mut self,
-        triage: &Triage,
+        triage: &TriageResult,
         args: &TriageArgs,
         snapshot: &Snapshot,
         store: Option<&SqliteStore>,
-    ) -> Option<Decided> {
+    ) -> Option<PlannerOutput> {
         let scene = self.scene.clone()?;
         let recoveries = run::recoveries(
             snapshot.issues.as_deref().unwrap_or_default(),
@@ -104,7 +104,7 @@ impl Job {
         );
         let files = self.git.as_ref().filter(|_| triage.found.bad() > 0).map(Git::files).unwrap_or_default();
         let given = self.given(triage, snapshot)?;
-        Some(planner::decide(&Given {
+        Some(planner::decide(&PlannerInput {
             recoveries: &recoveries,
             files: &files,
             red: is_red(triage, args.fail_on),
@@ -113,8 +113,8 @@ impl Job {
     }
 
     /// All that a plan is decided on, but what only the judged run tells.
-    pub(super) fn given<'a>(&'a self, triage: &'a Triage, snapshot: &'a Snapshot) -> Option<Given<'a>> {
-        Some(Given {
+    pub(super) fn given<'a>(&'a self, triage: &'a TriageResult, snapshot: &'a Snapshot) -> Option<PlannerInput<'a>> {
+        Some(PlannerInput {
             found: &triage.found,
             scene: self.scene.as_ref()?,
             snapshot,
@@ -129,7 +129,7 @@ impl Job {
     }
 
     /// Reads of the forge what this run's plan is decided on, and no more.
-    fn snapshot(&self, triage: &Triage) -> Snapshot {
+    fn snapshot(&self, triage: &TriageResult) -> Snapshot {
         let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return Snapshot::default() };
         let bad = triage.found.bad() > 0;
         let mut snapshot = Snapshot::default();

@@ -3,7 +3,7 @@
 
 use super::Job;
 use crate::apply::{self, holds};
-use crate::model::forge::{OUR_BRANCHES, OurBranch, OurPull};
+use crate::model::forge::{BotBranch, BotPullRequest, OUR_BRANCHES};
 use crate::plan::action::Plan;
 use crate::plan::planner;
 use crate::plan::planner::offer::Offer;
@@ -11,7 +11,7 @@ use crate::plan::planner::repairs::drafts;
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
 use crate::ports::Trouble;
-use crate::run::Triage;
+use crate::run::TriageResult;
 use crate::shell::github::{GitHub, read_or_note};
 
 /// How often a plan is made anew because something changed meanwhile.
@@ -19,7 +19,7 @@ const ROUNDS: u32 = 3;
 
 impl Job {
     /// Pushes branches and opens pull requests from them.
-    pub(super) fn deliver(&mut self, triage: &Triage, may_write: bool) -> Plan {
+    pub(super) fn deliver(&mut self, triage: &TriageResult, may_write: bool) -> Plan {
         let mut settled = Plan::default();
         for round in 0..ROUNDS {
             let snapshot = self.of_branches(triage);
@@ -42,7 +42,7 @@ impl Job {
     }
 
     /// What is to be known before a branch is pushed.
-    fn of_branches(&self, triage: &Triage) -> Snapshot {
+    fn of_branches(&self, triage: &TriageResult) -> Snapshot {
         let mut snapshot = Snapshot { diff: self.diff.clone(), ..Snapshot::default() };
         let (Some(forge), Some(scene)) = (&self.forge, &self.scene) else { return snapshot };
         let idle = drafts(&triage.repairs, &scene.head).is_empty() && triage.written.files.is_empty();
@@ -59,7 +59,7 @@ impl Job {
 
     /// The branches of ours that hold what this commit is offered, and which pull
     /// requests of ours are open.
-    pub(super) fn branches(&self, triage: &Triage, snapshot: &mut Snapshot) {
+    pub(super) fn branches(&self, triage: &TriageResult, snapshot: &mut Snapshot) {
         let (Some(forge), Some(scene), Some(given)) = (&self.forge, &self.scene, self.given(triage, snapshot)) else {
             return;
         };
@@ -68,7 +68,7 @@ impl Job {
         let what = "the pull requests from our branches";
         let Some(pulls) = read_or_note(forge, what, |f| f.reader().pulls_into(&base)) else { return };
         let written = format!("{OUR_BRANCHES}generate/");
-        let (tests, repairs): (Vec<&OurPull>, Vec<&OurPull>) =
+        let (tests, repairs): (Vec<&BotPullRequest>, Vec<&BotPullRequest>) =
             pulls.iter().filter(|p| p.link.open).partition(|p| p.branch.starts_with(&written));
         let workflow = scene.workflow.as_deref();
         let found = offers.iter().filter_map(|offer| {
@@ -89,9 +89,9 @@ const EARLIER: usize = 5;
 fn branch(
     forge: &GitHub,
     offer: &Offer,
-    pulls: &[OurPull],
+    pulls: &[BotPullRequest],
     workflow: Option<&str>,
-) -> Result<Option<OurBranch>, Trouble> {
+) -> Result<Option<BotBranch>, Trouble> {
     let forge = forge.reader();
     let wanted = offer.branch.clone();
     // Who may not read runs is not told of them.
@@ -99,7 +99,7 @@ fn branch(
     let same = pulls.iter().filter(|pull| pull.edit.as_ref() == Some(&offer.edit));
     if let Some(pull) = same.max_by_key(|pull| (pull.link.open, pull.link.number)) {
         let name = pull.branch.clone();
-        return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same: true, pull: Some(pull.link.clone()) }));
+        return Ok(Some(BotBranch { run: run(&name), wanted, name, is_same: true, pull: Some(pull.link.clone()) }));
     }
     let mut there = forge.branches_like(offer.begin())?;
     there.sort_by_key(|(name, _)| *name != wanted);
@@ -107,7 +107,7 @@ fn branch(
         let is_same = holds(forge, &commit, &offer.commits)?;
         if is_same || name == wanted {
             let pull = pulls.iter().find(|pull| pull.branch == name).map(|pull| pull.link.clone());
-            return Ok(Some(OurBranch { run: run(&name), wanted, name, is_same, pull }));
+            return Ok(Some(BotBranch { run: run(&name), wanted, name, is_same, pull }));
         }
     }
     Ok(None)

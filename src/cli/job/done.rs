@@ -4,20 +4,20 @@ use std::path::Path;
 
 use crate::cli::TriageArgs;
 use crate::error::Problem;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::plan::action::Annotation;
 use crate::plan::saved::SavedPlan;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
 use crate::report::{heal, summary, terminal};
-use crate::run::Triage;
+use crate::run::TriageResult;
 use crate::shell::surroundings::say;
 use crate::shell::{files, surroundings};
 
 /// A triage that is done.
 pub(in crate::cli) struct Done {
-    pub triage: Triage,
-    pub scene: Option<Scene>,
+    pub triage: TriageResult,
+    pub scene: Option<RunContext>,
     /// Notes on lines that no check run shows.
     pub annotations: Vec<Annotation>,
     pub origin: Origin,

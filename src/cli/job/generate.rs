@@ -1,13 +1,13 @@
 //! Writing tests in a workflow, where the policy wants it and the traffic is known.
 
 use super::{Asked, Job};
-use crate::agent::generator::Generated;
+use crate::agent::generator::GenerationResult;
 use crate::error::Problem;
-use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
+use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
 use crate::plan::action::Withheld;
 use crate::plan::policy::generate::Mode;
 use crate::ports::Store;
-use crate::run::{self, Triage};
+use crate::run::{self, TriageResult};
 use crate::shell::actions::Around;
 use crate::shell::author::{Ask, Author};
 use crate::shell::store::sqlite::SqliteStore;
@@ -16,7 +16,7 @@ use crate::traffic::memory::Memory;
 impl Job {
     /// Writes the tests that are missing: in pull requests of the repository's own
     /// branches, and on the default branch. What keeps us from it is withheld.
-    pub(super) fn generate(&mut self, triage: &mut Triage, around: Option<&Around>, store: Option<&SqliteStore>) {
+    pub(super) fn generate(&mut self, triage: &mut TriageResult, around: Option<&Around>, store: Option<&SqliteStore>) {
         let traffic = self.exchanges.iter().any(|exchange| exchange.test.is_some());
         let may = self.policy.generate.mode == Mode::Branch && self.forbidden.is_none() && traffic;
         let is_asked = matches!(self.asked, Some(Asked::Generate { .. }));
@@ -41,8 +41,8 @@ impl Job {
         let Some(scene) = &self.scene else { return false };
         match &around.event.occasion {
             // In `pull_request_target` the job has rights that the code must not come near.
-            Occasion::Pull(_) => !around.is_privileged,
-            Occasion::Push | Occasion::Schedule | Occasion::Dispatch => scene.is_default_branch(),
+            Trigger::Pull(_) => !around.is_privileged,
+            Trigger::Push | Trigger::Schedule | Trigger::Dispatch => scene.is_default_branch(),
             _ => false,
         }
     }
@@ -61,9 +61,9 @@ impl Job {
 
     /// The tests that are missing, and that stand nowhere yet: what is there was proven
     /// when it was written.
-    fn author(&mut self, triage: &mut Triage, store: Option<&SqliteStore>) -> Result<Generated, Problem> {
-        let (Some(scene), Some(git)) = (&self.scene, self.git.clone()) else { return Ok(Generated::default()) };
-        let Some(top) = git.top() else { return Ok(Generated::default()) };
+    fn author(&mut self, triage: &mut TriageResult, store: Option<&SqliteStore>) -> Result<GenerationResult, Problem> {
+        let (Some(scene), Some(git)) = (&self.scene, self.git.clone()) else { return Ok(GenerationResult::default()) };
+        let Some(top) = git.top() else { return Ok(GenerationResult::default()) };
         let author = Author::new(git, top, self.policy.clone(), scene.head.clone());
         let mut known = match store {
             Some(store) => store.shapes()?,
@@ -87,7 +87,7 @@ impl Job {
         })?;
         let drafts = author.missing(wanted.drafts);
         if drafts.is_empty() {
-            return Ok(Generated::default());
+            return Ok(GenerationResult::default());
         }
         let bounds = (self.policy.generate.repeat, Some(f64::from(self.policy.generate.max_minutes) * 60.0));
         author.write(drafts, &known, bounds, &mut triage.notes)

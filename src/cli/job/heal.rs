@@ -1,21 +1,21 @@
 //! Healing in a workflow, where the policy wants it.
 
 use super::{Asked, Job};
-use crate::agent::healer::healing::{Healed, Outcome};
+use crate::agent::healer::healing::{Outcome, TestHeal};
 use crate::history::short;
-use crate::model::forge::{OUR_BRANCHES, Occasion, Trust};
+use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
 use crate::model::heal::HealMode;
 use crate::plan::action::Withheld;
 use crate::plan::planner::Repairs;
 use crate::plan::planner::repairs::drafts;
-use crate::run::{self, Triage};
+use crate::run::{self, TriageResult};
 use crate::shell::actions::Around;
 use crate::shell::ward::{Healings, Ward};
 
 impl Job {
     /// Heals what failed, in pull requests of the repository's own branches: where
     /// the policy says so, and the tested commit is at hand.
-    pub(super) fn heal(&self, triage: &Triage, around: Option<&Around>) -> Repairs {
+    pub(super) fn heal(&self, triage: &TriageResult, around: Option<&Around>) -> Repairs {
         let mut repairs = Repairs::default();
         let (kind, wanted) = match self.policy.heal.mode {
             HealMode::Branch => ("push-branch", true),
@@ -25,7 +25,7 @@ impl Job {
         // In `pull_request_target` the job has rights that the code must not come near.
         let is_pull = match &self.asked {
             Some(asked) => matches!(asked, Asked::Heal { .. }),
-            None => around.is_some_and(|a| matches!(a.event.occasion, Occasion::Pull(_)) && !a.is_privileged),
+            None => around.is_some_and(|a| matches!(a.event.occasion, Trigger::Pull(_)) && !a.is_privileged),
         };
         let may = wanted && is_pull && self.forbidden.is_none() && triage.found.bad() > 0;
         if let (true, Some(why)) = (may, self.unfit()) {
@@ -95,7 +95,7 @@ impl Job {
     /// Takes over what came of it. Where no test could be run at all, that is
     /// one thing to say and not one for each test.
     fn take(&self, healings: Healings, kind: &str, repairs: &mut Repairs) {
-        let in_vain = |h: &Healed| match &h.healing.outcome {
+        let in_vain = |h: &TestHeal| match &h.healing.outcome {
             Outcome::GaveUp(why) if h.healing.proof.is_empty() => {
                 Some(why.lines().next().unwrap_or_default().to_owned())
             }

@@ -3,12 +3,12 @@
 use super::Job;
 use crate::agent::purse::Price;
 use crate::diagnose::embedding::{Known, cosine, threshold};
-use crate::diagnose::fingerprint::{Print, print};
+use crate::diagnose::fingerprint::{MaskedFailure, fingerprint};
 use crate::history::PastFailure;
-use crate::investigate::think::Round;
+use crate::investigate::think::ModelContext;
 use crate::model::secret::mask;
 use crate::model::text::{clean, head};
-use crate::run::Triage;
+use crate::run::TriageResult;
 
 /// Failures of the past that are looked at, those of them that are made into vectors in
 /// one run, and texts of one question.
@@ -23,11 +23,11 @@ const TEXT: usize = 1000;
 impl Job {
     /// Names the failure of the past that a diagnosis means the same as, where its words
     /// did not tell.
-    pub(super) fn find_again(&mut self, triage: &mut Triage, round: &Round) {
+    pub(super) fn find_again(&mut self, triage: &mut TriageResult, round: &ModelContext) {
         let Some((model, price)) = self.policy.model.embedder() else { return };
-        let open: Vec<(usize, Print)> = (0..triage.found.diagnoses.len())
+        let open: Vec<(usize, MaskedFailure)> = (0..triage.found.diagnoses.len())
             .filter(|at| triage.found.diagnoses[*at].resembles.is_none())
-            .filter_map(|at| Some((at, print(triage.found.case(*triage.found.diagnoses[at].members.first()?)))))
+            .filter_map(|at| Some((at, fingerprint(triage.found.case(*triage.found.diagnoses[at].members.first()?)))))
             .filter(|(_, print)| print.telling)
             .take(SOUGHT)
             .collect();
@@ -53,10 +53,10 @@ fn text_of(kinds: &str, masked: &str) -> String {
 }
 
 fn closest(
-    triage: &Triage,
-    round: &Round,
+    triage: &TriageResult,
+    round: &ModelContext,
     (model, price): (&str, Price),
-    open: &[(usize, Print)],
+    open: &[(usize, MaskedFailure)],
 ) -> Result<Vec<(usize, PastFailure, f64)>, String> {
     let past: Vec<&PastFailure> = triage.found.history.failures.iter().take(LOOKED_AT).collect();
     let own = open.iter().map(|(_, print)| (print.fingerprint.to_string(), text_of(&print.kinds, &print.masked)));

@@ -4,7 +4,7 @@ use super::Job;
 use crate::plan::ledger;
 use crate::plan::quarantine;
 use crate::run::people;
-use crate::run::{Triage, chain};
+use crate::run::{TriageResult, chain};
 use crate::shell::files;
 use crate::shell::git::Git;
 use crate::shell::github::read_or_note;
@@ -19,7 +19,7 @@ fn knows_one(git: &Git, default: &str) -> bool {
 
 impl Job {
     /// Hears it, where something failed that it may be about.
-    pub(super) fn hear_people(&mut self, triage: &mut Triage, store: Option<&SqliteStore>) {
+    pub(super) fn hear_people(&mut self, triage: &mut TriageResult, store: Option<&SqliteStore>) {
         if triage.found.diagnoses.is_empty() || self.forbidden.is_some() {
             return;
         }
@@ -32,7 +32,7 @@ impl Job {
             // Where the forge does not tell, what was kept of it does.
             None => store.and_then(|store| store.words().ok()).unwrap_or_default(),
         };
-        people::listen(&mut triage.found, &entries, &words);
+        people::apply_feedback(&mut triage.found, &entries, &words);
         self.words = issues.is_some().then_some(words);
         *self.issues.borrow_mut() = issues;
     }

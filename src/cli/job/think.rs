@@ -6,21 +6,21 @@ use rayon::prelude::*;
 
 use super::Job;
 use crate::agent::analyzer;
-use crate::agent::brief::Brief;
+use crate::agent::brief::PromptContext;
 use crate::agent::healer::healing::Outcome;
 use crate::agent::team::{self, Known};
 use crate::cli::round;
 use crate::cli::think::ModelArgs;
-use crate::diagnose::verdict::{Opinion, Verdict};
+use crate::diagnose::verdict::{ModelOpinion, Verdict};
 use crate::error::Problem;
-use crate::investigate::think::{About, Ended, Round, read};
+use crate::investigate::think::{ModelContext, SessionInput, SessionOutcome, read};
 use crate::model::change::Commit;
 use crate::model::text::head;
 use crate::plan::planner::Repairs;
-use crate::plan::snapshot::OurIssue;
+use crate::plan::snapshot::BotIssue;
 use crate::ports::{Forge, Repository};
 use crate::render::words::plural;
-use crate::run::{Triage, chain};
+use crate::run::{TriageResult, chain};
 use crate::shell::desk::{Known as Lore, Tested};
 use crate::shell::surroundings::say;
 
@@ -31,14 +31,14 @@ const ISSUES: usize = 50;
 struct Open<'a> {
     at: usize,
     id: String,
-    brief: Brief,
+    brief: PromptContext,
     desk: Tested<'a>,
 }
 
 impl Job {
     /// Has a model read the diagnoses that the rules leave undecided. Whatever goes wrong
     /// costs its word and nothing else.
-    pub(super) fn think(&mut self, triage: &mut Triage, args: &ModelArgs, explains: bool) {
+    pub(super) fn think(&mut self, triage: &mut TriageResult, args: &ModelArgs, explains: bool) {
         let is_wanted = round::is_wanted(&self.policy.model, args) && triage.found.bad() > 0;
         if (!is_wanted && !explains) || self.forbidden.is_some() {
             return;
@@ -55,12 +55,12 @@ impl Job {
         }
     }
 
-    fn brief(&self, triage: &Triage, at: usize) -> Brief {
+    fn brief(&self, triage: &TriageResult, at: usize) -> PromptContext {
         analyzer::brief(&triage.found, &triage.found.diagnoses[at], &self.exchanges)
     }
 
     /// Shows what would be sent.
-    fn explain(&self, triage: &Triage, open: &[usize]) -> Result<(), Problem> {
+    fn explain(&self, triage: &TriageResult, open: &[usize]) -> Result<(), Problem> {
         let url = &self.policy.model.url;
         let to = if url.is_empty() { "no model is configured (`model.url`)".to_owned() } else { format!("to {url}") };
         let edits = match self.policy.model.edits {
@@ -79,7 +79,7 @@ impl Job {
         Ok(())
     }
 
-    fn read_with(&mut self, triage: &mut Triage, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
+    fn read_with(&mut self, triage: &mut TriageResult, open: &[usize], args: &ModelArgs) -> Result<(), Problem> {
         let commit = self.facts.commit.clone().unwrap_or_default();
         let pull = self.scene.as_ref().and_then(|scene| scene.pull.as_ref());
         let head = pull.map(|pull| format!("{}@{commit}", pull.number));
@@ -107,14 +107,14 @@ impl Job {
         let open: Vec<(usize, String)> = open.into_iter().map(|one| (one.at, one.id)).collect();
         for ((at, id), ended) in open.into_iter().zip(ended) {
             match ended {
-                Ended::Concluded(opinion) => {
+                SessionOutcome::Concluded(opinion) => {
                     told.read += 1;
                     told.again += u64::from(round.spent_on(&id).asks == 0);
                     told.dropped += opinion.dropped;
-                    triage.found.diagnoses[at].opine(&opinion);
+                    triage.found.diagnoses[at].apply_model_opinion(&opinion);
                 }
-                Ended::Nothing(why) => told.silent.push(why),
-                Ended::Broken(_) => {}
+                SessionOutcome::Nothing(why) => told.silent.push(why),
+                SessionOutcome::Broken(_) => {}
             }
         }
         self.told = told;
@@ -126,17 +126,17 @@ impl Job {
     fn issue_lines(&self) -> Vec<String> {
         let issues = self.forge.as_ref().and_then(|forge| forge.issues().ok()).unwrap_or_default();
         let state = |open: bool| if open { "open" } else { "closed" };
-        let line = |issue: &OurIssue| format!("#{} {}: {}", issue.number, state(issue.open), head(&issue.title, 200));
+        let line = |issue: &BotIssue| format!("#{} {}: {}", issue.number, state(issue.open), head(&issue.title, 200));
         issues.iter().rev().take(ISSUES).map(line).collect()
     }
 
     /// What thinking came to, once nobody thinks any more.
-    pub(super) fn tell_thinking(&mut self, triage: &Triage, repairs: &Repairs) {
+    pub(super) fn tell_thinking(&mut self, triage: &TriageResult, repairs: &Repairs) {
         let Some(round) = self.round.take() else { return };
         for diagnosis in &triage.found.diagnoses {
             let last = repairs.all.iter().rfind(|h| h.diagnosis.as_ref() == Some(&diagnosis.id));
             let known = last.map(|h| known(&h.healing.outcome));
-            for over in team::course(diagnosis.verdict, known) {
+            for over in team::route(diagnosis.verdict, known) {
                 round.hand_over(&diagnosis.id, over);
             }
         }
@@ -151,7 +151,7 @@ impl Job {
     }
 
     /// The commits that may have broken it.
-    fn window(&self, triage: &Triage, at: usize) -> Vec<Commit> {
+    fn window(&self, triage: &TriageResult, at: usize) -> Vec<Commit> {
         let past = &triage.found.diagnoses[at].past;
         let Some((good, bad)) = past.last_good.as_ref().zip(past.first_bad.as_ref()) else { return Vec::new() };
         let both = super::Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
@@ -168,10 +168,14 @@ fn known(outcome: &Outcome) -> Known {
 }
 
 /// Reads several at once; what came of each, in their order.
-fn side_by_side(round: &Round, open: &[Open<'_>], workers: usize) -> Result<Vec<Ended<Opinion>>, Problem> {
+fn side_by_side(
+    round: &ModelContext,
+    open: &[Open<'_>],
+    workers: usize,
+) -> Result<Vec<SessionOutcome<ModelOpinion>>, Problem> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build();
     let pool = pool.map_err(|e| Problem::failed("nobody can think here").because(e))?;
-    let one = |one: &Open<'_>| read(round, &About { id: &one.id, brief: &one.brief, desk: &one.desk });
+    let one = |one: &Open<'_>| read(round, &SessionInput { id: &one.id, brief: &one.brief, desk: &one.desk });
     Ok(pool.install(|| open.par_iter().map(one).collect()))
 }
 
@@ -190,7 +194,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn lines(mut self, model: &str, (asked, taken): (u64, u64), round: &Round) -> Vec<String> {
+    fn lines(mut self, model: &str, (asked, taken): (u64, u64), round: &ModelContext) -> Vec<String> {
         self.silent.dedup();
         let silent = self.silent.iter().take(3);
         let mut lines: Vec<String> =

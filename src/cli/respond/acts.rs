@@ -10,7 +10,7 @@ use super::look::select;
 use crate::cli::Part;
 use crate::cli::job::{Asked, Job, Looked};
 use crate::investigate::bisect::Probe;
-use crate::model::command::{Offer, Which};
+use crate::model::command::{DeliveryMode, RetrySelection};
 use crate::model::heal::HealMode;
 use crate::plan::action::{Action, Plan, Planned};
 use crate::plan::authority::Thread;
@@ -18,7 +18,7 @@ use crate::render::markdown::{code, fence, spans};
 use crate::render::message::reply::Mark;
 use crate::render::message::{commit, generate, heal};
 use crate::render::words::plural;
-use crate::run::{Triage, chain};
+use crate::run::{TriageResult, chain};
 use crate::shell::ward::Ward;
 use crate::shell::ward::again::{Again, Counted};
 
@@ -42,7 +42,7 @@ fn own(hearing: &Hearing<'_>) -> Result<(), String> {
 }
 
 /// Repairs outdated tests.
-pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer: Option<Offer>) -> Answer {
+pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer: Option<DeliveryMode>) -> Answer {
     own(hearing)?;
     if hearing.policy.heal.mode == HealMode::Off {
         return Err("the policy switches healing off (`heal = \"off\"`)".to_owned());
@@ -64,7 +64,7 @@ pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer:
 }
 
 /// Why no test was looked at.
-fn nothing(triage: &Triage, tests: &[String]) -> String {
+fn nothing(triage: &TriageResult, tests: &[String]) -> String {
     if let Some(withheld) = triage.repairs.withheld.first() {
         return format!("{}.\n", spans(&withheld.reason, 400));
     }
@@ -99,7 +99,7 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
     Ok(finish(hearing, done.triage, text))
 }
 
-fn finish(hearing: &Hearing<'_>, triage: Triage, mut text: String) -> (Mark, String) {
+fn finish(hearing: &Hearing<'_>, triage: TriageResult, mut text: String) -> (Mark, String) {
     // Where another job writes, that one tells what was written.
     let is_left = hearing.how.part == Part::Execute;
     let withheld = Plan { actions: Vec::new(), withheld: triage.plan.withheld.clone() };
@@ -121,7 +121,7 @@ fn ward(hearing: &Hearing<'_>) -> Result<(Ward, Looked), String> {
 }
 
 /// Runs single tests again, here.
-pub(super) fn again(hearing: &mut Hearing<'_>, which: &Which, times: u32) -> Answer {
+pub(super) fn again(hearing: &mut Hearing<'_>, which: &RetrySelection, times: u32) -> Answer {
     let (ward, looked) = match ward(hearing) {
         Ok(place) => place,
         // The forge runs whole jobs where nobody can run a test.
@@ -133,8 +133,8 @@ pub(super) fn again(hearing: &mut Hearing<'_>, which: &Which, times: u32) -> Ans
     };
     let found = &looked.triage.found;
     let names: Vec<String> = match which {
-        Which::Tests(names) => names.clone(),
-        Which::Flaky | Which::Failed => {
+        RetrySelection::Tests(names) => names.clone(),
+        RetrySelection::Flaky | RetrySelection::Failed => {
             let flaky = found.diagnoses.iter().filter(|d| d.verdict == crate::diagnose::verdict::Verdict::Flaky);
             let members = flaky.flat_map(|d| &d.members).map(|member| found.case(*member));
             members.map(|case| format!("{} {}", case.name.classname.raw(), case.name.name.raw())).collect()

@@ -6,13 +6,13 @@ use super::acts;
 use super::hearing::Hearing;
 use super::look::select;
 use super::people;
-use crate::agent::generator::Generated;
+use crate::agent::generator::GenerationResult;
 use crate::cli::job::Looked;
-use crate::history::word::Told;
-use crate::model::command::{Command, Level, Order, Which};
-use crate::model::forge::EndedRun;
+use crate::history::word::FeedbackKind;
+use crate::model::command::{Command, CommandLine, Permission, RetrySelection};
+use crate::model::forge::CompletedRun;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
-use crate::plan::planner::{self, Given, Repairs};
+use crate::plan::planner::{self, PlannerInput, Repairs};
 use crate::plan::reply;
 use crate::plan::snapshot::Snapshot;
 use crate::ports::Forge;
@@ -30,17 +30,17 @@ const RERUNS: usize = 5;
 pub(super) type Answer = Result<(Mark, String), String>;
 
 /// Carries a command out.
-pub(super) fn carry(hearing: &mut Hearing<'_>, order: &Order) -> Part {
+pub(super) fn carry(hearing: &mut Hearing<'_>, order: &CommandLine) -> Part {
     let answer = match &order.command {
         Command::Help => Ok((Mark::Done, list(hearing))),
         Command::Explain { what } => explain(hearing, what.as_deref()),
         Command::Triage { run } => triage(hearing, *run),
-        Command::Retry { which: Which::Failed, .. } => rerun(hearing),
+        Command::Retry { which: RetrySelection::Failed, .. } => rerun(hearing),
         Command::Stop => stop(hearing),
-        Command::Flaky { test } => people::about_test(hearing, Told::Flaky, test),
-        Command::NotFlaky { test } => people::about_test(hearing, Told::NotFlaky, test),
-        Command::Expected { key } => people::about_failure(hearing, Told::Expected, key, None),
-        Command::Ignore { key, until } => people::about_failure(hearing, Told::Ignored, key, until.as_ref()),
+        Command::Flaky { test } => people::about_test(hearing, FeedbackKind::Flaky, test),
+        Command::NotFlaky { test } => people::about_test(hearing, FeedbackKind::NotFlaky, test),
+        Command::Expected { key } => people::about_failure(hearing, FeedbackKind::Expected, key, None),
+        Command::Ignore { key, until } => people::about_failure(hearing, FeedbackKind::Ignored, key, until.as_ref()),
         Command::Quarantine { test, until } => people::quarantine(hearing, test, until.as_ref()),
         Command::Unquarantine { test } => people::unquarantine(hearing, test),
         Command::File { test } => file(hearing, test),
@@ -123,8 +123,8 @@ pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
 /// Whether a run is one that the thread itself brought about: a commit may be that of other
 /// branches as well, whose runs deploy and publish, and what somebody cancelled is started
 /// again by nobody with less than the right to write.
-fn is_of_thread(run: &EndedRun, hearing: &Hearing<'_>) -> bool {
-    let may_revive = hearing.actor.is_bot || hearing.actor.level >= Level::Write;
+fn is_of_thread(run: &CompletedRun, hearing: &Hearing<'_>) -> bool {
+    let may_revive = hearing.actor.is_bot || hearing.actor.level >= Permission::Write;
     if run.conclusion == "cancelled" && !may_revive {
         return false;
     }
@@ -137,13 +137,13 @@ fn is_of_thread(run: &EndedRun, hearing: &Hearing<'_>) -> bool {
 }
 
 /// The latest run of each workflow, where it failed.
-fn latest_failed(runs: &[EndedRun]) -> Vec<&EndedRun> {
-    let is_latest = |run: &&EndedRun| {
+fn latest_failed(runs: &[CompletedRun]) -> Vec<&CompletedRun> {
+    let is_latest = |run: &&CompletedRun| {
         !runs
             .iter()
             .any(|other| other.workflow_file == run.workflow_file && other.event == run.event && other.id > run.id)
     };
-    let failed = |run: &&EndedRun| matches!(run.conclusion.as_str(), "failure" | "timed_out" | "cancelled");
+    let failed = |run: &&CompletedRun| matches!(run.conclusion.as_str(), "failure" | "timed_out" | "cancelled");
     runs.iter().filter(is_latest).filter(failed).filter(|run| run.event != "issue_comment").collect()
 }
 
@@ -154,8 +154,8 @@ fn file(hearing: &mut Hearing<'_>, test: &str) -> Answer {
     let Some(d) = select(found, test) else { return Err(format!("no failing test of the run is called `{test}`")) };
     let issues = hearing.forge.issues().map_err(|t| t.to_string())?;
     let snapshot = Snapshot { issues: Some(issues), ..Snapshot::default() };
-    let (repairs, written) = (Repairs::default(), Generated::default());
-    let given = Given {
+    let (repairs, written) = (Repairs::default(), GenerationResult::default());
+    let given = PlannerInput {
         found,
         scene: &looked.scene,
         snapshot: &snapshot,

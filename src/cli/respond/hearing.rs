@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use super::How;
 use crate::cli::{Part, TriageArgs, apply, job};
 use crate::error::Problem;
-use crate::model::command::{Command, Level, Order};
-use crate::model::forge::{Account, Remark, Scene};
+use crate::model::command::{Command, CommandLine, Permission};
+use crate::model::forge::{Account, CommentEvent, RunContext};
 use crate::plan::action::{Guard, Plan};
 use crate::plan::authority::{self, Actor, Admission, Place, Thread};
 use crate::plan::marker::{ReplyState, digest};
 use crate::plan::policy::Policy;
 use crate::plan::reply::{self, To};
-use crate::plan::snapshot::{OurComment, RemarkNow};
+use crate::plan::snapshot::{BotComment, CommentState};
 use crate::ports::{Forge, Trouble};
 use crate::shell::actions::Around;
 use crate::shell::github::{GitHub, ThreadNow};
@@ -21,12 +21,12 @@ use crate::shell::github::{GitHub, ThreadNow};
 pub(in crate::cli) struct Hearing<'a> {
     pub args: &'a TriageArgs,
     pub around: &'a Around,
-    pub remark: &'a Remark,
+    pub remark: &'a CommentEvent,
     pub login: String,
     pub forge: GitHub,
     pub policy: Policy,
     /// The job's own scene: the default branch.
-    pub scene: Scene,
+    pub scene: RunContext,
     pub thread: ThreadNow,
     pub actor: Actor,
     pub place: Place,
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Hearing<'a> {
     /// What was planned and is left to another job.
     pub plan: RefCell<Plan>,
     /// Where the run belongs that was judged.
-    pub judged: RefCell<Option<Scene>>,
+    pub judged: RefCell<Option<RunContext>>,
 }
 
 /// Reads all of it; or why nobody is answered, for the log.
@@ -46,7 +46,7 @@ pub(in crate::cli) struct Hearing<'a> {
 pub(super) fn hear<'a>(
     args: &'a TriageArgs,
     around: &'a Around,
-    remark: &'a Remark,
+    remark: &'a CommentEvent,
     how: How,
 ) -> Result<Result<Hearing<'a>, String>, Problem> {
     let Some(author) = &remark.author else { return Ok(Err("the account that wrote the comment is gone".to_owned())) };
@@ -109,7 +109,7 @@ pub(super) fn hear<'a>(
 }
 
 /// Why a comment is not the one that the event told of.
-fn changed(remark: &Remark, author: &Account, now: Option<&RemarkNow>) -> Option<&'static str> {
+fn changed(remark: &CommentEvent, author: &Account, now: Option<&CommentState>) -> Option<&'static str> {
     let Some(now) = now else { return Some("the comment is gone") };
     let same = now.author.as_ref().map(|a| a.id) == Some(author.id);
     let same = same && now.is_as(&digest(&remark.body), remark.updated);
@@ -127,10 +127,10 @@ fn turn(there: Option<&ReplyState>, part: Part, own: &str) -> Result<String, &'s
 }
 
 /// What an account may do; or why it is not heard.
-fn level(forge: &GitHub, author: &Account) -> Result<Result<Level, String>, Trouble> {
+fn level(forge: &GitHub, author: &Account) -> Result<Result<Permission, String>, Trouble> {
     // The forge knows no permission of an app's account; the policy names those that count.
     if author.is_bot {
-        return Ok(Ok(Level::None));
+        return Ok(Ok(Permission::None));
     }
     Ok(match forge.level_of(&author.login)? {
         None => Err(format!("account {} is gone", author.id)),
@@ -141,7 +141,7 @@ fn level(forge: &GitHub, author: &Account) -> Result<Result<Level, String>, Trou
     })
 }
 
-fn place(thread: &ThreadNow, scene: &Scene) -> Place {
+fn place(thread: &ThreadNow, scene: &RunContext) -> Place {
     let kind = match &thread.pull {
         None => Thread::Issue,
         Some(pull) => Thread::Pull {
@@ -154,7 +154,7 @@ fn place(thread: &ThreadNow, scene: &Scene) -> Place {
 
 impl Hearing<'_> {
     /// Whether a command is admitted.
-    pub fn admit(&self, order: &Order) -> Admission {
+    pub fn admit(&self, order: &CommandLine) -> Admission {
         authority::admit(&self.actor, order, &self.place, &self.policy.commands)
     }
 
@@ -162,7 +162,7 @@ impl Hearing<'_> {
     ///
     /// # Errors
     /// Where it cannot be read: then nothing is written over it.
-    pub fn reply_there(&self) -> Result<Option<OurComment>, Problem> {
+    pub fn reply_there(&self) -> Result<Option<BotComment>, Problem> {
         let key = reply::key(self.remark.id);
         let could_not = |t| Problem::failed("the reply could not be read").because(t);
         let comments = self.forge.comments(self.to.on).map_err(could_not)?;
@@ -171,7 +171,7 @@ impl Hearing<'_> {
 
     /// Why nobody is answered, whatever is asked.
     pub fn unheard(&self) -> Option<String> {
-        let any = Order { command: Command::Help, read_diff: None, text: String::new() };
+        let any = CommandLine { command: Command::Help, read_diff: None, text: String::new() };
         match self.admit(&any) {
             Admission::Unheard(why) => Some(why),
             Admission::Granted | Admission::Refused(_) => None,

@@ -5,7 +5,7 @@ use crate::cli::TriageArgs;
 use crate::cli::job::{Job, Looked};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::{EndedRun, Occasion};
+use crate::model::forge::{CompletedRun, Trigger};
 use crate::ports::Forge;
 use crate::run::chain;
 use crate::shell::actions::Around;
@@ -26,7 +26,7 @@ impl Hearing<'_> {
         let mut last = "no run of it is done yet: the reports of its tests are not known".to_owned();
         for ended in self.runs(wanted)?.into_iter().take(RUNS) {
             let mut around = self.around.clone();
-            around.event.occasion = Occasion::WorkflowRun(Box::new(ended));
+            around.event.occasion = Trigger::WorkflowRun(Box::new(ended));
             let mut args = self.args.clone();
             (args.json, args.plan, args.summary) = (None, None, None);
             match Job::prepare(&args, Some(&around)) {
@@ -44,11 +44,11 @@ impl Hearing<'_> {
         Err(last)
     }
 
-    fn runs(&self, wanted: Option<u64>) -> Result<Vec<EndedRun>, String> {
+    fn runs(&self, wanted: Option<u64>) -> Result<Vec<CompletedRun>, String> {
         let told = |trouble: crate::ports::Trouble| trouble.to_string();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
-        let is_default = |run: &EndedRun| run.is_of_default(&self.scene.repository, &self.scene.default_branch);
-        let fits = |run: &EndedRun| head.map_or_else(|| is_default(run), |head| run.head_sha == head);
+        let is_default = |run: &CompletedRun| run.is_of_default(&self.scene.repository, &self.scene.default_branch);
+        let fits = |run: &CompletedRun| head.map_or_else(|| is_default(run), |head| run.head_sha == head);
         if let Some(id) = wanted {
             let run = self.forge.ended_run(id).map_err(told)?;
             if !fits(&run) {
@@ -74,7 +74,7 @@ impl Hearing<'_> {
     }
 
     /// The issue of ours that the comment stands on.
-    pub(super) fn own_issue(&self) -> Option<crate::plan::snapshot::OurIssue> {
+    pub(super) fn own_issue(&self) -> Option<crate::plan::snapshot::BotIssue> {
         if self.remark.on_pull { None } else { self.forge.issue(self.remark.on).ok() }
     }
 }

@@ -5,10 +5,10 @@ use super::carry::{Answer, has_links, receipts};
 use super::hearing::Hearing;
 use super::look::select;
 use crate::cli::job::Looked;
-use crate::history::word::{Told, Word};
-use crate::model::command::Until;
+use crate::history::word::{Feedback, FeedbackKind};
+use crate::model::command::Expiry;
 use crate::model::test::TestId;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::Plan;
 use crate::plan::policy::Day;
 use crate::plan::quarantine::{self, Entry};
@@ -26,33 +26,33 @@ const DAY: i64 = 86_400;
 const LISTED: usize = 5;
 
 /// A test that a person names.
-pub(super) struct Named {
+pub(super) struct ResolvedTest {
     pub id: TestId,
     pub classname: String,
     pub name: String,
 }
 
-impl Named {
+impl ResolvedTest {
     fn full(&self) -> String {
         format!("{} {}", self.classname, self.name).trim().to_owned()
     }
 }
 
 /// The test that is meant: one that failed in the run, or one that the history knows.
-pub(super) fn named(looked: &Looked, wanted: &str) -> Result<Named, String> {
+pub(super) fn named(looked: &Looked, wanted: &str) -> Result<ResolvedTest, String> {
     let found = &looked.triage.found;
     let cases = found.diagnoses.iter().flat_map(|d| &d.members).map(|member| found.case(*member));
-    let mut all: Vec<Named> = Vec::new();
+    let mut all: Vec<ResolvedTest> = Vec::new();
     for case in cases.filter(|case| case.is_called(wanted)) {
         if !all.iter().any(|known| known.id == case.id) {
             let (classname, name) = (case.name.classname.raw().to_owned(), case.name.name.raw().to_owned());
-            all.push(Named { id: case.id, classname, name });
+            all.push(ResolvedTest { id: case.id, classname, name });
         }
     }
     if all.is_empty() {
         all = remembered(looked, wanted)?;
     }
-    let is_it = |named: &Named| named.name == wanted || named.full() == wanted || named.id.to_string() == wanted;
+    let is_it = |named: &ResolvedTest| named.name == wanted || named.full() == wanted || named.id.to_string() == wanted;
     if all.len() > 1 && all.iter().filter(|named| is_it(named)).count() == 1 {
         all.retain(is_it);
     }
@@ -68,7 +68,7 @@ pub(super) fn named(looked: &Looked, wanted: &str) -> Result<Named, String> {
 
 /// Tests of the history. Who writes `FILE::NAME` means the class that is called like the
 /// file.
-fn remembered(looked: &Looked, wanted: &str) -> Result<Vec<Named>, String> {
+fn remembered(looked: &Looked, wanted: &str) -> Result<Vec<ResolvedTest>, String> {
     let Some(store) = &looked.store else { return Ok(Vec::new()) };
     let shown = |text: &str| store.show(text, LISTED + 1).map_err(|problem| chain(&problem));
     let mut found = shown(wanted)?;
@@ -80,16 +80,16 @@ fn remembered(looked: &Looked, wanted: &str) -> Result<Vec<Named>, String> {
         found = shown(own)?;
         found.retain(|test: &Shown| test.class.starts_with(&module));
     }
-    let named = |test: Shown| Named { id: test.id, classname: test.class, name: test.name };
+    let named = |test: Shown| ResolvedTest { id: test.id, classname: test.class, name: test.name };
     Ok(found.into_iter().map(named).collect())
 }
 
 /// The moment at which something ends.
-fn end(now: Instant, until: Option<&Until>, default: u32) -> Result<Day, String> {
+fn end(now: Timestamp, until: Option<&Expiry>, default: u32) -> Result<Day, String> {
     let day = match until {
-        Some(Until::Day(day)) => Day::parse(day).ok_or_else(|| format!("`{day}` is no day"))?,
-        Some(Until::Days(days)) => Day::of(Instant::from_unix(now.unix() + i64::from(*days) * DAY)),
-        None => Day::of(Instant::from_unix(now.unix() + i64::from(default) * DAY)),
+        Some(Expiry::Day(day)) => Day::parse(day).ok_or_else(|| format!("`{day}` is no day"))?,
+        Some(Expiry::Days(days)) => Day::of(Timestamp::from_unix(now.unix() + i64::from(*days) * DAY)),
+        None => Day::of(Timestamp::from_unix(now.unix() + i64::from(default) * DAY)),
     };
     if day.end() < now {
         return Err(format!("{day} is over"));
@@ -101,16 +101,21 @@ fn end(now: Instant, until: Option<&Until>, default: u32) -> Result<Day, String>
 }
 
 /// Keeps that a test is flaky, or that it is not.
-pub(super) fn about_test(hearing: &mut Hearing<'_>, told: Told, test: &str) -> Answer {
+pub(super) fn about_test(hearing: &mut Hearing<'_>, told: FeedbackKind, test: &str) -> Answer {
     let looked = hearing.look(None)?;
     let named = named(&looked, test)?;
     say(hearing, told, named.id.to_string(), named.full(), None)
 }
 
 /// Keeps that a failure is expected, or that nothing is to be said about it.
-pub(super) fn about_failure(hearing: &mut Hearing<'_>, told: Told, key: &str, until: Option<&Until>) -> Answer {
+pub(super) fn about_failure(
+    hearing: &mut Hearing<'_>,
+    told: FeedbackKind,
+    key: &str,
+    until: Option<&Expiry>,
+) -> Answer {
     let until = match told {
-        Told::Ignored => Some(end(hearing.now(), until, hearing.policy.commands.ignore_days)?.end()),
+        FeedbackKind::Ignored => Some(end(hearing.now(), until, hearing.policy.commands.ignore_days)?.end()),
         _ => None,
     };
     let looked = hearing.look(None)?;
@@ -122,14 +127,14 @@ pub(super) fn about_failure(hearing: &mut Hearing<'_>, told: Told, key: &str, un
     say(hearing, told, d.id.clone(), name, until)
 }
 
-fn say(hearing: &mut Hearing<'_>, told: Told, about: String, name: String, until: Option<Instant>) -> Answer {
+fn say(hearing: &mut Hearing<'_>, told: FeedbackKind, about: String, name: String, until: Option<Timestamp>) -> Answer {
     if !hearing.policy.issues.enabled {
         return Err(
             "what people say is kept in an issue, and the policy switches issues off (`issues.enabled`)".to_owned()
         );
     }
     let issues = hearing.forge.issues().map_err(|t| t.to_string())?;
-    let word = Word { told, about, name, by: hearing.login.clone(), at: hearing.now(), until };
+    let word = Feedback { told, about, name, by: hearing.login.clone(), at: hearing.now(), until };
     let planned = ledger::say(&issues, &word, &hearing.policy.issues.labels, hearing.now());
     let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
     hearing.carry_out(&mut plan)?;
@@ -147,7 +152,7 @@ fn say(hearing: &mut Hearing<'_>, told: Told, about: String, name: String, until
 }
 
 /// Offers to put a test into quarantine.
-pub(super) fn quarantine(hearing: &mut Hearing<'_>, test: &str, until: Option<&Until>) -> Answer {
+pub(super) fn quarantine(hearing: &mut Hearing<'_>, test: &str, until: Option<&Expiry>) -> Answer {
     let day = end(hearing.now(), until, hearing.policy.commands.quarantine_days)?;
     let looked = hearing.look(None)?;
     let named = named(&looked, test)?;

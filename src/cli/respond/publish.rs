@@ -6,9 +6,9 @@ use super::{Answered, How, carry, quiet};
 use crate::apply;
 use crate::cli::{Part, TriageArgs, action, apply as saved};
 use crate::error::{Problem, exit};
-use crate::ingest::command::{Line, read};
-use crate::model::command::{Command, Order};
-use crate::model::forge::Remark;
+use crate::ingest::command::{ParsedLine, read};
+use crate::model::command::{Command, CommandLine};
+use crate::model::forge::CommentEvent;
 use crate::plan::action::{Action, Plan, Planned, Receipt};
 use crate::plan::admit::admit;
 use crate::plan::authority::Admission;
@@ -59,7 +59,7 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
 pub(in crate::cli) fn publish(
     args: &TriageArgs,
     around: &Around,
-    remark: &Remark,
+    remark: &CommentEvent,
     artifact: &str,
 ) -> Result<u8, Problem> {
     let how = How { may_run: false, part: Part::Publish };
@@ -68,10 +68,10 @@ pub(in crate::cli) fn publish(
         Err(why) => return quiet(&format!("nothing is written: {why}")),
     };
     let orders = read(&remark.body).into_iter().enumerate().filter_map(|(at, line)| match line {
-        Line::Order(order) => Some((at, order)),
-        Line::Slip { .. } => None,
+        ParsedLine::Order(order) => Some((at, order)),
+        ParsedLine::Slip { .. } => None,
     });
-    let granted: Vec<(usize, Order)> =
+    let granted: Vec<(usize, CommandLine)> =
         orders.filter(|(_, o)| o.command.runs_code() && hearing.admit(o) == Admission::Granted).collect();
     if granted.is_empty() || hearing.unheard().is_some() {
         return quiet("nothing is written: no command of the comment is admitted");
@@ -134,7 +134,11 @@ fn is_reply(planned: &Planned, remark: u64) -> bool {
 }
 
 /// The plan of the job before, as far as it is admitted, and what its texts may hold.
-fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) -> Result<(Plan, TextRules), Problem> {
+fn planned(
+    hearing: &Hearing<'_>,
+    granted: &[(usize, CommandLine)],
+    artifact: &str,
+) -> Result<(Plan, TextRules), Problem> {
     let run = hearing.around.run.ok_or_else(|| Problem::usage("which workflow run this is, is not known"))?;
     let texts = hearing
         .forge
@@ -159,9 +163,9 @@ fn planned(hearing: &Hearing<'_>, granted: &[(usize, Order)], artifact: &str) ->
 }
 
 /// Says that the job before left nothing.
-fn failed(hearing: &Hearing<'_>, granted: &[(usize, Order)]) -> Result<Planned, Problem> {
+fn failed(hearing: &Hearing<'_>, granted: &[(usize, CommandLine)]) -> Result<Planned, Problem> {
     let why = "The job that was to carry it out ended without a plan: its log tells why.";
-    let refused = |(at, order): &(usize, Order)| Answered {
+    let refused = |(at, order): &(usize, CommandLine)| Answered {
         at: *at,
         part: message::Part::refused(&order.text, why),
         order: None,

@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Suite;
-use crate::agent::retrier::order::{Found, Search, Step};
+use crate::agent::retrier::order::{NextRun, OrderDependence, PollutionSearch};
 use crate::agent::retrier::{Decision, Tried, decide};
 use crate::diagnose::rules::weights;
-use crate::diagnose::traffic::{Sent, is_test};
+use crate::diagnose::traffic::{TrafficByTest, is_test};
 use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
 use crate::error::Problem;
-use crate::history::Retried;
+use crate::history::RerunResult;
 use crate::model::run::RunFacts;
 use crate::model::test::{TestCase, TestId};
 use crate::model::text::Untrusted;
 use crate::render::terminal::line;
 use crate::render::words::plural;
-use crate::run::{self, Inputs, Triage};
+use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::surroundings::say;
 use crate::shell::{files, surroundings};
 
@@ -40,7 +40,7 @@ pub(super) struct Again {
     /// What was learned about single tests.
     pub heard: Vec<(TestId, Evidence)>,
     /// Tests that were run again after a wait.
-    pub retried: Vec<Retried>,
+    pub retried: Vec<RerunResult>,
     /// What was done, for people.
     pub told: Vec<String>,
 }
@@ -54,7 +54,7 @@ pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Resu
         let triage = judge(suite, &out.reports)?;
         let (mut tests, mut longest, mut alone) = (Vec::new(), (0.0_f64, String::new()), Vec::new());
         let exchanges = suite.recorder.so_far();
-        let sent = Sent::new(&exchanges, &[]);
+        let sent = TrafficByTest::new(&exchanges, &[]);
         for diagnosis in &triage.found.diagnoses {
             let failing = failing(&triage, diagnosis, &suite.recorder.order());
             if failing.is_empty() {
@@ -116,7 +116,7 @@ fn retry(
     for (node, test) in tests {
         let held = !reports.is_empty() && !bad.iter().any(|case| is_test(node, case));
         passed += usize::from(held);
-        out.retried.push(Retried { test: *test, at, seconds, passed: held, why: why.to_owned() });
+        out.retried.push(RerunResult { test: *test, at, seconds, passed: held, why: why.to_owned() });
     }
     out.told.push(format!("waited {seconds:.1} s ({why}); then {passed} of {many} passed"));
     out.reports.extend(reports);
@@ -124,10 +124,10 @@ fn retry(
 }
 
 /// A quick judgement of what there is so far: without history and without a plan.
-fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<Triage, Problem> {
+fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<TriageResult, Problem> {
     let patterns = super::names(suite.first.iter().chain(more));
     let exchanges = suite.recorder.so_far();
-    Ok(run::triage(Inputs {
+    Ok(run::triage(TriageInput {
         runs: files::read_reports(std::path::Path::new(""), &patterns, &|_| {})?,
         facts: RunFacts::default(),
         default_branch: None,
@@ -142,7 +142,7 @@ fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<Triage, Problem> {
 }
 
 /// The tests of a diagnosis that ended bad, by the names under which they can be run.
-fn failing(triage: &Triage, diagnosis: &Diagnosis, order: &[String]) -> Vec<(String, TestId)> {
+fn failing(triage: &TriageResult, diagnosis: &Diagnosis, order: &[String]) -> Vec<(String, TestId)> {
     let cases = diagnosis.members.iter().map(|m| triage.found.case(*m)).filter(|c| c.outcome().is_bad());
     cases.filter_map(|case| Some((order.iter().find(|node| is_test(node, case))?.clone(), case.id))).collect()
 }
@@ -166,14 +166,14 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
     let mut known: HashMap<Vec<String>, bool> = HashMap::new();
     for (test, id) in tests.iter().take(ALONE) {
         let before: Vec<String> = order.iter().take_while(|t| *t != test).cloned().collect();
-        let mut search = Search::new(test, &before);
+        let mut search = PollutionSearch::new(test, &before);
         let mut step = search.begin();
         let found = loop {
             match step {
-                Step::Done(found) => break Some(found),
-                Step::Run(_) if clock() > SEARCH => break None,
-                Step::Run(wanted) if wanted.len() > 1 && victims >= VICTIMS => break None,
-                Step::Run(wanted) => {
+                NextRun::Done(found) => break Some(found),
+                NextRun::Run(_) if clock() > SEARCH => break None,
+                NextRun::Run(wanted) if wanted.len() > 1 && victims >= VICTIMS => break None,
+                NextRun::Run(wanted) => {
                     let passed = match known.get(&wanted) {
                         Some(passed) => *passed,
                         None => suite.passes(&wanted)?,
@@ -183,7 +183,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
                 }
             }
         };
-        victims += usize::from(!matches!(found, Some(Found::FailsAlone)));
+        victims += usize::from(!matches!(found, Some(OrderDependence::FailsAlone)));
         if let Some((evidence, told)) = found.map(|found| testimony(test, found)) {
             out.heard.push((*id, evidence));
             out.told.extend(told);
@@ -196,7 +196,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -
     Ok(())
 }
 
-fn testimony(test: &str, found: Found) -> (Evidence, Option<String>) {
+fn testimony(test: &str, found: OrderDependence) -> (Evidence, Option<String>) {
     let say = |about, kind, weight, text: String| Evidence {
         about,
         kind,
@@ -205,11 +205,11 @@ fn testimony(test: &str, found: Found) -> (Evidence, Option<String>) {
         source: Untrusted::new("runs of these tests"),
     };
     match found {
-        Found::FailsAlone => (
+        OrderDependence::FailsAlone => (
             say(Verdict::Flaky, "fails-alone", weights::FAILS_ALONE, "run again by itself it fails as well".to_owned()),
             None,
         ),
-        Found::Passes => (
+        OrderDependence::Passes => (
             say(
                 Verdict::Flaky,
                 "passed-again",
@@ -218,12 +218,12 @@ fn testimony(test: &str, found: Found) -> (Evidence, Option<String>) {
             ),
             Some(format!("{test} passes when it is run again")),
         ),
-        Found::Polluted { polluters, cleaner } => {
+        OrderDependence::Polluted { polluters, cleaner } => {
             let undone = cleaner.map_or_else(String::new, |c| format!("; `{c}` undoes it"));
             let text = format!("it passes alone and fails behind `{}`{undone}", polluters.join("`, `"));
             (say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}")))
         }
-        Found::Unfinished(set) => {
+        OrderDependence::Unfinished(set) => {
             let text =
                 format!("it passes alone and fails behind {} other tests, too many to be tried one by one", set.len());
             (say(Verdict::Flaky, "order", weights::POLLUTED, text.clone()), Some(format!("{test}: {text}")))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tree_sitter::Node;
 
 use super::strength::by_test;
-use super::{Finding, Guard, Pair};
+use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::{Op, plain};
 use crate::code::cases;
 use crate::code::expr::{Expr, Kind};
@@ -24,7 +24,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
 }
 
 /// One place where a name, or a part of something, is given a value.
-struct Given {
+struct Assignment {
     /// What stands on the left, as written.
     left: String,
     /// What stands on the right.
@@ -33,7 +33,7 @@ struct Given {
 }
 
 /// All assignments below a node.
-fn given(source: &Source, node: Node<'_>) -> Vec<Given> {
+fn given(source: &Source, node: Node<'_>) -> Vec<Assignment> {
     let mut found = Vec::new();
     walk(node, |node| {
         let kinds = [
@@ -51,7 +51,7 @@ fn given(source: &Source, node: Node<'_>) -> Vec<Given> {
                 let right =
                     if right.kind() == "expression_list" { right.named_child(0).unwrap_or(right) } else { right };
                 let line = source.line_of(node.start_byte());
-                found.push(Given { left: plain(source.of(left)), right: lower(source, right), line });
+                found.push(Assignment { left: plain(source.of(left)), right: lower(source, right), line });
             }
         }
         true
@@ -69,7 +69,7 @@ fn root(text: &str) -> &str {
 /// New assignments of a test that decide what its assertions see.
 fn set_by_the_test(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) {
     let asserted = by_test(new);
-    let before: BTreeMap<String, Vec<Given>> =
+    let before: BTreeMap<String, Vec<Assignment>> =
         cases::find(old).iter().map(|c| (c.path.join(" › "), given(old, c.node))).collect();
     for case in cases::find(new) {
         let name = case.path.join(" › ");
@@ -92,10 +92,10 @@ fn set_by_the_test(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Fi
             let subject = subjects.contains(&root(&now.left)) && !now.left.is_empty();
             if subject && (is_part || (now.right.is_value() && had.iter().any(|h| h.left == now.left))) {
                 let why = format!("the test sets `{}` itself, which it looks at", short(&now.left));
-                out.push(pair.finding(Guard::Mocked, Some(now.line), why));
+                out.push(pair.finding(PatchRule::Mocked, Some(now.line), why));
             } else if wanted.contains(&now.left.as_str()) && !now.right.is_value() {
                 let why = format!("the expected value `{}` is computed by the test itself", short(&now.left));
-                out.push(pair.finding(Guard::Tautology, Some(now.line), why));
+                out.push(pair.finding(PatchRule::Tautology, Some(now.line), why));
             }
         }
     }
@@ -129,7 +129,7 @@ fn constant_returns(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<F
     for (name, (times, line)) in constants(new) {
         if before.get(&name).is_some_and(|(had, _)| times > *had) {
             let why = format!("`{name}` returns a constant now in the place of something real");
-            out.push(pair.finding(Guard::Mocked, Some(line), why));
+            out.push(pair.finding(PatchRule::Mocked, Some(line), why));
         }
     }
 }
@@ -169,7 +169,7 @@ fn faked(pair: &Pair<'_>, new: &Source, out: &mut Vec<Finding>) {
     for (name, line) in defined(new) {
         if !before.iter().any(|(n, _)| *n == name) {
             let why = format!("`{name}` takes the place of the assertion of that name");
-            out.push(pair.finding(Guard::Mocked, Some(line), why));
+            out.push(pair.finding(PatchRule::Mocked, Some(line), why));
         }
     }
 }
@@ -232,7 +232,7 @@ fn fewer_cases(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Findin
             let sliced = is.starts_with(was.as_str()) && is.len() > was.len();
             if fewer || narrowed || sliced {
                 let why = format!("`{name}` runs over `{}` and no longer over `{}`", short(&is), short(was));
-                out.push(pair.finding(Guard::TestsKept, Some(line), why));
+                out.push(pair.finding(PatchRule::TestsKept, Some(line), why));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tree_sitter::Node;
 
-use super::{Finding, Guard, Pair};
+use super::{Finding, Pair, PatchRule};
 use crate::code::expr::{Expr, Kind};
 use crate::code::lower::lower;
 use crate::code::source::{Source, children, field, walk};
@@ -67,7 +67,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
                 Some(old) => format!("`{word}` goes from {old} to {number}"),
                 None => format!("`{word}` of {number} is new"),
             };
-            out.push(pair.finding(Guard::Widened, Some(line), why));
+            out.push(pair.finding(PatchRule::Widened, Some(line), why));
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Guard, Pair};
+use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::plain;
 use crate::code::cases;
 use crate::code::source::{Source, field, walk};
@@ -19,7 +19,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     for (name, line) in definitions(new) {
         if words.contains(&name.as_str()) && !defined_before.contains_key(&name) {
             let why = format!("`{name}` is written anew in the test, and was imported");
-            out.push(pair.finding(Guard::Mocked, Some(line), why));
+            out.push(pair.finding(PatchRule::Mocked, Some(line), why));
         }
     }
     for text in imports(new).iter().filter(|text| !before.contains(text)) {
@@ -30,7 +30,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
         if let Some(name) = taken.filter(|_| double) {
             let why =
                 format!("`{name}` is imported from a double now: `{}`", text.chars().take(80).collect::<String>());
-            out.push(pair.finding(Guard::Mocked, None, why));
+            out.push(pair.finding(PatchRule::Mocked, None, why));
         }
     }
     decorated(pair, old, new, out);
@@ -109,7 +109,7 @@ fn decorated(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>
             if !had.contains(now) {
                 let line = Some(new.line_of(case.node.start_byte()));
                 out.push(pair.finding(
-                    Guard::TestsRun,
+                    PatchRule::TestsRun,
                     line,
                     format!("`{now}` was not on this test, and may keep it from running"),
                 ));

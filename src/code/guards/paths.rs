@@ -2,7 +2,7 @@
 
 use globset::Glob;
 
-use super::{Bounds, FilePatch, Finding, Guard};
+use super::{Bounds, FilePatch, Finding, PatchRule};
 use crate::code::inline;
 use crate::ingest::place::is_test_path;
 
@@ -96,10 +96,10 @@ pub(super) fn check(files: &[FilePatch], bounds: &Bounds, out: &mut Vec<Finding>
     for (at, file) in files.iter().enumerate() {
         if files[..at].iter().any(|other| other.path == file.path) {
             let why = "the patch holds this file twice: each look at it would see one half".to_owned();
-            out.push(Finding { guard: Guard::Paths, path: file.path.clone(), line: None, why });
+            out.push(Finding { guard: PatchRule::Paths, path: file.path.clone(), line: None, why });
         }
         let mut refuse =
-            |why: String| out.push(Finding { guard: Guard::Paths, path: file.path.clone(), line: None, why });
+            |why: String| out.push(Finding { guard: PatchRule::Paths, path: file.path.clone(), line: None, why });
         if let Some(oddity) = &file.oddity {
             refuse(format!("{oddity}: only plain text files may change"));
             continue;
@@ -142,12 +142,12 @@ fn only_inline_tests(file: &FilePatch) -> bool {
 pub(super) fn size(files: &[FilePatch], bounds: &Bounds, out: &mut Vec<Finding>) {
     if files.len() > bounds.files {
         let why = format!("{} files change, {} may", files.len(), bounds.files);
-        out.push(Finding { guard: Guard::Size, path: files[0].path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::Size, path: files[0].path.clone(), line: None, why });
     }
     let lines: usize = files.iter().map(changed_lines).sum();
     if lines > bounds.lines {
         let why = format!("{lines} lines change, {} may", bounds.lines);
-        out.push(Finding { guard: Guard::Size, path: files[0].path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::Size, path: files[0].path.clone(), line: None, why });
     }
 }
 

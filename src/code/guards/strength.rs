@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Guard, Pair};
+use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::{self, Assertion, Op, plain};
 use crate::code::cases;
 use crate::code::expr::{Expr, Kind};
@@ -14,7 +14,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     let Some(old) = &pair.old else {
         // Of a file that is new each assertion is.
         let idle = after.values().flatten().filter_map(|a| Some((a.line(new), cannot_fail(new, a)?)));
-        return out.extend(idle.map(|(line, why)| pair.finding(Guard::Tautology, Some(line), why)));
+        return out.extend(idle.map(|(line, why)| pair.finding(PatchRule::Tautology, Some(line), why)));
     };
     for (test, before) in by_test(old) {
         let Some(now) = after.get(&test) else { continue };
@@ -22,7 +22,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             let line = was.line(old);
             let Some(is) = is else {
                 let why = format!("the assertion `{}` is gone", short(old, was));
-                out.push(pair.finding(Guard::Strength, Some(line), why));
+                out.push(pair.finding(PatchRule::Strength, Some(line), why));
                 continue;
             };
             if let Some((guard, why)) = weakened(old, new, was, is) {
@@ -36,7 +36,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             let was_there =
                 before.values().flatten().any(|a| a.subject == assertion.subject && a.form == assertion.form);
             if !was_there || cannot_fail_text(old, assertion, new).is_none() {
-                out.push(pair.finding(Guard::Tautology, Some(assertion.line(new)), why));
+                out.push(pair.finding(PatchRule::Tautology, Some(assertion.line(new)), why));
             }
         }
     }
@@ -154,19 +154,19 @@ fn skeleton(subject: &str) -> String {
     out.replace("[\"]", ".n")
 }
 
-fn weakened(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Option<(Guard, String)> {
+fn weakened(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Option<(PatchRule, String)> {
     if let Some(why) = broader_exception(old, new, was, is) {
-        return Some((Guard::Broadened, why));
+        return Some((PatchRule::Broadened, why));
     }
     if let Some(why) = wider_order(was, is) {
-        return Some((Guard::Widened, why));
+        return Some((PatchRule::Widened, why));
     }
     let (before, now) = (was.strength(), is.strength());
     if now + 1e-9 < before {
         let guard = match (was.op, is.op) {
-            (Op::Approx, Op::Approx) => Guard::Widened,
-            (Op::Contains, Op::Contains) | (Op::Raises, Op::Raises) => Guard::Broadened,
-            _ => Guard::Strength,
+            (Op::Approx, Op::Approx) => PatchRule::Widened,
+            (Op::Contains, Op::Contains) | (Op::Raises, Op::Raises) => PatchRule::Broadened,
+            _ => PatchRule::Strength,
         };
         let why = format!("`{}` became the weaker `{}`", short(old, was), short(new, is));
         return Some((guard, why));
@@ -174,22 +174,22 @@ fn weakened(old: &Source, new: &Source, was: &Assertion, is: &Assertion) -> Opti
     let (Some(wanted), Some(wants)) = (&was.expected, &is.expected) else {
         // `toBeNull()` and its like name their value in their own name.
         let lost = was.expected.is_some() && is.expected.is_none() && is.op != Op::Equal;
-        return lost.then(|| (Guard::Strength, format!("`{}` names no expected value any more", short(new, is))));
+        return lost.then(|| (PatchRule::Strength, format!("`{}` names no expected value any more", short(new, is))));
     };
     if let Some(why) = opened(new, wanted, wants) {
-        return Some((Guard::Strength, why));
+        return Some((PatchRule::Strength, why));
     }
     if was.op == is.op
         && matches!(was.op, Op::Raises | Op::Matches | Op::Contains)
         && let Some(why) = broader(old, new, was, is)
     {
-        return Some((Guard::Broadened, why));
+        return Some((PatchRule::Broadened, why));
     }
     let status =
         ["status", "code"].iter().any(|w| is.subject.to_ascii_lowercase().contains(w)) || is.subject.is_empty();
     match (&wanted.kind, &wants.kind) {
         (Kind::Number(a), Kind::Number(b)) if status && is_server_error(b) && !is_server_error(a) => {
-            Some((Guard::Strength, format!("the test expects the server error {b} now")))
+            Some((PatchRule::Strength, format!("the test expects the server error {b} now")))
         }
         _ => None,
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tree_sitter::Node;
 
 use super::strength::{by_test, matched};
-use super::{Finding, Guard, Pair};
+use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::Assertion;
 use crate::code::cases;
 use crate::code::language::Language;
@@ -20,7 +20,7 @@ pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             left -= 1;
             continue;
         }
-        out.push(pair.finding(Guard::Swallowed, Some(line), format!("{what} can swallow a failure")));
+        out.push(pair.finding(PatchRule::Swallowed, Some(line), format!("{what} can swallow a failure")));
     }
     let Some(old) = &pair.old else { return };
     depends(pair, old, new, out);
@@ -175,12 +175,12 @@ fn depends(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) 
             for (kind, times) in around(new, is) {
                 if times > had.get(kind).copied().unwrap_or(0) {
                     let why = format!("the assertion depends on {kind} that was not there: it may never be reached");
-                    out.push(pair.finding(Guard::Swallowed, Some(is.line(new)), why));
+                    out.push(pair.finding(PatchRule::Swallowed, Some(is.line(new)), why));
                 }
             }
             if awaited(old, was) && !awaited(new, is) {
                 let why = "the assertion is no longer awaited, so its failure is lost".to_owned();
-                out.push(pair.finding(Guard::Swallowed, Some(is.line(new)), why));
+                out.push(pair.finding(PatchRule::Swallowed, Some(is.line(new)), why));
             }
         }
     }
@@ -208,7 +208,7 @@ fn returns(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) 
         let Some(had) = before.get(&name) else { continue };
         if found.len() > *had {
             let why = format!("`{name}` can end before its last assertion");
-            out.push(pair.finding(Guard::Swallowed, found.last().copied(), why));
+            out.push(pair.finding(PatchRule::Swallowed, found.last().copied(), why));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tree_sitter::Node;
 
-use super::{FilePatch, Finding, Guard, Pair};
+use super::{FilePatch, Finding, Pair, PatchRule};
 use crate::code::cases;
 use crate::code::expr::Kind;
 use crate::code::language::Language;
@@ -27,7 +27,7 @@ pub(super) fn check(pairs: &[Pair<'_>], files: &[FilePatch], out: &mut Vec<Findi
     }
     for file in files.iter().filter(|f| f.new.is_none() && f.old.is_some()) {
         out.push(Finding {
-            guard: Guard::TestsKept,
+            guard: PatchRule::TestsKept,
             path: file.path.clone(),
             line: None,
             why: "the file is deleted".to_owned(),
@@ -47,12 +47,12 @@ fn lost(pair: &Pair<'_>, after: &mut BTreeMap<String, Vec<usize>>, out: &mut Vec
         let line = Some(old.line_of(case.node.start_byte()));
         let had = rows(old, case.node);
         match after.get_mut(&name).filter(|left| !left.is_empty()) {
-            None => out.push(pair.finding(Guard::TestsKept, line, format!("the test `{name}` is gone"))),
+            None => out.push(pair.finding(PatchRule::TestsKept, line, format!("the test `{name}` is gone"))),
             Some(left) => {
                 let has = left.remove(0);
                 if has < had {
                     let why = format!("the test `{name}` ran over {had} sets of values and runs over {has} now");
-                    out.push(pair.finding(Guard::TestsKept, line, why));
+                    out.push(pair.finding(PatchRule::TestsKept, line, why));
                 }
             }
         }
@@ -124,7 +124,7 @@ fn shadowed(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     let before = pair.old.as_ref().map(counts).unwrap_or_default();
     for (name, (times, line)) in counts(new) {
         if times > before.get(&name).map_or(1, |(n, _)| *n) {
-            out.push(pair.finding(Guard::TestsKept, Some(line), format!("a second `{name}` hides the first")));
+            out.push(pair.finding(PatchRule::TestsKept, Some(line), format!("a second `{name}` hides the first")));
         }
     }
 }
@@ -141,7 +141,7 @@ fn marked(pair: &Pair<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let why = format!("`{}` keeps a test from running, or from counting", mark.written);
-        out.push(pair.finding(Guard::TestsRun, Some(mark.line), why));
+        out.push(pair.finding(PatchRule::TestsRun, Some(mark.line), why));
     }
 }
 
@@ -156,7 +156,7 @@ fn snapshots(file: &FilePatch, out: &mut Vec<Finding>) {
     };
     if count(&file.new) < count(&file.old) {
         let why = format!("{} snapshots are gone", count(&file.old) - count(&file.new));
-        out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::TestsKept, path: file.path.clone(), line: None, why });
     }
 }
 
@@ -173,7 +173,7 @@ fn out_of_sight(file: &FilePatch, out: &mut Vec<Finding>) {
     };
     if is_found(before) && !is_found(&file.path) {
         let why = format!("`{before}` is a file of tests, and no runner looks for tests under its new name");
-        out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::TestsKept, path: file.path.clone(), line: None, why });
     }
 }
 
@@ -185,6 +185,6 @@ fn emptied(file: &FilePatch, out: &mut Vec<Finding>) {
     };
     if file.path.ends_with(".json") && entries(&file.old).is_some_and(|n| n > 0) && entries(&file.new) == Some(0) {
         let why = "the file held cases or expectations, and is empty now".to_owned();
-        out.push(Finding { guard: Guard::TestsKept, path: file.path.clone(), line: None, why });
+        out.push(Finding { guard: PatchRule::TestsKept, path: file.path.clone(), line: None, why });
     }
 }

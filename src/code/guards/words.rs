@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FilePatch, Finding, Guard, Pair};
+use super::{FilePatch, Finding, Pair, PatchRule};
 use crate::model::secret::has_token;
 
 /// Words that make a mock.
@@ -100,14 +100,14 @@ pub(super) fn check(file: &FilePatch, pair: &Pair<'_>, out: &mut Vec<Finding>) {
     if pair.old.is_some() {
         for (line, word) in more(old, new, MOCKS) {
             out.push(pair.finding(
-                Guard::Mocked,
+                PatchRule::Mocked,
                 Some(line),
                 format!("`{word}` puts a double in the place of something real"),
             ));
         }
     }
     for (line, word) in more(old, new, QUESTIONS) {
-        out.push(pair.finding(Guard::SpecialCase, Some(line), format!("`{word}` asks who is running the code")));
+        out.push(pair.finding(PatchRule::SpecialCase, Some(line), format!("`{word}` asks who is running the code")));
     }
     plain(file, out);
 }
@@ -118,7 +118,7 @@ pub(super) fn plain(file: &FilePatch, out: &mut Vec<Finding>) {
     for (at, line) in file.new.as_deref().unwrap_or("").lines().enumerate() {
         if !old.contains(line) && has_token(line) {
             out.push(Finding {
-                guard: Guard::Secret,
+                guard: PatchRule::Secret,
                 path: file.path.clone(),
                 line: u32::try_from(at + 1).ok(),
                 why: "this looks like a credential".to_owned(),
@@ -131,7 +131,7 @@ pub(super) fn plain(file: &FilePatch, out: &mut Vec<Finding>) {
         };
         if broken(&file.new) && !broken(&file.old) {
             let why = "the file is no valid JSON any more".to_owned();
-            out.push(Finding { guard: Guard::Syntax, path: file.path.clone(), line: None, why });
+            out.push(Finding { guard: PatchRule::Syntax, path: file.path.clone(), line: None, why });
         }
     }
 }

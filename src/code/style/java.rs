@@ -11,7 +11,7 @@ use tree_sitter::Node;
 use super::address::{Address, Part, sender};
 use super::piece::{Piece, text_of};
 use super::{Ask, Sought};
-use crate::code::cases::{self, Case};
+use crate::code::cases::{self, TestFn};
 use crate::code::source::{Source, children, field, walk};
 
 /// How a test asks; see the room's words.
@@ -49,7 +49,7 @@ struct Chain {
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 const HOOKS: &[&str] = &["BeforeAll", "BeforeEach", "AfterAll", "AfterEach", "RegisterExtension", "TempDir"];
 
-pub(super) fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     let is_known = source.text.contains("io.restassured") && source.text.contains("org.junit.jupiter");
     let class = case.node.parent()?.parent().filter(|c| c.kind() == "class_declaration")?;
     // What stands in a class within a class needs both.

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use self::check::Check;
 use self::piece::Piece;
-use crate::code::cases::Case;
+use crate::code::cases::TestFn;
 use crate::code::language::Language;
 use crate::code::source::Source;
 
@@ -100,7 +100,7 @@ pub struct Written {
 /// Finds how a test asked what it was seen asking. `None` where its source does not
 /// show it: a helper asks, or the address is made up in a way that is not understood.
 #[must_use]
-pub fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     let inner = match source.language {
         Language::Python => Inner::Python(python::exemplar(source, case, sought)?),
         Language::Java => Inner::Java(Box::new(java::exemplar(source, case, sought)?)),

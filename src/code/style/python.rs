@@ -11,7 +11,7 @@ use self::needs::{Definition, names_in};
 use super::address::{Address, Part, sender};
 use super::piece::{Piece, text_of};
 use super::{Ask, Sought};
-use crate::code::cases::Case;
+use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
 
 /// How a test asks; see the room's words.
@@ -72,7 +72,7 @@ struct Call {
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-pub(super) fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     let function = if case.node.kind() == "decorated_definition" { field(case.node, "definition")? } else { case.node };
     let decorators = decorators(source, case.node);
     // What runs with many values, or not at all, shows no single request.

@@ -9,7 +9,7 @@ use tree_sitter::Node;
 use super::address::{Address, Part, sender};
 use super::piece::{Piece, text_of};
 use super::{Ask, Sought};
-use crate::code::cases::Case;
+use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
 
 /// How a test asks; see the room's words.
@@ -42,7 +42,7 @@ const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "del", "head
 const SENDING: &[&str] = &["set", "send", "query", "auth", "type", "accept", "field", "attach", "timeout", "redirects"];
 const HOOKS: &[&str] = &["beforeAll", "beforeEach", "afterAll", "afterEach", "before", "after"];
 
-pub(super) fn exemplar(source: &Source, case: &Case<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
     // What chai expects is written otherwise.
     if !source.text.contains("expect(") && !source.text.contains(".expect(") || source.text.contains("chai") {
         return None;

@@ -12,7 +12,7 @@ const SEARCHED: usize = 128 << 10;
 
 /// Expected and actual, as printed, in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Both {
+pub struct ValuePair {
     /// The expected value.
     pub expected: String,
     /// The actual value.
@@ -21,7 +21,7 @@ pub struct Both {
     pub style: &'static str,
 }
 
-impl Both {
+impl ValuePair {
     /// Whether the style prints texts in quotes.
     #[must_use]
     pub fn quotes_shown(&self) -> bool {
@@ -65,7 +65,7 @@ static VALUES: LazyLock<Vec<(&'static str, Regex)>> =
 
 /// Reads both values from a failure's text.
 #[must_use]
-pub fn both(text: &str) -> Option<Both> {
+pub fn both(text: &str) -> Option<ValuePair> {
     let text = head(text, SEARCHED);
     if let Some(found) = DIFF.iter().find_map(|(style, re, e, a)| diff(style, re, *e, *a, text)) {
         return Some(found);
@@ -76,12 +76,12 @@ pub fn both(text: &str) -> Option<Both> {
     rows.into_iter().find_map(|(style, re)| {
         let found = re.captures(&text)?;
         let value = |group: &str| found.name(group).map(|m| m.as_str().trim().to_owned());
-        Some(Both { expected: value("e")?, actual: value("a")?, style })
+        Some(ValuePair { expected: value("e")?, actual: value("a")?, style })
     })
 }
 
 /// Puts the two sides of a diff together again.
-fn diff(style: &'static str, begin: &Regex, expected_sign: char, actual_sign: char, text: &str) -> Option<Both> {
+fn diff(style: &'static str, begin: &Regex, expected_sign: char, actual_sign: char, text: &str) -> Option<ValuePair> {
     let begun = begin.find(text)?;
     let (mut expected, mut actual) = (String::new(), String::new());
     let body = &text[begun.end()..];
@@ -112,7 +112,7 @@ fn diff(style: &'static str, begin: &Regex, expected_sign: char, actual_sign: ch
             }
         }
     }
-    (!expected.trim().is_empty() || !actual.trim().is_empty()).then(|| Both {
+    (!expected.trim().is_empty() || !actual.trim().is_empty()).then(|| ValuePair {
         expected: expected.trim().to_owned(),
         actual: actual.trim().to_owned(),
         style,

@@ -1,13 +1,13 @@
 //! What services answered while the tests ran: refusals, gateways, silence.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::code::spec;
 use crate::diagnose::mismatch::literal;
 use crate::diagnose::verdict::Verdict::{Environment, OutdatedTest, RateLimited, Regression};
 use crate::model::exchange::{Body, Exchange, is_inside};
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let status = |e: &Exchange| e.response.as_ref().map(|r| r.status);
     let hint = |e: &Exchange| e.response.as_ref().and_then(|r| r.headers.get("retry-after")).map(str::to_owned);
     let said = |e: &Exchange| format!("traffic of the test, {}", e.line());
@@ -41,7 +41,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
 
 /// A request that was complete once: the API description requires by now what the test
 /// does not send. A test that wanted to be refused is none of those.
-fn lacking(file: &CaseFile<'_>, last: &Exchange, out: &mut Testimony) {
+fn lacking(file: &RuleInput<'_>, last: &Exchange, out: &mut EvidenceSink) {
     let wanted = file.mismatch.as_ref().and_then(|m| literal(&m.expected));
     let Body::Json(serde_json::Value::Object(sent)) = &last.request.body else { return };
     let method = last.request.method.to_ascii_lowercase();

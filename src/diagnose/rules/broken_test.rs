@@ -1,7 +1,7 @@
 //! Broken test: the test itself cannot work as it is written.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::verdict::Verdict::BrokenTest;
 use crate::ingest::place::is_test_path;
 use crate::model::failure::Signal;
@@ -23,7 +23,7 @@ const PROGRAMMING: &[&str] = &[
     "ArgumentError",
 ];
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.cases.iter().all(|c| c.is_flaky()) {
         return;
     }
@@ -61,7 +61,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     only_test_changed(file, out);
 }
 
-fn only_test_changed(file: &CaseFile<'_>, out: &mut Testimony) {
+fn only_test_changed(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     let Some(test_file) = file.cases[0].place.as_ref().map(|p| p.file.raw()) else {
         return;

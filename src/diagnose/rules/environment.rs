@@ -1,11 +1,11 @@
 //! Environment: the machine, the network or a service around the tests failed.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::verdict::Verdict::Environment;
-use crate::model::failure::{Gate, Signal};
+use crate::model::failure::{RunExclusion, Signal};
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.cases.iter().all(|c| c.is_flaky()) && !file.signal.is_some_and(Signal::is_outside) {
         return;
     }
@@ -19,7 +19,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
         }
     }
     match file.gate {
-        Some(Gate::Outage(signal)) if file.signal == Some(signal) => out.add(
+        Some(RunExclusion::Outage(signal)) if file.signal == Some(signal) => out.add(
             Environment,
             "outage",
             w::OUTAGE,

@@ -1,19 +1,19 @@
 //! Flaky: different outcomes without a relevant change.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
-use crate::diagnose::timeline::Past;
+use super::{EvidenceSink, RuleInput, count};
+use crate::diagnose::timeline::TestHistory;
 use crate::diagnose::verdict::Verdict::Flaky;
 use crate::model::failure::Signal;
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     in_this_run(file, out);
     over_commits(file, out);
     over_runs(file, out);
     against(file, out);
 }
 
-fn in_this_run(file: &CaseFile<'_>, out: &mut Testimony) {
+fn in_this_run(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let flaky = file.cases.iter().filter(|c| c.is_flaky()).count();
     if flaky > 0 {
         let bad: usize = file.cases.iter().map(|c| c.bad_attempts().max(1)).sum();
@@ -42,7 +42,7 @@ fn in_this_run(file: &CaseFile<'_>, out: &mut Testimony) {
     }
 }
 
-fn over_commits(file: &CaseFile<'_>, out: &mut Testimony) {
+fn over_commits(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     let mixed = past.mixed_commits.len();
     if mixed == 0 {
@@ -60,11 +60,11 @@ fn over_commits(file: &CaseFile<'_>, out: &mut Testimony) {
             low * 100.0,
             high * 100.0
         ),
-        format!("commits {}", CaseFile::commits_named(&past.mixed_commits)),
+        format!("commits {}", RuleInput::commits_named(&past.mixed_commits)),
     );
 }
 
-fn over_runs(file: &CaseFile<'_>, out: &mut Testimony) {
+fn over_runs(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     if !past.sandwiches.is_empty() {
         let weight = w::SANDWICHES[past.sandwiches.len().min(5) - 1];
@@ -112,7 +112,7 @@ fn over_runs(file: &CaseFile<'_>, out: &mut Testimony) {
     }
 }
 
-fn against(file: &CaseFile<'_>, out: &mut Testimony) {
+fn against(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     if past.never_passed() && !file.cases.iter().any(|c| c.is_flaky()) {
         out.add(
@@ -158,7 +158,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
 /// which the test failed before, where it came and went, at most
 /// [`w::SOLID_NOT_FLAKY`]. Three failures in a row are no surprise for a test
 /// that fails every second time.
-fn solid(past: &Past) -> f64 {
+fn solid(past: &TestHistory) -> f64 {
     if past.sandwiches.is_empty() && past.mixed_commits.is_empty() {
         return w::SOLID_NOT_FLAKY;
     }

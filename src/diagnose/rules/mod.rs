@@ -14,29 +14,29 @@ mod regression;
 pub mod weights;
 
 use crate::code::spec::Operation;
-use crate::diagnose::fingerprint::Print;
+use crate::diagnose::fingerprint::MaskedFailure;
 use crate::diagnose::mismatch::Mismatch;
-use crate::diagnose::seen::Seen;
+use crate::diagnose::seen::PastFailureIndex;
 use crate::diagnose::suspects::Suspect;
-use crate::diagnose::timeline::Past;
+use crate::diagnose::timeline::TestHistory;
 use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::history::{History, short};
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
-use crate::model::failure::{Gate, Signal};
+use crate::model::failure::{RunExclusion, Signal};
 use crate::model::run::RunFacts;
 use crate::model::test::TestCase;
 use crate::model::text::Untrusted;
 
 /// All there is to know about a group of failures.
 #[derive(Debug)]
-pub struct CaseFile<'a> {
+pub struct RuleInput<'a> {
     /// The cases, at least one.
     pub cases: Vec<&'a TestCase>,
     /// The past of each case.
-    pub pasts: Vec<&'a Past>,
+    pub pasts: Vec<&'a TestHistory>,
     /// The failure of each case made comparable.
-    pub prints: Vec<&'a Print>,
+    pub prints: Vec<&'a MaskedFailure>,
     /// What the failures say about the world.
     pub signal: Option<Signal>,
     /// What the first assertion wanted.
@@ -44,7 +44,7 @@ pub struct CaseFile<'a> {
     /// Everything about the past.
     pub history: &'a History,
     /// Failures seen before, by how alike they are told.
-    pub seen: &'a Seen<'a>,
+    pub seen: &'a PastFailureIndex<'a>,
     /// Facts of the present run.
     pub facts: &'a RunFacts,
     /// Commits of the window, newest first; empty where unknown.
@@ -56,7 +56,7 @@ pub struct CaseFile<'a> {
     /// See `ran`.
     pub bad: u64,
     /// Whether the present run is broken as a whole.
-    pub gate: Option<Gate>,
+    pub gate: Option<RunExclusion>,
     /// What its cases sent and got, where that was recorded.
     pub exchanges: Vec<&'a Exchange>,
     /// What the API descriptions of the repository promise.
@@ -65,11 +65,11 @@ pub struct CaseFile<'a> {
     pub passing_legs: Vec<String>,
 }
 
-impl CaseFile<'_> {
+impl RuleInput<'_> {
     /// The past that speaks for the group: the longest of those without flakes,
     /// so that one restless neighbour does not excuse all.
     #[must_use]
-    pub fn lead(&self) -> &Past {
+    pub fn lead(&self) -> &TestHistory {
         let longest = self.pasts.iter().max_by_key(|p| {
             let restless = !p.mixed_commits.is_empty() || !p.sandwiches.is_empty();
             (!restless && !p.is_empty(), p.counted.len())
@@ -113,8 +113,8 @@ impl CaseFile<'_> {
 
 /// What all rules have to say.
 #[must_use]
-pub fn evidence(file: &CaseFile<'_>) -> Vec<Evidence> {
-    let mut out = Testimony(Vec::new());
+pub fn evidence(file: &RuleInput<'_>) -> Vec<Evidence> {
+    let mut out = EvidenceSink(Vec::new());
     flaky::testify(file, &mut out);
     regression::testify(file, &mut out);
     outdated::testify(file, &mut out);
@@ -126,9 +126,9 @@ pub fn evidence(file: &CaseFile<'_>) -> Vec<Evidence> {
 }
 
 /// Where rules put their evidence.
-pub struct Testimony(Vec<Evidence>);
+pub struct EvidenceSink(Vec<Evidence>);
 
-impl Testimony {
+impl EvidenceSink {
     fn add(&mut self, about: Verdict, kind: &'static str, weight: f64, text: impl AsRef<str>, source: impl AsRef<str>) {
         self.0.push(Evidence {
             about,
@@ -142,7 +142,7 @@ impl Testimony {
 
 /// Whether an assertion got a 5xx.
 #[must_use]
-pub fn got_server_error(file: &CaseFile<'_>) -> bool {
+pub fn got_server_error(file: &RuleInput<'_>) -> bool {
     let actual = file.mismatch.as_ref().and_then(|m| m.actual.raw().trim().parse::<u16>().ok());
     actual.is_some_and(|status| (500..600).contains(&status))
 }

@@ -1,7 +1,7 @@
 //! Outdated test: the product changed on purpose, the test did not follow.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::mismatch::{self, Mismatch, is_error_value, literal};
 use crate::diagnose::suspects::contains;
 use crate::diagnose::verdict::Verdict::{OutdatedTest, Regression};
@@ -9,7 +9,7 @@ use crate::history::short;
 use crate::ingest::place::{is_prose, is_test_path};
 use crate::model::change::{Commit, FileChange};
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let Some(mismatch) = &file.mismatch else {
         out.add(
             OutdatedTest,
@@ -61,7 +61,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
 }
 
 /// Whether a test of the group moved between other values than the first one.
-fn others_differ(file: &CaseFile<'_>, first: &Mismatch) -> bool {
+fn others_differ(file: &RuleInput<'_>, first: &Mismatch) -> bool {
     file.cases
         .iter()
         .skip(1)
@@ -71,7 +71,7 @@ fn others_differ(file: &CaseFile<'_>, first: &Mismatch) -> bool {
 }
 
 /// Looks for the old and the new value in what the window removed and added.
-fn moved_value(file: &CaseFile<'_>, old: Option<&str>, new: Option<&str>, out: &mut Testimony) -> bool {
+fn moved_value(file: &RuleInput<'_>, old: Option<&str>, new: Option<&str>, out: &mut EvidenceSink) -> bool {
     let removed = old.and_then(|v| find(file.commits, |f| is_product(f) && contains(&f.removed, v)));
     let added = new.and_then(|v| find(file.commits, |f| is_product(f) && contains(&f.added, v)));
     let both = removed.is_some() && added.is_some();
@@ -115,7 +115,7 @@ fn moved_value(file: &CaseFile<'_>, old: Option<&str>, new: Option<&str>, out: &
     true
 }
 
-fn same_pair(file: &CaseFile<'_>, out: &mut Testimony) {
+fn same_pair(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let others = file.cases.len() - 1;
     if others > 0 {
         out.add(

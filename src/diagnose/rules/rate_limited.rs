@@ -1,11 +1,11 @@
 //! Rate limited: a service refused because of too many requests.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::verdict::Verdict::RateLimited;
 use crate::model::failure::Signal;
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.signal != Some(Signal::RateLimited) {
         return;
     }

@@ -1,13 +1,13 @@
 //! Regression: it passed, then a commit came, and since then it fails.
 
 use super::weights as w;
-use super::{CaseFile, Testimony, count};
+use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::changepoint;
 use crate::diagnose::verdict::Verdict::Regression;
 use crate::history::short;
 use crate::ingest::place::is_test_path;
 
-pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
+pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.cases.iter().all(|c| c.is_flaky()) {
         return;
     }
@@ -17,7 +17,7 @@ pub(super) fn testify(file: &CaseFile<'_>, out: &mut Testimony) {
     against(file, out);
 }
 
-fn window(file: &CaseFile<'_>, out: &mut Testimony) {
+fn window(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     if past.is_empty() {
         out.add(Regression, "no-past", w::NO_PAST, "no earlier run of this test is known", "history");
@@ -53,7 +53,7 @@ fn window(file: &CaseFile<'_>, out: &mut Testimony) {
     rate_change(file, out);
 }
 
-fn rate_change(file: &CaseFile<'_>, out: &mut Testimony) {
+fn rate_change(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     let mut series = past.series.clone();
     series.push(true);
@@ -75,7 +75,7 @@ fn rate_change(file: &CaseFile<'_>, out: &mut Testimony) {
     }
 }
 
-fn change(file: &CaseFile<'_>, out: &mut Testimony) {
+fn change(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if let Some(first) = file.suspects.first().filter(|s| s.score >= 0.2) {
         out.add(
             Regression,
@@ -97,7 +97,7 @@ fn change(file: &CaseFile<'_>, out: &mut Testimony) {
     }
 }
 
-fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
+fn failure(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.repeated() {
         out.add(Regression, "reproduced", w::REPRODUCED, "every attempt of this run failed", "attempts in this report");
     }
@@ -134,8 +134,8 @@ fn failure(file: &CaseFile<'_>, out: &mut Testimony) {
 
 /// A 5xx that the assertion got, or a crash of the process.
 #[must_use]
-pub(super) fn is_server_error(file: &CaseFile<'_>) -> bool {
-    let text = |p: &&crate::diagnose::fingerprint::Print| {
+pub(super) fn is_server_error(file: &RuleInput<'_>) -> bool {
+    let text = |p: &&crate::diagnose::fingerprint::MaskedFailure| {
         let masked = p.masked.to_lowercase();
         let crash =
             ["segmentation fault", "sigsegv", "core dumped", "panicked at", "internal server error", "stack overflow"];
@@ -144,7 +144,7 @@ pub(super) fn is_server_error(file: &CaseFile<'_>) -> bool {
     super::got_server_error(file) || file.prints.iter().any(text)
 }
 
-fn against(file: &CaseFile<'_>, out: &mut Testimony) {
+fn against(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     let past = file.lead();
     if !past.passed_here.is_empty() {
         out.add(
@@ -161,7 +161,7 @@ fn against(file: &CaseFile<'_>, out: &mut Testimony) {
             "flaky-past",
             w::FLAKY_PAST_NOT_REGRESSION,
             format!("it was flaky on {} before", count(past.mixed_commits.len(), "commit")),
-            format!("commits {}", CaseFile::commits_named(&past.mixed_commits)),
+            format!("commits {}", RuleInput::commits_named(&past.mixed_commits)),
         );
     }
     if !past.sandwiches.is_empty() {

@@ -18,7 +18,7 @@ const VOID: [&str; 14] =
 
 /// The lines that begin with a slash in a plain paragraph, without the HTML in them.
 #[must_use]
-pub fn plain(comment: &str) -> Vec<String> {
+pub fn command_lines(comment: &str) -> Vec<String> {
     let comment = own_words(crate::model::text::head(comment, LONGEST));
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -230,7 +230,7 @@ mod tests {
             ("/heal `a\n/retry` b", vec!["/heal `a"]),
             ("/heal [a](b)", vec!["/heal [a](b)"]),
         ] {
-            assert_eq!(plain(comment), all(&lines), "{comment:?}");
+            assert_eq!(command_lines(comment), all(&lines), "{comment:?}");
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
             ("No.\n\n________________________________\nFrom: Mallory <notifications@github.com>\n\n/heal", vec![]),
             ("/help\n\n-----Original Message-----\n/heal", vec!["/help"]),
         ] {
-            assert_eq!(plain(comment), lines, "{comment:?}");
+            assert_eq!(command_lines(comment), lines, "{comment:?}");
         }
     }
 }

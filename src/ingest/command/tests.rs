@@ -2,16 +2,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn order(line: &str) -> Order {
+fn order(line: &str) -> CommandLine {
     match read(line).as_slice() {
-        [Line::Order(order)] => order.clone(),
+        [ParsedLine::Order(order)] => order.clone(),
         other => panic!("{line}: {other:?}"),
     }
 }
 
-fn slip(line: &str) -> Slip {
+fn slip(line: &str) -> CommandError {
     match read(line).as_slice() {
-        [Line::Slip { why, .. }] => why.clone(),
+        [ParsedLine::Slip { why, .. }] => why.clone(),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -27,18 +27,18 @@ fn each_command() {
             Command::Heal {
                 tests: names(&["tests/a.py::test_b", "users are greeted"]),
                 force_outdated: true,
-                offer: Some(Offer::Suggest),
+                offer: Some(DeliveryMode::Suggest),
             },
         ),
         (
             "/heal t[a b] --branch",
-            Command::Heal { tests: names(&["t[a b]"]), force_outdated: false, offer: Some(Offer::Branch) },
+            Command::Heal { tests: names(&["t[a b]"]), force_outdated: false, offer: Some(DeliveryMode::Branch) },
         ),
         ("/generate \"GET /users\" tests/a.py", Command::Generate { targets: names(&["GET /users", "tests/a.py"]) }),
-        ("/retry", Command::Retry { which: Which::Failed, times: 5 }),
-        ("/retry failed", Command::Retry { which: Which::Failed, times: 5 }),
-        ("/retry flaky --times 3", Command::Retry { which: Which::Flaky, times: 3 }),
-        ("/retry a b --times=9", Command::Retry { which: Which::Tests(names(&["a", "b"])), times: 9 }),
+        ("/retry", Command::Retry { which: RetrySelection::Failed, times: 5 }),
+        ("/retry failed", Command::Retry { which: RetrySelection::Failed, times: 5 }),
+        ("/retry flaky --times 3", Command::Retry { which: RetrySelection::Flaky, times: 3 }),
+        ("/retry a b --times=9", Command::Retry { which: RetrySelection::Tests(names(&["a", "b"])), times: 9 }),
         ("/triage", Command::Triage { run: None }),
         ("/triage 12345", Command::Triage { run: Some(12345) }),
         ("/explain", Command::Explain { what: None }),
@@ -47,11 +47,11 @@ fn each_command() {
         ("/quarantine test_a", Command::Quarantine { test: name("test_a"), until: None }),
         (
             "/quarantine users are greeted 2w",
-            Command::Quarantine { test: name("users are greeted"), until: Some(Until::Days(14)) },
+            Command::Quarantine { test: name("users are greeted"), until: Some(Expiry::Days(14)) },
         ),
         (
             "/quarantine test_a 2026-06-01",
-            Command::Quarantine { test: name("test_a"), until: Some(Until::Day(name("2026-06-01"))) },
+            Command::Quarantine { test: name("test_a"), until: Some(Expiry::Day(name("2026-06-01"))) },
         ),
         // The name of a test, and nothing else.
         ("/quarantine 3d", Command::Quarantine { test: name("3d"), until: None }),
@@ -59,7 +59,7 @@ fn each_command() {
         ("/flaky test_a", Command::Flaky { test: name("test_a") }),
         ("/not-flaky test_a", Command::NotFlaky { test: name("test_a") }),
         ("/expected f1-0123", Command::Expected { key: name("f1-0123") }),
-        ("/ignore f1-0123 30d", Command::Ignore { key: name("f1-0123"), until: Some(Until::Days(30)) }),
+        ("/ignore f1-0123 30d", Command::Ignore { key: name("f1-0123"), until: Some(Expiry::Days(30)) }),
         ("/file test_a", Command::File { test: name("test_a") }),
         ("/stop", Command::Stop),
         ("/help me", Command::Help),
@@ -75,46 +75,46 @@ fn each_command() {
 #[test]
 fn what_is_wrong_is_told() {
     for (line, verb, why) in [
-        ("/bisect", Verb::Bisect, "needs a test"),
-        ("/stop it", Verb::Stop, "takes no `it`"),
-        ("/heal --hard", Verb::Heal, "`--hard` is no option"),
-        ("/heal --branch --suggest", Verb::Heal, "exclude"),
-        ("/heal --branch=x", Verb::Heal, "takes no value"),
-        ("/heal \"a", Verb::Heal, "does not end"),
-        ("/retry a --times", Verb::Retry, "needs a value"),
-        ("/retry a --times 0", Verb::Retry, "from 1 to 50"),
-        ("/retry --times 3", Verb::Retry, "run again once"),
-        ("/triage main", Verb::Triage, "number of a workflow run"),
-        ("/quarantine a 0d", Verb::Quarantine, "from a day to 366 days"),
-        ("/quarantine a 99999999999d", Verb::Quarantine, "from a day"),
-        ("/quarantine a 2026-02-31", Verb::Quarantine, "is no day"),
-        ("/heal --i-have-read-the-diff main", Verb::Heal, "hash of the commit"),
-        ("/heal a\u{200b}b", Verb::Heal, "nobody sees"),
+        ("/bisect", CommandKind::Bisect, "needs a test"),
+        ("/stop it", CommandKind::Stop, "takes no `it`"),
+        ("/heal --hard", CommandKind::Heal, "`--hard` is no option"),
+        ("/heal --branch --suggest", CommandKind::Heal, "exclude"),
+        ("/heal --branch=x", CommandKind::Heal, "takes no value"),
+        ("/heal \"a", CommandKind::Heal, "does not end"),
+        ("/retry a --times", CommandKind::Retry, "needs a value"),
+        ("/retry a --times 0", CommandKind::Retry, "from 1 to 50"),
+        ("/retry --times 3", CommandKind::Retry, "run again once"),
+        ("/triage main", CommandKind::Triage, "number of a workflow run"),
+        ("/quarantine a 0d", CommandKind::Quarantine, "from a day to 366 days"),
+        ("/quarantine a 99999999999d", CommandKind::Quarantine, "from a day"),
+        ("/quarantine a 2026-02-31", CommandKind::Quarantine, "is no day"),
+        ("/heal --i-have-read-the-diff main", CommandKind::Heal, "hash of the commit"),
+        ("/heal a\u{200b}b", CommandKind::Heal, "nobody sees"),
     ] {
-        let Slip::Wrong(own, text) = slip(line) else { panic!("{line}") };
+        let CommandError::Wrong(own, text) = slip(line) else { panic!("{line}") };
         assert!(own == verb && text.contains(why), "{line}: {text}");
     }
     let long = format!("/heal {}", "x".repeat(301));
-    assert!(matches!(slip(&long), Slip::Wrong(Verb::Heal, _)));
-    assert!(matches!(slip(&format!("/heal{}", " a".repeat(21))), Slip::Wrong(Verb::Heal, _)));
+    assert!(matches!(slip(&long), CommandError::Wrong(CommandKind::Heal, _)));
+    assert!(matches!(slip(&format!("/heal{}", " a".repeat(21))), CommandError::Wrong(CommandKind::Heal, _)));
     let many = read(&"/help\n".repeat(30));
     assert_eq!(many.len(), 11);
-    assert!(matches!(&many[10], Line::Slip { why: Slip::TooMany, .. }));
+    assert!(matches!(&many[10], ParsedLine::Slip { why: CommandError::TooMany, .. }));
 }
 
 /// A slip of the finger is told; commands of other bots are none of ours.
 #[test]
 fn did_you_mean() {
     for (line, verb) in [
-        ("/Heal", Verb::Heal),
-        ("/hael", Verb::Heal),
-        ("/healt", Verb::Heal),
-        ("/quarentine a", Verb::Quarantine),
-        ("/not_flaky a", Verb::NotFlaky),
-        ("/generat", Verb::Generate),
-        ("/explian x", Verb::Explain),
+        ("/Heal", CommandKind::Heal),
+        ("/hael", CommandKind::Heal),
+        ("/healt", CommandKind::Heal),
+        ("/quarentine a", CommandKind::Quarantine),
+        ("/not_flaky a", CommandKind::NotFlaky),
+        ("/generat", CommandKind::Generate),
+        ("/explian x", CommandKind::Explain),
     ] {
-        assert_eq!(slip(line), Slip::Unknown(verb), "{line}");
+        assert_eq!(slip(line), CommandError::Unknown(verb), "{line}");
     }
     for line in [
         "/approve",
@@ -170,7 +170,7 @@ proptest! {
         let comment = pieces.concat();
         prop_assume!(!pieces.iter().any(|p| p.contains("-->") && !p.contains("HIDDEN")));
         for line in read(&comment) {
-            let Line::Order(order) = line else { continue };
+            let ParsedLine::Order(order) = line else { continue };
             prop_assert!(!order.text.contains("HIDDEN"), "{comment}\n{order:?}");
         }
     }
@@ -181,7 +181,7 @@ proptest! {
         let found = read(&comment);
         prop_assert!(found.len() <= MOST + 1);
         for line in found {
-            let (Line::Order(Order { text, .. }) | Line::Slip { text, .. }) = line;
+            let (ParsedLine::Order(CommandLine { text, .. }) | ParsedLine::Slip { text, .. }) = line;
             prop_assert!(text.len() <= SHOWN && !text.contains('\n') && !text.chars().any(crate::model::text::is_invisible), "{text:?}");
         }
     }

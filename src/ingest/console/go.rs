@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{failure, ran};
-use crate::model::ran::Ran;
+use crate::model::ran::TestResult;
 use crate::model::test::Outcome;
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Event {
 /// The cases in the events; a package that does not build is one that errored.
 /// Lines that are no events are passed over.
 #[must_use]
-pub fn go(text: &str) -> Vec<Ran> {
+pub fn go(text: &str) -> Vec<TestResult> {
     let mut outputs: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut found = Vec::new();
     for line in text.lines() {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{failure, ran};
-use crate::model::ran::Ran;
+use crate::model::ran::TestResult;
 use crate::model::test::Outcome;
 
 /// The cases in the text. One that panics prints its text in a section of its own.
 #[must_use]
-pub fn libtest(text: &str) -> Vec<Ran> {
+pub fn libtest(text: &str) -> Vec<TestResult> {
     let mut sections: BTreeMap<&str, String> = BTreeMap::new();
     let mut open: Option<&str> = None;
     let mut found = Vec::new();

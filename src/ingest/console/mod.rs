@@ -10,7 +10,7 @@ pub use go::go;
 pub use libtest::libtest;
 pub use script::{jest, mocha, rspec};
 
-use crate::model::ran::Ran;
+use crate::model::ran::TestResult;
 use crate::model::run::TestRun;
 use crate::model::test::{Failure, Outcome, TestName};
 use crate::model::text::{Untrusted, first_line};
@@ -20,11 +20,11 @@ const TEXT: usize = 256 << 10;
 
 /// The cases of a JUnit report, loud and quiet.
 #[must_use]
-pub fn of_report(run: &TestRun) -> Vec<Ran> {
-    let mut found: Vec<Ran> = run
+pub fn of_report(run: &TestRun) -> Vec<TestResult> {
+    let mut found: Vec<TestResult> = run
         .cases
         .iter()
-        .map(|case| Ran {
+        .map(|case| TestResult {
             name: case.name.clone(),
             outcome: case.outcome(),
             failure: case.failure().cloned(),
@@ -40,13 +40,13 @@ pub fn of_report(run: &TestRun) -> Vec<Ran> {
     found
 }
 
-fn ran(class: &str, name: &str, outcome: Outcome, failure: Option<Failure>) -> Ran {
+fn ran(class: &str, name: &str, outcome: Outcome, failure: Option<Failure>) -> TestResult {
     let name = TestName {
         suite: Untrusted::default(),
         classname: Untrusted::bounded(class, 2000),
         name: Untrusted::bounded(name, 2000),
     };
-    Ran { name, outcome, failure, place: None, compared: None, flaky: false }
+    TestResult { name, outcome, failure, place: None, compared: None, flaky: false }
 }
 
 fn failure(text: &str) -> Failure {

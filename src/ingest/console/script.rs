@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{failure, ran};
-use crate::model::ran::{Compared, Ran};
+use crate::model::ran::{Comparison, TestResult};
 use crate::model::test::{Outcome, Place};
 use crate::model::text::Untrusted;
 
@@ -22,7 +22,7 @@ fn at(file: &str, line: Option<u64>) -> Option<Place> {
 
 /// `jest --json`; a file that could not be loaded is a case that errored.
 #[must_use]
-pub fn jest(json: &str) -> Vec<Ran> {
+pub fn jest(json: &str) -> Vec<TestResult> {
     let Ok(whole) = serde_json::from_str::<Value>(json) else { return Vec::new() };
     let mut found = Vec::new();
     for file in list(&whole, "testResults") {
@@ -52,7 +52,7 @@ pub fn jest(json: &str) -> Vec<Ran> {
 
 /// Mocha's `json` reporter.
 #[must_use]
-pub fn mocha(json: &str) -> Vec<Ran> {
+pub fn mocha(json: &str) -> Vec<TestResult> {
     let Ok(whole) = serde_json::from_str::<Value>(json) else { return Vec::new() };
     let pending: Vec<&str> = list(&whole, "pending").iter().map(|t| text(t, "fullTitle")).collect();
     list(&whole, "tests")
@@ -75,7 +75,7 @@ pub fn mocha(json: &str) -> Vec<Ran> {
             made.place = at(text(case, "file"), None);
             if let (Some(actual), Some(expected)) = (err["actual"].as_str(), err["expected"].as_str()) {
                 made.compared =
-                    Some(Compared { op: "==".to_owned(), left: actual.to_owned(), right: expected.to_owned() });
+                    Some(Comparison { op: "==".to_owned(), left: actual.to_owned(), right: expected.to_owned() });
             }
             made
         })
@@ -84,13 +84,13 @@ pub fn mocha(json: &str) -> Vec<Ran> {
 
 /// `rspec --format json`.
 #[must_use]
-pub fn rspec(json: &str) -> Vec<Ran> {
+pub fn rspec(json: &str) -> Vec<TestResult> {
     // Warnings may be printed around the document.
     let Some(start) = json.find('{') else { return Vec::new() };
     let Some(Ok(whole)) = serde_json::Deserializer::from_str(&json[start..]).into_iter::<Value>().next() else {
         return Vec::new();
     };
-    let mut found: Vec<Ran> = list(&whole, "examples")
+    let mut found: Vec<TestResult> = list(&whole, "examples")
         .iter()
         .map(|case| {
             let outcome = match text(case, "status") {

@@ -13,7 +13,7 @@ const PROPERTY_LIMIT: usize = 64;
 
 /// What kind of trouble an element inside a case tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum FailureElement {
     /// `<failure>`
     Failure,
     /// `<error>`
@@ -24,7 +24,7 @@ pub enum Trouble {
     RetryError,
 }
 
-impl Trouble {
+impl FailureElement {
     fn outcome(self) -> Outcome {
         match self {
             Self::Failure | Self::RetryFailure => Outcome::Failed,
@@ -39,8 +39,8 @@ impl Trouble {
 
 /// A failure that has been read.
 #[derive(Debug)]
-struct Told {
-    trouble: Trouble,
+struct ParsedFailure {
+    trouble: FailureElement,
     failure: Failure,
     seconds: Option<f64>,
     flaky: bool,
@@ -48,8 +48,8 @@ struct Told {
 
 /// The failure being read.
 #[derive(Debug)]
-pub struct OpenTrouble {
-    pub trouble: Trouble,
+pub struct PendingFailure {
+    pub trouble: FailureElement,
     flaky: bool,
     kind: String,
     message: String,
@@ -59,7 +59,7 @@ pub struct OpenTrouble {
 /// A case being read. One value is reused for all cases of a file, so that a
 /// passing case allocates nothing.
 #[derive(Debug, Default)]
-pub struct Draft {
+pub struct CaseBuilder {
     pub open: bool,
     pub name: String,
     pub classname: String,
@@ -70,8 +70,8 @@ pub struct Draft {
     pub skipped: bool,
     flaky: bool,
     retries: u32,
-    told: Vec<Told>,
-    pub trouble: Option<OpenTrouble>,
+    told: Vec<ParsedFailure>,
+    pub trouble: Option<PendingFailure>,
     pub detail: Clip,
     pub stdout: Clip,
     pub stderr: Clip,
@@ -80,7 +80,7 @@ pub struct Draft {
     property_ends: Vec<(usize, usize)>,
 }
 
-impl Draft {
+impl CaseBuilder {
     /// Starts a new case from the attributes of its tag. Returns how many
     /// attributes could not be read.
     pub fn start(&mut self, tag: &BytesStart<'_>) -> usize {
@@ -158,9 +158,9 @@ impl Draft {
     }
 
     /// Opens a failure, error, flaky or rerun element.
-    pub fn open_trouble(&mut self, trouble: Trouble, flaky: bool, tag: &BytesStart<'_>) {
+    pub fn open_trouble(&mut self, trouble: FailureElement, flaky: bool, tag: &BytesStart<'_>) {
         self.close_trouble();
-        let mut open = OpenTrouble { trouble, flaky, kind: String::new(), message: String::new(), seconds: None };
+        let mut open = PendingFailure { trouble, flaky, kind: String::new(), message: String::new(), seconds: None };
         for (key, value) in attributes(tag) {
             match key {
                 "message" => open.message = unescape(value).into_owned(),
@@ -186,7 +186,7 @@ impl Draft {
         // A failure element per line would be a way around the bounds.
         let own = self.told.iter().filter(|t| !t.trouble.is_retry()).count();
         if self.told.len() < 100 || (!open.trouble.is_retry() && own < 100) {
-            self.told.push(Told {
+            self.told.push(ParsedFailure {
                 trouble: open.trouble,
                 flaky: open.flaky,
                 seconds: open.seconds,
@@ -240,7 +240,7 @@ impl Draft {
     /// pass; for a failed one the first failure and then its reruns (Surefire's order).
     fn attempts(&mut self) -> (Vec<Attempt>, u32) {
         let mut told = std::mem::take(&mut self.told);
-        let own: Vec<Told> = extract(&mut told, |t| !t.trouble.is_retry());
+        let own: Vec<ParsedFailure> = extract(&mut told, |t| !t.trouble.is_retry());
         let mut attempts = Vec::new();
         let passed_after_all = self.flaky && !self.status.is_some_and(Outcome::is_bad);
         if passed_after_all && !own.is_empty() {
@@ -250,7 +250,7 @@ impl Draft {
             attempts.push(self.pass());
             return (attempts, 0);
         }
-        let (flaky, rerun): (Vec<Told>, Vec<Told>) = told.into_iter().partition(|t| t.flaky);
+        let (flaky, rerun): (Vec<ParsedFailure>, Vec<ParsedFailure>) = told.into_iter().partition(|t| t.flaky);
         if own.is_empty() {
             attempts.extend(flaky.into_iter().map(single));
             let still_failing = !rerun.is_empty();
@@ -339,13 +339,13 @@ impl Budget {
     }
 }
 
-fn single(told: Told) -> Attempt {
+fn single(told: ParsedFailure) -> Attempt {
     Attempt { outcome: told.trouble.outcome(), failures: vec![told.failure], seconds: told.seconds }
 }
 
 /// One attempt with all its failures; it failed if any check did, else it errored.
-fn several(own: Vec<Told>, seconds: Option<f64>) -> Attempt {
-    let failed = own.iter().any(|t| t.trouble == Trouble::Failure);
+fn several(own: Vec<ParsedFailure>, seconds: Option<f64>) -> Attempt {
+    let failed = own.iter().any(|t| t.trouble == FailureElement::Failure);
     Attempt {
         outcome: if failed { Outcome::Failed } else { Outcome::Errored },
         failures: own.into_iter().map(|t| t.failure).collect(),
@@ -353,7 +353,7 @@ fn several(own: Vec<Told>, seconds: Option<f64>) -> Attempt {
     }
 }
 
-fn extract(from: &mut Vec<Told>, take: impl Fn(&Told) -> bool) -> Vec<Told> {
+fn extract(from: &mut Vec<ParsedFailure>, take: impl Fn(&ParsedFailure) -> bool) -> Vec<ParsedFailure> {
     let (taken, left) = std::mem::take(from).into_iter().partition(|t| take(t));
     *from = left;
     taken

@@ -2,7 +2,7 @@
 
 use quick_xml::events::BytesStart;
 
-use super::case::{Budget, Draft, Trouble};
+use super::case::{Budget, CaseBuilder, FailureElement};
 use super::interned::{Interner, Legs};
 use super::suites::Declared;
 use super::xml::{Clip, attributes, entity, unescape};
@@ -20,7 +20,7 @@ pub(super) enum Element {
     Suites,
     Suite,
     Case,
-    Trouble(Trouble, bool),
+    Trouble(FailureElement, bool),
     Skipped,
     Out,
     Err,
@@ -36,12 +36,12 @@ impl Element {
             "testcase" => Self::Case,
             "testsuite" => Self::Suite,
             "testsuites" => Self::Suites,
-            "failure" => Self::Trouble(Trouble::Failure, false),
-            "error" => Self::Trouble(Trouble::Error, false),
-            "flakyFailure" => Self::Trouble(Trouble::RetryFailure, true),
-            "flakyError" => Self::Trouble(Trouble::RetryError, true),
-            "rerunFailure" => Self::Trouble(Trouble::RetryFailure, false),
-            "rerunError" => Self::Trouble(Trouble::RetryError, false),
+            "failure" => Self::Trouble(FailureElement::Failure, false),
+            "error" => Self::Trouble(FailureElement::Error, false),
+            "flakyFailure" => Self::Trouble(FailureElement::RetryFailure, true),
+            "flakyError" => Self::Trouble(FailureElement::RetryError, true),
+            "rerunFailure" => Self::Trouble(FailureElement::RetryFailure, false),
+            "rerunError" => Self::Trouble(FailureElement::RetryError, false),
             "skipped" | "disabled" | "ignored" => Self::Skipped,
             "system-out" => Self::Out,
             "system-err" => Self::Err,
@@ -83,7 +83,7 @@ pub struct Builder {
     pub(super) order: Vec<Position>,
     pub(super) stack: Vec<Frame>,
     pub(super) suite_depth: usize,
-    pub(super) draft: Draft,
+    pub(super) draft: CaseBuilder,
     pub(super) case_frame: usize,
     /// The property being read: raw name, and value.
     pub(super) property: (String, Clip),
@@ -119,7 +119,7 @@ impl Builder {
             order: Vec::new(),
             stack: Vec::new(),
             suite_depth: 0,
-            draft: Draft::default(),
+            draft: CaseBuilder::default(),
             case_frame: 0,
             property: (String::new(), Clip::default()),
             suite_trouble: Clip::default(),
@@ -327,7 +327,7 @@ impl Builder {
         self.draft.skipped = true;
         let message = attribute(tag, "message");
         if self.draft.open && message.starts_with("Unable to find ") {
-            self.draft.open_trouble(Trouble::Error, false, tag);
+            self.draft.open_trouble(FailureElement::Error, false, tag);
             self.draft.close_trouble();
         }
     }
@@ -442,7 +442,7 @@ impl Builder {
         self.draft.start(&BytesStart::new("testcase"));
         self.draft.name.push_str("(the suite itself)");
         self.draft.classname = name;
-        self.draft.open_trouble(Trouble::Error, false, &tag);
+        self.draft.open_trouble(FailureElement::Error, false, &tag);
         self.draft.detail.push(detail.trim(), DETAIL_LIMIT);
         self.finish_case();
         let place = self.place();
@@ -517,6 +517,6 @@ pub(super) fn attribute(tag: &BytesStart<'_>, key: &str) -> String {
         .unwrap_or_default()
 }
 
-fn is_retry(trouble: Trouble) -> bool {
-    matches!(trouble, Trouble::RetryFailure | Trouble::RetryError)
+fn is_retry(trouble: FailureElement) -> bool {
+    matches!(trouble, FailureElement::RetryFailure | FailureElement::RetryError)
 }

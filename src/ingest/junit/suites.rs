@@ -9,7 +9,7 @@ use super::{NAME_LIMIT, keys};
 use crate::ingest::identity::canonical;
 use crate::model::run::IssueLevel;
 use crate::model::text::head;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// What a suite says about itself, checked when it closes.
 #[derive(Clone, Debug, Default)]
@@ -125,12 +125,12 @@ impl Builder {
 }
 
 /// A suite's time stamp; without an offset it is taken as UTC.
-fn stamp(value: &str) -> Option<Instant> {
+fn stamp(value: &str) -> Option<Timestamp> {
     let value = value.trim();
     if let Ok(instant) = value.parse() {
         return Some(instant);
     }
     let civil: jiff::civil::DateTime = value.parse().ok()?;
     let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Instant::from_unix(zoned.timestamp().as_second()))
+    Some(Timestamp::from_unix(zoned.timestamp().as_second()))
 }

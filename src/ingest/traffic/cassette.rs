@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Traffic, address, body, body_of, headers};
 use crate::model::exchange::{Body, Exchange, Headers, Request, Response};
 use crate::model::run::IssueLevel;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Levels of YAML that are read.
 const DEPTH: usize = 64;
@@ -82,7 +82,7 @@ fn exchange(value: &Value, stem: &str) -> Result<Exchange, &'static str> {
     Ok(Exchange {
         // A cassette is called like its test (pytest-recording, VCR with RSpec).
         test: (!stem.is_empty()).then(|| stem.to_owned()),
-        at: value["recorded_at"].as_str().and_then(|t| t.parse::<Instant>().ok()),
+        at: value["recorded_at"].as_str().and_then(|t| t.parse::<Timestamp>().ok()),
         millis: None,
         request: Request {
             method: method.to_ascii_uppercase(),

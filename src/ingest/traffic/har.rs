@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Traffic, address, body, body_of, headers};
 use crate::model::exchange::{Body, Exchange, Request, Response};
 use crate::model::run::IssueLevel;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 pub(super) fn read(value: &Value, traffic: &mut Traffic) {
     traffic.dialect = "har";
@@ -40,7 +40,7 @@ fn exchange(entry: &Value) -> Result<Exchange, &'static str> {
             .as_str()
             .or_else(|| entry["pageref"].as_str().filter(|p| p.contains("::")))
             .map(str::to_owned),
-        at: entry["startedDateTime"].as_str().and_then(|t| t.parse::<Instant>().ok()),
+        at: entry["startedDateTime"].as_str().and_then(|t| t.parse::<Timestamp>().ok()),
         millis: entry["time"].as_f64().filter(|t| *t >= 0.0),
         request: Request {
             method: method.to_ascii_uppercase(),

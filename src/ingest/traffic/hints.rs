@@ -7,14 +7,14 @@
 //! is ignored.
 
 use crate::model::exchange::Headers;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Seconds since 1970 from which on a `…-Reset` is a moment and no span.
 const EPOCH: u64 = 1_000_000_000;
 
 /// How long to wait, and who said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hint {
+pub struct RetryAfter {
     /// Seconds from the moment of the answer.
     pub seconds: u64,
     /// The field that said so, such as `Retry-After: 2`.
@@ -23,11 +23,11 @@ pub struct Hint {
 
 /// The wait that an answer asks for. `now` counts where it has no `Date`.
 #[must_use]
-pub fn wait(headers: &Headers, now: Instant) -> Option<Hint> {
+pub fn wait(headers: &Headers, now: Timestamp) -> Option<RetryAfter> {
     // The service's own clock is the one that its dates are of.
     let now = headers.get("date").and_then(date).unwrap_or(now);
     let hint = |name: &str, seconds: u64| {
-        headers.get(name).map(|value| Hint { seconds, said: format!("{name}: {}", value.trim()) })
+        headers.get(name).map(|value| RetryAfter { seconds, said: format!("{name}: {}", value.trim()) })
     };
     if let Some(seconds) = headers.get("retry-after").and_then(|value| retry_after(value, now)) {
         return hint("Retry-After", seconds);
@@ -59,7 +59,7 @@ fn whole(text: &str) -> Option<u64> {
 }
 
 /// Seconds, or a date; a date that has passed is no wait at all.
-fn retry_after(value: &str, now: Instant) -> Option<u64> {
+fn retry_after(value: &str, now: Timestamp) -> Option<u64> {
     whole(value).or_else(|| {
         let at = date(value)?;
         Some(u64::try_from(at.unix() - now.unix()).unwrap_or(0))
@@ -90,7 +90,7 @@ fn rate_limit(value: &str) -> Option<(u64, u64)> {
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A date in any form of HTTP.
-fn date(text: &str) -> Option<Instant> {
+fn date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let words: Vec<&str> = text.split([' ', '-', ',']).filter(|w| !w.is_empty()).collect();
     let (day, month, year, time) = match words.as_slice() {
@@ -151,7 +151,7 @@ mod tests {
             ("X-RateLimit-Remaining".into(), "0".into()),
             ("X-RateLimit-Reset".into(), "1777629630".into()),
         ]);
-        assert_eq!(wait(&headers, Instant::from_unix(1_777_629_600)).unwrap().seconds, 30);
+        assert_eq!(wait(&headers, Timestamp::from_unix(1_777_629_600)).unwrap().seconds, 30);
     }
 
     proptest::proptest! {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Traffic, address, body, body_of, headers};
 use crate::model::exchange::{Body, Exchange, Headers, Request, Response};
 use crate::model::run::IssueLevel;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Bytes of one line.
 pub const LINE: usize = 4 << 20;
@@ -52,7 +52,7 @@ pub fn parse(line: &str) -> Result<Exchange, String> {
     Ok(Exchange {
         test: value["test"].as_str().filter(|t| !t.is_empty()).map(str::to_owned),
         #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
-        at: seconds.map(|s| Instant::from_unix(s as i64)),
+        at: seconds.map(|s| Timestamp::from_unix(s as i64)),
         millis: value["ms"].as_f64().filter(|ms| *ms >= 0.0),
         request: Request {
             method: method.to_ascii_uppercase(),
@@ -108,7 +108,7 @@ pub fn line(exchange: &Exchange) -> String {
     };
     let sent = with(json!({"method": request.method, "url": url, "headers": request.headers}), &request.body);
     let came = exchange.response.as_ref().map(|r| with(json!({"status": r.status, "headers": r.headers}), &r.body));
-    let at = exchange.at.map(Instant::unix);
+    let at = exchange.at.map(Timestamp::unix);
     json!({
         "testmedic": 1, "test": exchange.test, "at": at, "ms": exchange.millis,
         "request": sent, "response": came, "error": exchange.trouble,

@@ -5,21 +5,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::Counsel;
+use super::ModelEdits;
 use crate::agent::healer::healing::Outcome;
 use crate::agent::healer::read_off;
-use crate::agent::purse::{Bounds as Budget, Price};
-use crate::agent::session::Limits;
+use crate::agent::purse::{BudgetLimits as Budget, Price};
+use crate::agent::session::SessionLimits;
 use crate::agent::team::Role;
-use crate::agent::until::Until;
+use crate::agent::until::StopCondition;
 use crate::code::guards::{self, Bounds};
 use crate::error::Problem;
-use crate::investigate::think::{Round, Terms, Unshared};
-use crate::investigate::{Given, heal};
+use crate::investigate::think::{ModelContext, NoSharedBudget, RoleLimits};
+use crate::investigate::{HealInput, heal};
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
-use crate::model::ran::{Execution, Extent, Ran, Target};
-use crate::model::talk::{Ask, Embedded, Reply};
+use crate::model::ran::{Execution, Scope, TestResult, TestSelector};
+use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::test::{Failure, Outcome as Ended, TestName};
 use crate::model::text::Untrusted;
 use crate::ports::{Code, Desk, Mind, Unheard, Workbench};
@@ -40,8 +40,8 @@ impl Workbench for Obliging {
     fn run(
         &mut self,
         code: Code,
-        target: &Target,
-        _: Extent,
+        target: &TestSelector,
+        _: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let is_edited = overlay.iter().any(|(path, text)| path == FILE && text != TEXT);
@@ -58,11 +58,11 @@ impl Workbench for Obliging {
         };
         let outcome = if passes { Ended::Passed } else { Ended::Failed };
         let failure = (!passes).then_some(failure);
-        let ran = Ran { name, outcome, failure, place: None, flaky: false, compared: None };
+        let ran = TestResult { name, outcome, failure, place: None, flaky: false, compared: None };
         Ok(Execution { ran: vec![ran], trouble: None, seconds: 0.0, output: String::new() })
     }
 
-    fn update(&mut self, _: &Target, _: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+    fn update(&mut self, _: &TestSelector, _: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
         Ok(Vec::new())
     }
 }
@@ -71,15 +71,15 @@ impl Workbench for Obliging {
 struct Scripted(Vec<String>, AtomicUsize);
 
 impl Mind for Scripted {
-    fn embed(&self, _: &str, _: &[String]) -> Result<Embedded, Unheard> {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, Unheard> {
         Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
     }
 
-    fn think(&self, _: &Ask) -> Result<Reply, Unheard> {
+    fn think(&self, _: &ChatRequest) -> Result<ChatResponse, Unheard> {
         let at = self.1.fetch_add(1, Ordering::Relaxed);
         let silence = || Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false };
         let text = self.0.get(at).cloned().ok_or_else(silence)?;
-        Ok(Reply { text, ..Reply::default() })
+        Ok(ChatResponse { text, ..ChatResponse::default() })
     }
 }
 
@@ -116,14 +116,23 @@ impl Desk for Nothing {
     }
 }
 
-fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::healing::Healing {
-    let limits =
-        Limits { model: "m".to_owned(), until: Until::Turns(8) | Until::Alike(3) | Until::Tries(3), most: 500 };
-    let terms = Terms::from([(Role::Healer, (limits, Price::default()))]);
+fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::healing::HealResult {
+    let limits = SessionLimits {
+        model: "m".to_owned(),
+        until: StopCondition::MaxTurns(8) | StopCondition::Repetition(3) | StopCondition::MaxRejected(3),
+        most: 500,
+    };
+    let terms = RoleLimits::from([(Role::Healer, (limits, Price::default()))]);
     let budget = Budget { diagnosis: 0, run: 0, asks: 20, asks_of_run: 20 };
     let mind = Arc::new(Scripted(answers, AtomicUsize::new(0)));
-    let round = Round::new(mind, (terms, budget), Box::new(Unshared), Box::new(|_| ()), (Box::new(|| 0.0), || false));
-    let target = Target {
+    let round = ModelContext::new(
+        mind,
+        (terms, budget),
+        Box::new(NoSharedBudget),
+        Box::new(|_| ()),
+        (Box::new(|| 0.0), || false),
+    );
+    let target = TestSelector {
         file: FILE.to_owned(),
         line: 10,
         path: vec!["test_state".to_owned()],
@@ -133,7 +142,7 @@ fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::
     };
     let read = |path: &str| (path == FILE).then(|| TEXT.to_owned());
     let files = [FILE.to_owned()];
-    let given = Given {
+    let given = HealInput {
         insisted: None,
         files: &files,
         read: &read,
@@ -148,7 +157,7 @@ fn healed(answers: Vec<String>, change: &[FileChange]) -> crate::agent::healer::
         passed: None,
         fails: &|_, _| false,
         clock: &|| 0.0,
-        counsel: Some(Counsel { round: &round, desk: &Nothing, id: "d" }),
+        counsel: Some(ModelEdits { round: &round, desk: &Nothing, id: "d" }),
     };
     heal(&target, &given, &mut Obliging, &mut BTreeMap::new())
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::agent::generator::{Aim, Endpoint, Recipe};
+use crate::agent::generator::{Endpoint, Recipe, TestIntent};
 use crate::code::cases;
 use crate::code::source::Source;
 use crate::code::style::{Ask, Sought};
@@ -59,7 +59,7 @@ impl Stage for Play {
                 });
                 let stem = path.rsplit('/').next().unwrap().trim_end_matches(".py");
                 let text = |text: &str| Untrusted::bounded(text, 500);
-                ran.push(Ran {
+                ran.push(TestResult {
                     name: TestName { suite: text(""), classname: text(stem), name: text(&name) },
                     outcome: if fits { Outcome::Passed } else { Outcome::Failed },
                     failure: None,
@@ -78,12 +78,12 @@ impl Stage for Play {
     }
 }
 
-fn draft(aim: Aim) -> Draft {
+fn draft(aim: TestIntent) -> TestDraft {
     let text = "def test_a(client):\n    response = client.get('/users/1')\n    assert response.ok\n";
     let source = Source::parse("tests/test_a.py", text).unwrap();
     let all = cases::find(&source);
     let sought = Sought { method: "GET", origin: "", path: "/users/1" };
-    Draft {
+    TestDraft {
         endpoint: Endpoint { method: "GET".to_owned(), template: "/users/{user}".to_owned() },
         recipe: Recipe::Fields,
         exemplar: style::exemplar(&source, &all[0], sought).unwrap(),
@@ -94,13 +94,13 @@ fn draft(aim: Aim) -> Draft {
     }
 }
 
-fn fields() -> Aim {
-    Aim::Fields(vec![vec!["id".to_owned()], vec!["name".to_owned()]])
+fn fields() -> TestIntent {
+    TestIntent::Fields(vec![vec!["id".to_owned()], vec!["name".to_owned()]])
 }
 
-fn made(play: &mut Play, aim: Aim, old: Option<&str>, deleted: bool) -> Generated {
+fn made(play: &mut Play, aim: TestIntent, old: Option<&str>, deleted: bool) -> GenerationResult {
     let read = |path: &str| old.filter(|_| path.ends_with("_by_user.py")).map(str::to_owned);
-    let given = Given {
+    let given = TestgenInput {
         memory: &Memory::default(),
         folder: &|_| "tests/generated".to_owned(),
         read: &read,
@@ -113,11 +113,11 @@ fn made(play: &mut Play, aim: Aim, old: Option<&str>, deleted: bool) -> Generate
 }
 
 /// What became of it, in words.
-fn why(out: &Generated) -> String {
+fn why(out: &GenerationResult) -> String {
     match out.dropped.as_slice() {
         [] => "kept".to_owned(),
-        [(_, Dropped::Because(why))] => why.clone(),
-        [(_, Dropped::Wrong(exchange, times))] => format!("{exchange}, {times} times"),
+        [(_, RejectedTest::Because(why))] => why.clone(),
+        [(_, RejectedTest::Wrong(exchange, times))] => format!("{exchange}, {times} times"),
         other => format!("{other:?}"),
     }
 }

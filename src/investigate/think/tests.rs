@@ -3,31 +3,31 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{About, Ended, Event, Round, Terms, read};
-use crate::agent::brief::Brief;
-use crate::agent::purse::{Bounds, Price};
-use crate::agent::session::Limits;
+use super::{ModelContext, RoleLimits, SessionInput, SessionOutcome, TranscriptEvent, read};
+use crate::agent::brief::PromptContext;
+use crate::agent::purse::{BudgetLimits, Price};
+use crate::agent::session::SessionLimits;
 use crate::agent::team::Role;
-use crate::agent::until::Until;
+use crate::agent::until::StopCondition;
 use crate::diagnose::severity::Severity;
-use crate::diagnose::verdict::{Diagnosis, Evidence, PastOf, Verdict};
+use crate::diagnose::verdict::{Diagnosis, DiagnosisHistory, Evidence, Verdict};
 use crate::model::failure::Fingerprint;
-use crate::model::talk::{Ask, Call, Embedded, Reply, Tokens};
+use crate::model::talk::{Call, ChatRequest, ChatResponse, Embeddings, TokenUsage};
 use crate::model::text::Untrusted;
 use crate::ports::{Desk, Ledger, Mind, Unheard};
 
 /// Says one thing after the other, then is silent.
 struct Scripted {
-    replies: Vec<Reply>,
+    replies: Vec<ChatResponse>,
     at: AtomicUsize,
 }
 
 impl Mind for Scripted {
-    fn embed(&self, _: &str, _: &[String]) -> Result<Embedded, Unheard> {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, Unheard> {
         Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
     }
 
-    fn think(&self, _: &Ask) -> Result<Reply, Unheard> {
+    fn think(&self, _: &ChatRequest) -> Result<ChatResponse, Unheard> {
         let at = self.at.fetch_add(1, Ordering::Relaxed);
         let silence = || Unheard {
             what: "silence".to_owned(),
@@ -79,10 +79,10 @@ impl Ledger for Counted {
     fn settle(&mut self, aside: u64, spent: u64) {
         self.0.fetch_add(i64::try_from(spent).unwrap() - i64::try_from(aside).unwrap(), Ordering::Relaxed);
     }
-    fn known(&mut self, _: &str) -> Option<Reply> {
+    fn known(&mut self, _: &str) -> Option<ChatResponse> {
         None
     }
-    fn keep(&mut self, _: &str, _: &Reply) {}
+    fn keep(&mut self, _: &str, _: &ChatResponse) {}
     fn forget(&mut self, _: &[String]) {}
     fn vector(&mut self, _: &str, _: &str) -> Option<Vec<f32>> {
         None
@@ -102,7 +102,7 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
         members: Vec::new(),
         mismatch: None,
         frames: Vec::new(),
-        past: PastOf::default(),
+        past: DiagnosisHistory::default(),
         reading: None,
         resembles: None,
         pardon: None,
@@ -111,28 +111,32 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
 
 fn round(
     mind: Arc<dyn Mind>,
-    (price, bounds): (Price, Bounds),
+    (price, bounds): (Price, BudgetLimits),
     ledger: Box<dyn Ledger>,
-    log: Box<dyn FnMut(Event) + Send>,
-) -> Round {
-    let limits = Limits { model: "m".to_owned(), until: Until::Turns(6) | Until::Alike(3), most: 500 };
-    let terms = Terms::from([(Role::Analyzer, (limits, price))]);
-    Round::new(mind, (terms, bounds), ledger, log, (Box::new(|| 0.0), || false))
+    log: Box<dyn FnMut(TranscriptEvent) + Send>,
+) -> ModelContext {
+    let limits = SessionLimits {
+        model: "m".to_owned(),
+        until: StopCondition::MaxTurns(6) | StopCondition::Repetition(3),
+        most: 500,
+    };
+    let terms = RoleLimits::from([(Role::Analyzer, (limits, price))]);
+    ModelContext::new(mind, (terms, bounds), ledger, log, (Box::new(|| 0.0), || false))
 }
 
 /// Keeps answers.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<std::collections::BTreeMap<String, Reply>>>);
+struct Kept(Arc<Mutex<std::collections::BTreeMap<String, ChatResponse>>>);
 
 impl Ledger for Kept {
     fn reserve(&mut self, _: u64) -> Result<(), String> {
         Ok(())
     }
     fn settle(&mut self, _: u64, _: u64) {}
-    fn known(&mut self, asked: &str) -> Option<Reply> {
+    fn known(&mut self, asked: &str) -> Option<ChatResponse> {
         self.0.lock().unwrap().get(asked).cloned()
     }
-    fn keep(&mut self, asked: &str, reply: &Reply) {
+    fn keep(&mut self, asked: &str, reply: &ChatResponse) {
         self.0.lock().unwrap().insert(asked.to_owned(), reply.clone());
     }
     fn forget(&mut self, asked: &[String]) {
@@ -147,43 +151,43 @@ impl Ledger for Kept {
 /// A run that broke off goes on where it was: what was answered is not asked again.
 #[test]
 fn a_session_goes_on_where_it_was() {
-    let brief = Brief { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
-    let call = |text: &str| Reply {
+    let brief = PromptContext { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
+    let call = |text: &str| ChatResponse {
         calls: vec![Call {
             id: "1".to_owned(),
             name: "search".to_owned(),
             arguments: format!("{{\"text\":\"{text}\"}}"),
         }],
-        ..Reply::default()
+        ..ChatResponse::default()
     };
     let claims = serde_json::json!([{"source": "failure", "quote": "expected 201", "says": "x"}]);
     let done = serde_json::json!({"verdict": "flaky", "confidence": 1.0, "claims": claims});
-    let all = [call("one"), call("two"), Reply { text: done.to_string(), ..Reply::default() }];
+    let all = [call("one"), call("two"), ChatResponse { text: done.to_string(), ..ChatResponse::default() }];
     let kept = Kept::default();
-    let bounds = Bounds { diagnosis: 0, run: 0, asks: 9, asks_of_run: 9 };
-    let run = |replies: Vec<Reply>| {
+    let bounds = BudgetLimits { diagnosis: 0, run: 0, asks: 9, asks_of_run: 9 };
+    let run = |replies: Vec<ChatResponse>| {
         let mind = Arc::new(Scripted { replies, at: AtomicUsize::new(0) });
         let round = round(mind.clone(), (Price::default(), bounds), Box::new(kept.clone()), Box::new(|_| ()));
-        let ended = read(&round, &About { id: "d", brief: &brief, desk: &Nothing });
+        let ended = read(&round, &SessionInput { id: "d", brief: &brief, desk: &Nothing });
         (ended, mind.at.load(Ordering::Relaxed), round.spent().asks)
     };
     let (ended, asked, _) = run(all[..2].to_vec());
-    assert!(matches!(ended, Ended::Nothing(_) | Ended::Broken(_)) && asked == 3, "{ended:?}");
+    assert!(matches!(ended, SessionOutcome::Nothing(_) | SessionOutcome::Broken(_)) && asked == 3, "{ended:?}");
     let (ended, asked, counted) = run(all[2..].to_vec());
-    assert!(matches!(ended, Ended::Concluded(_)), "{ended:?}");
+    assert!(matches!(ended, SessionOutcome::Concluded(_)), "{ended:?}");
     assert_eq!((asked, counted), (1, 1), "two answers were kept");
     let (ended, asked, _) = run(Vec::new());
-    assert!(matches!(ended, Ended::Concluded(_)) && asked == 0);
+    assert!(matches!(ended, SessionOutcome::Concluded(_)) && asked == 0);
     // What had no sense is asked anew.
     kept.0.lock().unwrap().clear();
-    let nonsense = Reply { text: "I think".to_owned(), ..Reply::default() };
+    let nonsense = ChatResponse { text: "I think".to_owned(), ..ChatResponse::default() };
     let (ended, asked, _) = run(vec![nonsense.clone(), nonsense]);
-    assert!(matches!(ended, Ended::Nothing(_)) && asked == 2, "{ended:?}");
+    assert!(matches!(ended, SessionOutcome::Nothing(_)) && asked == 2, "{ended:?}");
     let (ended, asked, _) = run(all[2..].to_vec());
-    assert!(matches!(ended, Ended::Concluded(_)) && asked == 1, "{ended:?}");
+    assert!(matches!(ended, SessionOutcome::Concluded(_)) && asked == 1, "{ended:?}");
 }
 
-fn reply() -> impl Strategy<Value = Reply> {
+fn reply() -> impl Strategy<Value = ChatResponse> {
     let verdict = prop::sample::select(vec!["regression", "flaky", "outdated-test", "environment", "undecided", "odd"]);
     let quote = prop::sample::select(vec!["expected 201, got 422", "never shown", ""]);
     let answer = (verdict, any::<f64>(), quote).prop_map(|(verdict, confidence, quote)| {
@@ -205,9 +209,9 @@ fn reply() -> impl Strategy<Value = Reply> {
     let arguments = prop_oneof![Just("{}".to_owned()), Just(r#"{"path":"a","text":"abc"}"#.to_owned()), ".{0,60}"];
     let call =
         (name, arguments).prop_map(|(name, arguments)| Call { id: "c".to_owned(), name: name.to_owned(), arguments });
-    let tokens = (any::<u16>(), any::<u16>()).prop_map(|(a, s)| Tokens { asked: a.into(), said: s.into() });
+    let tokens = (any::<u16>(), any::<u16>()).prop_map(|(a, s)| TokenUsage { asked: a.into(), said: s.into() });
     (text, prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(call, 0..9)], tokens)
-        .prop_map(|(text, calls, tokens)| Reply { text, calls, tokens })
+        .prop_map(|(text, calls, tokens)| ChatResponse { text, calls, tokens })
 }
 
 proptest! {
@@ -220,13 +224,13 @@ proptest! {
         replies in prop::collection::vec(reply(), 0..12),
         by_rules in prop::sample::select(vec![Verdict::Undecided, Verdict::Regression, Verdict::Flaky]),
     ) {
-        let brief = Brief { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
+        let brief = PromptContext { sections: vec![("failure".to_owned(), "expected 201, got 422".to_owned())] };
         let price = Price { asked: 1_000_000, said: 1_000_000 };
-        let bounds = Bounds { diagnosis: 60_000, run: 60_000, asks: 6, asks_of_run: 6 };
+        let bounds = BudgetLimits { diagnosis: 60_000, run: 60_000, asks: 6, asks_of_run: 6 };
         let mind = Arc::new(Scripted { replies: replies.clone(), at: AtomicUsize::new(0) });
         let ledger = Counted::default();
         let round = round(mind.clone(), (price, bounds), Box::new(ledger.clone()), Box::new(|_| ()));
-        let ended = read(&round, &About { id: "d", brief: &brief, desk: &Nothing });
+        let ended = read(&round, &SessionInput { id: "d", brief: &brief, desk: &Nothing });
         prop_assert!(mind.at.load(Ordering::Relaxed) <= 6);
         // Never over by more than what one question was counted for.
         let dearest = replies.iter().map(|r| price.of(r.tokens)).max().unwrap_or(0);
@@ -242,9 +246,9 @@ proptest! {
         };
         let mut told = diagnosis(by_rules, vec![veto]);
         let before = told.clone();
-        if let Ended::Concluded(opinion) = &ended {
+        if let SessionOutcome::Concluded(opinion) = &ended {
             prop_assert!((0.0..=1.0).contains(&opinion.confidence) && !opinion.claims.is_empty());
-            told.opine(opinion);
+            told.apply_model_opinion(opinion);
         }
         prop_assert_eq!((told.verdict, told.confidence), (before.verdict, before.confidence));
         let reading = told.reading.as_ref().map(|r| r.verdict);
@@ -253,8 +257,8 @@ proptest! {
         // What comes to light later is judged as if nobody had said anything.
         let news = Evidence { about: Verdict::Regression, kind: "news", weight: 1.5, ..told.evidence[0].clone() };
         let mut silent = before;
-        silent.hear(vec![news.clone()]);
-        told.hear(vec![news]);
+        silent.add_evidence(vec![news.clone()]);
+        told.add_evidence(vec![news]);
         prop_assert_eq!((told.verdict, told.confidence), (silent.verdict, silent.confidence));
     }
 }

@@ -2,7 +2,7 @@
 //! in it is computed from what it checks.
 
 use super::*;
-use crate::ingest::command::{Line, read};
+use crate::ingest::command::{ParsedLine, read};
 
 const HEAD: &str = "f95f852bd8fca8fcc58a9a2d6c842781e32a215e";
 
@@ -23,19 +23,19 @@ const ACTORS: [&str; 11] = [
 
 fn actor(name: &str) -> Actor {
     let (id, is_bot, level, is_author) = match name {
-        "owner" => (1, false, Level::Admin, false),
-        "maintainer" => (2, false, Level::Maintain, false),
-        "writer" => (3, false, Level::Write, false),
-        "triager" => (4, false, Level::Triage, false),
-        "reader" => (5, false, Level::Read, false),
-        "author" => (6, false, Level::Read, true),
+        "owner" => (1, false, Permission::Admin, false),
+        "maintainer" => (2, false, Permission::Maintain, false),
+        "writer" => (3, false, Permission::Write, false),
+        "triager" => (4, false, Permission::Triage, false),
+        "reader" => (5, false, Permission::Read, false),
+        "author" => (6, false, Permission::Read, true),
         // In a private repository, somebody without access.
-        "first-timer" => (7, false, Level::None, false),
-        "named bot" => (41_898_282, true, Level::None, false),
+        "first-timer" => (7, false, Permission::None, false),
+        "named bot" => (41_898_282, true, Permission::None, false),
         // Its name is that of the bot above; it may even have been given rights.
-        "look-alike bot" => (99_999_999, true, Level::Write, false),
-        "other bot" => (49_699_333, true, Level::None, false),
-        "deleted" => (10_137, false, Level::None, false),
+        "look-alike bot" => (99_999_999, true, Permission::Write, false),
+        "other bot" => (49_699_333, true, Permission::None, false),
+        "deleted" => (10_137, false, Permission::None, false),
         other => panic!("{other}"),
     };
     Actor { id, is_bot, level, is_author }
@@ -78,10 +78,10 @@ const TABLE: &str = "
 
 const PLACES: [&str; 7] = ["own", "fork", "fork, read", "issue", "closed", "merged", "closed issue"];
 
-fn order(text: &str, has_read: bool) -> Order {
+fn order(text: &str, has_read: bool) -> CommandLine {
     let read_diff = if has_read { format!(" --i-have-read-the-diff {HEAD}") } else { String::new() };
     match read(&format!("{}{read_diff}", text.replace('_', " "))).as_slice() {
-        [Line::Order(order)] => order.clone(),
+        [ParsedLine::Order(order)] => order.clone(),
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -117,14 +117,14 @@ fn the_whole_table() {
             assert_eq!(sign(&admit(&actor(who), &order, &place("own"), &off)), '.', "{who} {command}");
         }
     }
-    assert!(Verb::ALL.iter().all(|verb| verbs.contains(verb)), "a command is missing in the table");
+    assert!(CommandKind::ALL.iter().all(|verb| verbs.contains(verb)), "a command is missing in the table");
 }
 
 #[test]
 fn what_a_fork_needs() {
     let policy = Commands::default();
     let heal = |text: &str| match read(text).as_slice() {
-        [Line::Order(order)] => order.clone(),
+        [ParsedLine::Order(order)] => order.clone(),
         other => panic!("{other:?}"),
     };
     let say = |text: &str| match admit(&actor("writer"), &heal(text), &place("fork"), &policy) {

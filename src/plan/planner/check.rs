@@ -1,15 +1,15 @@
 //! The check run beside the commit.
 
-use super::{Given, ended_bad, planned};
+use super::{PlannerInput, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
 use crate::plan::change;
 use crate::plan::marker::digest;
 use crate::render::message::check;
 use crate::render::terminal::line;
 
-pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize) -> Plan {
+pub(super) fn plan(given: &PlannerInput<'_>, annotations: &[Annotation], hidden: usize) -> Plan {
     let mut plan = Plan::default();
     if !given.policy.check.enabled {
         return plan;
@@ -63,7 +63,7 @@ pub(super) fn plan(given: &Given<'_>, annotations: &[Annotation], hidden: usize)
 /// far as they are known. GitHub shows the latest check run of a name, so two jobs must not share one:
 /// the green one would replace the red one.
 #[must_use]
-pub fn name(base: &str, scene: &Scene) -> String {
+pub fn name(base: &str, scene: &RunContext) -> String {
     let parts = [scene.workflow.as_deref().map(stem), scene.job.as_deref(), scene.variant.as_deref()];
     let parts: Vec<String> = parts.into_iter().flatten().map(|part| line(part, 60)).collect();
     if parts.is_empty() { base.to_owned() } else { format!("{base} ({})", parts.join(" / ")) }
@@ -88,7 +88,7 @@ fn stem(workflow: &str) -> &str {
 
 /// One annotation for each place, the gravest diagnoses first and within one
 /// of them the first test of each file before all others; and how many are hidden.
-pub(super) fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
+pub(super) fn annotations(given: &PlannerInput<'_>) -> (Vec<Annotation>, usize) {
     let mut first: Vec<Annotation> = Vec::new();
     let mut others: Vec<Annotation> = Vec::new();
     for d in &given.found.diagnoses {
@@ -113,7 +113,7 @@ pub(super) fn annotations(given: &Given<'_>) -> (Vec<Annotation>, usize) {
     (first, hidden)
 }
 
-fn annotation(given: &Given<'_>, d: &Diagnosis, path: String, line: u32) -> Annotation {
+fn annotation(given: &PlannerInput<'_>, d: &Diagnosis, path: String, line: u32) -> Annotation {
     let level = match d.verdict {
         Verdict::Regression | Verdict::BrokenTest | Verdict::Undecided if ended_bad(given, d) => "failure",
         Verdict::Flaky => "notice",

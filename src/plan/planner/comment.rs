@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{Given, generated, offer, planned, repairs};
-use crate::agent::healer::healing::Healed;
+use super::{PlannerInput, generated, offer, planned, repairs};
+use crate::agent::healer::healing::TestHeal;
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
-use crate::plan::snapshot::{OurComment, sticky_key};
+use crate::plan::snapshot::{BotComment, sticky_key};
 use crate::render::message::{generate, heal, sticky};
 use crate::traffic::drift::Level;
 
@@ -26,7 +26,7 @@ struct Part {
     text: String,
 }
 
-pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
+pub(super) fn plan(given: &PlannerInput<'_>, known: &HashMap<String, String>) -> Plan {
     let mut plan = Plan::default();
     let Some(pull) = given.scene.pull.as_ref().filter(|_| given.policy.comment.enabled) else {
         return plan;
@@ -74,7 +74,7 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
     // A head that has moved is no reason to be silent: the part names its commit,
     // and the run of the new head replaces it.
     let guards = vec![match existing {
-        Some(OurComment { id, body, .. }) => {
+        Some(BotComment { id, body, .. }) => {
             Guard::CommentIs { on: pull.number, id: *id, key: key.clone(), digest: digest(body) }
         }
         None => Guard::NoComment { on: pull.number, key: key.clone() },
@@ -91,16 +91,16 @@ pub(super) fn plan(given: &Given<'_>, known: &HashMap<String, String>) -> Plan {
 }
 
 /// A change that breaks clients is worth a comment although no test fails.
-fn breaks(given: &Given<'_>) -> bool {
+fn breaks(given: &PlannerInput<'_>) -> bool {
     given.found.drift.iter().any(|drift| drift.level == Level::Err)
 }
 
 /// So is an answer that is wrong.
-fn is_wrong(given: &Given<'_>) -> bool {
+fn is_wrong(given: &PlannerInput<'_>) -> bool {
     given.written.defects().next().is_some()
 }
 
-fn reason(given: &Given<'_>) -> &'static str {
+fn reason(given: &PlannerInput<'_>) -> &'static str {
     if given.found.bad() > 0 {
         "tests failed"
     } else if is_wrong(given) {
@@ -114,9 +114,9 @@ fn reason(given: &Given<'_>) -> &'static str {
 
 /// What the comment says of repairs: all that is decided, and in a line each
 /// what is not.
-fn entries(given: &Given<'_>) -> Vec<String> {
+fn entries(given: &PlannerInput<'_>) -> Vec<String> {
     let drafts = repairs::drafts(given.repairs, &given.scene.head);
-    let branch = |healed: &Healed| {
+    let branch = |healed: &TestHeal| {
         let draft = drafts.iter().find(|d| d.repairs.iter().any(|r| std::ptr::eq(*r, healed)))?;
         offer::branch_of(given, &draft.branch).filter(|branch| branch.is_same)
     };
@@ -124,7 +124,7 @@ fn entries(given: &Given<'_>) -> Vec<String> {
 }
 
 /// What the comment says of written tests, and of wrong answers that came to light.
-fn written(given: &Given<'_>) -> String {
+fn written(given: &PlannerInput<'_>) -> String {
     let own = generated::offer(given);
     let branch = own.as_ref().and_then(|own| offer::branch_of(given, &own.branch)).filter(|branch| branch.is_same);
     let url = own.as_ref().zip(branch).map(|(own, branch)| match &branch.pull {
@@ -134,7 +134,7 @@ fn written(given: &Given<'_>) -> String {
     generate::entry(given.written, url.as_deref())
 }
 
-fn own_state(given: &Given<'_>, bad: bool) -> LegState {
+fn own_state(given: &PlannerInput<'_>, bad: bool) -> LegState {
     LegState {
         job: given.scene.job.clone().unwrap_or_default(),
         leg: given.scene.variant.clone().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Tests that were written: one branch and one pull request for all of a run.
 
-use super::Given;
+use super::PlannerInput;
 use super::offer::{self, Offer};
 use super::repairs::adds_secret;
 use crate::plan::action::{CommitDraft, FileText, Plan, Withheld};
@@ -15,7 +15,7 @@ const ABOUT: &str = "tests";
 /// The tests of this run as they are offered: into the branch of the pull request,
 /// else into the default branch. `None` where there are none.
 #[must_use]
-pub fn offer(given: &Given<'_>) -> Option<Offer> {
+pub fn offer(given: &PlannerInput<'_>) -> Option<Offer> {
     let written = given.written;
     if written.files.is_empty() || written.fresh().next().is_none() || given.policy.generate.mode != Mode::Branch {
         return None;
@@ -54,7 +54,7 @@ pub fn offer(given: &Given<'_>) -> Option<Offer> {
 }
 
 /// Pushes the branch of written tests, and offers it.
-pub(super) fn plan(given: &Given<'_>) -> Plan {
+pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     let mut plan = Plan::default();
     let Some(own) = offer(given) else { return plan };
     let secret = |(_, old, new): &(String, Option<String>, String)| adds_secret(old.as_deref().unwrap_or(""), new);

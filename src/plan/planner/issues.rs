@@ -11,25 +11,25 @@ pub use self::close::needed_passes;
 
 use self::body::{inner, rewritten, saw};
 use self::roll_up::listed;
-use super::{Given, ended_bad, issue_of, issues_of, planned};
-use crate::diagnose::timeline::Mark;
+use super::{PlannerInput, ended_bad, issue_of, issues_of, planned};
+use crate::diagnose::timeline::RunMark;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, Guard, Plan, Planned, Withheld};
 use crate::plan::change;
 use crate::plan::marker::{self, BEGIN, END, IssueState, NoteState, VERSION, digest};
 use crate::plan::owners;
-use crate::plan::snapshot::{KEY_LINE, OurIssue};
+use crate::plan::snapshot::{BotIssue, KEY_LINE};
 use crate::render::message::{issue, note};
 use crate::render::words::plural;
 
 /// Web pages of open issues about diagnoses of this run.
-pub(super) fn known(given: &Given<'_>) -> HashMap<String, String> {
+pub(super) fn known(given: &PlannerInput<'_>) -> HashMap<String, String> {
     let about = |d: &Diagnosis| issue_of(given.snapshot, d).filter(|issue| issue.open);
     given.found.diagnoses.iter().filter_map(|d| Some((d.id.clone(), about(d)?.url.clone()))).collect()
 }
 
-pub(super) fn plan(given: &Given<'_>) -> Plan {
+pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     let mut plan = Plan::default();
     if !given.policy.issues.enabled {
         return plan;
@@ -61,7 +61,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
 }
 
 /// Whether a person has taken the issue out of our hands.
-fn hands_off(given: &Given<'_>, issue: &OurIssue) -> Option<String> {
+fn hands_off(given: &PlannerInput<'_>, issue: &BotIssue) -> Option<String> {
     if issue.locked {
         return Some(format!("issue {} is locked", issue.number));
     }
@@ -71,7 +71,13 @@ fn hands_off(given: &Given<'_>, issue: &OurIssue) -> Option<String> {
     Some(format!("issue {} carries the label `{label}`", issue.number))
 }
 
-fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u32, overflow: &mut Vec<&'d Diagnosis>) {
+fn one<'d>(
+    given: &PlannerInput<'_>,
+    d: &'d Diagnosis,
+    plan: &mut Plan,
+    opened: &mut u32,
+    overflow: &mut Vec<&'d Diagnosis>,
+) {
     if let Some(issue) = issue_of(given.snapshot, d) {
         match hands_off(given, issue) {
             Some(reason) => plan.withheld.push(Withheld::new("update-issue", d.id.clone(), reason)),
@@ -103,7 +109,7 @@ fn one<'d>(given: &Given<'_>, d: &'d Diagnosis, plan: &mut Plan, opened: &mut u3
     plan.actions.push(open(given, d, None));
 }
 
-pub(super) fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
+pub(super) fn file(given: &PlannerInput<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
     if !given.policy.issues.enabled {
         return Err("the policy switches issues off (`issues.enabled`)".to_owned());
     }
@@ -117,14 +123,14 @@ pub(super) fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned
 
 /// Why a failure without an issue gets none yet. Flaky tests have failed often
 /// enough, or they would not be called so.
-fn too_early(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
+fn too_early(given: &PlannerInput<'_>, d: &Diagnosis) -> Option<String> {
     if d.verdict == Verdict::Flaky { None } else { too_short(given, d) }
 }
 
 /// Why a failure has not been seen often enough in a row.
-fn too_short(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
-    let streak = d.past.strip.iter().rev().filter(|m| !matches!(m, Mark::Skipped | Mark::Outside));
-    let streak = streak.take_while(|m| **m == Mark::Bad).count() as u64;
+fn too_short(given: &PlannerInput<'_>, d: &Diagnosis) -> Option<String> {
+    let streak = d.past.strip.iter().rev().filter(|m| !matches!(m, RunMark::Skipped | RunMark::Outside));
+    let streak = streak.take_while(|m| **m == RunMark::Bad).count() as u64;
     let reproduced = d.members.iter().all(|m| given.found.case(*m).bad_attempts() > 1);
     let counted = streak.max(1) + u64::from(reproduced);
     let needed = u64::from(given.policy.issues.min_failures);
@@ -133,7 +139,7 @@ fn too_short(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
     })
 }
 
-fn open(given: &Given<'_>, d: &Diagnosis, earlier: Option<&OurIssue>) -> Planned {
+fn open(given: &PlannerInput<'_>, d: &Diagnosis, earlier: Option<&BotIssue>) -> Planned {
     let mut state = IssueState {
         v: VERSION,
         key: d.id.clone(),
@@ -183,7 +189,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The owners of the first test's file, where the policy asks for them.
-fn assignees(given: &Given<'_>, d: &Diagnosis) -> Vec<String> {
+fn assignees(given: &PlannerInput<'_>, d: &Diagnosis) -> Vec<String> {
     let Some(owners) = given.snapshot.owners.as_deref().filter(|_| given.policy.issues.assign_owners) else {
         return Vec::new();
     };
@@ -192,7 +198,7 @@ fn assignees(given: &Given<'_>, d: &Diagnosis) -> Vec<String> {
     path.map(|path| owners::people(owners, &path)).unwrap_or_default().into_iter().take(10).collect()
 }
 
-fn update(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
+fn update(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut Plan) {
     let Some(mut state) = issue.state() else {
         let reason = format!("the marker of issue {} is gone; its text is left as it is", issue.number);
         plan.withheld.push(Withheld::new("update-issue", d.id.clone(), reason));
@@ -227,18 +233,18 @@ fn update(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
     }
 }
 
-fn hours_since(now: Instant, then: Instant) -> i64 {
+fn hours_since(now: Timestamp, then: Timestamp) -> i64 {
     (now.unix() - then.unix()) / 3600
 }
 
-fn stamp(given: &Given<'_>) -> String {
+fn stamp(given: &PlannerInput<'_>) -> String {
     let scene = given.scene;
     scene.run.map_or_else(|| scene.head.clone(), |run| format!("{run}.{}", scene.attempt))
 }
 
 fn edit(
-    given: &Given<'_>,
-    issue: &OurIssue,
+    given: &PlannerInput<'_>,
+    issue: &BotIssue,
     action: impl FnOnce(u64) -> Action,
     d: &Diagnosis,
     because: &str,
@@ -256,7 +262,7 @@ fn edit(
 
 /// A comment on what the last action of the plan did to the issue, made only if
 /// that was done.
-fn push_comment(given: &Given<'_>, issue: &OurIssue, what: &str, text: &str, because: &str, plan: &mut Plan) {
+fn push_comment(given: &PlannerInput<'_>, issue: &BotIssue, what: &str, text: &str, because: &str, plan: &mut Plan) {
     let key = format!("{what} {}", stamp(given));
     let mut comment = comment(given, issue, &key, text, because);
     if let Some(last) = plan.actions.last() {
@@ -265,7 +271,7 @@ fn push_comment(given: &Given<'_>, issue: &OurIssue, what: &str, text: &str, bec
     plan.actions.push(comment);
 }
 
-fn comment(given: &Given<'_>, issue: &OurIssue, key: &str, text: &str, because: &str) -> Planned {
+fn comment(given: &PlannerInput<'_>, issue: &BotIssue, key: &str, text: &str, because: &str) -> Planned {
     let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.to_owned() });
     planned(
         Action::Comment { on: issue.number, key: key.to_owned(), edit: None, body: format!("{marker}\n{text}") },
@@ -279,7 +285,7 @@ fn comment(given: &Given<'_>, issue: &OurIssue, key: &str, text: &str, because: 
 
 /// A failure whose issue is closed: whether it comes back is a question of who
 /// closed it, when, and whether the failing commit is newer than that.
-fn closed(given: &Given<'_>, d: &Diagnosis, issue: &OurIssue, plan: &mut Plan) {
+fn closed(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut Plan) {
     let mut withhold = |reason: String| plan.withheld.push(Withheld::new("reopen-issue", d.id.clone(), reason));
     // A failure that comes, goes and comes back may read as flaky now; it is
     // the same failure all the same. Trouble outside is not.

@@ -11,25 +11,25 @@ mod review;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::agent::generator::Generated;
+use crate::agent::generator::GenerationResult;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::Scene;
-use crate::model::time::Instant;
+use crate::model::forge::RunContext;
+use crate::model::time::Timestamp;
 use crate::plan::action::{Action, Annotation, Guard, Plan, Planned};
 use crate::plan::policy::Policy;
-use crate::plan::snapshot::{OurIssue, Snapshot};
+use crate::plan::snapshot::{BotIssue, Snapshot};
 
 pub use check::{is_of_workflow, name as check_name};
 pub use issues::needed_passes;
 pub use repairs::Repairs;
 
 /// All that a plan is decided on.
-pub struct Given<'a> {
+pub struct PlannerInput<'a> {
     /// The present run, judged.
     pub found: &'a Findings,
     /// Where we are.
-    pub scene: &'a Scene,
+    pub scene: &'a RunContext,
     /// The forge as it was read.
     pub snapshot: &'a Snapshot,
     /// What is allowed.
@@ -39,14 +39,14 @@ pub struct Given<'a> {
     /// What the healer brought.
     pub repairs: &'a Repairs,
     /// What the generator wrote.
-    pub written: &'a Generated,
+    pub written: &'a GenerationResult,
     /// Files of the repository, to find the places that reports name.
     pub files: &'a [String],
     /// Conclusion of the check run where something failed: `failure` where it
     /// counts in the sense of `--fail-on`, else `neutral`.
     pub red: bool,
     /// The moment that counts as now.
-    pub now: Instant,
+    pub now: Timestamp,
 }
 
 /// How the tests of an issue did since the failure was last seen.
@@ -62,7 +62,7 @@ pub struct Recovery {
 
 /// A plan, and which diagnoses are known as issues.
 #[derive(Debug, Default)]
-pub struct Decided {
+pub struct PlannerOutput {
     /// What to do.
     pub plan: Plan,
     /// Web pages of issues by the id of the diagnosis they are about.
@@ -73,8 +73,8 @@ pub struct Decided {
 
 /// Decides what to write.
 #[must_use]
-pub fn decide(given: &Given<'_>) -> Decided {
-    let mut decided = Decided { known: issues::known(given), ..Decided::default() };
+pub fn decide(given: &PlannerInput<'_>) -> PlannerOutput {
+    let mut decided = PlannerOutput { known: issues::known(given), ..PlannerOutput::default() };
     decided.plan.extend(issues::plan(given));
     decided.plan.extend(comment::plan(given, &decided.known));
     decided.plan.extend(review::plan(given));
@@ -88,13 +88,13 @@ pub fn decide(given: &Given<'_>) -> Decided {
 ///
 /// # Errors
 /// Why there is none to open, for people.
-pub fn file(given: &Given<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
+pub fn file(given: &PlannerInput<'_>, d: &Diagnosis, by: &str) -> Result<Planned, String> {
     issues::file(given, d, by)
 }
 
 /// Decides what to push, before anything is said about it.
 #[must_use]
-pub fn deliver(given: &Given<'_>) -> Plan {
+pub fn deliver(given: &PlannerInput<'_>) -> Plan {
     let mut plan = repairs::plan(given);
     plan.extend(generated::plan(given));
     plan
@@ -102,14 +102,14 @@ pub fn deliver(given: &Given<'_>) -> Plan {
 
 /// What would be offered on branches.
 #[must_use]
-pub fn offers(given: &Given<'_>) -> Vec<offer::Offer> {
+pub fn offers(given: &PlannerInput<'_>) -> Vec<offer::Offer> {
     repairs::offers(given).into_iter().chain(generated::offer(given)).collect()
 }
 
 /// All issues of ours about a diagnosis.
-fn issues_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Vec<&'s OurIssue> {
+fn issues_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Vec<&'s BotIssue> {
     let print = d.fingerprint.to_string();
-    let about = |issue: &&OurIssue| {
+    let about = |issue: &&BotIssue| {
         let by_print = issue.state().is_some_and(|state| state.fingerprints.contains(&print));
         by_print || issue.key().as_deref() == Some(d.id.as_str())
     };
@@ -118,7 +118,7 @@ fn issues_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Vec<&'s OurIssue> {
 
 /// The issue of ours about a diagnosis: an open one before closed ones, the
 /// newest before older ones.
-fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
+fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s BotIssue> {
     issues_of(snapshot, d).into_iter().max_by_key(|issue| (issue.open, issue.number))
 }
 
@@ -128,7 +128,7 @@ fn issue_of<'s>(snapshot: &'s Snapshot, d: &Diagnosis) -> Option<&'s OurIssue> {
 pub fn recalled(snapshot: &Snapshot, d: &Diagnosis) -> Option<String> {
     let resembled = d.resembles.as_ref()?;
     let own: Vec<u64> = issues_of(snapshot, d).iter().map(|issue| issue.number).collect();
-    let about = |issue: &&OurIssue| {
+    let about = |issue: &&BotIssue| {
         let of = issue.state().is_some_and(|state| state.fingerprints.contains(&resembled.fingerprint));
         of && !own.contains(&issue.number)
     };
@@ -147,6 +147,6 @@ fn planned(action: Action, id: String, because: String, title: String, target: S
 }
 
 /// Diagnoses in which something ended bad, not only flaky.
-fn ended_bad(given: &Given<'_>, d: &Diagnosis) -> bool {
+fn ended_bad(given: &PlannerInput<'_>, d: &Diagnosis) -> bool {
     d.members.iter().any(|m| given.found.case(*m).outcome().is_bad())
 }

@@ -1,8 +1,8 @@
 //! Branches of ours that are offered as pull requests: pushed once, offered once, and
 //! their tests started.
 
-use super::{Given, planned};
-use crate::model::forge::{OUR_BRANCHES, OurBranch};
+use super::{PlannerInput, planned};
+use crate::model::forge::{BotBranch, OUR_BRANCHES};
 use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Guard, Person, Plan, Planned, Withheld};
 use crate::plan::marker::{self, RepairState, VERSION};
 use crate::render::message::heal;
@@ -56,20 +56,20 @@ impl Offer {
 
 /// The branch of an offer, as the forge shows it.
 #[must_use]
-pub fn branch_of<'s>(given: &'s Given<'_>, branch: &str) -> Option<&'s OurBranch> {
+pub fn branch_of<'s>(given: &'s PlannerInput<'_>, branch: &str) -> Option<&'s BotBranch> {
     given.snapshot.branches.iter().find(|b| b.wanted == branch)
 }
 
 /// Pushes the branch, opens a pull request from it, starts its tests: what of that is
 /// not done yet. `room` tells why no further branch may be pushed.
-pub(super) fn plan(given: &Given<'_>, offer: &Offer, room: Result<(), String>, plan: &mut Plan) {
+pub(super) fn plan(given: &PlannerInput<'_>, offer: &Offer, room: Result<(), String>, plan: &mut Plan) {
     let mut withhold = |reason: String| plan.withheld.push(Withheld::new("push-branch", offer.about.clone(), reason));
     let there = branch_of(given, &offer.branch);
     match (there, room) {
         (Some(there), _) if !there.is_same => {
             return withhold(format!("`{}` is there with other content: it is left alone", offer.branch));
         }
-        (Some(OurBranch { pull: Some(offered), .. }), _) if !offered.open => {
+        (Some(BotBranch { pull: Some(offered), .. }), _) if !offered.open => {
             return withhold(format!("pull request {} offered this very edit and was closed", offered.number));
         }
         (Some(_), _) => {}
@@ -96,12 +96,12 @@ pub(super) fn plan(given: &Given<'_>, offer: &Offer, room: Result<(), String>, p
 }
 
 /// That the pull request still is where it was; a branch that others push to may move on.
-fn unmoved(given: &Given<'_>) -> Option<Guard> {
+fn unmoved(given: &PlannerInput<'_>) -> Option<Guard> {
     let pull = given.scene.pull.as_ref()?;
     Some(Guard::PullAt { pull: pull.number, head: given.scene.head.clone() })
 }
 
-fn push(given: &Given<'_>, offer: &Offer) -> Planned {
+fn push(given: &PlannerInput<'_>, offer: &Offer) -> Planned {
     planned(
         Action::PushBranch {
             branch: offer.branch.clone(),
@@ -119,12 +119,12 @@ fn push(given: &Given<'_>, offer: &Offer) -> Planned {
 
 /// Whether our comment offers the branch already, because no pull request could
 /// be opened.
-fn is_told(given: &Given<'_>, branch: &str, base: &str) -> bool {
+fn is_told(given: &PlannerInput<'_>, branch: &str, base: &str) -> bool {
     let url = heal::compare_url(given.scene, base, branch);
     given.snapshot.comments.iter().flatten().any(|comment| comment.body.contains(&url))
 }
 
-fn open(given: &Given<'_>, offer: &Offer, branch: &str, after: Option<Guard>) -> Planned {
+fn open(given: &PlannerInput<'_>, offer: &Offer, branch: &str, after: Option<Guard>) -> Planned {
     let state = RepairState { v: VERSION, branch: branch.to_owned(), edit: offer.edit.clone() };
     let marker = marker::write(marker::REPAIR, &state);
     let target = match &given.scene.pull {

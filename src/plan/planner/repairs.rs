@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Given;
+use super::PlannerInput;
 use super::offer::{self, Offer};
-use crate::agent::healer::healing::{Healed, Healing, Outcome};
+use crate::agent::healer::healing::{HealResult, Outcome, TestHeal};
 use crate::code::hunks::{Hunk, hunks};
 use crate::model::heal::HealMode;
 use crate::model::secret::mask;
@@ -22,7 +22,7 @@ const SUGGESTED: usize = 10_000;
 pub struct Repairs {
     /// One for each test that was looked at, in the order in which they build on
     /// each other.
-    pub all: Vec<Healed>,
+    pub all: Vec<TestHeal>,
     /// Files among theirs that can be executed.
     pub executable: BTreeSet<String>,
     /// What was not looked at, and why.
@@ -35,7 +35,7 @@ pub struct Draft<'r> {
     /// Name of the branch that would hold it.
     pub branch: String,
     /// The repairs, in order.
-    pub repairs: Vec<&'r Healed>,
+    pub repairs: Vec<&'r TestHeal>,
     /// Path → text of the tested commit and text after all repairs.
     pub files: BTreeMap<&'r str, (&'r str, &'r str)>,
     /// Why it is no more than a suggestion; `None` where each repair is proven.
@@ -59,19 +59,19 @@ impl Draft<'_> {
     /// One commit for each diagnosis, on top of each other.
     #[must_use]
     pub fn commits(&self, executable: &BTreeSet<String>) -> Vec<CommitDraft> {
-        let mut groups: Vec<Vec<&Healed>> = Vec::new();
+        let mut groups: Vec<Vec<&TestHeal>> = Vec::new();
         for repair in &self.repairs {
             match groups.last_mut().filter(|g| g[0].diagnosis == repair.diagnosis) {
                 Some(group) => group.push(repair),
                 None => groups.push(vec![repair]),
             }
         }
-        let commit = |group: &Vec<&Healed>| {
+        let commit = |group: &Vec<&TestHeal>| {
             let mut files: BTreeMap<&str, &str> = BTreeMap::new();
             for file in group.iter().flat_map(|r| &r.healing.patch) {
                 files.insert(&file.path, file.new.as_deref().unwrap_or_default());
             }
-            let healings: Vec<&Healing> = group.iter().map(|r| &r.healing).collect();
+            let healings: Vec<&HealResult> = group.iter().map(|r| &r.healing).collect();
             CommitDraft {
                 message: heal::commit_message(&healings),
                 files: files
@@ -91,11 +91,11 @@ impl Draft<'_> {
 /// Puts together what belongs together.
 #[must_use]
 pub fn drafts<'r>(repairs: &'r Repairs, head: &str) -> Vec<Draft<'r>> {
-    let mut groups: Vec<Vec<&Healed>> = Vec::new();
+    let mut groups: Vec<Vec<&TestHeal>> = Vec::new();
     for repair in repairs.all.iter().filter(|r| r.healing.outcome.is_repair() && !r.healing.patch.is_empty()) {
         let (touching, mut others): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|group| group.iter().any(|other| belong_together(other, repair)));
-        let mut united: Vec<&Healed> = touching.into_iter().flatten().collect();
+        let mut united: Vec<&TestHeal> = touching.into_iter().flatten().collect();
         united.push(repair);
         others.push(united);
         groups = others;
@@ -103,14 +103,14 @@ pub fn drafts<'r>(repairs: &'r Repairs, head: &str) -> Vec<Draft<'r>> {
     groups.into_iter().map(|group| draft(group, repairs, head)).collect()
 }
 
-fn belong_together(a: &Healed, b: &Healed) -> bool {
+fn belong_together(a: &TestHeal, b: &TestHeal) -> bool {
     let same = a.diagnosis.is_some() && a.diagnosis == b.diagnosis;
     same || a.healing.patch.iter().any(|f| b.healing.patch.iter().any(|g| f.path == g.path))
 }
 
-fn draft<'r>(group: Vec<&'r Healed>, repairs: &'r Repairs, head: &str) -> Draft<'r> {
+fn draft<'r>(group: Vec<&'r TestHeal>, repairs: &'r Repairs, head: &str) -> Draft<'r> {
     // Parts of a group may have come together late: the order they were made in counts.
-    let order = |wanted: &Healed| repairs.all.iter().position(|r| std::ptr::eq(r, wanted));
+    let order = |wanted: &TestHeal| repairs.all.iter().position(|r| std::ptr::eq(r, wanted));
     let mut group = group;
     group.sort_by_key(|r| order(r));
     let mut files: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
@@ -119,7 +119,7 @@ fn draft<'r>(group: Vec<&'r Healed>, repairs: &'r Repairs, head: &str) -> Draft<
         files.entry(&file.path).and_modify(|(_, last)| *last = new).or_insert((old, new));
     }
     let names: BTreeSet<&str> = group.iter().filter_map(|r| r.diagnosis.as_deref()).collect();
-    let doubted = |r: &&Healed| {
+    let doubted = |r: &&TestHeal| {
         let of_these = r.diagnosis.as_deref().is_some_and(|d| names.contains(d));
         of_these && matches!(r.healing.outcome, Outcome::Ask | Outcome::Defect)
     };
@@ -153,7 +153,7 @@ pub fn adds_secret(old: &str, new: &str) -> bool {
 
 /// Decides how a draft is handed over.
 #[must_use]
-pub fn handover(draft: &Draft<'_>, given: &Given<'_>) -> Handover {
+pub fn handover(draft: &Draft<'_>, given: &PlannerInput<'_>) -> Handover {
     if draft.files.values().any(|(old, new)| adds_secret(old, new)) {
         return Handover::Patch("what the edit adds looks like a secret".to_owned());
     }
@@ -171,7 +171,7 @@ pub fn handover(draft: &Draft<'_>, given: &Given<'_>) -> Handover {
 }
 
 /// The places of a draft, where the diff shows all of them.
-fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> {
+fn in_diff(draft: &Draft<'_>, given: &PlannerInput<'_>) -> Option<Vec<(String, Hunk)>> {
     let diff = given.snapshot.diff.as_deref().filter(|_| given.policy.review.enabled)?;
     let mut places = Vec::new();
     for (path, (old, new)) in &draft.files {
@@ -190,14 +190,14 @@ fn in_diff(draft: &Draft<'_>, given: &Given<'_>) -> Option<Vec<(String, Hunk)>> 
 }
 
 /// The branch that repairs go into: that of the pull request, else the tested one.
-fn base(given: &Given<'_>) -> String {
+fn base(given: &PlannerInput<'_>) -> String {
     given.scene.pull.as_ref().map_or_else(|| given.scene.branch.clone(), |pull| pull.head_ref.clone())
 }
 
 /// A draft as it is offered into the branch that was tested.
 #[must_use]
-pub fn offer(given: &Given<'_>, draft: &Draft<'_>) -> Offer {
-    let healings: Vec<&Healing> = draft.repairs.iter().map(|r| &r.healing).collect();
+pub fn offer(given: &PlannerInput<'_>, draft: &Draft<'_>) -> Offer {
+    let healings: Vec<&HealResult> = draft.repairs.iter().map(|r| &r.healing).collect();
     let tests = plural(draft.repairs.len() as u64, "test");
     Offer {
         branch: draft.branch.clone(),
@@ -216,7 +216,7 @@ pub fn offer(given: &Given<'_>, draft: &Draft<'_>) -> Offer {
 
 /// The offers of repairs that go onto a branch.
 #[must_use]
-pub fn offers(given: &Given<'_>) -> Vec<Offer> {
+pub fn offers(given: &PlannerInput<'_>) -> Vec<Offer> {
     let drafts = drafts(given.repairs, &given.scene.head);
     let on_branch = drafts.iter().filter(|draft| handover(draft, given) == Handover::Branch);
     on_branch.map(|draft| offer(given, draft)).collect()
@@ -224,7 +224,7 @@ pub fn offers(given: &Given<'_>) -> Vec<Offer> {
 
 /// Pushes branches, opens pull requests from them, starts their tests.
 #[must_use]
-pub fn plan(given: &Given<'_>) -> Plan {
+pub fn plan(given: &PlannerInput<'_>) -> Plan {
     let mut plan = Plan { actions: Vec::new(), withheld: given.repairs.withheld.clone() };
     let mut pushed = 0;
     for draft in drafts(given.repairs, &given.scene.head) {

@@ -2,22 +2,22 @@
 //! stack names; only on lines that the diff shows, never twice.
 
 use super::repairs::{self, Draft, Handover};
-use super::{Given, ended_bad, planned};
-use crate::agent::healer::healing::{Healed, Healing};
+use super::{PlannerInput, ended_bad, planned};
+use crate::agent::healer::healing::{HealResult, TestHeal};
 use crate::code::guards::FilePatch;
 use crate::code::hunks::{Hunk, hunks};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::plan::action::{Action, Guard, LineComment, Plan, Withheld};
 use crate::plan::change::{self, FileDiff};
 use crate::plan::marker::{self, NoteState, VERSION};
-use crate::plan::snapshot::{OurComment, SUGGESTION};
+use crate::plan::snapshot::{BotComment, SUGGESTION};
 use crate::render::message::heal;
 use crate::render::message::review::{self, Spot};
 
 /// Bytes of one review comment.
 const LIMIT: usize = 20_000;
 
-pub(super) fn plan(given: &Given<'_>) -> Plan {
+pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     let mut plan = Plan::default();
     let Some(pull) = given.scene.pull.as_ref().filter(|_| given.policy.review.enabled) else {
         return plan;
@@ -32,7 +32,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
         plan.withheld.push(Withheld::new("review", because, "its diff or its review comments could not be read"));
         return plan;
     };
-    let known: Vec<String> = existing.iter().filter_map(OurComment::stands_for).collect();
+    let known: Vec<String> = existing.iter().filter_map(BotComment::stands_for).collect();
     let (mut comments, suggested, mut hidden) = suggestions(given, &known);
     // The suggestion says all that there is to say.
     for d in speaking.into_iter().filter(|d| !suggested.contains(&d.id)) {
@@ -79,7 +79,7 @@ pub(super) fn plan(given: &Given<'_>) -> Plan {
 }
 
 /// The drafts that are handed over as suggestions, with the places of each.
-fn in_review<'g>(given: &'g Given<'_>) -> Vec<(Draft<'g>, Vec<(String, Hunk)>)> {
+fn in_review<'g>(given: &'g PlannerInput<'_>) -> Vec<(Draft<'g>, Vec<(String, Hunk)>)> {
     let drafts = repairs::drafts(given.repairs, &given.scene.head);
     let with_places = |draft: Draft<'g>| match repairs::handover(&draft, given) {
         Handover::Suggestions(places) => Some((draft, places)),
@@ -90,7 +90,7 @@ fn in_review<'g>(given: &'g Given<'_>) -> Vec<(Draft<'g>, Vec<(String, Hunk)>)> 
 
 /// The suggestions, the ids of the diagnoses that they answer, and how many had
 /// no room.
-fn suggestions(given: &Given<'_>, known: &[String]) -> (Vec<LineComment>, Vec<String>, usize) {
+fn suggestions(given: &PlannerInput<'_>, known: &[String]) -> (Vec<LineComment>, Vec<String>, usize) {
     let (mut comments, mut answered, mut hidden) = (Vec::new(), Vec::new(), 0);
     for (draft, places) in in_review(given) {
         let new: Vec<LineComment> = of_draft(&draft, &places).into_iter().filter(|c| !known.contains(&c.key)).collect();
@@ -109,8 +109,8 @@ fn suggestions(given: &Given<'_>, known: &[String]) -> (Vec<LineComment>, Vec<St
 fn of_draft(draft: &Draft<'_>, places: &[(String, Hunk)]) -> Vec<LineComment> {
     let edit = draft.edit();
     let comment = |(ordinal, (path, hunk)): (usize, &(String, Hunk))| {
-        let at_hunk = |r: &&&Healed| r.healing.patch.iter().any(|f| f.path == *path && touches(f, hunk));
-        let mut of_hunk: Vec<&Healing> = draft.repairs.iter().filter(at_hunk).map(|r| &r.healing).collect();
+        let at_hunk = |r: &&&TestHeal| r.healing.patch.iter().any(|f| f.path == *path && touches(f, hunk));
+        let mut of_hunk: Vec<&HealResult> = draft.repairs.iter().filter(at_hunk).map(|r| &r.healing).collect();
         if of_hunk.is_empty() {
             of_hunk.extend(draft.repairs.iter().map(|r| &r.healing));
         }
@@ -133,7 +133,7 @@ fn touches(file: &FilePatch, hunk: &Hunk) -> bool {
 
 /// Failures that the change may have caused. What was broken before, or is
 /// broken outside, is no matter of its review.
-fn speaks(given: &Given<'_>, d: &Diagnosis) -> bool {
+fn speaks(given: &PlannerInput<'_>, d: &Diagnosis) -> bool {
     let matters =
         matches!(d.verdict, Verdict::Regression | Verdict::OutdatedTest | Verdict::BrokenTest | Verdict::Undecided);
     matters && d.pardon.is_none() && ended_bad(given, d) && !given.found.is_older_than_branch(d)
@@ -141,7 +141,7 @@ fn speaks(given: &Given<'_>, d: &Diagnosis) -> bool {
 
 /// The line to comment on: the assertion if the diff shows it, else the
 /// innermost frame on a line that the diff adds, else on one that it shows.
-fn spot(d: &Diagnosis, given: &Given<'_>, diff: &[FileDiff]) -> Option<(Spot, String, u32)> {
+fn spot(d: &Diagnosis, given: &PlannerInput<'_>, diff: &[FileDiff]) -> Option<(Spot, String, u32)> {
     let mismatch = d.mismatch.as_ref().and_then(|m| m.place.as_ref());
     let cases = d.members.iter().take(20).filter_map(|m| given.found.case(*m).place.as_ref());
     let assertion = mismatch.into_iter().chain(cases).find_map(|place| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generate::Mode;
 use super::{BadPolicy, Policy};
-use crate::model::command::{Level, Offer, Verb};
+use crate::model::command::{CommandKind, DeliveryMode, Permission};
 use crate::model::heal::HealMode;
 
 /// See [`super::Policy::commands`].
@@ -20,11 +20,11 @@ pub struct Commands {
     /// `write`, `maintain` or `admin`. Without a word of the policy `explain` and `help`
     /// need `read` and all others `write`; what runs code never needs less than `write`,
     /// and what writes never less than `triage`.
-    pub needs: BTreeMap<Verb, Level>,
+    pub needs: BTreeMap<CommandKind, Permission>,
     /// Commands that the author of a pull request may give on it without that right.
     /// Of those that run code only `retry` can be among them: it runs jobs again that
     /// ran before, with the rights that they had.
-    pub author: Vec<Verb>,
+    pub author: Vec<CommandKind>,
     /// Numeric ids of bots whose commands are heard like those of people who may write.
     /// A bot's name says nothing: anybody may have one that looks alike.
     pub bots: Vec<u64>,
@@ -41,7 +41,7 @@ impl Default for Commands {
         Self {
             enabled: true,
             needs: BTreeMap::new(),
-            author: vec![Verb::Retry, Verb::Explain, Verb::Help],
+            author: vec![CommandKind::Retry, CommandKind::Explain, CommandKind::Help],
             bots: Vec::new(),
             quarantine_days: 14,
             ignore_days: 30,
@@ -52,11 +52,11 @@ impl Default for Commands {
 impl Policy {
     /// What a person's command to heal allows beside the policy. A stranger's code is
     /// shown: neither a branch of it nor a suggestion to click on.
-    pub fn let_heal(&mut self, offer: Option<Offer>, is_pull: bool, is_foreign: bool) {
+    pub fn let_heal(&mut self, offer: Option<DeliveryMode>, is_pull: bool, is_foreign: bool) {
         self.review.enabled &= !is_foreign;
         self.heal.mode = match (offer, self.heal.mode) {
             _ if is_foreign => HealMode::Suggest,
-            (Some(Offer::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
+            (Some(DeliveryMode::Branch), _) | (None, HealMode::Branch) => HealMode::Branch,
             // On the default branch there is no diff to suggest anything in.
             (None, _) if !is_pull => HealMode::Branch,
             _ => HealMode::Suggest,
@@ -72,7 +72,7 @@ impl Policy {
 impl Commands {
     /// What a person needs for a command.
     #[must_use]
-    pub fn needs(&self, verb: Verb) -> Level {
+    pub fn needs(&self, verb: CommandKind) -> Permission {
         self.needs.get(&verb).copied().unwrap_or(verb.needs()).max(verb.floor())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::traffic::drift::Level;
 
 /// See [`super::Policy::drift`].
@@ -36,12 +36,12 @@ pub struct Accepted {
 
 /// A day, as `2026-12-31`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(Instant);
+pub struct Day(Timestamp);
 
 impl Day {
     /// The day (UTC) of a moment.
     #[must_use]
-    pub fn of(at: Instant) -> Self {
+    pub fn of(at: Timestamp) -> Self {
         Self::parse(&at.date()).unwrap_or(Self(at))
     }
 
@@ -53,7 +53,7 @@ impl Day {
 
     /// Its last second.
     #[must_use]
-    pub fn end(self) -> Instant {
+    pub fn end(self) -> Timestamp {
         self.0
     }
 }
@@ -90,7 +90,7 @@ impl JsonSchema for Day {
 impl DriftPolicy {
     /// Whether a finding is accepted at a moment.
     #[must_use]
-    pub fn accepts(&self, fingerprint: &str, at: Instant) -> bool {
+    pub fn accepts(&self, fingerprint: &str, at: Timestamp) -> bool {
         self.accepted.iter().any(|a| a.finding == fingerprint && a.until.is_none_or(|day| at <= day.0))
     }
 }

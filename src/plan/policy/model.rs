@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::purse::{Bounds, Micros, Price};
-use crate::agent::session::Limits;
+use crate::agent::purse::{BudgetLimits, Micros, Price};
+use crate::agent::session::SessionLimits;
 use crate::agent::team::Role;
-use crate::agent::until::Until;
+use crate::agent::until::StopCondition;
 
 /// How often a session may come to the same before it is ended.
 const ALIKE: u32 = 3;
@@ -155,24 +155,24 @@ impl Model {
         Price { asked: micros(price.asked), said: micros(price.said) }
     }
 
-    fn limits(&self, role: Role) -> Limits {
-        let mut until = Until::Turns(self.questions)
-            | Until::Seconds(f64::from(self.minutes) * 60.0)
-            | Until::Alike(ALIKE)
-            | Until::Cancelled;
+    fn limits(&self, role: Role) -> SessionLimits {
+        let mut until = StopCondition::MaxTurns(self.questions)
+            | StopCondition::Seconds(f64::from(self.minutes) * 60.0)
+            | StopCondition::Repetition(ALIKE)
+            | StopCondition::Cancelled;
         if self.budget.tokens > 0 {
-            until = until | Until::Tokens(self.budget.tokens);
+            until = until | StopCondition::Tokens(self.budget.tokens);
         }
         if role == Role::Healer {
-            until = until | Until::Tries(self.edits);
+            until = until | StopCondition::MaxRejected(self.edits);
         }
-        Limits { model: self.name_for(role).to_owned(), until, most: self.answer_tokens }
+        SessionLimits { model: self.name_for(role).to_owned(), until, most: self.answer_tokens }
     }
 
     /// What a run may cost.
     #[must_use]
-    pub fn bounds(&self) -> Bounds {
-        Bounds {
+    pub fn bounds(&self) -> BudgetLimits {
+        BudgetLimits {
             diagnosis: micros(self.budget.diagnosis),
             run: micros(self.budget.run),
             // A diagnosis is read once, and repaired once.
@@ -183,7 +183,7 @@ impl Model {
 
     /// For each role that thinks with a model: how far, and what that costs.
     #[must_use]
-    pub fn terms(&self) -> BTreeMap<Role, (Limits, Price)> {
+    pub fn terms(&self) -> BTreeMap<Role, (SessionLimits, Price)> {
         let roles = [Role::Analyzer, Role::Healer].into_iter().filter(|role| *role != Role::Healer || self.edits > 0);
         roles.map(|role| (role, (self.limits(role), self.price_for(role)))).collect()
     }

@@ -3,7 +3,7 @@
 use super::{Page, drift, evidence, icon, tests, window};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 use crate::render::terminal::line;
 use crate::render::words::{counts, plural};
@@ -23,7 +23,7 @@ pub fn title(found: &Findings) -> String {
 
 /// The text below it.
 #[must_use]
-pub fn summary(found: &Findings, scene: &Scene, limit: usize) -> String {
+pub fn summary(found: &Findings, scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&format!("{}\n", counts(&found.totals)));
     for d in &found.diagnoses {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::Page;
 use crate::history::PastRun;
-use crate::model::forge::Scene;
-use crate::model::time::Instant;
+use crate::model::forge::RunContext;
+use crate::model::time::Timestamp;
 use crate::render::markdown::code;
 use crate::render::words::plural;
 
@@ -56,7 +56,7 @@ pub fn summary(week: &Week) -> String {
 
 /// The whole text.
 #[must_use]
-pub fn body(week: &Week, scene: &Scene, now: Instant, limit: usize) -> String {
+pub fn body(week: &Week, scene: &RunContext, now: Timestamp, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&format!("{}\n\n{}", summary(week), plot(&week.runs)));
     page.push(&tests(&week.tests));

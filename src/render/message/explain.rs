@@ -6,7 +6,7 @@ use super::issue::{command, head, past};
 use super::{Page, evidence, failure, full_name, icon, suspects, tests};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 use crate::render::words::plural;
 
@@ -15,7 +15,7 @@ const LISTED: usize = 30;
 
 /// One diagnosis: verdict, evidence, suspects, history, tests, how to see it.
 #[must_use]
-pub fn entry(found: &Findings, d: &Diagnosis, scene: &Scene, issue: Option<&str>, limit: usize) -> String {
+pub fn entry(found: &Findings, d: &Diagnosis, scene: &RunContext, issue: Option<&str>, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&head(d, scene));
     let known = issue.map(|url| format!(" · [issue]({url})")).unwrap_or_default();

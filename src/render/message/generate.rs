@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::Page;
 use super::heal::inert;
-use crate::agent::generator::{Draft, Dropped, Generated, Made};
+use crate::agent::generator::{GeneratedTest, GenerationResult, RejectedTest, TestDraft};
 use crate::model::exchange::{Body, Exchange};
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::model::mutant::Mutant;
 use crate::render::curl::{curl, reproducing};
 use crate::render::markdown::{code, fence, prose, spans};
@@ -21,7 +21,7 @@ const DEFECTS: usize = 10;
 
 /// Title of the pull request that offers tests.
 #[must_use]
-pub fn title(written: &Generated) -> String {
+pub fn title(written: &GenerationResult) -> String {
     let endpoints: BTreeSet<String> = written.fresh().map(|made| made.draft.endpoint.to_string()).collect();
     let first = endpoints.iter().next().map(|name| inert(name, 80)).unwrap_or_default();
     let more = match endpoints.len() {
@@ -33,7 +33,7 @@ pub fn title(written: &Generated) -> String {
 
 /// The message of the commit: each test, why it was missing, and its proof.
 #[must_use]
-pub fn commit_message(written: &Generated) -> String {
+pub fn commit_message(written: &GenerationResult) -> String {
     let mut out = format!("{}\n", title(written));
     let mut last = None;
     for made in written.fresh().take(ROWS) {
@@ -55,14 +55,14 @@ pub fn commit_message(written: &Generated) -> String {
     out
 }
 
-fn passes(made: &Made) -> u64 {
+fn passes(made: &GeneratedTest) -> u64 {
     let (in_order, shuffled, alone) = made.passes;
     u64::from(in_order) + u64::from(shuffled) + u64::from(alone)
 }
 
 /// Body of the pull request that offers tests.
 #[must_use]
-pub fn pull_body(written: &Generated, scene: &Scene, limit: usize) -> String {
+pub fn pull_body(written: &GenerationResult, scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     let commit = format!("[{}]({})", code(crate::history::short(&scene.head), 20), scene.commit_url(&scene.head));
     let of = match &scene.pull {
@@ -97,7 +97,7 @@ pub fn pull_body(written: &Generated, scene: &Scene, limit: usize) -> String {
 }
 
 /// Which mutant of which answer each test noticed.
-fn kill_table(written: &Generated) -> String {
+fn kill_table(written: &GenerationResult) -> String {
     let mut out = String::from(
         "\n<details><summary>Mutants of the answers</summary>\n\n| test | mutant | noticed |\n|---|---|---|\n",
     );
@@ -117,11 +117,11 @@ fn told(mutant: &Mutant) -> String {
     format!("{mutant}{nth}")
 }
 
-fn unwritten(written: &Generated) -> String {
+fn unwritten(written: &GenerationResult) -> String {
     let mut out = String::new();
     let because = written.dropped.iter().filter_map(|(draft, why)| match why {
-        Dropped::Because(why) => Some((draft, why)),
-        Dropped::Wrong(..) | Dropped::Unbroken => None,
+        RejectedTest::Because(why) => Some((draft, why)),
+        RejectedTest::Wrong(..) | RejectedTest::Unbroken => None,
     });
     for (draft, why) in because.take(ROWS) {
         let name = format!("{} {}", draft.endpoint, draft.recipe);
@@ -133,7 +133,7 @@ fn unwritten(written: &Generated) -> String {
 /// What a pull request's comment says of written tests and wrong answers; empty where
 /// there is nothing to say. `offered` is the page that offers the tests.
 #[must_use]
-pub fn entry(written: &Generated, offered: Option<&str>) -> String {
+pub fn entry(written: &GenerationResult, offered: Option<&str>) -> String {
     let mut out = String::new();
     let count = written.fresh().count() as u64;
     if let Some(url) = offered.filter(|_| count > 0) {
@@ -158,7 +158,7 @@ pub fn entry(written: &Generated, offered: Option<&str>) -> String {
 
 /// Title of the issue about an endpoint that answers wrongly.
 #[must_use]
-pub fn issue_title(endpoint: &str, all: &[(&Draft, &Exchange, usize)]) -> String {
+pub fn issue_title(endpoint: &str, all: &[(&TestDraft, &Exchange, usize)]) -> String {
     let status = all.first().and_then(|(_, e, _)| e.response.as_ref()).map_or(0, |r| r.status);
     // In a title `@name` mentions nobody, but a mail shows it as if it did.
     format!("Defect: {} answers {status}", line(endpoint, 140).replace('@', "@\u{2060}"))
@@ -167,7 +167,7 @@ pub fn issue_title(endpoint: &str, all: &[(&Draft, &Exchange, usize)]) -> String
 /// What stands between the markers of that issue: what was asked, how often it was
 /// answered so, and how to see it.
 #[must_use]
-pub fn issue_body(endpoint: &str, all: &[(&Draft, &Exchange, usize)], scene: &Scene, limit: usize) -> String {
+pub fn issue_body(endpoint: &str, all: &[(&TestDraft, &Exchange, usize)], scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&format!(
         "🐞 **defect** · severity **high** · reproduced each time\n\n{} breaks on {}, seen on [{}]({}). A service must not break, whatever it is asked: what is not valid is refused with a status from 400 to 499 (RFC 9110, 15.5).\n",

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::Page;
-use crate::agent::healer::healing::{self, Advice, Healed, Healing, Outcome};
-use crate::agent::healer::weigh::{Band, DEFECT, HEAL, Weighed};
+use crate::agent::healer::healing::{self, HealResult, ModelAdvice, Outcome, TestHeal};
+use crate::agent::healer::weigh::{DEFECT, Decision, HEAL, Score};
 use crate::code::hunks::Hunk;
-use crate::model::forge::{OurBranch, Scene, percent};
-use crate::model::heal::Corner;
-use crate::model::ran::Extent;
+use crate::model::forge::{BotBranch, RunContext, percent};
+use crate::model::heal::ProofCase;
+use crate::model::ran::Scope;
 use crate::render::markdown::{code, diff, prose, spans, suggestion};
 use crate::render::terminal::line;
 use crate::render::words::plural;
@@ -21,7 +21,7 @@ const PATCH: usize = 4000;
 /// What a pull request's comment says of one test. `branch` is the branch that
 /// its repair is on.
 #[must_use]
-pub fn entry(healed: &Healed, branch: Option<&OurBranch>, scene: Option<&Scene>) -> String {
+pub fn entry(healed: &TestHeal, branch: Option<&BotBranch>, scene: Option<&RunContext>) -> String {
     let healing = &healed.healing;
     let mut out = format!("\n**{}** {} {}\n\n", badge(&healing.outcome), name(healing), place(healing));
     let _ = writeln!(out, "{}\n", in_words(healing));
@@ -56,18 +56,18 @@ fn badge(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn name(healing: &Healing) -> String {
+fn name(healing: &HealResult) -> String {
     let target = &healing.target;
     let name = if target.name.is_empty() { target.path.join(" › ") } else { target.name.clone() };
     code(&name, 160)
 }
 
-fn place(healing: &Healing) -> String {
+fn place(healing: &HealResult) -> String {
     code(&format!("{}:{}", healing.target.file, healing.target.line), 200)
 }
 
 /// Why it ended as it did, in a sentence.
-fn in_words(healing: &Healing) -> String {
+fn in_words(healing: &HealResult) -> String {
     let sum = healing.weighed.as_ref().map(|w| format!("{:+.1}", w.score)).unwrap_or_default();
     match &healing.outcome {
         Outcome::Healed => match healing.bound() {
@@ -93,7 +93,7 @@ fn in_words(healing: &Healing) -> String {
 }
 
 /// Who proposed the edit, and what is said for it, with the quotes that support it.
-fn advised(advice: &Advice) -> String {
+fn advised(advice: &ModelAdvice) -> String {
     let model = code(&advice.model, 60);
     if let Some(why) = &advice.refused {
         return format!("{model} was asked for an edit; none is taken: {}.", prose(why, 300).trim_end_matches('.'));
@@ -105,7 +105,7 @@ fn advised(advice: &Advice) -> String {
 }
 
 /// Where the repair is, and how its tests went there.
-fn on_branch(branch: &OurBranch, scene: &Scene) -> String {
+fn on_branch(branch: &BotBranch, scene: &RunContext) -> String {
     let shown = code(&branch.name, 120);
     let compare = scene.pull.as_ref().map(|pull| compare_url(scene, &pull.head_ref, &branch.name));
     let link = compare.map_or(shown.clone(), |url| format!("[{shown}]({url})"));
@@ -133,13 +133,13 @@ fn on_branch(branch: &OurBranch, scene: &Scene) -> String {
 
 /// The page that compares two branches and offers a pull request.
 #[must_use]
-pub fn compare_url(scene: &Scene, base: &str, branch: &str) -> String {
+pub fn compare_url(scene: &RunContext, base: &str, branch: &str) -> String {
     let name = |text: &str| text.split('/').map(percent).collect::<Vec<_>>().join("/");
     format!("{}/{}/compare/{}...{}?expand=1", scene.server, scene.repository, name(base), name(branch))
 }
 
 /// Reasons, corners and patch.
-fn evidence(healing: &Healing) -> String {
+fn evidence(healing: &HealResult) -> String {
     let mut out = String::new();
     if let Some(weighed) = &healing.weighed {
         out.push_str(&reasons(weighed));
@@ -148,7 +148,7 @@ fn evidence(healing: &Healing) -> String {
         out.push_str("| test | code | must | came | |\n|---|---|---|---|---|\n");
         for cell in &healing.proof {
             let (test, on) = cell.corner.words();
-            let with = if cell.extent == Extent::File { ", with its file" } else { "" };
+            let with = if cell.extent == Scope::File { ", with its file" } else { "" };
             let must = if cell.corner.must_pass() { "pass" } else { "fail" };
             let mark = if cell.holds { "✓" } else { "✗" };
             let note = cell.note.as_deref().map(|n| prose(n, 200)).unwrap_or_default();
@@ -166,9 +166,9 @@ fn evidence(healing: &Healing) -> String {
     out
 }
 
-fn reasons(weighed: &Weighed) -> String {
+fn reasons(weighed: &Score) -> String {
     let mut out = String::new();
-    if let Some(veto) = weighed.veto.as_deref().filter(|_| weighed.band != Band::Defect) {
+    if let Some(veto) = weighed.veto.as_deref().filter(|_| weighed.band != Decision::Defect) {
         let _ = writeln!(out, "Held back: {}.\n", spans(veto, 300));
     }
     if weighed.reasons.is_empty() {
@@ -187,7 +187,7 @@ fn reasons(weighed: &Weighed) -> String {
 /// other places. Evidence that does not fit into `limit` bytes is left out. `None`
 /// where its lines cannot be shown as they are, or do not fit.
 #[must_use]
-pub fn suggested(healings: &[&Healing], hunk: &Hunk, others: usize, limit: usize) -> Option<String> {
+pub fn suggested(healings: &[&HealResult], hunk: &Hunk, others: usize, limit: usize) -> Option<String> {
     let block = suggestion(&hunk.new)?;
     let mut page = Page::new(limit.checked_sub(block.len())?);
     let mut shown = true;
@@ -208,13 +208,13 @@ pub fn suggested(healings: &[&Healing], hunk: &Hunk, others: usize, limit: usize
 
 /// Title of the pull request that offers repairs.
 #[must_use]
-pub fn pull_title(healings: &[&Healing]) -> String {
+pub fn pull_title(healings: &[&HealResult]) -> String {
     commit_message(healings).lines().next().unwrap_or_default().to_owned()
 }
 
 /// Body of the pull request that offers repairs.
 #[must_use]
-pub fn pull_body(healed: &[&Healed], scene: &Scene, limit: usize) -> String {
+pub fn pull_body(healed: &[&TestHeal], scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     let mut out = String::new();
     if let Some(pull) = &scene.pull {
@@ -239,7 +239,7 @@ pub fn pull_body(healed: &[&Healed], scene: &Scene, limit: usize) -> String {
 
 /// Why it ended as it did, in a few sentences.
 #[must_use]
-pub fn rationale(healing: &Healing) -> String {
+pub fn rationale(healing: &HealResult) -> String {
     let mut out = match &healing.outcome {
         Outcome::Healed => "The test is outdated; the edit passes all four corners.".to_owned(),
         Outcome::Suggested => format!("The test is outdated; missing in the proof: {}.", missing(healing)),
@@ -267,7 +267,7 @@ pub fn rationale(healing: &Healing) -> String {
 
 /// The message of the commit with the repairs of one diagnosis: what, why, and the proof.
 #[must_use]
-pub fn commit_message(healings: &[&Healing]) -> String {
+pub fn commit_message(healings: &[&HealResult]) -> String {
     let names: Vec<String> =
         healings.iter().map(|h| inert(h.target.path.last().map_or("", String::as_str), 60)).collect();
     let head = match names.as_slice() {
@@ -288,7 +288,7 @@ pub fn commit_message(healings: &[&Healing]) -> String {
         }
         for cell in &healing.proof {
             let (test, code) = cell.corner.words();
-            let with = if cell.extent == Extent::File { " with its file" } else { "" };
+            let with = if cell.extent == Scope::File { " with its file" } else { "" };
             out.push_str(&format!(
                 "  {test} test on {code} code{with}: {} ({})\n",
                 cell.outcome,
@@ -331,8 +331,8 @@ pub fn inert(text: &str, width: usize) -> String {
 
 /// The corners that are not there, or do not hold, in words.
 #[must_use]
-pub fn missing(healing: &Healing) -> String {
-    let words = |corner: Corner| {
+pub fn missing(healing: &HealResult) -> String {
+    let words = |corner: ProofCase| {
         let (test, code) = corner.words();
         format!("{test} test on {code} code")
     };

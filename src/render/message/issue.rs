@@ -6,7 +6,7 @@ use super::{Page, commit, evidence, failure, icon, suspects, tests, window};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::reproduce;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 use crate::render::terminal::line;
 use crate::render::words::{plural, strip_squares};
@@ -47,7 +47,7 @@ pub fn title(d: &Diagnosis) -> String {
 /// What stands between the markers of an issue's body: observation, evidence,
 /// regression window, suspects, history, how to reproduce, occurrences.
 #[must_use]
-pub fn body(found: &Findings, d: &Diagnosis, scene: &Scene, seen: &[Seen], times: u64, limit: usize) -> String {
+pub fn body(found: &Findings, d: &Diagnosis, scene: &RunContext, seen: &[Seen], times: u64, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&head(d, scene));
     page.push(&occurrences(seen, times, scene));
@@ -63,12 +63,12 @@ pub fn body(found: &Findings, d: &Diagnosis, scene: &Scene, seen: &[Seen], times
     page.finish()
 }
 
-pub(super) fn head(d: &Diagnosis, scene: &Scene) -> String {
+pub(super) fn head(d: &Diagnosis, scene: &RunContext) -> String {
     let mut out = format!(
         "{} **{}** · severity **{}** · {:.0} % sure\n\n{}\n",
         icon(d.verdict),
         d.verdict.word(),
-        d.standing(),
+        d.severity_label(),
         d.confidence * 100.0,
         code(d.title.raw(), 240),
     );
@@ -94,7 +94,7 @@ pub(super) fn past(d: &Diagnosis) -> String {
     )
 }
 
-fn occurrences(seen: &[Seen], times: u64, scene: &Scene) -> String {
+fn occurrences(seen: &[Seen], times: u64, scene: &RunContext) -> String {
     let mut out = format!("\n### Seen {}\n\n| when | commit | run | leg |\n|---|---|---|---|\n", plural(times, "time"));
     for one in seen {
         let run = one.run.as_ref().map(|url| format!("[run]({url})")).unwrap_or_default();
@@ -128,7 +128,7 @@ pub fn row(d: &Diagnosis) -> String {
     format!(
         "{} {} · {} · {}",
         icon(d.verdict),
-        d.standing(),
+        d.severity_label(),
         plural(d.members.len() as u64, "test"),
         code(d.title.raw(), 160)
     )
@@ -136,7 +136,7 @@ pub fn row(d: &Diagnosis) -> String {
 
 /// What stands between the markers of a roll-up.
 #[must_use]
-pub fn roll_up(rows: &[String], scene: &Scene, limit: usize) -> String {
+pub fn roll_up(rows: &[String], scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     let run = scene.run_url().map(|url| format!(" in [this run]({url})")).unwrap_or_default();
     page.push(&format!(

@@ -19,7 +19,7 @@ use std::fmt::Write;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::history::short;
-use crate::model::forge::{Scene, is_sha};
+use crate::model::forge::{RunContext, is_sha};
 use crate::model::test::TestCase;
 use crate::render::markdown::{code, fence, prose};
 use crate::render::words::plural;
@@ -115,7 +115,7 @@ pub fn has_window(d: &Diagnosis) -> bool {
 
 /// A commit, linked where the forge is known.
 #[must_use]
-pub fn commit(sha: &str, scene: Option<&Scene>) -> String {
+pub fn commit(sha: &str, scene: Option<&RunContext>) -> String {
     let shown = code(short(sha), 20);
     match scene {
         Some(scene) if is_sha(sha) => format!("[{shown}]({})", scene.commit_url(sha)),
@@ -125,14 +125,14 @@ pub fn commit(sha: &str, scene: Option<&Scene>) -> String {
 
 /// `Passed on …, fails since ….`, where a window is known.
 #[must_use]
-pub fn window(d: &Diagnosis, scene: Option<&Scene>) -> Option<String> {
+pub fn window(d: &Diagnosis, scene: Option<&RunContext>) -> Option<String> {
     let (good, bad) = (d.past.last_good.as_deref()?, d.past.first_bad.as_deref()?);
     has_window(d).then(|| format!("Passed on {}, first failed on {}.", commit(good, scene), commit(bad, scene)))
 }
 
 /// The evidence as a table, the weightiest first.
 #[must_use]
-pub fn evidence(d: &Diagnosis, most: usize, scene: Option<&Scene>) -> String {
+pub fn evidence(d: &Diagnosis, most: usize, scene: Option<&RunContext>) -> String {
     let mut out = String::from("| evidence | weight | from |\n|---|--:|---|\n");
     for e in d.evidence.iter().take(most) {
         let weight = if e.weight == 0.0 { String::new() } else { format!("{:+.1} {}", e.weight, e.about.word()) };
@@ -142,7 +142,7 @@ pub fn evidence(d: &Diagnosis, most: usize, scene: Option<&Scene>) -> String {
 }
 
 /// Where evidence comes from, with workflow runs linked: `run 118, run 117.2`.
-fn source(text: &str, scene: Option<&Scene>) -> String {
+fn source(text: &str, scene: Option<&RunContext>) -> String {
     let Some(scene) = scene else { return prose(text, 160) };
     let linked = |part: &str| -> Option<String> {
         let (id, attempt) = part.strip_prefix("run ").map(|id| id.split_once('.').unwrap_or((id, "1")))?;
@@ -156,7 +156,7 @@ fn source(text: &str, scene: Option<&Scene>) -> String {
 
 /// The commits of the window that are likeliest behind it.
 #[must_use]
-pub fn suspects(d: &Diagnosis, scene: Option<&Scene>) -> String {
+pub fn suspects(d: &Diagnosis, scene: Option<&RunContext>) -> String {
     let mut out = String::new();
     for s in d.past.suspects.iter().take(5).filter(|s| s.score > 0.0) {
         let _ = writeln!(out, "- suspect {} ({:.2}): {}", commit(&s.commit, scene), s.score, prose(&s.because, 300));

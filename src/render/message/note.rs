@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use super::{commit, evidence, window};
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 use crate::render::words::plural;
 
 /// It is back.
 #[must_use]
-pub fn reopened(d: &Diagnosis, scene: &Scene) -> String {
+pub fn reopened(d: &Diagnosis, scene: &RunContext) -> String {
     let mut out = format!("This failure is back on {}{}.\n", commit(&scene.head, Some(scene)), run(scene));
     if let Some(window) = window(d, Some(scene)) {
         let _ = writeln!(out, "\n{window}");
@@ -21,7 +21,7 @@ pub fn reopened(d: &Diagnosis, scene: &Scene) -> String {
 
 /// It reads differently now.
 #[must_use]
-pub fn changed(d: &Diagnosis, was: (&str, &str), scene: &Scene) -> String {
+pub fn changed(d: &Diagnosis, was: (&str, &str), scene: &RunContext) -> String {
     let mut out = format!(
         "On {}{} this is now **{}** of severity **{}** (before: {} of severity {}).\n",
         commit(&scene.head, Some(scene)),
@@ -42,7 +42,7 @@ pub fn recovered(
     (passes, needed): (u64, u64),
     (failed, ran): (u64, u64),
     days: u32,
-    scene: &Scene,
+    scene: &RunContext,
 ) -> String {
     let how = if ran > 0 && failed < ran && failed > 0 {
         format!(" (it failed in {failed} of {} before, so fewer would prove little)", plural(ran, "run"))
@@ -59,6 +59,6 @@ pub fn recovered(
     )
 }
 
-fn run(scene: &Scene) -> String {
+fn run(scene: &RunContext) -> String {
     scene.run_url().map(|url| format!(" ([run]({url}))")).unwrap_or_default()
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Page, commit};
-use crate::model::command::{Level, Verb};
-use crate::model::forge::Scene;
+use crate::model::command::{CommandKind, Permission};
+use crate::model::forge::RunContext;
 use crate::render::markdown::{code, spans};
 
 /// How far a command is.
@@ -75,7 +75,7 @@ pub const PART: &str = "<!-- testmedic:part ";
 
 /// The whole reply: the parts, each with its place among the lines of the comment.
 #[must_use]
-pub fn body(parts: &[(usize, Part)], login: &str, head: Option<&str>, scene: &Scene, limit: usize) -> String {
+pub fn body(parts: &[(usize, Part)], login: &str, head: Option<&str>, scene: &RunContext, limit: usize) -> String {
     let mut page = Page::new(limit);
     for (at, part) in parts {
         let text = if part.text.is_empty() && part.mark == Mark::Working { "Working on it." } else { &part.text };
@@ -93,9 +93,9 @@ pub fn body(parts: &[(usize, Part)], login: &str, head: Option<&str>, scene: &Sc
 
 /// The list of commands: `may` says which of them the asking person may give here.
 #[must_use]
-pub fn help(may: &dyn Fn(Verb) -> Result<(), Level>) -> String {
+pub fn help(may: &dyn Fn(CommandKind) -> Result<(), Permission>) -> String {
     let mut out = String::from("| | command | what it does |\n|---|---|---|\n");
-    for verb in Verb::ALL {
+    for verb in CommandKind::ALL {
         let sign = match may(verb) {
             Ok(()) => "✅".to_owned(),
             Err(level) => format!("needs `{}`", level.word()),

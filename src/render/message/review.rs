@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{evidence, failure, icon, tests, window};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 
 /// Why a line is commented on.
@@ -19,7 +19,7 @@ pub enum Spot {
 
 /// The comment.
 #[must_use]
-pub fn comment(found: &Findings, d: &Diagnosis, spot: Spot, scene: &Scene) -> String {
+pub fn comment(found: &Findings, d: &Diagnosis, spot: Spot, scene: &RunContext) -> String {
     let mut out = format!(
         "{} **{}** ({:.0} %): {}\n\n",
         icon(d.verdict),

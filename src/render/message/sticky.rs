@@ -6,7 +6,7 @@ use super::{Page, commit, drift, evidence, failure, has_window, icon, suspects, 
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::history::short;
-use crate::model::forge::Scene;
+use crate::model::forge::RunContext;
 use crate::render::markdown::code;
 use crate::render::words::{counts, strip_squares};
 
@@ -21,7 +21,7 @@ const DETAILS: usize = 10;
 #[must_use]
 pub fn section(
     found: &Findings,
-    scene: &Scene,
+    scene: &RunContext,
     known: &dyn Fn(&Diagnosis) -> Option<String>,
     repairs: &[String],
     written: &str,
@@ -52,7 +52,7 @@ pub fn section(
     page.finish()
 }
 
-fn head(found: &Findings, scene: &Scene) -> String {
+fn head(found: &Findings, scene: &RunContext) -> String {
     let icon = match (found.bad(), found.totals.tests, found.totals.flaky) {
         (_, 0, _) => "⚪",
         (0, _, 0) => "🟢",
@@ -65,7 +65,7 @@ fn head(found: &Findings, scene: &Scene) -> String {
     format!("### {icon} {}{leg}\n\n{}{run}\n", counts(&found.totals), commit(&scene.head, Some(scene)))
 }
 
-fn table(found: &Findings, scene: &Scene, known: &dyn Fn(&Diagnosis) -> Option<String>) -> String {
+fn table(found: &Findings, scene: &RunContext, known: &dyn Fn(&Diagnosis) -> Option<String>) -> String {
     let mut out = String::from("\n| verdict | what | tests | since | history |\n|---|---|--:|---|---|\n");
     for d in found.diagnoses.iter().take(ROWS) {
         let strip = &d.past.strip[d.past.strip.len().saturating_sub(12)..];
@@ -90,7 +90,7 @@ fn table(found: &Findings, scene: &Scene, known: &dyn Fn(&Diagnosis) -> Option<S
 }
 
 /// Whether this pull request is to blame, as far as is known.
-fn since(found: &Findings, d: &Diagnosis, scene: &Scene, known: Option<String>) -> String {
+fn since(found: &Findings, d: &Diagnosis, scene: &RunContext, known: Option<String>) -> String {
     let mut parts = Vec::new();
     if found.is_older_than_branch(d) {
         parts.push(format!("before this branch: fails on {} too", code(&scene.default_branch, 60)));
@@ -104,13 +104,13 @@ fn since(found: &Findings, d: &Diagnosis, scene: &Scene, known: Option<String>) 
     parts.join("; ")
 }
 
-fn details(found: &Findings, d: &Diagnosis, scene: &Scene) -> String {
+fn details(found: &Findings, d: &Diagnosis, scene: &RunContext) -> String {
     // Inside of `<summary>` Markdown is not read: plain words only.
     let mut out = format!(
         "\n<details><summary>{} {} of severity {}, {:.0} % sure, since {}</summary>\n\n**{}**\n\n",
         icon(d.verdict),
         d.verdict.word(),
-        d.standing(),
+        d.severity_label(),
         d.confidence * 100.0,
         d.past.first_bad.as_deref().filter(|sha| crate::model::forge::is_sha(sha)).map_or("this run", short),
         code(d.title.raw(), 240),

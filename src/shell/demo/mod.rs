@@ -16,7 +16,7 @@ use zip::ZipArchive;
 use crate::error::{Problem, exit};
 use crate::history::manifest;
 use crate::model::run::RunFacts;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::action::Person;
 use crate::plan::planner::Repairs;
 use crate::plan::planner::repairs::drafts;
@@ -26,7 +26,7 @@ use crate::report::heal;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::Look;
 use crate::report::{plural, summary, terminal};
-use crate::run::{self, Inputs};
+use crate::run::{self, TriageInput};
 use crate::shell::git::Git;
 use crate::shell::laid;
 use crate::shell::store::sqlite::SqliteStore;
@@ -67,12 +67,12 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     let facts = RunFacts {
         commit: made.as_ref().and_then(Git::head),
         branch: Some("main".to_owned()),
-        at: Some(Instant::from_unix(1_775_710_000)),
+        at: Some(Timestamp::from_unix(1_775_710_000)),
         run: Some("129".to_owned()),
         attempt: 1,
         variant: None,
     };
-    let mut found = run::triage(Inputs {
+    let mut found = run::triage(TriageInput {
         runs: files::read_reports(&folder, &[present.to_string_lossy().into_owned()], &|_| {})?,
         facts,
         default_branch: None,
@@ -114,7 +114,7 @@ fn python() -> Option<&'static str> {
 
 /// Heals: the outdated test on a branch of its own, with its proof; the
 /// regression is refused. Needs pytest, since tests are really run.
-fn heal(made: Option<&Git>, shop: &Path, found: &mut run::Triage, has_pytest: bool) -> Result<(), Problem> {
+fn heal(made: Option<&Git>, shop: &Path, found: &mut run::TriageResult, has_pytest: bool) -> Result<(), Problem> {
     say("\nHealing: tests are run on old and new code.\n\n")?;
     let Some(git) = made else {
         say("Not done: git is not installed.\n")?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::GitHub;
 use super::objects::{Pull, Runs};
-use crate::model::forge::{OUR_BRANCHES, OurPull, PullLink, RunLink, Slug, is_sha, percent};
+use crate::model::forge::{BotPullRequest, OUR_BRANCHES, PullLink, RepoSlug, RunLink, is_sha, percent};
 use crate::plan::action::{CommitDraft, FileText, Person};
 use crate::plan::marker::{self, RepairState};
 use crate::ports::Trouble;
@@ -51,16 +51,16 @@ impl GitHub {
     }
 
     /// Pull requests from branches of ours into a branch; the latest hundred.
-    pub(super) fn our_pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble> {
+    pub(super) fn our_pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble> {
         let route = format!("/pulls?state=all&base={}&sort=created&direction=desc&per_page=100", percent(base));
         let found: Vec<Pull> = self.client.get(&self.path(&route))?.read()?;
         let own = |pull: Pull| {
-            let here = pull.head.repo.as_ref().and_then(|r| Slug::parse(&r.full_name));
+            let here = pull.head.repo.as_ref().and_then(|r| RepoSlug::parse(&r.full_name));
             let from_us = pull.head.branch.starts_with(OUR_BRANCHES) && here.is_some_and(|r| r.same(&self.slug));
             let signed = pull.user.as_ref().is_some_and(|user| user.login == self.bot);
             let state =
                 pull.body.as_deref().filter(|_| signed).and_then(|b| marker::read::<RepairState>(marker::REPAIR, b));
-            (from_us && pull.base.branch == base).then(|| OurPull {
+            (from_us && pull.base.branch == base).then(|| BotPullRequest {
                 link: PullLink { number: pull.number, open: pull.state == "open" },
                 branch: pull.head.branch,
                 edit: state.map(|s| s.edit),

@@ -13,10 +13,10 @@ use super::objects::{Artifact, Artifacts, Run, Runs};
 use crate::ingest::traffic::masking::Masker;
 use crate::ingest::{archive, traffic};
 use crate::model::exchange::Exchange;
-use crate::model::forge::{Scene, TRUSTED_EVENTS, percent};
+use crate::model::forge::{RunContext, TRUSTED_EVENTS, percent};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::head;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::policy::{HistoryPolicy, Leg};
 use crate::ports::Trouble;
 
@@ -76,7 +76,7 @@ impl GitHub {
     /// Fetches what the history does not hold yet. Trouble is noted and costs
     /// only what it is about.
     #[must_use]
-    pub fn earlier(&self, scene: &Scene, policy: &HistoryPolicy, known: &HashSet<u64>) -> Vec<Earlier> {
+    pub fn earlier(&self, scene: &RunContext, policy: &HistoryPolicy, known: &HashSet<u64>) -> Vec<Earlier> {
         let runs = match self.runs(scene, policy) {
             Ok(runs) => runs,
             Err(trouble) => {
@@ -168,7 +168,7 @@ impl GitHub {
     }
 
     /// The runs whose artifacts are wanted, the newest first.
-    fn runs(&self, scene: &Scene, policy: &HistoryPolicy) -> Result<Vec<Run>, Trouble> {
+    fn runs(&self, scene: &RunContext, policy: &HistoryPolicy) -> Result<Vec<Run>, Trouble> {
         let base = match &scene.workflow {
             Some(file) => format!("/actions/workflows/{}/runs", percent(file)),
             None => "/actions/runs".to_owned(),
@@ -187,7 +187,7 @@ impl GitHub {
         runs.retain(|run| own(run) && TRUSTED_EVENTS.contains(&run.event.as_str()));
         runs.truncate(policy.runs as usize);
         if let Some(pull) = &scene.pull {
-            let theirs = pull.head_repository.as_ref().map(crate::model::forge::Slug::as_str);
+            let theirs = pull.head_repository.as_ref().map(crate::model::forge::RepoSlug::as_str);
             let mut own = list(format!("branch={}&event=pull_request&per_page={OWN_RUNS}", percent(&pull.head_ref)))?;
             // Of deleted forks nobody knows which is which.
             own.retain(|run| theirs.is_some() && run.head_repository.as_ref().map(|r| r.full_name.as_str()) == theirs);
@@ -199,7 +199,7 @@ impl GitHub {
 
     /// The artifacts of the repository, as far back as the runs go.
     fn artifacts(&self, runs: &[Run], policy: &HistoryPolicy) -> Result<Vec<Artifact>, Trouble> {
-        let oldest = runs.iter().map(|run| run.created_at).min().unwrap_or(Instant::from_unix(0));
+        let oldest = runs.iter().map(|run| run.created_at).min().unwrap_or(Timestamp::from_unix(0));
         // One literal name can be asked for; globs cannot.
         let only = match policy.artifacts.as_slice() {
             [name] if !name.contains(['*', '?', '[', '{']) => format!("&name={}", percent(name)),
@@ -244,7 +244,7 @@ impl GitHub {
 
     /// What earlier attempts of this very run left behind: the run itself is not
     /// listed among those that have ended.
-    fn own_attempts(&self, scene: &Scene) -> Result<(Vec<Run>, Vec<Artifact>), Trouble> {
+    fn own_attempts(&self, scene: &RunContext) -> Result<(Vec<Run>, Vec<Artifact>), Trouble> {
         let Some(id) = scene.run.filter(|_| scene.attempt > 1) else { return Ok((Vec::new(), Vec::new())) };
         let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
         let started = run.started_at.unwrap_or(run.created_at);
@@ -257,7 +257,7 @@ impl GitHub {
         &self,
         runs: &[Run],
         artifacts: Vec<Artifact>,
-        scene: &Scene,
+        scene: &RunContext,
         policy: &HistoryPolicy,
         known: &HashSet<u64>,
     ) -> Vec<Wanted> {
@@ -342,7 +342,7 @@ impl GitHub {
 
 /// Facts of the run that an artifact belongs to. An artifact says nothing about
 /// attempts: one that is older than the latest attempt came from an earlier one.
-fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &Scene) -> RunFacts {
+fn facts_of(run: &Run, artifact: &Artifact, variant: Option<String>, scene: &RunContext) -> RunFacts {
     let latest = run.attempt.unwrap_or(1).max(1);
     let started = run.started_at.unwrap_or(run.created_at);
     let made = artifact.created_at.unwrap_or(started);

@@ -18,9 +18,9 @@ use self::objects::{CommitObject, Comparison, Issue, PullFile};
 use crate::diagnose::incident::Incident;
 use crate::error::Problem;
 use crate::model::change::{Commit, FileChange};
-use crate::model::forge::{PullFacts, Slug, is_sha, percent};
+use crate::model::forge::{PullRequestRef, RepoSlug, is_sha, percent};
 use crate::model::text::{Untrusted, head};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::plan::change::FileDiff;
 use crate::ports::{Forge, Repository, Trouble};
 
@@ -49,7 +49,7 @@ type Window = (String, String);
 /// A repository on GitHub.
 pub struct GitHub {
     client: Client,
-    slug: Slug,
+    slug: RepoSlug,
     /// Web page of the repository.
     page: String,
     bot: String,
@@ -72,7 +72,7 @@ impl GitHub {
     /// Where the connection cannot be set up.
     pub fn new(
         connection: Connection,
-        slug: Slug,
+        slug: RepoSlug,
         server: &str,
         bot: Option<String>,
         holder: String,
@@ -217,7 +217,7 @@ impl GitHub {
             issue.pull_request.is_none() && matches!(word, "OWNER" | "MEMBER" | "COLLABORATOR")
         };
         let read = |issue: Issue| {
-            let at = issue.created_at.map_or_else(String::new, Instant::date);
+            let at = issue.created_at.map_or_else(String::new, Timestamp::date);
             Incident::of_issue(&issue.title, issue.body.as_deref().unwrap_or(""), &issue.html_url, &at)
         };
         Ok(found.into_iter().filter(is_known).filter_map(read).collect())
@@ -229,7 +229,7 @@ impl GitHub {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn change(&self, pull: &PullFacts, head: &str) -> Result<(Vec<FileDiff>, Option<String>), Trouble> {
+    pub fn change(&self, pull: &PullRequestRef, head: &str) -> Result<(Vec<FileDiff>, Option<String>), Trouble> {
         let route = format!("/compare/{}...{}?per_page=1", percent(&pull.base_sha), percent(head));
         let compared = match self.client.get(&self.path(&route)) {
             Ok(answer) => Some(answer.read::<Comparison>()?),
@@ -261,7 +261,7 @@ impl GitHub {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn pull_at(&self, owner: &str, branch: &str, sha: &str) -> Result<Option<PullFacts>, Trouble> {
+    pub fn pull_at(&self, owner: &str, branch: &str, sha: &str) -> Result<Option<PullRequestRef>, Trouble> {
         let route = format!("/pulls?state=open&head={}:{}&per_page=100", percent(owner), percent(branch));
         let found: Vec<objects::Pull> = self.client.get(&self.path(&route))?.read()?;
         Ok(found.into_iter().find(|pull| pull.head.sha == sha).map(facts))
@@ -298,12 +298,12 @@ fn diffs(files: &[PullFile]) -> Vec<FileDiff> {
     files.iter().map(read).collect()
 }
 
-fn facts(pull: objects::Pull) -> PullFacts {
-    PullFacts {
+fn facts(pull: objects::Pull) -> PullRequestRef {
+    PullRequestRef {
         number: pull.number,
         head_sha: pull.head.sha,
         head_ref: pull.head.branch,
-        head_repository: pull.head.repo.and_then(|repo| Slug::parse(&repo.full_name)),
+        head_repository: pull.head.repo.and_then(|repo| RepoSlug::parse(&repo.full_name)),
         base_ref: pull.base.branch,
         base_sha: pull.base.sha,
     }
@@ -313,7 +313,7 @@ fn commit(object: CommitObject) -> Commit {
     let author = object.commit.author;
     let subject = object.commit.message.lines().next().unwrap_or_default().to_owned();
     Commit {
-        at: author.as_ref().and_then(|a| a.date).unwrap_or(Instant::from_unix(0)),
+        at: author.as_ref().and_then(|a| a.date).unwrap_or(Timestamp::from_unix(0)),
         author: Untrusted::bounded(author.as_ref().map_or("", |a| &a.name), 200),
         subject: Untrusted::bounded(&subject, 300),
         files: diffs(&object.files).into_iter().map(|file| bounded(file.change)).collect(),

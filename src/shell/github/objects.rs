@@ -4,8 +4,8 @@
 use serde::Deserialize;
 
 use crate::model::forge::Account;
-use crate::model::time::Instant;
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, RemarkNow};
+use crate::model::time::Timestamp;
+use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
@@ -41,8 +41,8 @@ pub(super) struct Issue {
     #[serde(default)]
     pub state: String,
     pub state_reason: Option<String>,
-    pub closed_at: Option<Instant>,
-    pub created_at: Option<Instant>,
+    pub closed_at: Option<Timestamp>,
+    pub created_at: Option<Timestamp>,
     pub author_association: Option<String>,
     #[serde(default)]
     pub locked: bool,
@@ -56,8 +56,8 @@ pub(super) struct Issue {
 }
 
 impl Issue {
-    pub(super) fn ours(self) -> OurIssue {
-        OurIssue {
+    pub(super) fn ours(self) -> BotIssue {
+        BotIssue {
             number: self.number,
             url: self.html_url,
             open: self.state == "open",
@@ -86,19 +86,19 @@ pub(super) struct Comment {
     pub body: Option<String>,
     pub user: Option<User>,
     pub line: Option<u64>,
-    pub updated_at: Option<Instant>,
+    pub updated_at: Option<Timestamp>,
 }
 
 impl Comment {
-    pub(super) fn remark(self) -> RemarkNow {
+    pub(super) fn remark(self) -> CommentState {
         let author = self.user.map(User::account);
-        RemarkNow { body: self.body.unwrap_or_default(), author, updated: self.updated_at }
+        CommentState { body: self.body.unwrap_or_default(), author, updated: self.updated_at }
     }
 
     /// `on_lines`: it is a review comment; without a line it is outdated.
-    pub(super) fn ours(self, on_lines: bool) -> OurComment {
+    pub(super) fn ours(self, on_lines: bool) -> BotComment {
         let current = !on_lines || self.line.is_some();
-        OurComment { id: self.id, url: self.html_url, body: self.body.unwrap_or_default(), current }
+        BotComment { id: self.id, url: self.html_url, body: self.body.unwrap_or_default(), current }
     }
 }
 
@@ -116,8 +116,8 @@ pub(super) struct CheckRun {
 }
 
 impl CheckRun {
-    pub(super) fn ours(self) -> OurCheck {
-        OurCheck {
+    pub(super) fn ours(self) -> BotCheck {
+        BotCheck {
             id: self.id,
             url: self.html_url.unwrap_or_default(),
             external_id: self.external_id.unwrap_or_default(),
@@ -194,7 +194,7 @@ pub(super) struct CommitText {
 pub(super) struct Signature {
     #[serde(default)]
     pub name: String,
-    pub date: Option<Instant>,
+    pub date: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -211,9 +211,9 @@ pub(super) struct Run {
     pub head_sha: String,
     #[serde(rename = "run_attempt")]
     pub attempt: Option<u32>,
-    pub created_at: Instant,
+    pub created_at: Timestamp,
     #[serde(rename = "run_started_at")]
-    pub started_at: Option<Instant>,
+    pub started_at: Option<Timestamp>,
     pub head_repository: Option<RunRepository>,
     pub conclusion: Option<String>,
     pub status: Option<String>,
@@ -238,7 +238,7 @@ pub(super) struct Artifact {
     pub size_in_bytes: u64,
     #[serde(default)]
     pub expired: bool,
-    pub created_at: Option<Instant>,
+    pub created_at: Option<Timestamp>,
     pub workflow_run: Option<ArtifactRun>,
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::objects::{Issue, Pull};
 use super::{GitHub, PAGES, facts};
 use crate::ingest::event;
-use crate::model::command::Level;
-use crate::model::forge::{EndedRun, PullFacts, is_sha, percent};
+use crate::model::command::Permission;
+use crate::model::forge::{CompletedRun, PullRequestRef, is_sha, percent};
 use crate::ports::Trouble;
 
 /// An issue or a pull request as it is now.
@@ -20,7 +20,7 @@ pub struct ThreadNow {
     /// Whether the conversation is locked.
     pub locked: bool,
     /// The pull request, where it is one.
-    pub pull: Option<PullFacts>,
+    pub pull: Option<PullRequestRef>,
 }
 
 #[derive(Deserialize)]
@@ -50,11 +50,11 @@ impl GitHub {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn level_of(&self, login: &str) -> Result<Option<(u64, Level)>, Trouble> {
+    pub fn level_of(&self, login: &str) -> Result<Option<(u64, Permission)>, Trouble> {
         match self.client.get(&self.path(&format!("/collaborators/{}/permission", percent(login)))) {
             Ok(answer) => {
                 let found: Rights = answer.read()?;
-                let level = Level::of(&found.permission, &found.role_name);
+                let level = Permission::of(&found.permission, &found.role_name);
                 Ok(found.user.map(|user| (user.id, level)))
             }
             Err(Trouble::Missing(_)) => Ok(None),
@@ -120,7 +120,7 @@ impl GitHub {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn runs_of(&self, commit: Option<&str>, branch: Option<&str>) -> Result<Vec<EndedRun>, Trouble> {
+    pub fn runs_of(&self, commit: Option<&str>, branch: Option<&str>) -> Result<Vec<CompletedRun>, Trouble> {
         let filter = match (commit, branch) {
             (Some(commit), _) => format!("head_sha={}", percent(commit)),
             (None, branch) => format!("branch={}", percent(branch.unwrap_or_default())),
@@ -135,7 +135,7 @@ impl GitHub {
     ///
     /// # Errors
     /// [`Trouble`]
-    pub fn ended_run(&self, id: u64) -> Result<EndedRun, Trouble> {
+    pub fn ended_run(&self, id: u64) -> Result<CompletedRun, Trouble> {
         let found: serde_json::Value = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
         event::ended_run(&found).ok_or_else(|| Trouble::Missing(format!("run {id} is none that can be read")))
     }

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::objects::{CheckRuns, Comment, Issue, Made, Pull, Run};
 use super::{GitHub, PAGES, is_ours};
-use crate::model::forge::{OurPull, RunLink, percent};
+use crate::model::forge::{BotPullRequest, RunLink, percent};
 use crate::plan::action::{Action, Annotation, LineComment};
-use crate::plan::snapshot::{OurCheck, OurComment, OurIssue, PullNow, RemarkNow, RunNow};
+use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState, PullRequestState, RunState};
 use crate::ports::{Claimed, Forge, Trouble};
 use crate::shell::surroundings;
 
@@ -23,7 +23,7 @@ use crate::shell::surroundings;
 const CLAIM_SECONDS: i64 = 300;
 
 impl GitHub {
-    fn list_comments(&self, route: &str, on_lines: bool) -> Result<Vec<OurComment>, Trouble> {
+    fn list_comments(&self, route: &str, on_lines: bool) -> Result<Vec<BotComment>, Trouble> {
         let mut ours = Vec::new();
         let mut other = None;
         self.client.whole(&self.path(route), PAGES, |answer| {
@@ -71,12 +71,12 @@ impl GitHub {
 }
 
 impl Forge for GitHub {
-    fn pull(&self, number: u64) -> Result<PullNow, Trouble> {
+    fn pull(&self, number: u64) -> Result<PullRequestState, Trouble> {
         let pull: Pull = self.client.get(&self.path(&format!("/pulls/{number}")))?.read()?;
-        Ok(PullNow { open: pull.state == "open", head: pull.head.sha, locked: pull.locked })
+        Ok(PullRequestState { open: pull.state == "open", head: pull.head.sha, locked: pull.locked })
     }
 
-    fn issues(&self) -> Result<Vec<OurIssue>, Trouble> {
+    fn issues(&self) -> Result<Vec<BotIssue>, Trouble> {
         let route =
             format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
         let mut ours = Vec::new();
@@ -90,7 +90,7 @@ impl Forge for GitHub {
         Ok(ours)
     }
 
-    fn issue(&self, number: u64) -> Result<OurIssue, Trouble> {
+    fn issue(&self, number: u64) -> Result<BotIssue, Trouble> {
         let issue: Issue = self.client.get(&self.path(&format!("/issues/{number}")))?.read()?;
         if issue.pull_request.is_some() || !is_ours(issue.user.as_ref().map(|u| u.login.as_str()), &self.bot) {
             return Err(Trouble::Refused { what: format!("issue {number} is not ours"), hint: None });
@@ -98,15 +98,15 @@ impl Forge for GitHub {
         Ok(issue.ours())
     }
 
-    fn comments(&self, on: u64) -> Result<Vec<OurComment>, Trouble> {
+    fn comments(&self, on: u64) -> Result<Vec<BotComment>, Trouble> {
         self.list_comments(&format!("/issues/{on}/comments?per_page=100"), false)
     }
 
-    fn review_comments(&self, pull: u64) -> Result<Vec<OurComment>, Trouble> {
+    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, Trouble> {
         self.list_comments(&format!("/pulls/{pull}/comments?per_page=100"), true)
     }
 
-    fn check(&self, head: &str, name: &str) -> Result<Option<OurCheck>, Trouble> {
+    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, Trouble> {
         let route =
             format!("/commits/{}/check-runs?check_name={}&filter=latest&per_page=100", percent(head), percent(name));
         let found: CheckRuns = self.client.get(&self.path(&route))?.read()?;
@@ -129,7 +129,7 @@ impl Forge for GitHub {
         self.matching(begin)
     }
 
-    fn pulls_into(&self, base: &str) -> Result<Vec<OurPull>, Trouble> {
+    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble> {
         self.our_pulls_into(base)
     }
 
@@ -137,7 +137,7 @@ impl Forge for GitHub {
         self.latest_run_on(workflow, branch)
     }
 
-    fn remark(&self, id: u64) -> Result<Option<RemarkNow>, Trouble> {
+    fn remark(&self, id: u64) -> Result<Option<CommentState>, Trouble> {
         match self.client.get(&self.path(&format!("/issues/comments/{id}"))) {
             Ok(answer) => Ok(Some(answer.read::<Comment>()?.remark())),
             Err(Trouble::Missing(_)) => Ok(None),
@@ -145,9 +145,9 @@ impl Forge for GitHub {
         }
     }
 
-    fn run(&self, id: u64) -> Result<RunNow, Trouble> {
+    fn run(&self, id: u64) -> Result<RunState, Trouble> {
         let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
-        Ok(RunNow { attempt: run.attempt.unwrap_or(1), is_done: run.status.as_deref() == Some("completed") })
+        Ok(RunState { attempt: run.attempt.unwrap_or(1), is_done: run.status.as_deref() == Some("completed") })
     }
 
     fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {

@@ -22,7 +22,7 @@ use crate::error::Problem;
 use crate::ingest::traffic::hints;
 use crate::model::exchange::Headers;
 use crate::model::secret::{Secret, mask, mask_value};
-use crate::model::talk::{Ask, Embedded, Reply};
+use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::text::{clean, head};
 use crate::ports::{Mind, Unheard};
 use crate::shell::{ending, surroundings};
@@ -115,7 +115,7 @@ impl Endpoint {
         Ok(Self { client, settings, runtime, lacks: Mutex::default() })
     }
 
-    fn put(&self, ask: &Ask, lacks: Lacks) -> Result<Value, OpenAIError> {
+    fn put(&self, ask: &ChatRequest, lacks: Lacks) -> Result<Value, OpenAIError> {
         let body = wire::question(ask, lacks);
         self.runtime.block_on(async {
             let chat = self.client.chat().query(&self.settings.query)?;
@@ -165,7 +165,7 @@ impl Endpoint {
     }
 
     /// An answer without secrets, before anybody sees it.
-    fn without_secrets(&self, mut reply: Reply) -> Reply {
+    fn without_secrets(&self, mut reply: ChatResponse) -> ChatResponse {
         reply.text = self.harmless(&reply.text);
         for call in &mut reply.calls {
             for text in [&mut call.id, &mut call.name, &mut call.arguments] {
@@ -177,7 +177,7 @@ impl Endpoint {
 }
 
 impl Mind for Endpoint {
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
         let body = json!({"model": model, "input": texts, "encoding_format": "float"});
         let answer = self.runtime.block_on(async {
             let embeddings = self.client.embeddings().query(&self.settings.query)?;
@@ -194,7 +194,7 @@ impl Mind for Endpoint {
         })
     }
 
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
         let mut lacks = *self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match self.put(ask, lacks) {

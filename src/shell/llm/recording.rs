@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
-use crate::model::talk::{Ask, Embedded, Reply, digest_of_texts};
+use crate::model::talk::{ChatRequest, ChatResponse, Embeddings, digest_of_texts};
 use crate::ports::{Mind, Unheard};
 use crate::shell::files;
 
@@ -25,8 +25,8 @@ struct Line {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Said {
-    Words(Reply),
-    Vectors(Embedded),
+    Words(ChatResponse),
+    Vectors(Embeddings),
 }
 
 /// A model whose answers are kept.
@@ -60,13 +60,13 @@ impl Recording {
 }
 
 impl Mind for Recording {
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
         let reply = self.inner.think(ask);
         self.keep(ask.digest(), reply.clone().map(Said::Words))?;
         reply
     }
 
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
         let embedded = self.inner.embed(model, texts);
         self.keep(digest_of_texts(model, texts), embedded.clone().map(Said::Vectors))?;
         embedded
@@ -119,14 +119,14 @@ fn unknown() -> Unheard {
 }
 
 impl Mind for Replay {
-    fn think(&self, ask: &Ask) -> Result<Reply, Unheard> {
+    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
         match self.said(&ask.digest())? {
             Said::Words(reply) => Ok(reply),
             Said::Vectors(_) => Err(unknown()),
         }
     }
 
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embedded, Unheard> {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
         match self.said(&digest_of_texts(model, texts))? {
             Said::Vectors(embedded) => Ok(embedded),
             Said::Words(_) => Err(unknown()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::talk::{Ask, Call, Embedded, Message, Reply, Tokens};
+use crate::model::talk::{Call, ChatRequest, ChatResponse, Embeddings, Message, TokenUsage};
 
 /// Numbers of a vector.
 const LONGEST: usize = 16 << 10;
@@ -49,7 +49,7 @@ impl Lacks {
 }
 
 /// A question.
-pub(super) fn question(ask: &Ask, lacks: Lacks) -> Value {
+pub(super) fn question(ask: &ChatRequest, lacks: Lacks) -> Value {
     let messages: Vec<Value> = ask.messages.iter().map(|message| self::message(message, lacks)).collect();
     let mut body = json!({"model": ask.model, "messages": messages, "stream": false});
     body[if lacks.new_name { "max_tokens" } else { "max_completion_tokens" }] = ask.most.into();
@@ -85,7 +85,7 @@ fn message(message: &Message, lacks: Lacks) -> Value {
 }
 
 /// Reads an answer; what servers leave out is filled in.
-pub(super) fn answer(value: &Value, ask: &Ask) -> Result<Reply, String> {
+pub(super) fn answer(value: &Value, ask: &ChatRequest) -> Result<ChatResponse, String> {
     let message = value.pointer("/choices/0/message").filter(|m| m.is_object()).ok_or("it has no message")?;
     let text = match &message["content"] {
         Value::String(text) => text.clone(),
@@ -117,15 +117,15 @@ pub(super) fn answer(value: &Value, ask: &Ask) -> Result<Reply, String> {
     let said = (text.len() + calls.iter().map(|c| c.arguments.len()).sum::<usize>()) as u64;
     // Nor is believed who counts nothing, or more than there can be.
     let plausible = |told: Option<u64>, least: u64, most: u64| told.filter(|n| *n > 0).unwrap_or(least).min(most);
-    let tokens = Tokens {
+    let tokens = TokenUsage {
         asked: plausible(count("prompt_tokens"), size / 3, size),
         said: plausible(count("completion_tokens"), said / 3, said.max(u64::from(ask.most).saturating_mul(2))),
     };
-    Ok(Reply { text, calls, tokens })
+    Ok(ChatResponse { text, calls, tokens })
 }
 
 /// The vectors of an answer, by the order of the texts.
-pub(super) fn vectors(value: &Value, texts: &[String]) -> Result<Embedded, String> {
+pub(super) fn vectors(value: &Value, texts: &[String]) -> Result<Embeddings, String> {
     let rows = value["data"].as_array().ok_or("it has no vectors")?;
     if rows.len() != texts.len() {
         return Err(format!("it has {} vectors for {} texts", rows.len(), texts.len()));
@@ -146,14 +146,14 @@ pub(super) fn vectors(value: &Value, texts: &[String]) -> Result<Embedded, Strin
     let size = texts.iter().map(String::len).sum::<usize>() as u64;
     let told = value["usage"]["prompt_tokens"].as_u64().filter(|n| *n > 0);
     let asked = told.unwrap_or(size / 3).min(size);
-    Ok(Embedded { vectors, tokens: Tokens { asked, said: 0 } })
+    Ok(Embeddings { vectors, tokens: TokenUsage { asked, said: 0 } })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ask() -> Ask {
+    fn ask() -> ChatRequest {
         let tool = crate::model::talk::Tool {
             name: "read_file".to_owned(),
             about: "reads".to_owned(),
@@ -167,7 +167,7 @@ mod tests {
             },
             Message::Found { call: "1".to_owned(), text: "f".to_owned() },
         ];
-        Ask { model: "m".to_owned(), messages, tools: vec![tool], answer: json!({"type": "object"}), most: 9 }
+        ChatRequest { model: "m".to_owned(), messages, tools: vec![tool], answer: json!({"type": "object"}), most: 9 }
     }
 
     #[test]

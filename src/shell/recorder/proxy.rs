@@ -333,7 +333,7 @@ impl Proxy {
         let mut request = asked.request.clone();
         request.body = piece(&asked.sent).body();
         #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
-        let at = time::Instant::from_unix(asked.begun as i64);
+        let at = time::Timestamp::from_unix(asked.begun as i64);
         let exchange = Exchange {
             test: asked.test.clone(),
             at: Some(at),

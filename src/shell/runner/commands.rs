@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::recognise::nearest;
 use super::{Ready, Results, Runner, Site, jvm, script};
-use crate::model::ran::{Extent, Target};
+use crate::model::ran::{Scope, TestSelector};
 
 /// Our own files that runners load.
 const PROBE: &str = include_str!("probe.py");
 const UNITTEST: &str = include_str!("unittest_run.py");
 
-pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+pub(super) fn command(runner: Runner, target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     match runner {
         Runner::Pytest => pytest(target, extent, site),
         Runner::Unittest => unittest(target, extent, site),
@@ -84,12 +84,12 @@ fn python_env(site: &Site<'_>, folder: &str, extra: Option<&Path>) -> Vec<(Strin
 
 const PYTHON_ROOTS: &[&str] = &["pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py"];
 
-fn pytest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+fn pytest(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, PYTHON_ROOTS).unwrap_or_default();
     let probe = write(site, "testmedic_probe.py", PROBE)?;
     let report = site.out.join("pytest.xml");
     let mut id = vec![inside(&target.file, &folder)];
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         id.extend(target.path.iter().cloned());
     }
     let mut argv = vec![python(site, &folder)];
@@ -106,13 +106,13 @@ fn pytest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, Str
     })
 }
 
-fn unittest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+fn unittest(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["setup.py", "pyproject.toml", "setup.cfg"]).unwrap_or_default();
     let script = write(site, "testmedic_unittest.py", UNITTEST)?;
     let report = site.out.join("unittest.xml");
     let module = inside(&target.file, &folder).trim_end_matches(".py").replace('/', ".");
     let mut name = vec![module];
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         name.extend(target.path.iter().cloned());
     }
     let argv = vec![python(site, &folder), script.display().to_string(), report.display().to_string(), name.join(".")];
@@ -124,12 +124,12 @@ fn unittest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, S
     })
 }
 
-fn go(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+fn go(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Ready {
     let folder = nearest(&target.file, site.files, &["go.mod"]).unwrap_or_default();
     let relative = inside(&target.file, &folder);
     let package = relative.rsplit_once('/').map_or(".".to_owned(), |(p, _)| format!("./{p}"));
     let mut argv = words(&["go", "test", "-json", "-count=1"]);
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         // A report names subtests: only that one, level by level.
         let function = target.path.last().cloned().unwrap_or_default();
         let name = if target.name.starts_with(&format!("{function}/")) { &target.name } else { &function };
@@ -141,7 +141,7 @@ fn go(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
 }
 
 /// The name of a test as Rust's harness has it.
-fn rust_name(target: &Target) -> String {
+fn rust_name(target: &TestSelector) -> String {
     let own = target.path.join("::");
     // A report has the whole path of modules, a file only its own.
     if target.name.ends_with(&own) && !target.name.contains(' ') {
@@ -153,7 +153,7 @@ fn rust_name(target: &Target) -> String {
 }
 
 /// The options that choose the binary a file is compiled into.
-fn rust_binary(target: &Target, folder: &str) -> Vec<String> {
+fn rust_binary(target: &TestSelector, folder: &str) -> Vec<String> {
     let relative = inside(&target.file, folder);
     match relative.strip_prefix("tests/") {
         Some(rest) => {
@@ -174,12 +174,12 @@ fn rust_env(site: &Site<'_>) -> Vec<(String, String)> {
     ]
 }
 
-fn cargo_test(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+fn cargo_test(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Ready {
     let folder = nearest(&target.file, site.files, &["Cargo.toml"]).unwrap_or_default();
     let mut argv = words(&["cargo", "test", "--no-fail-fast"]);
     argv.extend(rust_binary(target, &folder));
     argv.push("--".to_owned());
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         argv.extend(["--exact".to_owned(), rust_name(target)]);
     } else if !target.file.contains("tests/") {
         let whole = rust_name(target);
@@ -188,7 +188,7 @@ fn cargo_test(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
     Ready { argv, env: rust_env(site), folder: site.root.join(&folder), results: Results::Libtest }
 }
 
-fn nextest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+fn nextest(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["Cargo.toml"]).unwrap_or_default();
     let report = site.out.join("nextest.xml");
     let config = write(
@@ -199,7 +199,7 @@ fn nextest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, St
     let mut argv = words(&["cargo", "nextest", "run", "--no-fail-fast", "--retries", "0", "--color", "never"]);
     argv.extend(["--tool-config-file".to_owned(), format!("testmedic:{}", config.display())]);
     argv.extend(rust_binary(target, &folder));
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         argv.extend(["-E".to_owned(), format!("test(={})", rust_name(target))]);
     }
     Ok(Ready {
@@ -210,7 +210,7 @@ fn nextest(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, St
     })
 }
 
-fn rspec(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+fn rspec(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Ready {
     let folder = nearest(&target.file, site.files, &["Gemfile", ".rspec"]).unwrap_or_default();
     let report = site.out.join("rspec.json");
     let bundled =
@@ -224,17 +224,17 @@ fn rspec(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
         "--no-color".to_owned(),
     ]);
     let file = inside(&target.file, &folder);
-    argv.push(if extent == Extent::Alone { format!("{file}:{}", target.line) } else { file });
+    argv.push(if extent == Scope::Alone { format!("{file}:{}", target.line) } else { file });
     Ready { argv, env: Vec::new(), folder: site.root.join(&folder), results: Results::Rspec(report) }
 }
 
-fn phpunit(target: &Target, extent: Extent, site: &Site<'_>) -> Ready {
+fn phpunit(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Ready {
     let folder =
         nearest(&target.file, site.files, &["phpunit.xml", "phpunit.xml.dist", "composer.json"]).unwrap_or_default();
     let report = site.out.join("phpunit.xml");
     let program = own(site, &folder, "vendor/bin/phpunit").unwrap_or_else(|| "phpunit".to_owned());
     let mut argv = vec![program, "--log-junit".to_owned(), report.display().to_string(), "--colors=never".to_owned()];
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         let name = target.path.last().cloned().unwrap_or_default();
         argv.extend(["--filter".to_owned(), format!("/::{}( .*)?$/", regex::escape(&name))]);
     }
@@ -271,13 +271,13 @@ pub(super) fn updating(runner: Runner, mut ready: Ready) -> Option<Ready> {
 pub(super) fn from_template(
     template: &str,
     runner: Option<Runner>,
-    target: &Target,
-    extent: Extent,
+    target: &TestSelector,
+    extent: Scope,
     site: &Site<'_>,
 ) -> Ready {
     let report = site.out.join("junit.xml");
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let alone = extent == Extent::Alone;
+    let alone = extent == Scope::Alone;
     let id = match runner {
         Some(Runner::Pytest) | None if target.file.ends_with(".py") && alone => {
             format!("{}::{}", target.file, target.path.join("::"))

@@ -3,13 +3,13 @@
 use super::commands::{inside, own, words};
 use super::recognise::nearest;
 use super::{Ready, Results, Site};
-use crate::model::ran::{Extent, Target};
+use crate::model::ran::{Scope, TestSelector};
 
 /// Compiles once and quickly.
 pub(crate) const QUICK: &str = "-XX:TieredStopAtLevel=1";
 
 /// The class with its package; nested classes behind `$`.
-pub(super) fn class(target: &Target) -> String {
+pub(super) fn class(target: &TestSelector) -> String {
     if target.path.is_empty() {
         return stem(&target.file).to_owned();
     }
@@ -35,7 +35,7 @@ pub(super) fn add_files(ready: &mut Ready, files: &[String]) {
     }
 }
 
-pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+pub(super) fn maven(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["pom.xml"]).ok_or("there is no pom.xml above the test")?;
     let program = own(site, &folder, "mvnw").unwrap_or_else(|| "mvn".to_owned());
     let mut argv = vec![program];
@@ -47,7 +47,7 @@ pub(super) fn maven(target: &Target, extent: Extent, site: &Site<'_>) -> Result<
         "-Dsurefire.failIfNoSpecifiedTests=false",
         "-DtrimStackTrace=false",
     ]));
-    let method = target.path.last().filter(|_| extent == Extent::Alone).map_or(String::new(), |m| format!("#{m}"));
+    let method = target.path.last().filter(|_| extent == Scope::Alone).map_or(String::new(), |m| format!("#{m}"));
     argv.push(format!("-Dtest={}{method}", class(target)));
     if let Some(home) = site.real_home {
         argv.push(format!("-Dmaven.repo.local={}", home.join(".m2/repository").display()));
@@ -88,7 +88,7 @@ fn outermost(folder: &str, files: &[String]) -> String {
     best
 }
 
-pub(super) fn gradle(target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+pub(super) fn gradle(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["build.gradle", "build.gradle.kts"])
         .ok_or("there is no build.gradle above the test")?;
     let root = nearest(&target.file, site.files, &["settings.gradle", "settings.gradle.kts", "gradlew"])
@@ -98,7 +98,7 @@ pub(super) fn gradle(target: &Target, extent: Extent, site: &Site<'_>) -> Result
     let task =
         |name: &str| if folder == root { name.to_owned() } else { format!(":{}:{name}", module.replace('/', ":")) };
     let mut name = class(target);
-    if let Some(method) = target.path.last().filter(|_| extent == Extent::Alone) {
+    if let Some(method) = target.path.last().filter(|_| extent == Scope::Alone) {
         name.push_str(&format!(".{method}"));
     }
     let mut argv = vec![program];

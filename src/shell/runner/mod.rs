@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use jvm::QUICK;
 pub use recognise::{recognise, recognise_by_name};
 
-use crate::model::ran::{Extent, Ran, Target};
+use crate::model::ran::{Scope, TestResult, TestSelector};
 use crate::shell::workshop::Outputs;
 
 /// A test runner.
@@ -177,7 +177,7 @@ pub enum Results {
 ///
 /// # Errors
 /// What is missing, for people.
-pub fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+pub fn command(runner: Runner, target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     commands::command(runner, target, extent, site)
 }
 
@@ -186,8 +186,8 @@ pub fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>)
 pub fn from_template(
     template: &str,
     runner: Option<Runner>,
-    target: &Target,
-    extent: Extent,
+    target: &TestSelector,
+    extent: Scope,
     site: &Site<'_>,
 ) -> Ready {
     commands::from_template(template, runner, target, extent, site)
@@ -214,7 +214,7 @@ pub fn add_files(ready: &mut Ready, runner: Runner, root: &Path, files: &[String
 
 /// Reads the results of a command that has run.
 #[must_use]
-pub fn read_results(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<Ran> {
+pub fn read_results(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<TestResult> {
     results::read(results, outputs, folder, stdout)
 }
 

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::Results;
 use crate::ingest::console;
-use crate::model::ran::{Compared, Ran};
+use crate::model::ran::{Comparison, TestResult};
 use crate::shell::workshop::Outputs;
 
-pub(super) fn read(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<Ran> {
+pub(super) fn read(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdout: &str) -> Vec<TestResult> {
     match results {
         Results::Junit(patterns) => junit(patterns, outputs, folder),
         Results::Jest(path) => console::jest(&outputs.text(path)),
@@ -23,9 +23,9 @@ pub(super) fn read(results: &Results, outputs: &Outputs<'_>, folder: &Path, stdo
     }
 }
 
-fn junit(patterns: &[String], outputs: &Outputs<'_>, folder: &Path) -> Vec<Ran> {
+fn junit(patterns: &[String], outputs: &Outputs<'_>, folder: &Path) -> Vec<TestResult> {
     let runs = patterns.iter().flat_map(|pattern| outputs.reports(folder, pattern));
-    let mut found: Vec<Ran> = runs.flat_map(|run| console::of_report(&run)).collect();
+    let mut found: Vec<TestResult> = runs.flat_map(|run| console::of_report(&run)).collect();
     // What the probe saw beside the report.
     for pattern in patterns {
         for line in outputs.text(&folder.join(format!("{pattern}.compared"))).lines() {
@@ -36,12 +36,12 @@ fn junit(patterns: &[String], outputs: &Outputs<'_>, folder: &Path) -> Vec<Ran> 
 }
 
 /// A line of the probe: the test's id, the operator and both sides.
-fn compared(line: &str, found: &mut [Ran]) {
+fn compared(line: &str, found: &mut [TestResult]) {
     let Ok(seen) = serde_json::from_str::<serde_json::Value>(line) else { return };
     let part = |key: &str| seen[key].as_str().unwrap_or("").to_owned();
     let id = part("test");
     let name = id.rsplit("::").next().unwrap_or(&id);
     if let Some(ran) = found.iter_mut().find(|r| r.outcome.is_bad() && r.name.name.raw() == name) {
-        ran.compared = Some(Compared { op: part("op"), left: part("left"), right: part("right") });
+        ran.compared = Some(Comparison { op: part("op"), left: part("left"), right: part("right") });
     }
 }

@@ -3,9 +3,9 @@
 use super::commands::{inside, own, words};
 use super::recognise::nearest;
 use super::{Ready, Results, Runner, Site};
-use crate::model::ran::{Extent, Target};
+use crate::model::ran::{Scope, TestSelector};
 
-pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Site<'_>) -> Result<Ready, String> {
+pub(super) fn command(runner: Runner, target: &TestSelector, extent: Scope, site: &Site<'_>) -> Result<Ready, String> {
     let folder = nearest(&target.file, site.files, &["package.json"]).unwrap_or_default();
     let file = inside(&target.file, &folder);
     let xml = site.out.join(format!("{}.xml", runner.name())).display().to_string();
@@ -18,11 +18,11 @@ pub(super) fn command(runner: Runner, target: &Target, extent: Extent, site: &Si
     if runner == Runner::Jest {
         argv.push("--runTestsByPath".to_owned());
     }
-    if extent == Extent::Alone && runner == Runner::NodeTest {
+    if extent == Scope::Alone && runner == Runner::NodeTest {
         argv.push(format!("--test-name-pattern={}", regex_of(target.path.last().map_or("", String::as_str))));
     }
     argv.push(file);
-    if extent == Extent::Alone {
+    if extent == Scope::Alone {
         let name = pattern(target, if runner == Runner::Playwright { ".*" } else { " " });
         match runner {
             Runner::Jest | Runner::Vitest => argv.extend(["-t".to_owned(), name]),
@@ -79,7 +79,7 @@ fn invocation(runner: Runner, site: &Site<'_>, folder: &str, xml: &str) -> Resul
 }
 
 /// A pattern for the whole name of a test; titles of `each` have holes.
-fn pattern(target: &Target, between: &str) -> String {
+fn pattern(target: &TestSelector, between: &str) -> String {
     let parts: Vec<String> = target.path.iter().map(|p| regex_of(p)).collect();
     // Vitest 1 puts a space before the whole name.
     let anchor = if between == " " { "^ ?" } else { "" };
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(regex_of("adds (1 + 2)"), "adds \\(1 \\+ 2\\)");
         assert_eq!(regex_of("%s is %i"), ".* is .*");
         assert_eq!(regex_of("user $name.first, ${id}!"), "user .*, .*!");
-        let target = Target { path: vec!["cart".into(), "adds".into()], ..Target::default() };
+        let target = TestSelector { path: vec!["cart".into(), "adds".into()], ..TestSelector::default() };
         assert_eq!(pattern(&target, " "), "^ ?cart adds$");
     }
 }

@@ -19,11 +19,11 @@ use roaring::RoaringBitmap;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::Problem;
-use crate::history::learn::{Learned, Named};
+use crate::history::learn::{RunRecord, TestNames};
 use crate::history::rename::{Candidate, link};
-use crate::history::{Alias, History, PastFailure, Retried};
+use crate::history::{History, PastFailure, RenamedFrom, RerunResult};
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::ports::{Absorbed, Store};
 use crate::traffic::memory::Memory;
 
@@ -179,7 +179,7 @@ impl SqliteStore {
         step().map_err(|e| trouble(&path, "brought up to date", e))
     }
 
-    fn write(&mut self, learned: &Learned<'_>) -> rusqlite::Result<Absorbed> {
+    fn write(&mut self, learned: &RunRecord<'_>) -> rusqlite::Result<Absorbed> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Only now, when no one else can write, numbers stay what they are.
         learn_numbers(&transaction, &mut self.numbers, &mut self.seen_version)?;
@@ -219,7 +219,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn remember_artifact(&mut self, artifact: u64, at: Instant) -> Result<(), Problem> {
+    pub fn remember_artifact(&mut self, artifact: u64, at: Timestamp) -> Result<(), Problem> {
         self.connection
             .execute("INSERT OR IGNORE INTO artifact (forge_id, at) VALUES (?, ?)", params![artifact as i64, at.unix()])
             .map(|_| ())
@@ -240,7 +240,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn prune(&mut self, before: Instant) -> Result<usize, Problem> {
+    pub fn prune(&mut self, before: Timestamp) -> Result<usize, Problem> {
         let path = self.path.clone();
         let mut work = || -> rusqlite::Result<usize> {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -308,7 +308,7 @@ struct Numbers<'t, 'a> {
 }
 
 impl<'a> Numbers<'_, 'a> {
-    fn of(&mut self, named: &Named<'a>) -> rusqlite::Result<u32> {
+    fn of(&mut self, named: &TestNames<'a>) -> rusqlite::Result<u32> {
         if let Some(number) = self.known.get(&named.id) {
             return Ok(*number);
         }
@@ -328,7 +328,7 @@ impl<'a> Numbers<'_, 'a> {
         Ok(number)
     }
 
-    fn set(&mut self, tests: impl Iterator<Item = Named<'a>>) -> rusqlite::Result<RoaringBitmap> {
+    fn set(&mut self, tests: impl Iterator<Item = TestNames<'a>>) -> rusqlite::Result<RoaringBitmap> {
         let mut numbers: Vec<u32> = tests.map(|named| self.of(&named)).collect::<Result<_, _>>()?;
         numbers.sort_unstable();
         let mut set: RoaringBitmap = numbers.into_iter().collect();
@@ -339,7 +339,7 @@ impl<'a> Numbers<'_, 'a> {
 
 fn insert_run(
     transaction: &Transaction<'_>,
-    learned: &Learned<'_>,
+    learned: &RunRecord<'_>,
     passed: &RoaringBitmap,
     skipped: &RoaringBitmap,
 ) -> rusqlite::Result<i64> {
@@ -355,7 +355,7 @@ fn insert_run(
             facts.run,
             facts.attempt,
             facts.variant,
-            learned.gate.map(crate::model::failure::Gate::word),
+            learned.gate.map(crate::model::failure::RunExclusion::word),
             learned.totals.tests as i64,
             (learned.totals.failed + learned.totals.errored) as i64,
             learned.totals.flaky as i64,
@@ -369,7 +369,7 @@ fn insert_run(
 
 fn insert_results(
     transaction: &Transaction<'_>,
-    learned: &Learned<'_>,
+    learned: &RunRecord<'_>,
     run: i64,
     numbers: &[u32],
 ) -> rusqlite::Result<()> {
@@ -392,7 +392,7 @@ fn insert_results(
     Ok(())
 }
 
-fn insert_failures(transaction: &Transaction<'_>, learned: &Learned<'_>) -> rusqlite::Result<()> {
+fn insert_failures(transaction: &Transaction<'_>, learned: &RunRecord<'_>) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO failure (fingerprint, cluster, kinds, masked, first_at, last_at, times, last_run)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1, ?6)
@@ -429,7 +429,7 @@ fn insert_failures(transaction: &Transaction<'_>, learned: &Learned<'_>) -> rusq
 /// and this one has not.
 fn link_renamed(
     transaction: &Transaction<'_>,
-    learned: &Learned<'_>,
+    learned: &RunRecord<'_>,
     fresh: &[(TestId, &str, &str)],
     present: &RoaringBitmap,
 ) -> rusqlite::Result<()> {
@@ -441,7 +441,7 @@ fn link_renamed(
         .iter()
         .map(|(id, class, name)| Candidate { id: *id, class: (*class).to_owned(), name: (*name).to_owned() })
         .collect();
-    for Alias { now, was, because } in link(&gone, &new) {
+    for RenamedFrom { now, was, because } in link(&gone, &new) {
         transaction.execute(
             "INSERT OR IGNORE INTO alias (now, was, because) VALUES (?, ?, ?)",
             params![&now.bytes()[..], &was.bytes()[..], because],
@@ -453,7 +453,7 @@ fn link_renamed(
 /// Tests of the latest earlier run on the same branch and leg that are not in `present`.
 fn vanished(
     connection: &Connection,
-    learned: &Learned<'_>,
+    learned: &RunRecord<'_>,
     present: &RoaringBitmap,
 ) -> rusqlite::Result<Vec<Candidate>> {
     let before = |branch: Option<&str>| {
@@ -499,15 +499,15 @@ fn vanished(
 }
 
 impl Store for SqliteStore {
-    fn recall(&self, present: &[Learned<'_>]) -> Result<History, Problem> {
+    fn recall(&self, present: &[RunRecord<'_>]) -> Result<History, Problem> {
         recall::recall(&self.connection, present).map_err(|e| trouble(&self.path, "read", e))
     }
 
-    fn past_of(&self, tests: &[TestId], present: &[Learned<'_>]) -> Result<History, Problem> {
+    fn past_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem> {
         recall::past_of(&self.connection, tests, present).map_err(|e| trouble(&self.path, "read", e))
     }
 
-    fn known_failures(&self, until: Instant, limit: usize) -> Result<Vec<PastFailure>, Problem> {
+    fn known_failures(&self, until: Timestamp, limit: usize) -> Result<Vec<PastFailure>, Problem> {
         recall::failures(&self.connection, until.unix(), limit).map_err(|e| trouble(&self.path, "read", e))
     }
 
@@ -523,11 +523,11 @@ impl Store for SqliteStore {
         self.read_waits()
     }
 
-    fn remember_retries(&mut self, retried: &[Retried]) -> Result<(), Problem> {
+    fn remember_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem> {
         self.write_retries(retried)
     }
 
-    fn absorb(&mut self, learned: &Learned<'_>) -> Result<Absorbed, Problem> {
+    fn absorb(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem> {
         let path = self.path.clone();
         self.write(learned).map_err(|error| {
             // Numbers handed out in a transaction that failed do not exist.

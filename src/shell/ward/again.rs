@@ -5,7 +5,7 @@ use crate::agent::healer::{Sources, target};
 use crate::diagnose::findings::Findings;
 use crate::error::Problem;
 use crate::investigate::bisect::{self, Found, Lost, Probe};
-use crate::model::ran::{Execution, Extent, Target};
+use crate::model::ran::{Execution, Scope, TestSelector};
 use crate::model::text::head;
 use crate::ports::{Code, Workbench};
 use crate::shell::runner::recognise;
@@ -22,7 +22,7 @@ const SAID: usize = 2000;
 /// A test that is run again.
 pub struct Again {
     /// Where it stands.
-    pub target: Target,
+    pub target: TestSelector,
     dialect: Option<&'static str>,
 }
 
@@ -122,9 +122,9 @@ impl Ward {
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let read = |path: &str| self.read(path);
-        let runner = |t: &Target| self.runner.or_else(|| recognise(&t.file, test.dialect, &self.files, &read));
+        let runner = |t: &TestSelector| self.runner.or_else(|| recognise(&t.file, test.dialect, &self.files, &read));
         let mut bench = Bench::new(workshop, None, commit.to_owned(), &runner);
-        bench.run(Code::New, &test.target, Extent::Alone, overlay)
+        bench.run(Code::New, &test.target, Scope::Alone, overlay)
     }
 
     /// Finds the first commit on which a test fails, on the line of first parents. The

@@ -8,7 +8,7 @@ use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
 /// A value that proves something by standing in a diff.
-pub(super) fn telling(value: &str) -> bool {
+pub(super) fn is_distinctive(value: &str) -> bool {
     let bare = value.trim();
     let common = [
         "true",
@@ -45,9 +45,9 @@ pub(super) enum Swap {
 
 /// See [`Swap`]. `a if x else b` that becomes `a if not x else b` holds both
 /// values before and after: that is no evidence for anything.
-pub(super) fn swap(file: &FileChange, part: &Part) -> Swap {
+pub(super) fn replacement(file: &FileChange, part: &Part) -> Swap {
     let (old, new) = (part.old.as_str(), part.new.as_str());
-    if !telling(old) || !telling(new) || !gone(file, old, part) || !come(file, new, part) {
+    if !is_distinctive(old) || !is_distinctive(new) || !removes(file, old, part) || !adds(file, new, part) {
         return Swap::None;
     }
     let count = |lines: &[String], value: &str| lines.iter().filter(|l| has(l, value)).count();
@@ -61,12 +61,12 @@ pub(super) fn swap(file: &FileChange, part: &Part) -> Swap {
 }
 
 /// Whether a changed file loses a value.
-pub(super) fn gone(file: &FileChange, old: &str, part: &Part) -> bool {
+pub(super) fn removes(file: &FileChange, old: &str, part: &Part) -> bool {
     file.removed.iter().any(|l| has(l, old) || (part.kind == EditKind::Message && words_of(l, old, &part.new)))
 }
 
 /// Whether a changed file gains a value.
-pub(super) fn come(file: &FileChange, new: &str, part: &Part) -> bool {
+pub(super) fn adds(file: &FileChange, new: &str, part: &Part) -> bool {
     file.added.iter().any(|l| has(l, new) || (part.kind == EditKind::Message && words_of(l, new, &part.old)))
 }
 
@@ -152,16 +152,16 @@ pub(super) fn converts(file: &FileChange, field: &str, came: Option<&Value>) -> 
     let typed = |lines: &[String]| lines.iter().any(|l| types.iter().any(|t| has(l, t)));
     // A literal in the place of another is a conversion as well.
     let quoted = |lines: &[String]| count(lines, &["\"", "'"]);
-    let literal = matches!(came, Some(Value::Text(text)) if telling(text) && now.iter().any(|l| has(l, text)))
+    let literal = matches!(came, Some(Value::Text(text)) if is_distinctive(text) && now.iter().any(|l| has(l, text)))
         && quoted(&now) > quoted(&before);
     !before.is_empty() && (count(&now, words) > count(&before, words) || (typed(&now) && !typed(&before)) || literal)
 }
 
 /// Whether a specification says what a part says: the new value or name, near
 /// the field or in the place of the old one.
-pub(super) fn says(file: &FileChange, part: &Part) -> bool {
+pub(super) fn documents(file: &FileChange, part: &Part) -> bool {
     let new = if part.kind == EditKind::RemovedMember { part.old.as_str() } else { part.new.as_str() };
-    if !telling(new) {
+    if !is_distinctive(new) {
         return part.kind == EditKind::Type && type_said(file, part);
     }
     match part.kind {
@@ -172,13 +172,13 @@ pub(super) fn says(file: &FileChange, part: &Part) -> bool {
                         && ["remov", "gone", "no longer", "drop"].iter().any(|w| l.to_ascii_lowercase().contains(w))
                 })
         }
-        EditKind::Type => type_said(file, part) || come(file, new, part),
+        EditKind::Type => type_said(file, part) || adds(file, new, part),
         EditKind::Literal | EditKind::Message => {
-            let old_is_there = gone(file, &part.old, part) || file.added.iter().any(|l| has(l, &part.old));
+            let old_is_there = removes(file, &part.old, part) || file.added.iter().any(|l| has(l, &part.old));
             // A value of four signs stands nowhere by chance.
-            come(file, new, part) && (new.trim().len() >= 4 || old_is_there || touches(file, &part.field))
+            adds(file, new, part) && (new.trim().len() >= 4 || old_is_there || touches(file, &part.field))
         }
-        _ => come(file, new, part),
+        _ => adds(file, new, part),
     }
 }
 
@@ -193,13 +193,13 @@ fn type_said(file: &FileChange, part: &Part) -> bool {
         _ => return false,
     };
     let typed = |l: &String| words.iter().any(|w| has(&l.to_ascii_lowercase(), w));
-    telling(&part.field) && file.added.iter().any(|l| has(l, &part.field) && typed(l))
+    is_distinctive(&part.field) && file.added.iter().any(|l| has(l, &part.field) && typed(l))
         || file.added.iter().any(|l| l.contains("type") && typed(l)) && file.removed.iter().any(|l| l.contains("type"))
 }
 
 pub(super) fn announces(subject: &str, part: &Part) -> bool {
     let lower = subject.to_ascii_lowercase();
-    let names = |v: &str| telling(v) && lower.contains(&v.to_ascii_lowercase());
+    let names = |v: &str| is_distinctive(v) && lower.contains(&v.to_ascii_lowercase());
     names(&part.field) || names(&part.new) || lower.contains("breaking") || subject.contains("!:")
 }
 

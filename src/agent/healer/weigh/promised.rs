@@ -1,6 +1,6 @@
 //! What API descriptions promise about a part.
 
-use super::Promise;
+use super::ApiContract;
 use crate::agent::healer::Part;
 use crate::code::spec::Operation;
 use crate::code::value::Value;
@@ -8,7 +8,7 @@ use crate::model::heal::EditKind;
 
 /// What a description says about a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Described {
+pub(super) enum ContractSays {
     /// It promises the new, and did not before.
     New,
     /// It promises the new, as before.
@@ -21,15 +21,15 @@ pub(super) enum Described {
     Silent,
 }
 
-pub(super) fn promised(promise: &Promise, part: &Part) -> Described {
-    let Some(now) = &promise.now else { return Described::Silent };
+pub(super) fn promised(promise: &ApiContract, part: &Part) -> ContractSays {
+    let Some(now) = &promise.now else { return ContractSays::Silent };
     let empty = Operation::default();
     let before = promise.before.as_ref().unwrap_or(&empty);
     let judge = |new: bool, was_new: bool, old: bool| match (new, was_new, old) {
-        (true, false, _) => Described::New,
-        (true, true, _) => Described::Allowed,
-        (false, _, true) => Described::Against,
-        _ => Described::Unknown,
+        (true, false, _) => ContractSays::New,
+        (true, true, _) => ContractSays::Allowed,
+        (false, _, true) => ContractSays::Against,
+        _ => ContractSays::Unknown,
     };
     let (old, new) = (part.old.as_str(), part.new.as_str());
     match part.kind {
@@ -43,9 +43,9 @@ pub(super) fn promised(promise: &Promise, part: &Part) -> Described {
         EditKind::RemovedMember if !now.response.is_empty() || !before.response.is_empty() => {
             let (is, was) = (now.response.get(old), before.response.contains_key(old));
             match is {
-                Some(_) => Described::Against,
-                None if was => Described::New,
-                None => Described::Silent,
+                Some(_) => ContractSays::Against,
+                None if was => ContractSays::New,
+                None => ContractSays::Silent,
             }
         }
         EditKind::Type => match (now.response.get(&part.field), before.response.get(&part.field)) {
@@ -53,13 +53,13 @@ pub(super) fn promised(promise: &Promise, part: &Part) -> Described {
                 let is = fits_type(&now.kind, part.came.as_ref());
                 judge(is, before.is_some_and(|b| fits_type(&b.kind, part.came.as_ref())), !is)
             }
-            _ => Described::Silent,
+            _ => ContractSays::Silent,
         },
         EditKind::Payload => {
             let is = now.request.get(new).is_some_and(|f| f.required);
             judge(is, before.request.get(new).is_some_and(|f| f.required), false)
         }
-        _ => Described::Silent,
+        _ => ContractSays::Silent,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The text of an issue: our part kept up to date, people's parts as they are.
 
-use super::Given;
+use super::PlannerInput;
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::BODY_LIMIT;
 use crate::plan::marker::{self, BEGIN, END, IssueState, Occurrence, digest};
@@ -10,7 +10,7 @@ use crate::render::message::issue;
 pub(super) const ROOM: usize = 9000;
 
 /// Notes that the failure was seen in the present run; tells whether that is new.
-pub(super) fn saw(given: &Given<'_>, d: &Diagnosis, state: &mut IssueState) -> bool {
+pub(super) fn saw(given: &PlannerInput<'_>, d: &Diagnosis, state: &mut IssueState) -> bool {
     let found = given.found;
     let now = Occurrence {
         run: given.scene.run,
@@ -42,7 +42,7 @@ pub(super) fn remember(list: &mut Vec<String>, item: String, most: usize) {
     }
 }
 
-pub(super) fn inner(given: &Given<'_>, d: &Diagnosis, state: &IssueState) -> String {
+pub(super) fn inner(given: &PlannerInput<'_>, d: &Diagnosis, state: &IssueState) -> String {
     let seen: Vec<issue::Seen> = state
         .seen
         .iter()

@@ -5,7 +5,7 @@ use super::{hands_off, push_comment, stamp};
 use crate::diagnose::verdict::Verdict;
 use crate::plan::action::{Action, Guard, Plan, Withheld};
 use crate::plan::marker::{self, IssueState};
-use crate::plan::planner::{Given, Recovery, issue_of, planned};
+use crate::plan::planner::{PlannerInput, Recovery, issue_of, planned};
 use crate::render::message::note;
 use crate::render::words::plural;
 
@@ -30,7 +30,7 @@ pub fn needed_passes(rate: (u64, u64), least: u64) -> u64 {
 }
 
 /// Closes what has recovered.
-pub(super) fn close(given: &Given<'_>, plan: &mut Plan) {
+pub(super) fn close(given: &PlannerInput<'_>, plan: &mut Plan) {
     let failing: Vec<u64> =
         given.found.diagnoses.iter().filter_map(|d| issue_of(given.snapshot, d)).map(|i| i.number).collect();
     for issue in given.snapshot.issues.iter().flatten().filter(|i| i.open && !failing.contains(&i.number)) {

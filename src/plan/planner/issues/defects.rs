@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 
 use super::body::replace_marker;
 use super::hands_off;
-use crate::agent::generator::Draft;
+use crate::agent::generator::TestDraft;
 use crate::model::exchange::Exchange;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
 use crate::plan::marker::{self, BEGIN, END, IssueState, Occurrence, VERSION, digest};
-use crate::plan::planner::{Given, planned};
-use crate::plan::snapshot::{KEY_LINE, OurIssue};
+use crate::plan::planner::{PlannerInput, planned};
+use crate::plan::snapshot::{BotIssue, KEY_LINE};
 use crate::render::message::generate;
 
 /// One wrong answer: what asked for it, the exchange, and how often it came.
-pub(super) type Seen<'a> = (&'a Draft, &'a Exchange, usize);
+pub(super) type Seen<'a> = (&'a TestDraft, &'a Exchange, usize);
 
 /// Files what is reproducible (the same answer each time), consistent (to the same
 /// request) and validated (a service must not break): once.
-pub(super) fn plan(given: &Given<'_>, plan: &mut Plan, opened: &mut u32) {
+pub(super) fn plan(given: &PlannerInput<'_>, plan: &mut Plan, opened: &mut u32) {
     let mut by_endpoint: BTreeMap<String, Vec<Seen<'_>>> = BTreeMap::new();
     for seen in given.written.defects().filter(|(_, _, times)| *times > 1) {
         by_endpoint.entry(seen.0.endpoint.to_string()).or_default().push(seen);
     }
     for (endpoint, all) in by_endpoint {
         let key = format!("answer {}", digest(&endpoint));
-        let about = |issue: &&OurIssue| issue.key().as_deref() == Some(key.as_str());
+        let about = |issue: &&BotIssue| issue.key().as_deref() == Some(key.as_str());
         let known = given.snapshot.issues.iter().flatten().filter(about).max_by_key(|i| (i.open, i.number));
         let mut withhold =
             |kind: &str, reason: String| plan.withheld.push(Withheld::new(kind, endpoint.clone(), reason));
@@ -45,7 +45,7 @@ pub(super) fn plan(given: &Given<'_>, plan: &mut Plan, opened: &mut u32) {
     }
 }
 
-fn open(given: &Given<'_>, endpoint: &str, key: &str, all: &[Seen<'_>]) -> Planned {
+fn open(given: &PlannerInput<'_>, endpoint: &str, key: &str, all: &[Seen<'_>]) -> Planned {
     let now = Occurrence {
         run: given.scene.run,
         attempt: given.scene.attempt,
@@ -90,7 +90,7 @@ fn open(given: &Given<'_>, endpoint: &str, key: &str, all: &[Seen<'_>]) -> Plann
 }
 
 /// The issue is opened again where it was closed as done before this commit.
-fn came_back(given: &Given<'_>, issue: &OurIssue) -> Result<Planned, String> {
+fn came_back(given: &PlannerInput<'_>, issue: &BotIssue) -> Result<Planned, String> {
     let number = issue.number;
     if let Some(reason) = hands_off(given, issue) {
         return Err(reason);

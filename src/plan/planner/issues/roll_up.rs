@@ -5,8 +5,8 @@ use super::{edit, hands_off, stamp};
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
 use crate::plan::marker::{self, BEGIN, END, RollUpState, VERSION, digest};
-use crate::plan::planner::{Given, planned};
-use crate::plan::snapshot::{KEY_LINE, OurIssue, ROLL_UP_KEY};
+use crate::plan::planner::{PlannerInput, planned};
+use crate::plan::snapshot::{BotIssue, KEY_LINE, ROLL_UP_KEY};
 use crate::render::message::issue;
 use crate::render::words::plural;
 
@@ -14,10 +14,10 @@ use crate::render::words::plural;
 const KEYS: usize = 200;
 
 /// Why a failure that stands in a roll-up gets no issue of its own.
-pub(super) fn listed(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
+pub(super) fn listed(given: &PlannerInput<'_>, d: &Diagnosis) -> Option<String> {
     let roll_ups = given.snapshot.issues.iter().flatten().filter_map(|i| Some((i, i.roll_up()?)));
     // A full one stands for whatever else fails while it is open.
-    let stands = |(issue, state): &(&OurIssue, RollUpState)| {
+    let stands = |(issue, state): &(&BotIssue, RollUpState)| {
         state.keys.contains(&d.id) || (issue.open && state.keys.len() >= KEYS)
     };
     roll_ups.filter(stands).find_map(|(issue, _)| {
@@ -31,13 +31,13 @@ pub(super) fn listed(given: &Given<'_>, d: &Diagnosis) -> Option<String> {
 }
 
 /// The open roll-up.
-pub(super) fn rolled_up<'s>(given: &'s Given<'_>) -> Option<(&'s OurIssue, RollUpState)> {
+pub(super) fn rolled_up<'s>(given: &'s PlannerInput<'_>) -> Option<(&'s BotIssue, RollUpState)> {
     let issues = given.snapshot.issues.as_deref()?;
     issues.iter().filter(|i| i.open).find_map(|i| Some((i, i.roll_up()?)))
 }
 
 /// What more failed than issues are opened for in one run.
-pub(super) fn roll_up(given: &Given<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
+pub(super) fn roll_up(given: &PlannerInput<'_>, overflow: &[&Diagnosis], plan: &mut Plan) {
     if overflow.is_empty() {
         return;
     }

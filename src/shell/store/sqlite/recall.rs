@@ -6,19 +6,19 @@ use roaring::RoaringBitmap;
 use rusqlite::{Connection, params};
 
 use super::{blob_id, outcome_of, read_set, vanished};
-use crate::history::learn::Learned;
+use crate::history::learn::RunRecord;
 use crate::history::rename::{Candidate, link};
-use crate::history::{Alias, History, NO_MARK, PastFailure, PastRun, Sample};
-use crate::model::failure::{FailureMark, Fingerprint, Gate, Signal};
+use crate::history::{History, NO_MARK, PastFailure, PastRun, RenamedFrom, Sample};
+use crate::model::failure::{FailureMark, Fingerprint, RunExclusion, Signal};
 use crate::model::test::{Outcome, TestId};
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 
 /// Runs looked at, the latest ones.
 const RUNS: usize = 2000;
 /// Failures remembered for clustering and "seen before", the latest ones.
 const FAILURES: usize = 5000;
 
-pub(super) fn recall(connection: &Connection, present: &[Learned<'_>]) -> rusqlite::Result<History> {
+pub(super) fn recall(connection: &Connection, present: &[RunRecord<'_>]) -> rusqlite::Result<History> {
     let mut history = History::default();
     let mut wanted: HashSet<TestId> = present.iter().flat_map(|leg| &leg.loud).map(|(named, _)| named.id).collect();
     read_aliases(connection, &mut wanted, &mut history)?;
@@ -38,7 +38,7 @@ pub(super) fn recall(connection: &Connection, present: &[Learned<'_>]) -> rusqli
 /// itself: its failures are counted without it.
 fn forget_present(
     connection: &Connection,
-    present: &[Learned<'_>],
+    present: &[RunRecord<'_>],
     failures: &mut Vec<PastFailure>,
 ) -> rusqlite::Result<()> {
     let mut find = connection.prepare("SELECT num FROM run WHERE key = ?")?;
@@ -79,7 +79,11 @@ fn forget_present(
 }
 
 /// What is known about `tests`, without the present run and runs later than it.
-pub(super) fn past_of(connection: &Connection, tests: &[TestId], present: &[Learned<'_>]) -> rusqlite::Result<History> {
+pub(super) fn past_of(
+    connection: &Connection,
+    tests: &[TestId],
+    present: &[RunRecord<'_>],
+) -> rusqlite::Result<History> {
     let mut history = History::default();
     let numbers = numbers_of(connection, &tests.iter().copied().collect())?;
     let until = present.iter().map(|leg| leg.at.unix()).max().unwrap_or(i64::MAX);
@@ -105,7 +109,7 @@ fn read_aliases(connection: &Connection, wanted: &mut HashSet<TestId>, history: 
             .into_iter()
             .filter_map(|now| {
                 let (was, because) = all.get(&now)?;
-                history.aliases.push(Alias { now, was: *was, because: because.clone() });
+                history.aliases.push(RenamedFrom { now, was: *was, because: because.clone() });
                 wanted.insert(*was).then_some(*was)
             })
             .collect();
@@ -116,7 +120,7 @@ fn read_aliases(connection: &Connection, wanted: &mut HashSet<TestId>, history: 
 /// Links tests of the present run that no one has seen before.
 fn link_present(
     connection: &Connection,
-    leg: &Learned<'_>,
+    leg: &RunRecord<'_>,
     wanted: &mut HashSet<TestId>,
     history: &mut History,
 ) -> rusqlite::Result<()> {
@@ -240,11 +244,11 @@ pub(super) fn past_run(row: &rusqlite::Row<'_>) -> rusqlite::Result<PastRun> {
     Ok(PastRun {
         commit: row.get(2)?,
         branch: row.get(3)?,
-        at: Instant::from_unix(row.get(4)?),
+        at: Timestamp::from_unix(row.get(4)?),
         run: row.get(5)?,
         attempt: row.get(6)?,
         variant: row.get(7)?,
-        gate: row.get::<_, Option<String>>(8)?.as_deref().and_then(Gate::parse),
+        gate: row.get::<_, Option<String>>(8)?.as_deref().and_then(RunExclusion::parse),
         tests: row.get::<_, i64>(9)?.unsigned_abs(),
         bad: row.get::<_, i64>(10)?.unsigned_abs(),
         flaky: row.get::<_, i64>(11)?.unsigned_abs(),
@@ -262,8 +266,8 @@ pub(super) fn failures(connection: &Connection, until: i64, limit: usize) -> rus
             cluster: row.get(1)?,
             kinds: row.get(2)?,
             masked: row.get(3)?,
-            first: Instant::from_unix(row.get(4)?),
-            last: Instant::from_unix(row.get(5)?),
+            first: Timestamp::from_unix(row.get(4)?),
+            last: Timestamp::from_unix(row.get(5)?),
             times: row.get::<_, i64>(6)?.unsigned_abs(),
             last_run: row.get(7)?,
         })

@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::{SqliteStore, trouble};
 use crate::error::Problem;
-use crate::history::Retried;
+use crate::history::RerunResult;
 use crate::model::test::TestId;
 
 /// Their table; see `MIGRATIONS`.
@@ -41,7 +41,7 @@ impl SqliteStore {
         read().map_err(|e| trouble(&self.path, "read", e))
     }
 
-    pub(super) fn write_retries(&mut self, retried: &[Retried]) -> Result<(), Problem> {
+    pub(super) fn write_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem> {
         let path = self.path.clone();
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;

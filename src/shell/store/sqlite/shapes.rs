@@ -4,7 +4,7 @@ use rusqlite::{Transaction, params};
 
 use super::{SqliteStore, trouble};
 use crate::error::Problem;
-use crate::model::time::Instant;
+use crate::model::time::Timestamp;
 use crate::traffic::memory::{Kind, Memory, Seen};
 use crate::traffic::shape::Node;
 
@@ -34,7 +34,7 @@ impl SqliteStore {
             let mut memory = Memory::default();
             while let Some(row) = rows.next()? {
                 let kind = Kind { method: row.get(0)?, template: row.get(1)?, status: row.get(2)?, media: row.get(3)? };
-                let at = |n: Option<i64>| n.map(Instant::from_unix);
+                let at = |n: Option<i64>| n.map(Timestamp::from_unix);
                 // A body that a later version wrote otherwise is learned anew.
                 let body: Node = serde_json::from_str(&row.get::<_, String>(8)?).unwrap_or_default();
                 let count = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -78,8 +78,8 @@ fn write(transaction: &Transaction<'_>, memory: &Memory, changed: &Memory) -> ru
             kind.media,
             seen.n as i64,
             seen.runs as i64,
-            seen.first.map(Instant::unix),
-            seen.last.map(Instant::unix),
+            seen.first.map(Timestamp::unix),
+            seen.last.map(Timestamp::unix),
             serde_json::to_string(&seen.body).unwrap_or_default(),
         ])?;
     }

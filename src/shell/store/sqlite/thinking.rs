@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, TransactionBehavior, params};
 use super::SqliteStore;
 use crate::agent::purse::{Micros, money};
 use crate::error::Problem;
-use crate::model::talk::Reply;
+use crate::model::talk::ChatResponse;
 use crate::ports::Ledger;
 
 pub(super) const TABLE: &str = "
@@ -128,7 +128,7 @@ impl Ledger for Spending {
         let _ = self.add(back, false);
     }
 
-    fn known(&mut self, asked: &str) -> Option<Reply> {
+    fn known(&mut self, asked: &str) -> Option<ChatResponse> {
         let text: Option<String> = self
             .store
             .connection
@@ -138,7 +138,7 @@ impl Ledger for Spending {
         serde_json::from_str(&text?).ok()
     }
 
-    fn keep(&mut self, asked: &str, reply: &Reply) {
+    fn keep(&mut self, asked: &str, reply: &ChatResponse) {
         let text = serde_json::to_string(reply).unwrap_or_default();
         if text.len() > LONGEST {
             return;
@@ -193,7 +193,7 @@ mod tests {
         assert!(other.reserve(60).unwrap_err().contains("this day"));
         one.settle(60, 10);
         other.reserve(60).unwrap();
-        let reply = Reply { text: "hello".to_owned(), ..Reply::default() };
+        let reply = ChatResponse { text: "hello".to_owned(), ..ChatResponse::default() };
         one.keep("q", &reply);
         assert_eq!((other.known("q"), other.known("p")), (Some(reply), None));
         one.keep_vectors("m", &[("f1".to_owned(), vec![0.5, -2.0])]);

@@ -4,7 +4,7 @@ use rusqlite::{TransactionBehavior, params};
 
 use super::{SqliteStore, trouble};
 use crate::error::Problem;
-use crate::history::word::Word;
+use crate::history::word::Feedback;
 
 /// Words, each as JSON: they are few, and read whole.
 pub(super) const TABLE: &str = "
@@ -22,7 +22,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn words(&self) -> Result<Vec<Word>, Problem> {
+    pub fn words(&self) -> Result<Vec<Feedback>, Problem> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let mut statement = self.connection.prepare("SELECT word FROM word ORDER BY num LIMIT ?1")?;
             statement.query_map([MOST as i64], |row| row.get(0))?.collect()
@@ -35,7 +35,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    pub fn keep_words(&mut self, words: &[Word]) -> Result<(), Problem> {
+    pub fn keep_words(&mut self, words: &[Feedback]) -> Result<(), Problem> {
         if self.words()? == words {
             return Ok(());
         }
@@ -56,22 +56,22 @@ impl SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::word::Told;
-    use crate::model::time::Instant;
+    use crate::history::word::FeedbackKind;
+    use crate::model::time::Timestamp;
 
     #[test]
     fn words_are_kept_and_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("h.db");
-        let word = |about: &str, told| Word {
+        let word = |about: &str, told| Feedback {
             told,
             about: about.to_owned(),
             name: "test_a".to_owned(),
             by: "ann".to_owned(),
-            at: Instant::from_unix(1_767_225_600),
+            at: Timestamp::from_unix(1_767_225_600),
             until: None,
         };
-        let first = vec![word("a", Told::Flaky), word("b", Told::Expected)];
+        let first = vec![word("a", FeedbackKind::Flaky), word("b", FeedbackKind::Expected)];
         SqliteStore::open(&path).unwrap().keep_words(&first).unwrap();
         let mut store = SqliteStore::open(&path).unwrap();
         assert_eq!(store.words().unwrap(), first);
