@@ -9,6 +9,8 @@
 mod hunk;
 mod names;
 
+use std::collections::HashSet;
+
 use self::hunk::Hunk;
 use crate::code::guards::FilePatch;
 
@@ -46,8 +48,7 @@ pub enum PatchError {
     },
 }
 
-/// Reads a patch against the files that `held` gives. A patch that is applied already is read as
-/// well: then what is there is the new side.
+/// Reads a patch against the files that `held` gives.
 ///
 /// # Errors
 /// [`PatchError`]: no patch, or one that could be read in more than one way.
@@ -62,12 +63,19 @@ pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatc
     } else if !lines.next_is("--- ") {
         return Err(PatchError::NoPatch("there is no change in the patch".to_owned()));
     }
-    let mut files = Vec::new();
+    let (mut files, mut known) = (Vec::new(), HashSet::new());
     while !lines.is_at_end(is_git) {
         if files.len() == FILES {
             return Err(lines.reject("", format!("the patch changes more than {FILES} files")));
         }
-        files.push(Changed::parse(&mut lines, is_git)?.against(held)?);
+        let changed = Changed::parse(&mut lines, is_git)?;
+        for path in changed.renamed_from.iter().chain([&changed.path]) {
+            // Each look at it would see one half; some file systems have one file for both cases.
+            if !known.insert(path.to_lowercase()) {
+                return Err(lines.reject(path, "the patch holds this file twice"));
+            }
+        }
+        files.push(changed.against(held)?);
     }
     Ok(files)
 }
@@ -181,10 +189,14 @@ impl Changed {
             let Some(names) = lines.take("diff --git ") else {
                 return Err(lines.reject("", "the line belongs to no file of the patch; use the output of `git diff`"));
             };
-            path = names::of_git_header(names);
             header = Header::parse(lines)?;
-            if let Some((_, to)) = &header.renamed {
-                path = Some(to.clone());
+            path = match &header.renamed {
+                Some((from, to)) if from != to && names::are_of_git_header(names, from, to) => Some(to.clone()),
+                Some(_) => None,
+                None => names::of_git_header(names),
+            };
+            if path.is_none() {
+                return Err(lines.reject("", "its header does not name the file, or names two"));
             }
         }
         if !is_git && !lines.next_is("--- ") {
@@ -247,17 +259,18 @@ impl Changed {
         }
         let free = |path: &str| held(path) == FileState::Nothing;
         let moves = self.is_new || self.renamed_from.is_some();
-        let forward = match &there {
+        let made_of = match &there {
             FileState::Text(text) if !moves || free(&self.path) => {
-                hunk::apply(&self.hunks, text, false).map(|new| (text.clone(), new))
+                hunk::apply(&self.hunks, text).map(|new| (text.clone(), new))
             }
             _ => None,
         };
-        let (old, new) = forward.or_else(|| self.backward(held)).ok_or_else(|| PatchError::Rejected {
+        let (old, new) = made_of.ok_or_else(|| PatchError::Rejected {
             line: self.line,
             path: self.path.clone(),
             why: format!(
-                "the patch does not fit `{}` at the lines that it names; make it anew against the files in --repo",
+                "the patch does not fit `{}` at the lines that it names; make it anew against the files in --repo, \
+                 where it must not be applied yet",
                 self.path
             ),
         })?;
@@ -271,18 +284,6 @@ impl Changed {
         made.old = (!self.is_new).then_some(old);
         made.new = (!self.is_deleted).then_some(new);
         Ok(made)
-    }
-
-    /// The texts before and after where the patch is applied already.
-    fn backward(&self, held: &dyn Fn(&str) -> FileState) -> Option<(String, String)> {
-        let now = match held(&self.path) {
-            FileState::Text(text) => text,
-            FileState::Nothing if self.is_deleted => String::new(),
-            _ => return None,
-        };
-        let was_moved = self.renamed_from.as_ref().is_some_and(|from| held(from) != FileState::Nothing);
-        // An empty file that is there already says nothing about a patch that would make it.
-        (!was_moved).then(|| hunk::apply(&self.hunks, &now, true)).flatten().map(|old| (old, now))
     }
 }
 
@@ -300,15 +301,19 @@ impl<'t> Header<'t> {
             } else if let Some(mode) = lines.take("deleted file mode ") {
                 (made.is_deleted, made.old_mode) = (true, Some(mode));
             } else if let Some(name) = lines.take("rename from ") {
-                from = Some(names::unquoted(name).ok_or_else(|| lines.reject("", "a name in quotes has no end"))?);
+                from = Some(names::renamed(name).ok_or_else(|| lines.reject("", "this is no plain name"))?);
             } else if let Some(name) = lines.take("rename to ") {
-                let to = names::unquoted(name).ok_or_else(|| lines.reject("", "a name in quotes has no end"))?;
+                let to = names::renamed(name).ok_or_else(|| lines.reject("", "this is no plain name"))?;
                 made.renamed = from.take().map(|from| (from, to));
             } else if let Some(index) = lines.take("index ") {
                 made.mode = index.split_once(' ').map(|(_, mode)| mode);
             } else if lines.take("similarity index ").is_none() && lines.take("dissimilarity index ").is_none() {
                 break;
             }
+        }
+        let twice = made.is_new && made.is_deleted;
+        if twice || ((made.is_new || made.is_deleted) && (made.renamed.is_some() || from.is_some())) {
+            return Err(lines.reject("", "its header says that the file is new, deleted or renamed at once"));
         }
         if lines.next_is("Binary files ") || lines.next_is("GIT binary patch") {
             made.is_binary = true;
@@ -329,7 +334,8 @@ impl<'t> Header<'t> {
             "a symbolic link"
         } else if modes.contains(&Some("160000")) {
             "a submodule"
-        } else if self.new_mode == Some("100755") && self.old_mode != Some("100755") {
+        } else if self.new_mode == Some("100755") {
+            // Whatever it says that the mode was: git takes this one over.
             "a file that becomes executable"
         } else if modes.iter().flatten().any(|mode| !matches!(*mode, "100644" | "100755")) {
             "a file of an unknown mode"
@@ -382,9 +388,6 @@ mod tests {
         assert_eq!(all(gone), Ok(vec![("s.py".to_owned(), Some("x\n".to_owned()), None)]));
         let moved = "diff --git a/s.py b/u.py\nsimilarity index 100%\nrename from s.py\nrename to u.py\n";
         assert_eq!(all(moved), Ok(vec![("u.py".to_owned(), Some("x\n".to_owned()), Some("x\n".to_owned()))]));
-        // Applied already: `s.py` holds what the patch would make of it.
-        let applied = "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-w\n+x\n";
-        assert_eq!(all(applied), Ok(vec![("s.py".to_owned(), Some("w\n".to_owned()), Some("x\n".to_owned()))]));
         assert_eq!(
             read("diff --git a/link b/link\nindex 1..2 120000\n", &held).unwrap()[0].oddity.as_deref(),
             Some("a symbolic link")
@@ -411,6 +414,26 @@ mod tests {
             ("counts that are long", BODY.replace("-1,4 +1,4", "-1,5 +1,5")),
             ("new line numbers that do not follow", BODY.replace("+1,4 @@", "+2,4 @@")),
             ("hunks out of order", format!("{BODY}@@ -1,4 +1,4 @@\n a\n-B\n+C\n c\n d\n")),
+            ("an applied patch", "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-w\n+x\n".to_owned()),
+            ("a NUL in a name", "--- /dev/null\n+++ \"b/c.py\\000/t.py\"\n@@ -0,0 +1 @@\n+y\n".to_owned()),
+            ("a CR in a name", "--- /dev/null\n+++ b/c.py\r/t.py\n@@ -0,0 +1 @@\n+y\n".to_owned()),
+            ("a space that ends a name", "--- /dev/null\n+++ b/c.py x/t.py\n@@ -0,0 +1 @@\n+y\n".to_owned()),
+            ("a date behind a name", BODY.replace("+++ b/t.py", "+++ b/t.py\t2026-01-01 00:00:00 +0000")),
+            ("a date that is a name", "--- /dev/null\n+++ b/t.py 2010-07-05 19:41:17\n@@ -0,0 +1 @@\n+y\n".to_owned()),
+            (
+                "a rename that its header does not name",
+                "diff --git a/s.py b/conftest.py\nsimilarity index 100%\nrename from t.py\nrename to u.py\n".to_owned(),
+            ),
+            (
+                "a rename that is new",
+                "diff --git a/s.py b/u.py\nnew file mode 100644\nrename from s.py\nrename to u.py\n".to_owned(),
+            ),
+            ("a file twice", format!("{git}{git}")),
+            ("a file twice in other words", format!("{BODY}{}", OTHER.replace("s.py", "./t.py"))),
+            ("a marker that is cut", "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-x\n+y\n\\ \n".to_owned()),
+            ("a marker in the middle", BODY.replace("+B\n", "+B\n\\ No newline at end of file\n")),
+            ("nothing", "--- a/t.py\n+++ b/t.py\n@@ -1 +1 @@\n a\n".to_owned()),
+            ("a CR in the head of a hunk", BODY.replace("@@\n", "@@\r\n")),
             ("two names", BODY.replace("+++ b/t.py", "+++ b/s.py")),
             ("a header of another file", format!("diff --git a/s.py b/s.py\n{BODY}")),
             ("a date that makes it new", BODY.replace("--- a/t.py", "--- a/t.py\t1970-01-01 00:00:00.000000000 +0000")),

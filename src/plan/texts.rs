@@ -9,6 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEn
 
 use crate::model::forge::{OUR_BRANCHES, RepoSlug, RunContext, is_sha};
 use crate::model::secret::has_token;
+use crate::model::text::is_invisible;
 use crate::plan::action::{Action, Annotation, BODY_LIMIT, CommitDraft, SUMMARY_LIMIT};
 use crate::plan::marker;
 use crate::render::message::heal::is_inert;
@@ -133,19 +134,14 @@ fn annotation(annotation: &Annotation) -> Result<(), String> {
     visible(&annotation.message).and_then(|()| visible(&annotation.title))
 }
 
-/// No character that hides text, turns its direction, or steers a terminal.
+/// No character that hides text, turns its direction, or steers a terminal. Names from outside lose
+/// them when they are read.
 fn visible(text: &str) -> Result<(), String> {
+    // A word joiner is what we put behind an `@` in titles, where nothing else breaks a mention.
     let hides = |c: char| match c {
-        '\n' | '\r' | '\t' => false,
-        '\u{61c}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{feff}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        other => other.is_control(),
+        '\n' | '\r' | '\t' | '\u{2060}' => false,
+        '\u{2028}' | '\u{2029}' => true,
+        other => other.is_control() || is_invisible(other),
     };
     match text.chars().find(|c| hides(*c)) {
         None => Ok(()),
@@ -161,10 +157,24 @@ fn cut(text: &str) -> String {
 /// Tags that our own messages use.
 const TAGS: [&str; 8] = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>"];
 
+/// The extensions that GitHub has. One that it lacks would make words inert here that are live there.
+fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_MATH
+        | Options::ENABLE_GFM
+}
+
 fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
     let mut running = String::new();
     let mut in_code = false;
-    for event in Parser::new_ext(body, Options::all() - Options::ENABLE_SMART_PUNCTUATION) {
+    let mut depth = 0;
+    for (event, range) in Parser::new_ext(body, options()).into_offset_iter() {
+        if let Event::Text(text) = &event {
+            visible(text)?;
+        }
         match event {
             Event::Text(_) if in_code => {}
             // A word may come in pieces, each entity is one: a mention is one all the
@@ -175,6 +185,9 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
             }
             other => {
                 plain(&running)?;
+                if matches!(other, Event::Start(Tag::Link { .. })) && closes(&running) {
+                    return Err("its text closes an issue".to_owned());
+                }
                 running.clear();
                 match other {
                     Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
@@ -192,12 +205,54 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
                     }
                     Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => in_code = true,
                     Event::End(TagEnd::CodeBlock) => in_code = false,
-                    other => element(&other, rules)?,
+                    other => {
+                        depth = folded(&other, depth)?;
+                        in_one_way(&other, body.get(range).unwrap_or_default())?;
+                        element(&other, rules)?;
+                    }
                 }
             }
         }
     }
-    plain(&running)
+    plain(&running)?;
+    if depth == 0 { Ok(()) } else { Err("its text opens a section and does not close it".to_owned()) }
+}
+
+/// How many sections are open behind an element: none is closed that was not opened, and each part of
+/// a comment closes its own.
+fn folded(event: &Event<'_>, mut depth: usize) -> Result<usize, String> {
+    let (Event::Html(html) | Event::InlineHtml(html)) = event else { return Ok(depth) };
+    for line in html.lines() {
+        let ends = is_marker(line.trim()) && line.contains("testmedic:leg-end");
+        depth += line.matches("<details>").count();
+        depth = depth.checked_sub(line.matches("</details>").count()).ok_or("its text closes a section of others")?;
+        if ends && depth > 0 {
+            return Err("its text opens a section and does not close it".to_owned());
+        }
+    }
+    Ok(depth)
+}
+
+/// What GitHub may read in another way than we do: a row of dashes makes a table of the paragraph in
+/// which it stands, and then code that crosses lines is none.
+fn in_one_way(event: &Event<'_>, written: &str) -> Result<(), String> {
+    let is_dashes = |line: &str| {
+        let bare: String = line.chars().filter(|c| !c.is_whitespace() && *c != '>').collect();
+        bare.contains('-') && bare.contains('|') && bare.chars().all(|c| matches!(c, '-' | '|' | ':'))
+    };
+    let doubtful = match event {
+        Event::Code(_) => written.contains('\n'),
+        Event::Start(Tag::Paragraph | Tag::Heading { .. }) => written.lines().any(is_dashes),
+        _ => false,
+    };
+    if doubtful { Err("its text can be read in two ways".to_owned()) } else { Ok(()) }
+}
+
+/// Whether a word of the kind that closes issues stands right before what follows.
+fn closes(text: &str) -> bool {
+    let before = text.trim_end_matches(|c: char| c.is_whitespace() || c == ':').to_ascii_lowercase();
+    let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"].contains(&word)
 }
 
 fn element(event: &Event<'_>, rules: &TextRules) -> Result<(), String> {
@@ -295,7 +350,8 @@ pub(super) fn plain(text: &str) -> Result<(), String> {
     let around = |at: usize, length: usize| (text[..at].chars().next_back(), text[at + length..].chars().next());
     for (at, _) in text.match_indices('@') {
         let (before, after) = around(at, 1);
-        if word(after) {
+        // A mention, or an address, which may go on with a dot or a hyphen.
+        if after.is_some_and(|c| !c.is_whitespace() && c != '\u{2060}') {
             return Err(
                 if word(before) { "its text holds an address" } else { "its text mentions somebody" }.to_owned()
             );
@@ -357,6 +413,19 @@ mod tests {
             "www.evil.example",
             "[x](https://github.com/acme/shop/tree/testmedic/heal/x)",
             "[x](https://github.com/acme/shop/issues/7#issuecomment-1?x=y)",
+            "# x { @octocat }",
+            "x {fixes #1}\n===",
+            "# x { https://evil.example }",
+            "text `code\n a | b\n---|---\nx | @octocat`",
+            "`two\nlines`",
+            "a&#x202e;b",
+            "a&#8203;b",
+            "mail a@-evil.example",
+            "fixes [x](https://github.com/acme/shop/issues/1)",
+            "Closes: [x](https://github.com/acme/shop/issues/1)",
+            "<details>\n\nx",
+            "x\n\n</details>\n\n<details>",
+            "<details>\n\n<!-- testmedic:leg-end -->\n\n</details>",
             "a\u{202e}b",
             "a\u{200b}b",
             "a\u{e0041}b",

@@ -6,10 +6,10 @@
 //! a regular file with one name, and bounded.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -17,6 +17,8 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, r
 
 /// Folders that are nested deeper are not looked into.
 const DEPTH: usize = 40;
+/// Folders that are nested deeper are not copied or removed: each holds a descriptor.
+const NESTED: usize = 200;
 
 /// A folder, held open.
 #[derive(Debug)]
@@ -74,6 +76,47 @@ impl Folder {
         mkdirat(&parent, &*last, Mode::from_raw_mode(0o777))?;
         let handle = openat(&parent, &*last, FOLDER, Mode::empty())?;
         Ok(Self { handle, path: self.path.join(name) })
+    }
+
+    /// Opens a folder beneath it.
+    ///
+    /// # Errors
+    /// Where there is none, or a link stands in its place.
+    pub fn folder(&self, path: &str) -> io::Result<Self> {
+        let (parent, last) = self.parent(path, false)?;
+        let handle = openat(&parent, &*last, FOLDER, Mode::empty())?;
+        Ok(Self { handle, path: self.path.join(path) })
+    }
+
+    /// Whether its path still leads to it.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let there = statat(rustix::fs::CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW);
+        there.ok().zip(fstat(&self.handle).ok()).is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+    }
+
+    /// Copies all that is in it into another folder that is empty, with rights and times. Links are
+    /// copied as links; where the file system can, no space is used.
+    ///
+    /// # Errors
+    /// Where something cannot be read or written.
+    pub fn copy_into(&self, to: &Self) -> io::Result<()> {
+        copy_all(self.handle.as_fd(), to.handle.as_fd(), 0)
+    }
+
+    /// Removes a file, a link, or a folder with all that is in it. What cannot be removed stays.
+    pub fn remove_all(&self, name: &str) {
+        if let Ok((parent, last)) = self.parent(name, false) {
+            remove_all(parent.as_fd(), &last, 0);
+        }
+    }
+
+    /// Gives an entry another name beneath the same folder.
+    ///
+    /// # Errors
+    /// Where it is not there.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.handle, from, &self.handle, to)?)
     }
 
     /// What stands at a path beneath it; `None` where there is nothing.
@@ -244,6 +287,86 @@ impl Folder {
     }
 }
 
+/// The entries of an open folder, of any names.
+fn names(folder: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
+    let handle = openat(folder, c".", FOLDER, Mode::empty())?;
+    let mut found = Vec::new();
+    for entry in Dir::read_from(&handle)? {
+        let name = entry?.file_name().to_owned();
+        if !matches!(name.as_bytes(), b"." | b"..") {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
+fn copy_all(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> io::Result<()> {
+    if depth > NESTED {
+        return Err(io::Error::other("folders are nested too deep"));
+    }
+    for name in names(from)? {
+        let stat = statat(from, &*name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let source = openat(from, &*name, flags, Mode::empty())?;
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let target = openat(to, &*name, flags, Mode::from_raw_mode(0o600))?;
+                #[cfg(target_os = "linux")]
+                let is_cloned = rustix::fs::ioctl_ficlone(&target, &source).is_ok();
+                #[cfg(not(target_os = "linux"))]
+                let is_cloned = false;
+                let (mut source, mut target) = (File::from(source), File::from(target));
+                if !is_cloned {
+                    io::copy(&mut source, &mut target)?;
+                }
+                rustix::fs::fchmod(&target, mode)?;
+                rustix::fs::futimens(&target, &times(&stat))?;
+            }
+            FileType::Directory => {
+                mkdirat(to, &*name, Mode::from_raw_mode(0o700))?;
+                let source = openat(from, &*name, FOLDER, Mode::empty())?;
+                let target = openat(to, &*name, FOLDER, Mode::empty())?;
+                copy_all(source.as_fd(), target.as_fd(), depth + 1)?;
+                rustix::fs::fchmod(&target, mode)?;
+                rustix::fs::futimens(&target, &times(&stat))?;
+            }
+            FileType::Symlink => {
+                let leads = rustix::fs::readlinkat(from, &*name, Vec::new())?;
+                rustix::fs::symlinkat(&*leads, to, &*name)?;
+            }
+            // No repository and no package holds a device.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn times(stat: &rustix::fs::Stat) -> rustix::fs::Timestamps {
+    let time = |seconds, nanoseconds: u64| rustix::fs::Timespec {
+        tv_sec: seconds,
+        tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
+    };
+    rustix::fs::Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    }
+}
+
+fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
+    if unlinkat(parent, name, AtFlags::empty()).is_ok() || depth > NESTED {
+        return;
+    }
+    // Whoever made it may have taken the right to look into it.
+    let _ = rustix::fs::chmodat(parent, name, Mode::from_raw_mode(0o700), AtFlags::empty());
+    let Ok(folder) = openat(parent, name, FOLDER, Mode::empty()) else { return };
+    for inner in names(folder.as_fd()).unwrap_or_default() {
+        remove_all(folder.as_fd(), &inner, depth + 1);
+    }
+    let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
+}
+
 fn kind_of(found: FileType) -> Kind {
     match found {
         FileType::RegularFile => Kind::File,
@@ -292,6 +415,28 @@ mod tests {
         assert_eq!(all, ["a", "new", "new/b", "new/b/c.txt", "sub"]);
         assert_eq!(folder.walk(2, &|_| true).len(), 2);
         assert!(folder.create("new").is_err());
+    }
+
+    #[test]
+    fn folders_are_copied_and_removed() {
+        let (whole, folder) = place();
+        let at = |name: &str| whole.path().join("in").join(name);
+        folder.write("sub/a", b"one").unwrap();
+        std::fs::set_permissions(at("sub/a"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        symlink(whole.path().join("canary"), at("sub/link")).unwrap();
+        symlink(whole.path(), at("sub/up")).unwrap();
+        let copy = folder.create("copy").unwrap();
+        folder.folder("sub").unwrap().copy_into(&copy).unwrap();
+        let (old, new) = (folder.walk(100, &|path| path == "sub"), copy.walk(100, &|_| true));
+        assert_eq!((new["a"], new.len()), (old["sub/a"], 3), "the same size and time");
+        assert!(copy.is_executable("a") && copy.kind("link") == Some(Kind::Other) && copy.is_in_place());
+        std::fs::set_permissions(at("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+        folder.remove_all("copy");
+        folder.remove_all("sub/up");
+        assert!(folder.kind("copy").is_none() && !copy.is_in_place() && folder.kind("sub/up").is_none());
+        folder.rename("sub", "other").unwrap();
+        assert_eq!(folder.read("other/a", 9).unwrap(), b"one");
+        assert_eq!(std::fs::read_to_string(whole.path().join("canary")).unwrap(), "alive");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod tree;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -30,6 +31,8 @@ use crate::shell::runner::{self, Ready, Results, Runner, Site};
 
 /// Bytes of output kept for people.
 const SHOWN: usize = 4000;
+/// Bytes of a lock file.
+const LOCK: u64 = 64 << 20;
 /// Bytes of a file that a framework brings up to date.
 const SNAPSHOT: u64 = 8 << 20;
 
@@ -38,7 +41,10 @@ const SNAPSHOT: u64 = 8 << 20;
 pub struct Workshop {
     /// This program, for the supervisor.
     program: PathBuf,
+    /// Removed at the end.
     scratch: TempDir,
+    /// The same, held open.
+    room: Arc<Folder>,
     repository: PathBuf,
     policy: RunPolicy,
     env: Vec<(String, String)>,
@@ -55,10 +61,10 @@ pub struct Workshop {
     pub setup_seconds: f64,
 }
 
-/// A checkout in which dependencies were installed.
+/// The commit in whose checkout dependencies were installed.
 #[derive(Debug)]
 struct Prepared {
-    root: PathBuf,
+    commit: String,
     links: Vec<(String, PathBuf)>,
 }
 
@@ -83,6 +89,7 @@ impl Workshop {
             program: std::env::current_exe().map_err(failed)?,
             repository,
             container,
+            room: Arc::new(Folder::open(scratch.path()).map_err(failed)?),
             scratch,
             policy: policy.clone(),
             env,
@@ -103,8 +110,9 @@ impl Workshop {
     pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&mut Tree, Problem> {
         if !self.trees.contains_key(commit) {
             let begun = std::time::Instant::now();
-            let mut tree = Tree::check_out(&self.repository, self.scratch.path(), self.trees.len(), commit)?;
-            tree.unprepared = self.prepare(&mut tree, runner);
+            self.in_place()?;
+            let mut tree = Tree::check_out(&self.repository, &self.room, self.trees.len(), commit)?;
+            tree.unprepared = self.prepare(&mut tree, commit, runner);
             self.trees.insert(commit.to_owned(), tree);
             self.setup_seconds += begun.elapsed().as_secs_f64();
         }
@@ -114,24 +122,24 @@ impl Workshop {
     /// Puts dependencies into a checkout: copies of what is installed in the
     /// repository, or what the set-up command installs, once for each state of
     /// the lock files.
-    fn prepare(&mut self, tree: &mut Tree, runner: Runner) -> Option<String> {
-        let root = tree.root.clone();
-        let locks = locks_of(&root, runner);
-        let same_as_here = locks == locks_of(&self.repository, runner);
+    fn prepare(&mut self, tree: &mut Tree, commit: &str, runner: Runner) -> Option<String> {
+        let here = Folder::open(&self.repository).map(|here| locks_of(&here, runner)).unwrap_or_default();
+        let locks = locks_of(tree.handle(), runner);
+        let same_as_here = locks == here;
         if let Some(done) = self.prepared.get(&locks) {
             // Links in there may be anybody's: only those that we made are made again.
             done.links.iter().for_each(|(path, real)| tree.link(path, real));
-            return copy_dependencies(&done.root, tree, false).err();
+            return self.trees.get(&done.commit).and_then(|other| tree.copy_dependencies(other).err());
         }
-        self.prepared.insert(locks.clone(), Prepared { root: root.clone(), links: Vec::new() });
+        self.prepared.insert(locks.clone(), Prepared { commit: commit.to_owned(), links: Vec::new() });
         // What is installed on this machine is none of a container's.
         if self.container.is_some() {
             return if self.policy.setup.is_empty() { None } else { self.set_up(tree) };
         }
         let installed = dependencies(&self.repository);
         if same_as_here || self.policy.setup.is_empty() {
-            let copied = copy_dependencies(&self.repository, tree, true).err();
-            self.prepared.insert(locks, Prepared { root, links: tree.links().to_vec() });
+            let copied = copy_dependencies(&self.repository, tree).err();
+            self.prepared.insert(locks, Prepared { commit: commit.to_owned(), links: tree.links().to_vec() });
             if copied.is_some() || !installed.is_empty() || self.policy.setup.is_empty() {
                 let differs = !same_as_here && !installed.is_empty();
                 return copied.or_else(|| {
@@ -305,14 +313,23 @@ impl Workshop {
     ) -> Result<Execution, Problem> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
-        let scratch = Folder::open(self.scratch.path()).map_err(no_room)?;
-        let out = scratch.create(&name).map_err(no_room)?;
+        self.in_place()?;
+        let out = self.room.create(&name).map_err(no_room)?;
         // It is given back behind the execution: until then nobody else may use it.
         let tree = self.trees.remove(commit).ok_or_else(|| Problem::failed("the checkout is gone"))?;
         let done = self.execute_tests(&tree, &out, make);
         self.trees.insert(commit.to_owned(), tree);
-        let _ = std::fs::remove_dir_all(out.path());
+        self.room.remove_all(&name);
         done
+    }
+
+    /// Whether the folder in which everything lies is where it was: tests can move it away.
+    fn in_place(&self) -> Result<(), Problem> {
+        if self.room.is_in_place() {
+            Ok(())
+        } else {
+            Err(Problem::failed("the folder in which tests run was moved away"))
+        }
     }
 
     fn execute_tests(
@@ -384,10 +401,10 @@ fn tail(text: &str, limit: usize) -> String {
 }
 
 /// One hash over the lock files of a checkout.
-fn locks_of(root: &Path, runner: Runner) -> String {
+fn locks_of(root: &Folder, runner: Runner) -> String {
     let mut hash = Sha256::new();
     for name in runner.locks() {
-        if let Ok(text) = std::fs::read(root.join(name)) {
+        if let Ok(text) = root.read_shared(name, LOCK) {
             hash.update(name.as_bytes());
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(&text);
@@ -419,19 +436,19 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Takes what is installed in a folder over into a checkout that lacks it: copies, and, `with_links`,
-/// links to where a link of the folder leads.
-fn copy_dependencies(from: &Path, tree: &mut Tree, with_links: bool) -> Result<(), String> {
+/// Takes what is installed in the repository over into a checkout that lacks it: copies, and links to
+/// where a link leads.
+fn copy_dependencies(from: &Path, tree: &mut Tree) -> Result<(), String> {
     for folder in dependencies(from) {
         let source = from.join(&folder);
         let Some(path) = folder.to_str().filter(|path| tree.lacks(path)) else { continue };
-        if !source.is_symlink() {
-            let copied = copy(&source, &tree.root.join(path));
-            copied.map_err(|why| format!("{path} cannot be copied into the checkout: {why}"))?;
-        } else if with_links {
+        if source.is_symlink() {
             // A relative link would lead nowhere from there.
             let real = source.canonicalize().map_err(|error| format!("{path}: {error}"))?;
             tree.link(path, &real);
+        } else {
+            let copied = copy(&source, &tree.root.join(path));
+            copied.map_err(|why| format!("{path} cannot be copied into the checkout: {why}"))?;
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ use Must::{End, Fail, Heal};
 
 /// Name, what is run before the results are written, what is run behind that, and what must come of it.
 /// `OUT` is the folder of the canary, `EVIL` a program that touches it.
-const TRIES: [(&str, &str, &str, Must); 30] = [
+const TRIES: [(&str, &str, &str, Must); 35] = [
     ("a filter in the checkout", "CONFIG .git", "", Heal),
     (
         "a filter behind an include",
@@ -121,6 +121,26 @@ const TRIES: [(&str, &str, &str, Must); 30] = [
         Heal,
     ),
     ("the environment of processes above", "cat /proc/*/environ 2>/dev/null | grep -q ghs_ && got=secret", "", Heal),
+    ("our git folder is a link", "rm -rf \"$scratch/git-0\"; ln -s OUT/dir \"$scratch/git-0\"", "", End),
+    (
+        "our git configuration is a link",
+        "rm -f \"$scratch/git-0/config\"; ln -s OUT/canary \"$scratch/git-0/config\"",
+        "",
+        End,
+    ),
+    ("our clean copy is a link", "rm -rf \"$scratch/clean-0\"; ln -s OUT/dir \"$scratch/clean-0\"", "", End),
+    (
+        "everything is moved away and a link in its place",
+        "",
+        "cd /; mv \"$scratch\" \"$scratch.moved\"; ln -s OUT/dir \"$scratch\"; sleep 0.1; rm \"$scratch\"; mv \"$scratch.moved\" \"$scratch\"",
+        End,
+    ),
+    (
+        "everything is moved away for good",
+        "",
+        "cd /; cp -r \"$scratch\" \"$HOME/../moved\" 2>/dev/null; mv \"$scratch\" \"$scratch.gone\"; ln -s OUT/dir \"$scratch\"; rm -rf \"$scratch.gone\"",
+        End,
+    ),
 ];
 
 /// A repository whose product makes the try when it is tested.
@@ -219,6 +239,57 @@ fn who_kills_its_supervisor_is_ended() {
         std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line.starts_with(b"sleep\x008751"))
     };
     assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "its process lives");
+}
+
+/// Code that waits in Python for the next git folder of ours, and names its own program in it.
+const WAITS: &str = "def wait(scratch):\n    for _ in range(400):\n        if os.path.isdir(scratch + '/git-1/info') or os.path.isdir(scratch + '/git-1/objects'):\n            os.makedirs(scratch + '/git-1/info', exist_ok=True)\n            open(scratch + '/git-1/info/attributes', 'w').write('* filter=evil\\n')\n            open(scratch + '/git-1/config', 'a').write('[filter \"evil\"]\\nsmudge = ' + os.environ['HOME'] + '/evil\\n')\n            return\n        time.sleep(0.002)\n";
+
+/// A process whose first thread has ended looks like a zombie, and lives.
+#[test]
+fn what_looks_dead_is_ended_too() {
+    let code = format!(
+        "import ctypes, os, sys, threading, time\n{WAITS}def other():\n    wait(sys.argv[1])\n    time.sleep(30)\nif os.fork() == 0:\n    os.setsid()\n    threading.Thread(target=other).start()\n    ctypes.CDLL(None).syscall(60, 0)\n"
+    );
+    let before = format!(
+        "cat > \"$HOME/dead.py\" <<'END'\n{code}END\npython3 \"$HOME/dead.py\" \"$scratch\" 8761 >/dev/null 2>&1; sleep 0.2"
+    );
+    let place = repository(&before, "", "image = \"\"\ntimeout-seconds = 20\n");
+    judge("zombie", Heal, &tried("zombie", &place, &[]));
+    let lives = |entry: &std::fs::DirEntry| {
+        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&read("cmdline")).contains("dead.py") || read("status").starts_with(b"Name:\tdead.py")
+    };
+    assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "it lives");
+}
+
+/// A test that answers in the place of its supervisor, and then ends it.
+#[test]
+fn an_answer_of_the_tests_is_none() {
+    let code = format!(
+        "import os, signal, sys, time\n{WAITS}above = os.getpid()\nwhile above > 1:\n    above = int(open('/proc/%d/stat' % above).read().rsplit(') ', 1)[1].split()[1])\n    if 'supervise' in open('/proc/%d/cmdline' % above).read():\n        break\nif os.fork() == 0:\n    os.setsid()\n    wait(sys.argv[1])\n    time.sleep(30)\n    os._exit(0)\ntry:\n    os.write(os.open('/proc/%d/fd/1' % above, os.O_WRONLY), b'{{\"Ok\":{{\"end\":{{\"exited\":1}},\"seconds\":0.5,\"stdout\":\"\",\"stderr\":\"\"}}}}')\nexcept OSError:\n    pass\nos.kill(above, signal.SIGKILL)\n"
+    );
+    let before = format!("cat > \"$HOME/forge.py\" <<'END'\n{code}END\npython3 \"$HOME/forge.py\" \"$scratch\"");
+    let place = repository(&before, "", "image = \"\"\ntimeout-seconds = 20\n");
+    let ran = tried("forge", &place, &[]);
+    judge("forge", Fail, &ran);
+    assert!(ran.out.contains("it ended its supervisor"), "{}{}", ran.out, ran.err);
+    let lives = |entry: &std::fs::DirEntry| {
+        std::fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|line| String::from_utf8_lossy(&line).contains("forge.py"))
+    };
+    assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "it lives");
+}
+
+/// A lock file of a commit that is a pipe or a device is not waited for.
+#[test]
+fn lock_files_are_plain_files() {
+    let place = repository("", "", "image = \"\"\ntimeout-seconds = 20\n");
+    std::os::unix::fs::symlink("/dev/zero", place.path().join("repo/requirements.txt")).unwrap();
+    place.git(&["-C", "repo", "add", "requirements.txt"]);
+    place.git(&["-C", "repo", "commit", "-q", "--amend", "--no-edit"]);
+    // The repository is not compared: reading a device has no end.
+    let ran = place.run_with(&HEAL, &[]);
+    judge("device", Heal, &ran);
 }
 
 /// The last step of the native action: the shell that runs it must not stay, since tests could read

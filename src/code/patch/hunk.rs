@@ -2,6 +2,9 @@
 
 use super::{Lines, PatchError};
 
+/// What stands behind the last line of a file without a line end.
+const NO_END: &str = "\\ No newline at end of file";
+
 /// One hunk, with all of its lines.
 #[derive(Clone, Debug)]
 pub(super) struct Hunk {
@@ -52,6 +55,9 @@ impl Hunk {
         lines.at += 1;
         let mut hunk = Self { old, new, before: String::new(), after: String::new(), ends_in_context: false };
         hunk.body(lines, path)?;
+        if hunk.before == hunk.after {
+            return Err(lines.reject(path, "a hunk changes nothing"));
+        }
         Ok(hunk)
     }
 
@@ -73,8 +79,13 @@ impl Hunk {
                 Some('+') => (false, true),
                 _ => return Err(lines.reject(path, "this line of a hunk begins with neither ` `, `-` nor `+`")),
             };
+            for (is_there, side) in [(is_old, &self.before), (is_new, &self.after)] {
+                if is_there && !side.is_empty() && !side.ends_with('\n') {
+                    return Err(lines.reject(path, "a line follows behind one that ends the file"));
+                }
+            }
             lines.at += 1;
-            let ends = !lines.next_is("\\ ");
+            let ends = lines.peek() != Some(NO_END);
             let text = characters.as_str();
             for (is_there, side) in [(is_old, &mut self.before), (is_new, &mut self.after)] {
                 if is_there {
@@ -86,6 +97,8 @@ impl Hunk {
             self.ends_in_context = is_old && is_new;
             if !ends {
                 lines.at += 1;
+            } else if lines.next_is("\\") {
+                return Err(lines.reject(path, "this line of a hunk begins with neither ` `, `-` nor `+`"));
             }
             if olds > self.old.count || news > self.new.count {
                 return Err(lines.reject(path, "a hunk has more lines than its head says"));
@@ -97,31 +110,29 @@ impl Hunk {
 
 /// Both spans of `@@ -1,2 +1,3 @@ …`.
 fn header(line: &str) -> Option<(Span, Span)> {
-    let (spans, _) = line.strip_prefix("@@ -")?.split_once(" @@")?;
+    let (spans, _) = line.strip_prefix("@@ -").filter(|line| !line.contains('\r'))?.split_once(" @@")?;
     let (old, new) = spans.split_once(" +")?;
     Some((Span::parse(old)?, Span::parse(new)?))
 }
 
 /// What hunks make of a text, each at the very line that it names; `None` where one does not fit.
-/// With `back` they are taken back.
-pub(super) fn apply(hunks: &[Hunk], text: &str, back: bool) -> Option<String> {
+pub(super) fn apply(hunks: &[Hunk], text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut out = String::new();
     let mut at = 0;
     for hunk in hunks {
-        let (span, wanted, put) =
-            if back { (hunk.new, &hunk.after, &hunk.before) } else { (hunk.old, &hunk.before, &hunk.after) };
-        let start = span.skipped()?;
-        let end = start + span.count;
-        if lines.get(start..end)?.concat() != *wanted {
+        let start = hunk.old.skipped()?;
+        let end = start + hunk.old.count;
+        if lines.get(start..end)?.concat() != hunk.before {
             return None;
         }
         // As for `git apply`: a hunk without context at its end is one at the end of the file.
-        if !hunk.ends_in_context && end != lines.len() {
+        let cut = !hunk.after.is_empty() && !hunk.after.ends_with('\n');
+        if (!hunk.ends_in_context || cut) && end != lines.len() {
             return None;
         }
         out.push_str(&lines.get(at..start)?.concat());
-        out.push_str(put);
+        out.push_str(&hunk.after);
         at = end;
     }
     out.push_str(&lines.get(at..)?.concat());

@@ -39,20 +39,54 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
     Ok(named)
 }
 
-/// The name in such a line; `None` where there is none that can be taken. A date behind it is passed
-/// over, but for the one that means that the file is not there.
+/// The name in such a line; `None` where there is none that can be taken. git writes a tab behind a
+/// name with spaces. A date there is not read: some dates mean that the file is deleted, and programs do
+/// not agree on which.
 fn of_line(text: &str) -> Option<Name> {
-    let (name, date) = if text.starts_with('"') { (text, "") } else { text.split_once('\t').unwrap_or((text, "")) };
-    if date.starts_with("1969-") || date.starts_with("1970-") || name.ends_with([' ', '\r']) {
+    if text == "/dev/null" {
+        return Some(Name::Nothing);
+    }
+    if text.starts_with('"') {
+        return stripped(&unquoted(text)?).map(Name::Path);
+    }
+    let (name, behind) = text.split_once('\t').map_or((text, None), |(name, behind)| (name, Some(behind)));
+    if behind.is_some_and(|behind| !behind.is_empty()) || (name.contains(' ') && behind.is_none()) {
         return None;
     }
-    if name == "/dev/null" { Some(Name::Nothing) } else { stripped(&unquoted(name)?).map(Name::Path) }
+    stripped(name).map(Name::Path)
+}
+
+/// Whether a path is one that every program takes for the same: no part that is empty or dots, and no
+/// character that ends a name somewhere.
+fn is_plain(path: &str) -> bool {
+    let odd = |c: char| c.is_control() || matches!(c, '\\' | '\u{2028}' | '\u{2029}');
+    let parts = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    parts && !path.contains(odd) && !path.starts_with(' ') && !path.ends_with(' ')
 }
 
 /// The path without its first folder, as `git apply` takes it.
 fn stripped(name: &str) -> Option<String> {
     let (folder, path) = name.split_once('/')?;
-    (!folder.is_empty() && !path.is_empty()).then(|| path.to_owned())
+    (!folder.is_empty() && is_plain(path)).then(|| path.to_owned())
+}
+
+/// The path in a `rename from` or `rename to` line, which has no folder to strip.
+pub(super) fn renamed(name: &str) -> Option<String> {
+    unquoted(name).filter(|path| is_plain(path))
+}
+
+/// Whether the names of a `diff --git` line are these two, each behind a folder.
+pub(super) fn are_of_git_header(names: &str, from: &str, to: &str) -> bool {
+    let pair = if let Some(rest) = names.strip_prefix('"') {
+        closing_quote(rest)
+            .and_then(|end| Some((unquoted(&names[..end + 2])?, unquoted(names[end + 2..].strip_prefix(' ')?)?)))
+    } else if let Some((old, new)) = names.strip_suffix('"').and_then(|_| names.split_once(" \"")) {
+        unquoted(&format!("\"{new}")).map(|new| (old.to_owned(), new))
+    } else {
+        let old = names.strip_suffix(&format!("/{to}")).and_then(|rest| rest.rsplit_once(' '));
+        old.map(|(old, folder)| (old.to_owned(), format!("{folder}/{to}")))
+    };
+    pair.is_some_and(|(old, new)| stripped(&old).as_deref() == Some(from) && stripped(&new).as_deref() == Some(to))
 }
 
 /// The one path that `a/PATH b/PATH` names; `None` for two different ones.

@@ -147,11 +147,13 @@ pub fn run(program: &Path, task: &Task) -> Result<Ended, Problem> {
         Ok(out)
     };
     let out = attempt();
-    let _ = child.wait();
+    let status = child.wait();
+    // Whatever its supervisor did not end, because the program ended it, ends here.
+    tree::end();
     let out = out.map_err(|e| failed(e.to_string()))?;
-    let Ok(answer) = serde_json::from_slice::<Result<Ended, String>>(&out) else {
-        tree::end();
-        return Err(failed("it ended its supervisor".to_owned()));
-    };
+    // An answer counts only of a supervisor that came to its end: the program may reach its pipe.
+    let is_whole = status.is_ok_and(|status| status.success());
+    let answer = serde_json::from_slice::<Result<Ended, String>>(&out).ok().filter(|_| is_whole);
+    let answer = answer.ok_or_else(|| failed("it ended its supervisor".to_owned()))?;
     answer.map_err(failed)
 }

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ const DISK_RESERVE: u64 = 128 << 20;
 /// `Err(why)` as JSON to standard output.
 #[must_use]
 pub fn supervise() -> u8 {
+    // The program that it runs must not reach its pipes (`/proc/PID/fd`).
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let mut line = String::new();
     let mut stdin = BufReader::new(std::io::stdin());
     let answer: Result<Ended, String> = match stdin.read_line(&mut line).map(|_| serde_json::from_str::<Task>(&line)) {
@@ -61,10 +64,20 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
     {
         let _ = std::fs::remove_dir_all(scratch);
     }
-    let text = |handle: Option<JoinHandle<Kept>>| {
-        handle.and_then(|h| h.join().ok()).map_or_else(String::new, |kept| kept.text())
-    };
     Ok(Ended { end, seconds, stdout: text(stdout), stderr: text(stderr) })
+}
+
+/// How long an output is waited for when nothing that could write to it should be left.
+const DRAINED: Duration = Duration::from_secs(5);
+
+/// What was kept of an output, of which the end is not waited for without bounds.
+fn text(collected: Option<Collected>) -> String {
+    let Some((handle, kept)) = collected else { return String::new() };
+    let begun = Instant::now();
+    while !handle.is_finished() && begun.elapsed() < DRAINED {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).text()
 }
 
 /// How often what was left behind elsewhere is ended: an engine whose client was
@@ -203,17 +216,21 @@ impl Kept {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<AtomicU64>) -> JoinHandle<Kept> {
-    std::thread::spawn(move || {
-        let mut kept = Kept::default();
+/// A thread that reads an output, and what it kept so far.
+type Collected = (JoinHandle<()>, Arc<Mutex<Kept>>);
+
+fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<AtomicU64>) -> Collected {
+    let kept = Arc::new(Mutex::new(Kept::default()));
+    let shared = Arc::clone(&kept);
+    let handle = std::thread::spawn(move || {
         let mut piece = vec![0; 64 << 10];
         while let Ok(n) = pipe.read(&mut piece) {
             if n == 0 {
                 break;
             }
             printed.fetch_add(n as u64, Ordering::Relaxed);
-            kept.add(&piece[..n]);
+            shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(&piece[..n]);
         }
-        kept
-    })
+    });
+    (handle, kept)
 }

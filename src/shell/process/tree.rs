@@ -20,7 +20,9 @@ pub(super) fn below() -> Vec<Process> {
     for entry in entries.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        if let Some((parent, pages)) = parse(&stat) {
+        // The first thread of a process may have ended while others live: then it is no zombie.
+        let lives = || entry.path().join("task").read_dir().is_ok_and(|threads| threads.count() > 1);
+        if let Some((parent, pages)) = parse(&stat, &lives) {
             children
                 .entry(parent)
                 .or_default()
@@ -39,13 +41,13 @@ pub(super) fn below() -> Vec<Process> {
 }
 
 /// Parent and resident pages in `/proc/PID/stat`; the name in parentheses may
-/// hold anything.
-fn parse(stat: &str) -> Option<(i32, u64)> {
+/// hold anything. `None` for a zombie none of whose threads `lives`: it holds nothing and cannot be ended.
+fn parse(stat: &str, lives: &dyn Fn() -> bool) -> Option<(i32, u64)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    // A zombie holds nothing and cannot be ended.
     let pages = fields.get(21)?.parse().unwrap_or(0);
-    (*fields.first()? != "Z").then_some((fields.get(1)?.parse().ok()?, pages))
+    let is_there = !matches!(*fields.first()?, "Z" | "X") || lives();
+    is_there.then_some((fields.get(1)?.parse().ok()?, pages))
 }
 
 /// Ends all processes below this one. First all are stopped, so that none can
@@ -81,8 +83,10 @@ mod tests {
     #[test]
     fn stat_lines() {
         let tail = "0 ".repeat(19);
-        assert_eq!(parse(&format!("12 (a) b) S 7 {tail}33 0")), Some((7, 33)));
-        assert_eq!(parse(&format!("12 (a) Z 7 {tail}33 0")), None);
-        assert_eq!(parse("nonsense"), None);
+        let (dead, lives) = (|| false, || true);
+        assert_eq!(parse(&format!("12 (a) b) S 7 {tail}33 0"), &dead), Some((7, 33)));
+        assert_eq!(parse(&format!("12 (a) Z 7 {tail}33 0"), &dead), None);
+        assert_eq!(parse(&format!("12 (a) Z 7 {tail}33 0"), &lives), Some((7, 33)));
+        assert_eq!(parse("nonsense", &lives), None);
     }
 }

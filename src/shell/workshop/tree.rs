@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use crate::error::Problem;
 use crate::shell::beneath::{Folder, Kind};
@@ -22,6 +23,8 @@ const BUILDS: &[&str] = &["target", "build", ".gradle", "out", "bin", "obj", "di
 pub(super) const DEPTH: usize = 4;
 /// Paths of a checkout that are looked at.
 const PATHS: usize = 500_000;
+/// Bytes of git's configuration.
+const CONFIG: u64 = 1 << 20;
 /// What a set-up command may leave that is no folder of dependencies.
 const LEFT: usize = 2000;
 
@@ -37,7 +40,12 @@ pub struct Tree {
     /// A folder for build outputs outside of the checkout.
     pub build: PathBuf,
     own: OwnFolder,
-    clean: PathBuf,
+    /// The folder in which all of this lies, held open like all folders here: names can be moved away.
+    scratch: Arc<Folder>,
+    /// Name of the checkout in it.
+    name: String,
+    git: Folder,
+    clean: Folder,
     /// The checkout as it was made, whatever stands at its path by now.
     handle: Folder,
     /// Paths besides those of the commit that go on to the next execution.
@@ -52,16 +60,37 @@ pub struct Tree {
 
 impl Tree {
     /// Checks a commit of `repository` out beneath `scratch`, as number `number`.
-    pub(super) fn check_out(repository: &Path, scratch: &Path, number: usize, commit: &str) -> Result<Self, Problem> {
-        let at = |name: &str| scratch.join(format!("{name}-{number}"));
-        let (root, clean, build) = (at("tree"), at("clean"), at("build"));
-        std::fs::create_dir(&clean).and_then(|()| std::fs::create_dir(&build)).map_err(no_room)?;
-        let own = OwnFolder::create(repository, &at("git"))?;
-        own.check_out(commit, &clean)?;
-        let files = own.files(&clean)?;
-        let handle = lay(&own, &clean, &root)?;
-        let (kept, links, overlaid) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        Ok(Self { root, files, unprepared: None, build, own, clean, handle, kept, links, overlaid, used: false })
+    pub(super) fn check_out(
+        repository: &Path,
+        scratch: &Arc<Folder>,
+        number: usize,
+        commit: &str,
+    ) -> Result<Self, Problem> {
+        let at = |name: &str| format!("{name}-{number}");
+        let clean = scratch.create(&at("clean")).map_err(no_room)?;
+        let build = scratch.create(&at("build")).map_err(no_room)?.path().to_owned();
+        let own = OwnFolder::create(repository, &scratch.path().join(at("git")))?;
+        let git = scratch.folder(&at("git")).map_err(no_room)?;
+        own.check_out(commit, clean.path())?;
+        let files = own.files(clean.path())?;
+        let (name, scratch) = (at("tree"), Arc::clone(scratch));
+        let handle = lay(&git, &clean, &scratch, &name)?;
+        Ok(Self {
+            root: handle.path().to_owned(),
+            files,
+            unprepared: None,
+            build,
+            own,
+            scratch,
+            name,
+            git,
+            clean,
+            handle,
+            kept: BTreeSet::new(),
+            links: Vec::new(),
+            overlaid: BTreeSet::new(),
+            used: false,
+        })
     }
 
     /// Puts `overlay` (path and text) into a checkout in which nothing has run yet.
@@ -72,7 +101,7 @@ impl Tree {
         self.used = true;
         let kept = self.overlaid.iter().filter(|path| !overlay.iter().any(|(other, _)| other == *path));
         for path in kept {
-            if let Ok(bytes) = std::fs::read(self.clean.join(path)) {
+            if let Ok(bytes) = self.clean.read(path, super::SNAPSHOT) {
                 self.handle.write(path, &bytes).map_err(no_place)?;
             }
         }
@@ -103,6 +132,21 @@ impl Tree {
         if self.lacks(path) && self.handle.symlink(path, real).is_ok() {
             self.links.push((path.to_owned(), real.to_owned()));
         }
+    }
+
+    /// Copies the folders of dependencies of another checkout, in which foreign code ran: folders
+    /// alone, never links, and never by name.
+    pub(super) fn copy_dependencies(&self, other: &Self) -> Result<(), String> {
+        let found =
+            other.handle.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
+        let is_one = |path: &str| DEPENDENCIES.contains(&path.rsplit('/').next().unwrap_or(path));
+        for (path, entry) in found {
+            if entry.kind == Kind::Folder && is_one(&path) && self.lacks(&path) {
+                let copied = other.handle.folder(&path).and_then(|from| from.copy_into(&self.handle.create(&path)?));
+                copied.map_err(|error| format!("{path} cannot be copied into the checkout: {error}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// The links that were made.
@@ -141,7 +185,7 @@ impl Tree {
             return BTreeSet::new();
         }
         let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
-        let told = self.own.call(&self.clean).words(&["check-ignore", "-z", "--stdin"]).text_of(input.as_bytes());
+        let told = self.own.call(self.clean.path()).words(&["check-ignore", "-z", "--stdin"]).text_of(input.as_bytes());
         told.unwrap_or_default().split('\0').map(str::to_owned).collect()
     }
 
@@ -160,10 +204,10 @@ impl Tree {
 
     /// A checkout in which nothing ran, in the place of the present one.
     fn renew(&mut self) -> Result<(), Problem> {
-        let worn = self.root.with_extension("worn");
-        let _ = std::fs::remove_dir_all(&worn);
-        std::fs::rename(&self.root, &worn).map_err(no_room)?;
-        let handle = lay(&self.own, &self.clean, &self.root)?;
+        let worn = format!("{}.worn", self.name);
+        self.scratch.remove_all(&worn);
+        self.scratch.rename(&self.name, &worn).map_err(no_room)?;
+        let handle = lay(&self.git, &self.clean, &self.scratch, &self.name)?;
         let old = std::mem::replace(&mut self.handle, handle);
         let clean = self.clean_paths();
         let found = old.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
@@ -177,7 +221,7 @@ impl Tree {
             let _ = self.handle.symlink(path, real);
         }
         drop(old);
-        let _ = std::fs::remove_dir_all(&worn);
+        self.scratch.remove_all(&worn);
         Ok(())
     }
 }
@@ -191,20 +235,21 @@ fn is_output(path: &str) -> bool {
     DEPENDENCIES.contains(&name) || BUILDS.contains(&name)
 }
 
-/// Copies a commit's files to `root`, with times and rights, where nothing may be yet; where the file
-/// system can, without using space.
-fn lay(own: &OwnFolder, clean: &Path, root: &Path) -> Result<Folder, Problem> {
-    std::fs::create_dir(root).map_err(no_room)?;
-    copy(&clean.join("."), root)
-        .and_then(|()| copy(own.path(), &root.join(".git")))
-        .map_err(|why| Problem::failed("there is no room to run tests in").because(why))?;
-    // With files beside it, as git has it for people.
-    let config = std::fs::read_to_string(root.join(".git/config")).map_err(no_room)?;
-    std::fs::write(root.join(".git/config"), config.replace("bare = true", "bare = false")).map_err(no_room)?;
-    Folder::open(root).map_err(no_room)
+/// Copies a commit's files and git folder to a new folder of this name.
+fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Folder, Problem> {
+    let attempt = || -> std::io::Result<Folder> {
+        let root = scratch.create(name)?;
+        clean.copy_into(&root)?;
+        git.copy_into(&root.create(".git")?)?;
+        // With files beside it, as git has it for people.
+        let config = String::from_utf8_lossy(&git.read("config", CONFIG)?).replace("bare = true", "bare = false");
+        root.write(".git/config", config.as_bytes())?;
+        Ok(root)
+    };
+    attempt().map_err(no_room)
 }
 
-/// `cp -a`.
+/// `cp -a`, of what nobody but the user wrote.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let mut command = Command::new("cp");
     let done = command.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).stdin(Stdio::null()).output();
