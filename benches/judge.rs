@@ -28,7 +28,7 @@ use testmedic::diagnose::group;
 use testmedic::ingest::junit;
 use testmedic::model::run::{RunFacts, TestRun};
 use testmedic::model::time::Timestamp;
-use testmedic::ports::Store;
+use testmedic::ports::HistoryStore;
 use testmedic::run::{self, TriageInput};
 use testmedic::shell::store::sqlite::SqliteStore;
 
@@ -127,7 +127,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
         described: Vec::new(),
         incidents: Vec::new(),
         now: Timestamp::from_unix(1_780_000_000),
-        store: Some(&store as &dyn Store),
+        store: Some(&store as &dyn HistoryStore),
         repository: None,
         record_to: None,
     });

@@ -17,7 +17,7 @@ use std::time::Instant as Clock;
 use serde_json::json;
 use testmedic::model::exchange::{Body, Exchange, Headers, Request, Response};
 use testmedic::model::time::Timestamp;
-use testmedic::traffic::memory::Memory;
+use testmedic::traffic::memory::ApiModel;
 use testmedic::traffic::template::Templates;
 
 /// Exchanges in all, and in one round: rounds keep the memory of the measurement small.
@@ -58,12 +58,12 @@ fn main() {
     let rounds: Vec<Vec<Exchange>> = (0..4).map(|r| (0..ROUND).map(|n| exchange(r * ROUND + n)).collect()).collect();
     let before = peak_mb();
     let (mut learning, mut writing, mut bytes) = (0.0, 0.0, 0);
-    let mut memory = Memory::default();
+    let mut memory = ApiModel::default();
     for round in 0..ALL / ROUND {
         let exchanges = &rounds[round % rounds.len()];
         let begun = Clock::now();
         let templates = Templates::default().taught(exchanges.iter().map(|e| e.request.path.as_str()));
-        memory.merge(&Memory::of(exchanges, &templates, Timestamp::from_unix(0)));
+        memory.merge(&ApiModel::of(exchanges, &templates, Timestamp::from_unix(0)));
         learning += begun.elapsed().as_secs_f64();
         let begun = Clock::now();
         for exchange in exchanges {

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned, Receipt};
+use crate::plan::action::{Action, ActionResult, CommitDraft, Plan, Planned, Precondition};
 use crate::plan::marker::digest;
 use crate::plan::snapshot::BotComment;
 use crate::plan::texts::TextRules;
-use crate::ports::{Claimed, Forge, Trouble};
+use crate::ports::{Forge, ForgeError, LockStatus};
 
 /// How often a write is tried while its outcome is unclear.
 const TRIES: u32 = 3;
@@ -22,21 +22,21 @@ const LOOKS: u32 = 6;
 /// right before it is written, whatever was composed into it since it was planned. Recording the
 /// history is another matter ([`crate::run::apply_record`]).
 pub fn apply(plan: &mut Plan, rules: &TextRules, forge: &mut dyn Forge) {
-    let mut hand = Hand { forge, rules, held: None, refused: HashSet::new(), done: HashSet::new() };
+    let mut hand = Executor { forge, rules, held: None, refused: HashSet::new(), done: HashSet::new() };
     let open =
         |planned: &&mut Planned| planned.receipt.is_none() && !matches!(planned.action, Action::RecordRun { .. });
     for planned in plan.actions.iter_mut().filter(open) {
         let receipt = hand.carry_out(planned);
-        if matches!(receipt, Receipt::Done(_) | Receipt::AlreadyDone) {
+        if matches!(receipt, ActionResult::Done(_) | ActionResult::AlreadyDone) {
             hand.done.insert(planned.id.clone());
         }
         planned.receipt = Some(receipt);
     }
-    hand.let_go();
+    hand.release_lock();
 }
 
 /// What a guard says.
-enum Met {
+enum CheckResult {
     /// Go on.
     Yes,
     /// What the action would make is there already; its web page.
@@ -46,12 +46,12 @@ enum Met {
 }
 
 /// Something that is there, with its web page.
-struct Shown {
+struct Existing {
     url: Option<String>,
 }
 
 /// The writer, with the claim that it holds.
-struct Hand<'f> {
+struct Executor<'f> {
     forge: &'f mut dyn Forge,
     rules: &'f TextRules,
     held: Option<String>,
@@ -61,220 +61,228 @@ struct Hand<'f> {
     done: HashSet<String>,
 }
 
-impl Hand<'_> {
-    fn carry_out(&mut self, planned: &Planned) -> Receipt {
+impl Executor<'_> {
+    fn carry_out(&mut self, planned: &Planned) -> ActionResult {
         if let Err(why) = self.rules.check(&planned.action) {
-            return Receipt::Failed(format!("not written: {why}"));
+            return ActionResult::Failed(format!("not written: {why}"));
         }
-        if let Err(receipt) = self.take(planned.action.claim()) {
+        if let Err(receipt) = self.acquire_lock(planned.action.claim()) {
             return receipt;
         }
         let mut unclear = None;
         for round in 0..TRIES {
             match self.guards(planned) {
-                Err(trouble) => return Receipt::Failed(trouble.to_string()),
-                Ok(Met::No(why)) => return Receipt::Stale(why),
-                Ok(Met::Done(url)) if unclear.is_some() => return Receipt::Done(url),
-                Ok(Met::Done(_)) => return Receipt::AlreadyDone,
-                Ok(Met::Yes) => {}
+                Err(trouble) => return ActionResult::Failed(trouble.to_string()),
+                Ok(CheckResult::No(why)) => return ActionResult::Stale(why),
+                Ok(CheckResult::Done(url)) if unclear.is_some() => return ActionResult::Done(url),
+                Ok(CheckResult::Done(_)) => return ActionResult::AlreadyDone,
+                Ok(CheckResult::Yes) => {}
             }
             match self.forge.write(&planned.action) {
                 Ok(url) => {
                     self.wait_until_shown(planned);
-                    return Receipt::Done(url);
+                    return ActionResult::Done(url);
                 }
-                Err(Trouble::Unclear(why)) => {
+                Err(ForgeError::Unclear(why)) => {
                     unclear = Some(why);
-                    if let Some(shown) = self.look_for(planned, round) {
-                        return Receipt::Done(shown.url);
+                    if let Some(shown) = self.find_existing(planned, round) {
+                        return ActionResult::Done(shown.url);
                     }
                 }
-                Err(trouble) => return Receipt::Failed(trouble.to_string()),
+                Err(trouble) => return ActionResult::Failed(trouble.to_string()),
             }
         }
         let why = unclear.unwrap_or_default();
-        Receipt::Failed(format!("no clear answer after {TRIES} tries: {why}"))
+        ActionResult::Failed(format!("no clear answer after {TRIES} tries: {why}"))
     }
 
     /// Holds the claim that is wanted, and no other.
-    fn take(&mut self, wanted: Option<String>) -> Result<(), Receipt> {
+    fn acquire_lock(&mut self, wanted: Option<String>) -> Result<(), ActionResult> {
         if self.held == wanted {
             return Ok(());
         }
-        self.let_go();
+        self.release_lock();
         let Some(name) = wanted else { return Ok(()) };
         let patience = if self.refused.contains(&name) { 1 } else { PATIENCE };
         for round in 0..patience {
-            match self.forge.claim(&name) {
-                Ok(Claimed::Taken) => {
+            match self.forge.lock(&name) {
+                Ok(LockStatus::Taken) => {
                     self.held = Some(name);
                     return Ok(());
                 }
-                Ok(Claimed::Held) => self.forge.pause(round.min(2)),
+                Ok(LockStatus::Held) => self.forge.pause(round.min(2)),
                 // Who cannot claim cannot write either; the message says why.
-                Err(trouble) => return Err(Receipt::Failed(trouble.to_string())),
+                Err(trouble) => return Err(ActionResult::Failed(trouble.to_string())),
             }
         }
         self.refused.insert(name);
-        Err(Receipt::Failed(
+        Err(ActionResult::Failed(
             "another job is writing there and does not come to an end; the next run will see it".to_owned(),
         ))
     }
 
-    fn let_go(&mut self) {
+    fn release_lock(&mut self) {
         if let Some(name) = self.held.take() {
-            self.forge.release(&name);
+            self.forge.unlock(&name);
         }
     }
 
-    fn guards(&self, planned: &Planned) -> Result<Met, Trouble> {
+    fn guards(&self, planned: &Planned) -> Result<CheckResult, ForgeError> {
         for guard in &planned.guards {
             match self.guard(guard, &planned.action)? {
-                Met::Yes => {}
+                CheckResult::Yes => {}
                 other => return Ok(other),
             }
         }
-        Ok(Met::Yes)
+        Ok(CheckResult::Yes)
     }
 
-    fn guard(&self, guard: &Guard, action: &Action) -> Result<Met, Trouble> {
+    fn guard(&self, guard: &Precondition, action: &Action) -> Result<CheckResult, ForgeError> {
         match guard {
-            Guard::PullAt { pull, head } => self.pull_at(*pull, head),
-            Guard::NoIssue { key, except } => self.no_issue(key, except, action),
-            Guard::NoComment { on, key } => self.no_comment(*on, key, action),
-            Guard::IssueIs { number, digest } => self.issue_is(*number, digest, action),
-            Guard::CommentIs { on, id, key, digest } => self.comment_is(*on, (*id, key), digest, action),
-            Guard::NoReviewComment { pull, keys } => self.no_review_comment(*pull, keys),
-            Guard::NoCheck { head, name, digest } => Ok(match self.forge.check(head, name)? {
-                Some(check) if check.external_id == *digest => Met::Done(Some(check.url)),
-                _ => Met::Yes,
+            Precondition::PullRequestHeadIs { pull, head } => self.pull_at(*pull, head),
+            Precondition::NoIssue { key, except } => self.no_issue(key, except, action),
+            Precondition::NoComment { on, key } => self.no_comment(*on, key, action),
+            Precondition::IssueIs { number, digest } => self.issue_is(*number, digest, action),
+            Precondition::CommentIs { on, id, key, digest } => self.comment_is(*on, (*id, key), digest, action),
+            Precondition::NoReviewComment { pull, keys } => self.no_review_comment(*pull, keys),
+            Precondition::NoCheck { head, name, digest } => Ok(match self.forge.check(head, name)? {
+                Some(check) if check.external_id == *digest => CheckResult::Done(Some(check.url)),
+                _ => CheckResult::Yes,
             }),
-            Guard::NoBranch { branch } => self.no_branch(branch, action),
-            Guard::NoPullFrom { branch } => self.no_pull_from(branch, action),
-            Guard::NoRunOn { workflow, branch } => Ok(match self.forge.run_on(workflow, branch)? {
-                Some(_) => Met::Done(None),
-                None => Met::Yes,
+            Precondition::NoBranch { branch } => self.no_branch(branch, action),
+            Precondition::NoPullFrom { branch } => self.no_pull_from(branch, action),
+            Precondition::NoRunOn { workflow, branch } => Ok(match self.forge.latest_run(workflow, branch)? {
+                Some(_) => CheckResult::Done(None),
+                None => CheckResult::Yes,
             }),
-            Guard::RemarkIs { id, digest, updated } => self.remark_is(*id, digest, *updated),
-            Guard::Working { on, key, by } => self.working(*on, key, by),
-            Guard::RunAt { run, attempt } => Ok(match self.forge.run(*run)? {
-                now if now.attempt > *attempt => Met::Done(None),
-                now if !now.is_done => Met::No(format!("run {run} is not done yet")),
-                _ => Met::Yes,
+            Precondition::CommentUnchanged { id, digest, updated } => self.remark_is(*id, digest, *updated),
+            Precondition::ReplyStillOpen { on, key, by } => self.working(*on, key, by),
+            Precondition::RunAttemptIs { run, attempt } => Ok(match self.forge.run(*run)? {
+                now if now.attempt > *attempt => CheckResult::Done(None),
+                now if !now.is_done => CheckResult::No(format!("run {run} is not done yet")),
+                _ => CheckResult::Yes,
             }),
-            Guard::After { action } if self.done.contains(action) => Ok(Met::Yes),
-            Guard::After { .. } => Ok(Met::No("what it speaks of was not done".to_owned())),
+            Precondition::AfterAction { action } if self.done.contains(action) => Ok(CheckResult::Yes),
+            Precondition::AfterAction { .. } => Ok(CheckResult::No("what it speaks of was not done".to_owned())),
         }
     }
 
-    fn remark_is(&self, id: u64, expected: &str, updated: Option<Timestamp>) -> Result<Met, Trouble> {
-        Ok(match self.forge.remark(id)? {
-            None => Met::No("the comment is gone".to_owned()),
-            Some(now) if now.is_as(expected, updated) => Met::Yes,
-            Some(_) => Met::No("the comment was edited".to_owned()),
+    fn remark_is(&self, id: u64, expected: &str, updated: Option<Timestamp>) -> Result<CheckResult, ForgeError> {
+        Ok(match self.forge.comment(id)? {
+            None => CheckResult::No("the comment is gone".to_owned()),
+            Some(now) if now.is_as(expected, updated) => CheckResult::Yes,
+            Some(_) => CheckResult::No("the comment was edited".to_owned()),
         })
     }
 
-    fn working(&self, on: u64, key: &str, by: &str) -> Result<Met, Trouble> {
+    fn working(&self, on: u64, key: &str, by: &str) -> Result<CheckResult, ForgeError> {
         let comments = self.forge.comments(on)?;
         let state = comments.iter().find_map(|c| c.reply().filter(|reply| reply.key == key));
         Ok(match state {
-            Some(state) if state.by == by && state.is_working => Met::Yes,
-            Some(_) => Met::No("it was stopped".to_owned()),
-            None => Met::No("its reply is gone".to_owned()),
+            Some(state) if state.by == by && state.is_working => CheckResult::Yes,
+            Some(_) => CheckResult::No("it was stopped".to_owned()),
+            None => CheckResult::No("its reply is gone".to_owned()),
         })
     }
 
-    fn pull_at(&self, pull: u64, head: &str) -> Result<Met, Trouble> {
+    fn pull_at(&self, pull: u64, head: &str) -> Result<CheckResult, ForgeError> {
         let now = self.forge.pull(pull)?;
         Ok(if !now.open {
-            Met::No(format!("pull request {pull} is closed"))
+            CheckResult::No(format!("pull request {pull} is closed"))
         } else if now.locked {
-            Met::No(format!("pull request {pull} is locked"))
+            CheckResult::No(format!("pull request {pull} is locked"))
         } else if now.head != *head {
-            Met::No(format!("the head of pull request {pull} is {} now", crate::history::short(&now.head)))
+            CheckResult::No(format!("the head of pull request {pull} is {} now", crate::history::short(&now.head)))
         } else {
-            Met::Yes
+            CheckResult::Yes
         })
     }
 
-    fn no_issue(&self, key: &str, except: &[u64], action: &Action) -> Result<Met, Trouble> {
+    fn no_issue(&self, key: &str, except: &[u64], action: &Action) -> Result<CheckResult, ForgeError> {
         let issues = self.forge.issues()?;
         let found = issues.iter().find(|i| !except.contains(&i.number) && i.key().as_deref() == Some(key));
         Ok(match found {
-            None => Met::Yes,
-            Some(issue) if says(action, &issue.body) => Met::Done(Some(issue.url.clone())),
+            None => CheckResult::Yes,
+            Some(issue) if says(action, &issue.body) => CheckResult::Done(Some(issue.url.clone())),
             // It may lack what this run saw: that is for a new plan to say.
-            Some(issue) => Met::No(format!("another job has opened issue {}", issue.number)),
+            Some(issue) => CheckResult::No(format!("another job has opened issue {}", issue.number)),
         })
     }
 
-    fn no_branch(&self, branch: &str, action: &Action) -> Result<Met, Trouble> {
-        let Some(commit) = self.forge.branch(branch)? else { return Ok(Met::Yes) };
-        let Action::PushBranch { commits, .. } = action else { return Ok(Met::No(format!("`{branch}` is there"))) };
+    fn no_branch(&self, branch: &str, action: &Action) -> Result<CheckResult, ForgeError> {
+        let Some(commit) = self.forge.branch(branch)? else { return Ok(CheckResult::Yes) };
+        let Action::PushBranch { commits, .. } = action else {
+            return Ok(CheckResult::No(format!("`{branch}` is there")));
+        };
         Ok(if holds(self.forge, &commit, commits)? {
-            Met::Done(None)
+            CheckResult::Done(None)
         } else {
-            Met::No(format!("`{branch}` is there with other content"))
+            CheckResult::No(format!("`{branch}` is there with other content"))
         })
     }
 
-    fn no_pull_from(&self, branch: &str, action: &Action) -> Result<Met, Trouble> {
-        let Action::OpenPullRequest { base, .. } = action else { return Ok(Met::Yes) };
+    fn no_pull_from(&self, branch: &str, action: &Action) -> Result<CheckResult, ForgeError> {
+        let Action::OpenPullRequest { base, .. } = action else { return Ok(CheckResult::Yes) };
         let there = self.forge.pulls_into(base)?.iter().any(|pull| pull.branch == branch);
-        Ok(if there { Met::Done(None) } else { Met::Yes })
+        Ok(if there { CheckResult::Done(None) } else { CheckResult::Yes })
     }
 
-    fn no_comment(&self, on: u64, key: &str, action: &Action) -> Result<Met, Trouble> {
+    fn no_comment(&self, on: u64, key: &str, action: &Action) -> Result<CheckResult, ForgeError> {
         let comments = self.forge.comments(on)?;
         Ok(match comments.iter().find(|c| c.key().as_deref() == Some(key)) {
-            None => Met::Yes,
-            Some(comment) if says(action, &comment.body) => Met::Done(Some(comment.url.clone())),
-            Some(_) => Met::No("another job has written this comment".to_owned()),
+            None => CheckResult::Yes,
+            Some(comment) if says(action, &comment.body) => CheckResult::Done(Some(comment.url.clone())),
+            Some(_) => CheckResult::No("another job has written this comment".to_owned()),
         })
     }
 
-    fn comment_is(&self, on: u64, (id, key): (u64, &str), expected: &str, action: &Action) -> Result<Met, Trouble> {
+    fn comment_is(
+        &self,
+        on: u64,
+        (id, key): (u64, &str),
+        expected: &str,
+        action: &Action,
+    ) -> Result<CheckResult, ForgeError> {
         let comments = self.forge.comments(on)?;
         Ok(match comments.iter().find(|c| c.id == id && c.key().as_deref() == Some(key)) {
-            None => Met::No(format!("comment {id} is gone")),
-            Some(comment) if says(action, &comment.body) => Met::Done(Some(comment.url.clone())),
-            Some(comment) if digest(&comment.body) == expected => Met::Yes,
-            Some(_) => Met::No(format!("comment {id} was changed")),
+            None => CheckResult::No(format!("comment {id} is gone")),
+            Some(comment) if says(action, &comment.body) => CheckResult::Done(Some(comment.url.clone())),
+            Some(comment) if digest(&comment.body) == expected => CheckResult::Yes,
+            Some(_) => CheckResult::No(format!("comment {id} was changed")),
         })
     }
 
-    fn no_review_comment(&self, pull: u64, keys: &[String]) -> Result<Met, Trouble> {
+    fn no_review_comment(&self, pull: u64, keys: &[String]) -> Result<CheckResult, ForgeError> {
         let comments = self.forge.review_comments(pull)?;
         let there: Vec<&BotComment> =
             comments.iter().filter(|c| c.stands_for().is_some_and(|key| keys.contains(&key))).collect();
         Ok(match there.first() {
-            None => Met::Yes,
-            Some(comment) if there.len() >= keys.len() => Met::Done(Some(comment.url.clone())),
-            Some(_) => Met::No("some of these comments were written meanwhile".to_owned()),
+            None => CheckResult::Yes,
+            Some(comment) if there.len() >= keys.len() => CheckResult::Done(Some(comment.url.clone())),
+            Some(_) => CheckResult::No("some of these comments were written meanwhile".to_owned()),
         })
     }
 
-    fn issue_is(&self, number: u64, expected: &str, action: &Action) -> Result<Met, Trouble> {
+    fn issue_is(&self, number: u64, expected: &str, action: &Action) -> Result<CheckResult, ForgeError> {
         let issue = self.forge.issue(number)?;
         let (body, open) = match action {
             Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } => (body, true),
             Action::CloseIssue { body, .. } => (body, false),
-            _ => return Ok(Met::Yes),
+            _ => return Ok(CheckResult::Yes),
         };
         Ok(if issue.open == open && digest(&issue.body) == digest(body) {
-            Met::Done(Some(issue.url))
+            CheckResult::Done(Some(issue.url))
         } else if issue.digest() == expected {
-            Met::Yes
+            CheckResult::Yes
         } else {
-            Met::No(format!("issue {number} was changed"))
+            CheckResult::No(format!("issue {number} was changed"))
         })
     }
 
     /// After an unclear answer: what the action makes, if it is there. The forge
     /// may show it late, so it is looked for more than once before the write is
     /// tried again.
-    fn look_for(&self, planned: &Planned, round: u32) -> Option<Shown> {
+    fn find_existing(&self, planned: &Planned, round: u32) -> Option<Existing> {
         for look in 0..LOOKS {
             self.forge.pause(round.max(look.min(3)));
             if let Some(shown) = self.shown(planned) {
@@ -312,14 +320,14 @@ impl Hand<'_> {
     }
 
     /// What the action makes, if the forge shows it.
-    fn shown(&self, planned: &Planned) -> Option<Shown> {
+    fn shown(&self, planned: &Planned) -> Option<Existing> {
         if let Action::CheckRun { head, name, digest, .. } = &planned.action {
             let check = self.forge.check(head, name).ok()??;
-            return (check.external_id == *digest).then_some(Shown { url: Some(check.url) });
+            return (check.external_id == *digest).then_some(Existing { url: Some(check.url) });
         }
         let own = planned.guards.iter().find(|guard| guard.is_own())?;
         match self.guard(own, &planned.action) {
-            Ok(Met::Done(url)) => Some(Shown { url }),
+            Ok(CheckResult::Done(url)) => Some(Existing { url }),
             _ => None,
         }
     }
@@ -342,7 +350,7 @@ fn makes_something(action: &Action) -> bool {
 ///
 /// # Errors
 /// Where they cannot be read.
-pub fn holds(forge: &dyn Forge, commit: &str, commits: &[CommitDraft]) -> Result<bool, Trouble> {
+pub fn holds(forge: &dyn Forge, commit: &str, commits: &[CommitDraft]) -> Result<bool, ForgeError> {
     let last: BTreeMap<&str, &str> =
         commits.iter().flat_map(|c| &c.files).map(|f| (f.path.as_str(), f.text.as_str())).collect();
     for (path, text) in last {

@@ -254,12 +254,12 @@ pub struct RespondArgs {
     pub triage: TriageArgs,
     /// What of answering a comment this job does
     #[arg(long, env = "TESTMEDIC_PART", value_enum, default_value_t, value_name = "PART", hide_env_values = true)]
-    pub part: Part,
+    pub part: JobPhase,
 }
 
 /// Parts of answering a comment. Where code of forks may be asked for, they are three jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub enum JobPhase {
     /// All of it; no code of a fork is run
     #[default]
     #[value(alias = "")]
@@ -419,7 +419,7 @@ pub struct ActionArgs {
     pub heal: bool,
     /// What of answering a comment this job does
     #[arg(long, env = "TESTMEDIC_PART", value_enum, default_value_t, value_name = "PART", hide_env_values = true)]
-    pub part: Part,
+    pub part: JobPhase,
     /// Begin of the names of artifacts that hold plans of other jobs
     #[arg(long, env = "TESTMEDIC_PLAN_ARTIFACT", default_value = "testmedic-plan", value_name = "NAME")]
     pub plan_artifact: String,

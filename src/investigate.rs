@@ -22,7 +22,7 @@ use crate::model::change::{Commit, FileChange};
 use crate::model::heal::{EditKind, ProofCase};
 use crate::model::ran::{Execution, Scope, TestResult, TestSelector};
 use crate::model::test::Outcome as Ended;
-use crate::ports::{Code, Workbench};
+use crate::ports::{Revision, TestRunner};
 use crate::run::chain;
 
 pub use self::counsel::ModelEdits;
@@ -73,7 +73,7 @@ pub struct HealInput<'a> {
 pub fn heal(
     target: &TestSelector,
     given: &HealInput<'_>,
-    bench: &mut dyn Workbench,
+    bench: &mut dyn TestRunner,
     state: &mut BTreeMap<String, String>,
 ) -> HealResult {
     let mut session = HealRun { target, given, bench, name: None, proof: Vec::new(), phases: Timings::default() };
@@ -99,7 +99,7 @@ pub fn heal(
 struct HealRun<'a> {
     target: &'a TestSelector,
     given: &'a HealInput<'a>,
-    bench: &'a mut dyn Workbench,
+    bench: &'a mut dyn TestRunner,
     /// The name under which the runner reports the test, once it was seen.
     name: Option<String>,
     proof: Vec<ProofStep>,
@@ -136,15 +136,15 @@ impl HealRun<'_> {
         done
     }
 
-    fn execute(&mut self, code: Code, extent: Scope, overlay: &Overlay) -> Result<Execution, Problem> {
+    fn execute(&mut self, code: Revision, extent: Scope, overlay: &Overlay) -> Result<Execution, Problem> {
         let files: Vec<(String, String)> = overlay.iter().map(|(p, t)| (p.clone(), self.laid(code, p, t))).collect();
         self.bench.run(code, self.target, extent, &files)
     }
 
     /// A text as it is laid over one of the two codes: of a product file with tests
     /// in it only the tests.
-    fn laid(&self, code: Code, path: &str, text: &str) -> String {
-        let old = (code == Code::Old).then(|| (self.given.read_old)(path)).flatten();
+    fn laid(&self, code: Revision, path: &str, text: &str) -> String {
+        let old = (code == Revision::Base).then(|| (self.given.read_old)(path)).flatten();
         old.and_then(|old| inline::with_tests_from(path, &old, text)).unwrap_or_else(|| text.to_owned())
     }
 
@@ -172,7 +172,7 @@ impl HealRun<'_> {
 
     /// Sees the test fail, twice alike.
     fn reproduce(&mut self, state: &Overlay) -> Result<Result<(TestResult, u32), Box<HealResult>>, Problem> {
-        let first = self.execute(Code::New, Scope::Alone, state)?;
+        let first = self.execute(Revision::New, Scope::Alone, state)?;
         let gave_up = |why: String, proof: &[ProofStep]| {
             let mut done = HealResult::new(self.target, Outcome::GaveUp(why));
             done.proof = proof.to_vec();
@@ -185,7 +185,7 @@ impl HealRun<'_> {
             let why = first.trouble.unwrap_or_else(|| "it did not run".to_owned());
             return gave_up(format!("the test cannot be run: {why}\n{}", first.output), &[]);
         };
-        let second = self.execute(Code::New, Scope::Alone, state)?;
+        let second = self.execute(Revision::New, Scope::Alone, state)?;
         let same = self.failing(&second).is_some_and(|again| same_failure(&ran, &again));
         if !same {
             return gave_up(
@@ -220,7 +220,7 @@ impl HealRun<'_> {
         }
         let Some(text) = (self.given.read)(&self.target.file) else { return Ok(None) };
         let overlay = Overlay::from([(self.target.file.clone(), text)]);
-        let execution = self.execute(Code::Old, Scope::Alone, &overlay)?;
+        let execution = self.execute(Revision::Base, Scope::Alone, &overlay)?;
         let word = self.word(&execution);
         if let Some(seen) = self.given.passed.filter(|_| word == "not-run") {
             // What was seen then counts; that it was not seen now is said.
@@ -283,7 +283,7 @@ impl HealRun<'_> {
                     continue;
                 }
                 let Some(overlay) = self.applied(candidate, &tried.overlay) else { continue };
-                let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
+                let execution = self.execute(Revision::New, Scope::Alone, &overlay)?;
                 let moved = self.failing(&execution).is_some_and(|again| !same_failure(&ran, &again));
                 if execution.passed() || moved {
                     tried.parts.extend(candidate.parts.iter().cloned());
@@ -346,7 +346,7 @@ impl HealRun<'_> {
         let defect = weighed.band == Decision::Defect;
         tried.best.get_or_insert_with(|| (candidate.parts.clone(), weighed));
         if !defect {
-            let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
+            let execution = self.execute(Revision::New, Scope::Alone, &overlay)?;
             tried.passes = execution.passed();
             tried.alone = Some(execution);
             tried.parts = candidate.parts;

@@ -15,31 +15,31 @@ use crate::model::test::TestId;
 use crate::model::time::Timestamp;
 use crate::plan::action::Action;
 use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState, PullRequestState, RunState};
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 
 /// What became of a run that was to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absorbed {
     /// It was new.
-    New,
+    Head,
     /// It was known already; nothing changed.
     Known,
 }
 
 /// Keeps the history.
-pub trait Store {
+pub trait HistoryStore {
     /// What is known about the tests of `present` that did not simply pass,
     /// without `present` itself and without runs later than it.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn recall(&self, present: &[RunRecord<'_>]) -> Result<History, Problem>;
+    fn history_for(&self, present: &[RunRecord<'_>]) -> Result<History, Problem>;
 
     /// What is known about `tests`, without `present` and without runs later than it.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn past_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem>;
+    fn history_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem>;
 
     /// The latest `limit` failures seen before or at `until`, so that clusters
     /// keep their ids.
@@ -52,31 +52,31 @@ pub trait Store {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn shapes(&self) -> Result<Memory, Problem>;
+    fn api_model(&self) -> Result<ApiModel, Problem>;
 
     /// Remembers the shapes of answers that one run saw.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn remember(&mut self, seen: &Memory) -> Result<(), Problem>;
+    fn record_api_model(&mut self, seen: &ApiModel) -> Result<(), Problem>;
 
     /// The seconds after which tests passed when they were last run again after a wait.
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn waits(&self) -> Result<HashMap<TestId, f64>, Problem>;
+    fn retry_waits(&self) -> Result<HashMap<TestId, f64>, Problem>;
 
     /// Remembers what became of tests that were run again after a wait.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn remember_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem>;
+    fn record_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem>;
 
     /// Remembers a run. The same run twice changes nothing.
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn absorb(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem>;
+    fn record_run(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem>;
 }
 
 /// A repository's past.
@@ -88,7 +88,7 @@ pub trait Repository {
 
 /// What went wrong with a request to the forge.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum ForgeError {
     /// It was refused, or could not be sent: nothing was changed. What
     /// happened, and what to do about it.
     #[error("{what}{}", hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
@@ -108,7 +108,7 @@ pub enum Trouble {
 
 /// Whether a claim was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claimed {
+pub enum LockStatus {
     /// By us.
     Taken,
     /// Another writer has it.
@@ -121,97 +121,97 @@ pub trait Forge {
     /// A pull request as it is now.
     ///
     /// # Errors
-    /// [`Trouble`], as for all functions here.
-    fn pull(&self, number: u64) -> Result<PullRequestState, Trouble>;
+    /// [`ForgeError`], as for all functions here.
+    fn pull(&self, number: u64) -> Result<PullRequestState, ForgeError>;
 
     /// All issues of ours.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn issues(&self) -> Result<Vec<BotIssue>, Trouble>;
+    /// [`ForgeError`]
+    fn issues(&self) -> Result<Vec<BotIssue>, ForgeError>;
 
     /// One issue of ours.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn issue(&self, number: u64) -> Result<BotIssue, Trouble>;
+    /// [`ForgeError`]
+    fn issue(&self, number: u64) -> Result<BotIssue, ForgeError>;
 
     /// Comments of ours on an issue or pull request.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn comments(&self, on: u64) -> Result<Vec<BotComment>, Trouble>;
+    /// [`ForgeError`]
+    fn comments(&self, on: u64) -> Result<Vec<BotComment>, ForgeError>;
 
     /// Review comments of ours on a pull request.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, Trouble>;
+    /// [`ForgeError`]
+    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, ForgeError>;
 
     /// Our latest check run of this name beside a commit.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, Trouble>;
+    /// [`ForgeError`]
+    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, ForgeError>;
 
     /// The commit at a branch, if there is one of that name.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn branch(&self, name: &str) -> Result<Option<String>, Trouble>;
+    /// [`ForgeError`]
+    fn branch(&self, name: &str) -> Result<Option<String>, ForgeError>;
 
     /// A text file at a revision, if there is one.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble>;
+    /// [`ForgeError`]
+    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, ForgeError>;
 
     /// Names and commits of the branches whose names begin like this.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble>;
+    /// [`ForgeError`]
+    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, ForgeError>;
 
     /// The pull requests from branches of ours into a branch, open or not, the
     /// latest first.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble>;
+    /// [`ForgeError`]
+    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, ForgeError>;
 
     /// The latest run of a workflow on a branch.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble>;
+    /// [`ForgeError`]
+    fn latest_run(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, ForgeError>;
 
     /// A comment of somebody, if it is there.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn remark(&self, id: u64) -> Result<Option<CommentState>, Trouble>;
+    /// [`ForgeError`]
+    fn comment(&self, id: u64) -> Result<Option<CommentState>, ForgeError>;
 
     /// How far a workflow run is.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn run(&self, id: u64) -> Result<RunState, Trouble>;
+    /// [`ForgeError`]
+    fn run(&self, id: u64) -> Result<RunState, ForgeError>;
 
     /// Carries one action out; gives its web page.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble>;
+    /// [`ForgeError`]
+    fn write(&mut self, action: &Action) -> Result<Option<String>, ForgeError>;
 
     /// Takes the right to write to what `name` stands for, against all other
-    /// writers, until [`Forge::release`] or until a few minutes have passed.
+    /// writers, until [`Forge::unlock`] or until a few minutes have passed.
     ///
     /// # Errors
-    /// [`Trouble`]
-    fn claim(&mut self, name: &str) -> Result<Claimed, Trouble>;
+    /// [`ForgeError`]
+    fn lock(&mut self, name: &str) -> Result<LockStatus, ForgeError>;
 
     /// Gives the right back.
-    fn release(&mut self, name: &str);
+    fn unlock(&mut self, name: &str);
 
     /// Waits a little, longer with each `round`.
     fn pause(&self, round: u32);
@@ -219,15 +219,15 @@ pub trait Forge {
 
 /// Which code a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub enum Revision {
     /// Before the change.
-    Old,
+    Base,
     /// After it.
     New,
 }
 
 /// A place where tests are run, as the healer needs it.
-pub trait Workbench {
+pub trait TestRunner {
     /// Whether the code before the change is known.
     fn has_old(&self) -> bool;
 
@@ -238,7 +238,7 @@ pub trait Workbench {
     /// Where nothing could be run.
     fn run(
         &mut self,
-        code: Code,
+        code: Revision,
         target: &TestSelector,
         extent: Scope,
         overlay: &[(String, String)],
@@ -256,7 +256,7 @@ pub trait Workbench {
 
 /// How written tests are run.
 #[derive(Clone, Copy, Debug)]
-pub enum How<'a> {
+pub enum RunOrder<'a> {
     /// As they stand in their files.
     InOrder,
     /// So many times, each time in another order, which the first number begins.
@@ -267,7 +267,7 @@ pub enum How<'a> {
 
 /// What came of running written tests.
 #[derive(Clone, Debug)]
-pub struct Staged {
+pub struct GeneratedRun {
     /// How the tests ended.
     pub execution: Execution,
     /// What they sent, masked, by test in order.
@@ -276,12 +276,12 @@ pub struct Staged {
 
 /// A place where written tests are run and their traffic is seen, as the generator
 /// needs it.
-pub trait Stage {
+pub trait GeneratedTestRunner {
     /// Runs the tests of `files` (path and text), which are laid over what is checked out.
     ///
     /// # Errors
     /// Where nothing could be run.
-    fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem>;
+    fn run(&mut self, files: &[(String, String)], how: RunOrder<'_>) -> Result<GeneratedRun, Problem>;
 
     /// Runs the tests once for each mutant that is named for them (by the names that
     /// recorders give them). Tells which were noticed, by the same names in the same order.
@@ -292,23 +292,23 @@ pub trait Stage {
 }
 
 /// A model of language. Several sessions may ask it at once.
-pub trait Mind: Send + Sync {
+pub trait ChatModel: Send + Sync {
     /// Asks it.
     ///
     /// # Errors
     /// Where no answer came that can be read.
-    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard>;
+    fn complete(&self, ask: &ChatRequest) -> Result<ChatResponse, ModelError>;
 
     /// Has texts made into vectors, one for each.
     ///
     /// # Errors
     /// Where none came that can be read.
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard>;
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, ModelError>;
 }
 
 /// Why a model was not heard.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Unheard {
+pub struct ModelError {
     /// What happened, for people.
     pub what: String,
     /// Whether the question may have been counted nevertheless.
@@ -320,7 +320,7 @@ pub struct Unheard {
 /// Where a session looks things up: the repository at the tested commit, and what is known
 /// of earlier runs. What is not
 /// there is an error: it is said to the model, and is no source of quotes.
-pub trait Desk: Sync {
+pub trait ContextTools: Sync {
     /// Lines of a file, from 1.
     ///
     /// # Errors
@@ -329,37 +329,37 @@ pub trait Desk: Sync {
     /// Lines that hold a text.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn search(&self, text: &str) -> Result<String, String>;
     /// Paths that begin like this.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn files(&self, under: &str) -> Result<String, String>;
     /// What one of the suspected commits changed.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn commit(&self, hash: &str) -> Result<String, String>;
     /// How a failing test ended in earlier runs.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn history(&self, test: &str) -> Result<String, String>;
     /// Failures of the past that are told alike.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn similar(&self, text: &str) -> Result<String, String>;
     /// What an endpoint was asked and answered.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn exchanges(&self, endpoint: &str) -> Result<String, String>;
     /// Issues about failures.
     ///
     /// # Errors
-    /// See [`Desk::lines`].
+    /// See [`ContextTools::lines`].
     fn issues(&self) -> Result<String, String>;
 }
 

@@ -26,10 +26,10 @@ use crate::model::time::Timestamp;
 use crate::plan::planner::{Recovery, Repairs};
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::BotIssue;
-use crate::plan::{Plan, Receipt, action};
-use crate::ports::{Absorbed, Repository, Store};
+use crate::plan::{ActionResult, Plan, action};
+use crate::ports::{Absorbed, HistoryStore, Repository};
 use crate::traffic::drift::{self, Drift};
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 use crate::traffic::template::Templates;
 
 /// Failures of one diagnosis that are compared with incidents.
@@ -52,7 +52,7 @@ pub struct TriageInput<'a> {
     /// The moment that counts as now.
     pub now: Timestamp,
     /// History to judge against.
-    pub store: Option<&'a dyn Store>,
+    pub store: Option<&'a dyn HistoryStore>,
     /// The repository to look for suspects in.
     pub repository: Option<&'a dyn Repository>,
     /// Where the run would be recorded.
@@ -71,7 +71,7 @@ pub struct TriageResult {
     /// Templates of the paths that were asked and described.
     pub templates: Templates,
     /// The shapes of answers that this run saw.
-    pub memory: Memory,
+    pub memory: ApiModel,
     /// What the healer brought.
     pub repairs: Repairs,
     /// Tests that were run again after a wait.
@@ -117,7 +117,7 @@ pub fn triage(inputs: TriageInput<'_>) -> TriageResult {
     }
     let described_paths = described.iter().map(|operation| operation.path.clone());
     let templates = Templates::described(described_paths).taught(exchanges.iter().map(|e| e.request.path.as_str()));
-    let memory = Memory::of(exchanges, &templates, at);
+    let memory = ApiModel::of(exchanges, &templates, at);
     let mut drift = drift(&memory, store, &mut notes);
     drift.extend(described::undocumented(&memory, &described));
     drop(learned);
@@ -170,9 +170,9 @@ fn remember_incidents(found: &mut Findings, incidents: &[Incident], sent: &Traff
 }
 
 /// How the answers of this run differ from what is remembered.
-fn drift(memory: &Memory, store: Option<&dyn Store>, notes: &mut Vec<String>) -> Vec<Drift> {
+fn drift(memory: &ApiModel, store: Option<&dyn HistoryStore>, notes: &mut Vec<String>) -> Vec<Drift> {
     let Some(store) = store.filter(|_| !memory.kinds.is_empty()) else { return Vec::new() };
-    match store.shapes() {
+    match store.api_model() {
         Ok(before) => drift::between(&before, memory),
         Err(problem) => {
             notes.push(format!("how the API changed is not known: {}", chain(&problem)));
@@ -232,7 +232,7 @@ pub fn recoveries(
     issues: &[BotIssue],
     found: &Findings,
     branch: &str,
-    store: Option<&dyn Store>,
+    store: Option<&dyn HistoryStore>,
     notes: &mut Vec<String>,
 ) -> BTreeMap<u64, Recovery> {
     let watched = |issue: &BotIssue| {
@@ -245,7 +245,7 @@ pub fn recoveries(
         return BTreeMap::new();
     }
     let present = learn::legs(&found.runs, &found.facts, found.at, &found.known);
-    let past = store.map_or_else(|| Ok(History::default()), |store| store.past_of(&tests, &present));
+    let past = store.map_or_else(|| Ok(History::default()), |store| store.history_of(&tests, &present));
     let past = past.unwrap_or_else(|problem| {
         notes.push(format!("whether issues have recovered is not known: {}", chain(&problem)));
         History::default()
@@ -287,14 +287,14 @@ fn recall(
     runs: &[TestRun],
     facts: &RunFacts,
     at: Timestamp,
-    store: Option<&dyn Store>,
+    store: Option<&dyn HistoryStore>,
     notes: &mut Vec<String>,
 ) -> History {
     let Some(store) = store else {
         return History::default();
     };
     let legs = learn::legs(runs, facts, at, &HashMap::new());
-    store.recall(&legs).unwrap_or_else(|problem| {
+    store.history_for(&legs).unwrap_or_else(|problem| {
         notes.push(format!("judged without history: {}", chain(&problem)));
         History::default()
     })
@@ -326,20 +326,20 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Carries out the history record of a plan; every other action stays as it is.
 /// One failure does not stop the others.
-pub fn apply_record(triage: &mut TriageResult, store: &mut dyn Store) {
+pub fn apply_record(triage: &mut TriageResult, store: &mut dyn HistoryStore) {
     let Ok(learned) = learn::record(&triage.found.runs, &triage.found.facts, &triage.found.known) else {
         return;
     };
     let mut is_new = false;
     for leg in &learned {
         let id = format!("record-run:{}", hex(&leg.key));
-        let receipt = match store.absorb(leg) {
-            Ok(Absorbed::New) => {
+        let receipt = match store.record_run(leg) {
+            Ok(Absorbed::Head) => {
                 is_new = true;
-                Receipt::Done(None)
+                ActionResult::Done(None)
             }
-            Ok(Absorbed::Known) => Receipt::AlreadyDone,
-            Err(problem) => Receipt::Failed(chain(&problem)),
+            Ok(Absorbed::Known) => ActionResult::AlreadyDone,
+            Err(problem) => ActionResult::Failed(chain(&problem)),
         };
         for action in triage.plan.actions.iter_mut().filter(|a| a.id == id) {
             action.receipt = Some(receipt.clone());
@@ -347,7 +347,7 @@ pub fn apply_record(triage: &mut TriageResult, store: &mut dyn Store) {
     }
     if is_new
         && !triage.retried.is_empty()
-        && let Err(problem) = store.remember_retries(&triage.retried)
+        && let Err(problem) = store.record_retries(&triage.retried)
     {
         triage.notes.push(format!("what became of retries is not remembered: {}", chain(&problem)));
     }
@@ -357,7 +357,7 @@ pub fn apply_record(triage: &mut TriageResult, store: &mut dyn Store) {
     if is_new
         && is_default
         && !triage.memory.kinds.is_empty()
-        && let Err(problem) = store.remember(&triage.memory)
+        && let Err(problem) = store.record_api_model(&triage.memory)
     {
         triage.notes.push(format!("the shapes of answers are not remembered: {}", chain(&problem)));
     }
@@ -366,7 +366,7 @@ pub fn apply_record(triage: &mut TriageResult, store: &mut dyn Store) {
 /// Notes that nothing could be recorded.
 pub fn fail_record(triage: &mut TriageResult, problem: &Problem) {
     for action in &mut triage.plan.actions {
-        action.receipt = Some(Receipt::Failed(chain(problem)));
+        action.receipt = Some(ActionResult::Failed(chain(problem)));
     }
 }
 
@@ -390,7 +390,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// Where the store cannot be written, or nothing can be learned from the run.
-pub fn import(mut runs: Vec<TestRun>, facts: &RunFacts, store: &mut dyn Store) -> Result<Imported, Problem> {
+pub fn import(mut runs: Vec<TestRun>, facts: &RunFacts, store: &mut dyn HistoryStore) -> Result<Imported, Problem> {
     prepare(&mut runs, facts);
     let mut imported = Imported::default();
     for run in runs.iter().filter(|run| run.worst() == Some(IssueLevel::Unusable)) {
@@ -404,8 +404,8 @@ pub fn import(mut runs: Vec<TestRun>, facts: &RunFacts, store: &mut dyn Store) -
     let learned = learn::record(&runs, facts, &failures.known())
         .map_err(|why| Problem::failed("the run cannot be imported").because(why))?;
     for leg in &learned {
-        match store.absorb(leg)? {
-            Absorbed::New => {
+        match store.record_run(leg)? {
+            Absorbed::Head => {
                 imported.new += 1;
                 imported.results += leg.totals.tests;
             }

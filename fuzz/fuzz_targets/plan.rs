@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use testmedic::ingest::event;
 use testmedic::model::forge::RepoSlug;
 use testmedic::plan::Action;
-use testmedic::plan::admit::{Source, admit};
+use testmedic::plan::admit::{PlanOrigin, validate};
 use testmedic::plan::change::FileDiff;
 use testmedic::plan::policy::Policy;
 use testmedic::plan::preview::preview;
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let _ = Policy::parse(text);
     let _ = FileDiff::parse("a", None, text);
     let Some(repository) = RepoSlug::parse("acme/shop") else { return };
-    let source = Source {
+    let source = PlanOrigin {
         repository,
         server: "https://github.com".to_owned(),
         head: "ed5eb9a37e2d8231af3388319b941995f6dc8755".to_owned(),
@@ -40,7 +40,7 @@ fuzz_target!(|text: &str| {
         attempt: 1,
     };
     if let Ok(saved) = SavedPlan::parse(text) {
-        let plan = admit(&[saved], &source, &Policy::default());
+        let plan = validate(&[saved], &source, &Policy::default());
         let _ = preview(&plan);
         for planned in plan.actions {
             match planned.action {

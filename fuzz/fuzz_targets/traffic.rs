@@ -6,12 +6,12 @@ use testmedic::ingest::traffic::masking::Masker;
 use testmedic::ingest::traffic::read;
 use testmedic::model::time::Timestamp;
 use testmedic::traffic::drift;
-use testmedic::traffic::memory::Memory;
+use testmedic::traffic::memory::ApiModel;
 use testmedic::traffic::template::Templates;
 
 fuzz_target!(|bytes: &[u8]| {
     let traffic = read("file", bytes, &mut Masker::new(true));
     let templates = Templates::default().taught(traffic.exchanges.iter().map(|e| e.request.path.as_str()));
-    let memory = Memory::of(&traffic.exchanges, &templates, Timestamp::from_unix(0));
+    let memory = ApiModel::of(&traffic.exchanges, &templates, Timestamp::from_unix(0));
     assert_eq!(drift::between(&memory, &memory), []);
 });

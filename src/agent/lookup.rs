@@ -8,7 +8,7 @@ use crate::diagnose::seen::PastFailureIndex;
 use crate::history::short;
 use crate::model::exchange::{Body, Exchange};
 use crate::model::text::head;
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 use crate::traffic::shape::Node;
 
 /// Earlier results of a test, failures of the past, exchanges, and fields that are shown.
@@ -69,7 +69,7 @@ pub fn similar_to(found: &Findings, text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// Where nothing was recorded of it.
-pub fn exchanges_of(exchanges: &[Exchange], memory: &Memory, endpoint: &str) -> Result<String, String> {
+pub fn exchanges_of(exchanges: &[Exchange], memory: &ApiModel, endpoint: &str) -> Result<String, String> {
     let wanted = endpoint.trim();
     let mut out = String::new();
     let asked = exchanges.iter().filter(|e| e.line().starts_with(wanted) || e.request.path.starts_with(wanted));

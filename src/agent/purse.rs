@@ -30,16 +30,16 @@ impl Price {
     /// are bytes.
     #[must_use]
     pub fn most(&self, ask: &ChatRequest) -> Micros {
-        self.of(TokenUsage { asked: bytes(ask), said: u64::from(ask.most) })
+        self.of(TokenUsage { asked: bytes(ask), said: u64::from(ask.max_tokens) })
     }
 }
 
 /// The bytes of a question.
 fn bytes(ask: &ChatRequest) -> u64 {
     let message = |message: &Message| match message {
-        Message::Rules { text } | Message::Us { text } => text.len(),
-        Message::Found { call, text } => call.len() + text.len(),
-        Message::Model { text, calls } => {
+        Message::System { text } | Message::User { text } => text.len(),
+        Message::Tool { call, text } => call.len() + text.len(),
+        Message::Assistant { text, calls } => {
             text.len() + calls.iter().map(|c| c.id.len() + c.name.len() + c.arguments.len() + 64).sum::<usize>()
         }
     };
@@ -200,8 +200,8 @@ mod tests {
     use serde_json::Value;
 
     fn ask(text: &str) -> ChatRequest {
-        let messages = vec![Message::Us { text: text.to_owned() }];
-        ChatRequest { model: "m".to_owned(), messages, tools: Vec::new(), answer: Value::Null, most: 100 }
+        let messages = vec![Message::User { text: text.to_owned() }];
+        ChatRequest { model: "m".to_owned(), messages, tools: Vec::new(), answer: Value::Null, max_tokens: 100 }
     }
 
     /// A millionth a token.

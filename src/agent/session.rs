@@ -104,7 +104,7 @@ impl<T> Session<T> {
     /// One that was shown a brief.
     #[must_use]
     pub fn new(task: Task<T>, brief: &PromptContext, limits: SessionLimits) -> Self {
-        let messages = vec![Message::Rules { text: task.rules.to_owned() }, Message::Us { text: brief.to_string() }];
+        let messages = vec![Message::System { text: task.rules.to_owned() }, Message::User { text: brief.to_string() }];
         Self {
             task,
             limits,
@@ -147,7 +147,7 @@ impl<T> Session<T> {
             let text = elide(&mask(&clean(&text)), LOOK).into_owned();
             // What is said about a wish may hold its own words.
             let source = if is_there { wish.source() } else { "refused".to_owned() };
-            self.messages.push(Message::Found { call: call.id, text: brief::quoted(&source, &text) });
+            self.messages.push(Message::Tool { call: call.id, text: brief::quoted(&source, &text) });
             if is_there {
                 self.shown.entry(source).or_default().extend(wish.pieces(&text));
             }
@@ -163,7 +163,7 @@ impl<T> Session<T> {
             "What you propose does not hold; what came of it stands below. Propose something else, or nothing.\n{}",
             brief::quoted("objection", &text)
         );
-        self.messages.push(Message::Us { text: told });
+        self.messages.push(Message::User { text: told });
         self.ask()
     }
 
@@ -186,14 +186,14 @@ impl<T> Session<T> {
             messages: self.messages.clone(),
             tools: if is_last { Vec::new() } else { tools::all() },
             answer: self.task.answer.clone(),
-            most: self.limits.most,
+            max_tokens: self.limits.most,
         }))
     }
 
     fn hear(&mut self, reply: ChatResponse) -> Step<T> {
         let counted = reply.tokens.asked.saturating_add(reply.tokens.said);
         self.so_far.tokens = self.so_far.tokens.saturating_add(counted);
-        self.messages.push(Message::Model { text: reply.text.clone(), calls: reply.calls.clone() });
+        self.messages.push(Message::Assistant { text: reply.text.clone(), calls: reply.calls.clone() });
         if !reply.calls.is_empty() {
             return self.look(reply.calls);
         }
@@ -211,7 +211,7 @@ impl<T> Session<T> {
             ParsedAnswer::Malformed(why) => {
                 self.malformed += 1;
                 let text = format!("That is not the JSON that was asked for: {why}. Answer with the JSON alone.");
-                self.messages.push(Message::Us { text });
+                self.messages.push(Message::User { text });
                 self.ask()
             }
         }

@@ -8,23 +8,23 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
-use crate::cli::job::Done;
-use crate::cli::{ActionArgs, ActionWords, Part, apply, job, respond, round, tidy};
+use crate::cli::job::TriageReport;
+use crate::cli::{ActionArgs, ActionWords, JobPhase, apply, job, respond, round, tidy};
 use crate::error::{Problem, exit};
 use crate::model::forge::Trigger;
 use crate::model::run::IssueLevel;
-use crate::plan::action::{Action, Plan, Receipt};
+use crate::plan::action::{Action, ActionResult, Plan};
 use crate::plan::saved;
 use crate::report::{FailOn, exit_code, missing, plural, regressions, summary};
 use crate::run::chain;
-use crate::shell::actions::{self, Around};
+use crate::shell::actions::{self, ActionsEnv};
 use crate::shell::files;
 use crate::shell::shield;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    let shielded = shield::raise();
+    let shielded = shield::scrub_and_reexec();
     let args = match arguments(words) {
         Ok(mut args) => {
             if let Err(problem) = shielded {
@@ -68,7 +68,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
 /// Why the job is red although testmedic could not do its own: the reports alone, read plainly, hold
 /// failed tests or are not all there. `None` where nothing was to be judged or `fail-on` is `never`.
 fn red_all_the_same(args: &ActionArgs) -> Option<String> {
-    let judges = Around::read().ok().flatten().is_none_or(|around| {
+    let judges = ActionsEnv::read().ok().flatten().is_none_or(|around| {
         !matches!(around.event.occasion, Trigger::Comment(_) | Trigger::Schedule | Trigger::WorkflowRun(_))
     });
     if args.triage.fail_on == FailOn::Never || !judges {
@@ -93,7 +93,7 @@ fn red_all_the_same(args: &ActionArgs) -> Option<String> {
 }
 
 fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
-    let around = Around::read()?
+    let around = ActionsEnv::read()?
         .ok_or_else(|| Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`"))?;
     if let Some(token) = &around.token {
         actions::mask(token)?;
@@ -137,9 +137,9 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
     })
 }
 
-fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
+fn carry_out(args: &ActionArgs, around: &ActionsEnv, colour: bool) -> Result<u8, Problem> {
     match &around.event.occasion {
-        Trigger::Comment(remark) if args.part == Part::Publish => {
+        Trigger::Comment(remark) if args.part == JobPhase::Publish => {
             return respond::publish(&args.triage, around, remark, &args.plan_artifact);
         }
         Trigger::Comment(remark) => {
@@ -160,7 +160,7 @@ fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Pro
         }
         _ => {}
     }
-    let done = job::Job::prepare(&args.triage, Some(around))?.run(&args.triage, args.heal.then_some(around));
+    let done = job::TriageRun::prepare(&args.triage, Some(around))?.run(&args.triage, args.heal.then_some(around));
     done.show(&args.triage, colour)?;
     actions::annotate(&done.annotations)?;
     actions::job_summary(&summary::render(&done.triage))?;
@@ -175,7 +175,7 @@ fn carry_out(args: &ActionArgs, around: &Around, colour: bool) -> Result<u8, Pro
 }
 
 /// The plans that the run which ended left behind.
-fn plans(args: &ActionArgs, around: &Around, run: u64) -> Result<Vec<String>, Problem> {
+fn plans(args: &ActionArgs, around: &ActionsEnv, run: u64) -> Result<Vec<String>, Problem> {
     let Some(scene) = around.scene(None) else { return Ok(Vec::new()) };
     let Some(forge) = job::connect(&args.triage.forge, around, &scene)? else { return Ok(Vec::new()) };
     let plans = forge
@@ -193,7 +193,7 @@ fn applied(plan: &Plan) -> Result<u8, Problem> {
         .actions
         .iter()
         .filter_map(|p| match &p.receipt {
-            Some(Receipt::Failed(why)) => Some(format!("{}: {why}", p.action.kind())),
+            Some(ActionResult::Failed(why)) => Some(format!("{}: {why}", p.action.kind())),
             _ => None,
         })
         .chain(
@@ -222,7 +222,7 @@ fn issues(plan: &Plan) -> Vec<&str> {
 }
 
 /// Step outputs, and warnings about our own trouble.
-fn tell(done: &Done, args: &ActionArgs, code: u8) -> Result<(), Problem> {
+fn tell(done: &TriageReport, args: &ActionArgs, code: u8) -> Result<(), Problem> {
     let found = &done.triage.found;
     let mut verdicts: BTreeMap<&str, usize> = BTreeMap::new();
     for diagnosis in &found.diagnoses {
@@ -256,12 +256,12 @@ fn tell(done: &Done, args: &ActionArgs, code: u8) -> Result<(), Problem> {
         actions::warn(&format!("{}: {}", run.path, issue.message))?;
     }
     for planned in &done.triage.plan.actions {
-        if let Some(Receipt::Failed(why)) = &planned.receipt {
+        if let Some(ActionResult::Failed(why)) = &planned.receipt {
             actions::warn(&format!("{}: {why}", planned.title))?;
         }
     }
     if actions::is_debug() {
-        say(&format!("::debug::{} requests to the API\n", done.calls))?;
+        print(&format!("::debug::{} requests to the API\n", done.calls))?;
     }
     Ok(())
 }

@@ -3,23 +3,23 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::apply;
-use crate::cli::respond::Hearing;
+use crate::cli::respond::CommandContext;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{RunContext, TRUSTED_EVENTS, Trigger};
-use crate::plan::action::{Action, Guard, Plan, Receipt};
-use crate::plan::admit::{Source, admit, is_path};
+use crate::plan::action::{Action, ActionResult, Plan, Precondition};
+use crate::plan::admit::{PlanOrigin, is_path, validate};
 use crate::plan::marker::digest;
 use crate::plan::planner::comment;
 use crate::plan::policy::{self, Policy};
 use crate::plan::preview;
 use crate::plan::saved::{self, SavedPlan};
-use crate::ports::Trouble;
+use crate::ports::ForgeError;
 use crate::render::terminal::line;
-use crate::shell::actions::Around;
+use crate::shell::actions::ActionsEnv;
 use crate::shell::files;
 use crate::shell::github::{GitHub, read_or_note};
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 pub(super) fn apply(args: &ApplyArgs) -> Result<u8, Problem> {
     let size = args.file.metadata().map_or(0, |m| m.len());
@@ -27,18 +27,23 @@ pub(super) fn apply(args: &ApplyArgs) -> Result<u8, Problem> {
         return Err(Problem::usage(format!("{} is larger than {} MB", args.file.display(), saved::LIMIT >> 20)));
     }
     let text = files::read_text(&args.file)?;
-    let around = Around::read()?.ok_or_else(|| {
+    let around = ActionsEnv::read()?.ok_or_else(|| {
         Problem::usage("where the plan is to be carried out is not known")
             .hint("`apply` runs in a workflow, or with GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_REF_NAME, GITHUB_EVENT_NAME and GITHUB_TOKEN set")
     })?;
     let plan = carry_out(&[text], &args.forge, &around, args.dry_run)?;
-    let failed = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
+    let failed = plan.actions.iter().any(|p| matches!(p.receipt, Some(ActionResult::Failed(_))));
     let refused = plan.withheld.iter().any(|w| w.reason.starts_with("refused"));
     Ok(if failed || refused { exit::COULD_NOT } else { exit::DONE })
 }
 
 /// Admits and carries out saved plans, and prints what came of them.
-pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry_run: bool) -> Result<Plan, Problem> {
+pub(super) fn carry_out(
+    texts: &[String],
+    args: &ForgeArgs,
+    around: &ActionsEnv,
+    dry_run: bool,
+) -> Result<Plan, Problem> {
     let mut scene = around.scene(None).ok_or_else(|| {
         Problem::usage("the repository or the commit is not known").hint("GITHUB_REPOSITORY and GITHUB_SHA tell them")
     })?;
@@ -52,14 +57,14 @@ pub(super) fn carry_out(texts: &[String], args: &ForgeArgs, around: &Around, dry
     let policy = policy(args, &forge, &scene)?;
     let plans = parse(texts)?;
     let source = source(&plans, around, &scene, &forge)?;
-    let mut all = admit(&plans, &source, &policy);
+    let mut all = validate(&plans, &source, &policy);
     join_comment(&mut all, &source, &forge)?;
     if !dry_run {
         apply::apply(&mut all, &source.rules(), &mut forge);
     }
-    say(&preview::preview(&all))?;
+    print(&preview::preview(&all))?;
     for note in forge.take_notes() {
-        say(&format!("note  {}\n", line(&note, 400)))?;
+        print(&format!("note  {}\n", line(&note, 400)))?;
     }
     Ok(all)
 }
@@ -72,7 +77,7 @@ pub(super) fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
         match SavedPlan::parse(text) {
             Ok(plan) => plans.push(plan),
             Err(error) => {
-                say(&format!("note  a plan was left out: {}\n", line(&error.to_string(), 300)))?;
+                print(&format!("note  a plan was left out: {}\n", line(&error.to_string(), 300)))?;
                 last = Some(error);
             }
         }
@@ -84,7 +89,7 @@ pub(super) fn parse(texts: &[String]) -> Result<Vec<SavedPlan>, Problem> {
 }
 
 /// The sticky comment that is there already keeps the parts of other legs.
-pub(super) fn join_comment(plan: &mut Plan, source: &Source, forge: &GitHub) -> Result<(), Problem> {
+pub(super) fn join_comment(plan: &mut Plan, source: &PlanOrigin, forge: &GitHub) -> Result<(), Problem> {
     let Some(pull) = source.pull else { return Ok(()) };
     for planned in &mut plan.actions {
         let Action::Comment { on, key, edit, body } = &mut planned.action else { continue };
@@ -99,12 +104,12 @@ pub(super) fn join_comment(plan: &mut Plan, source: &Source, forge: &GitHub) -> 
         }
         *edit = Some(there.id);
         planned.guards =
-            vec![Guard::CommentIs { on: pull, id: there.id, key: key.clone(), digest: digest(&there.body) }];
+            vec![Precondition::CommentIs { on: pull, id: there.id, key: key.clone(), digest: digest(&there.body) }];
     }
     Ok(())
 }
 
-fn could_not(what: &str, trouble: Trouble) -> Problem {
+fn could_not(what: &str, trouble: ForgeError) -> Problem {
     Problem::failed(format!("{what} could not be read")).because(trouble)
 }
 
@@ -120,7 +125,7 @@ pub(super) fn policy(args: &ForgeArgs, forge: &GitHub, scene: &RunContext) -> Re
 
 /// Where the plan came from, as GitHub tells it: nothing of it is taken from
 /// the plan itself.
-fn source(plans: &[SavedPlan], around: &Around, scene: &RunContext, forge: &GitHub) -> Result<Source, Problem> {
+fn source(plans: &[SavedPlan], around: &ActionsEnv, scene: &RunContext, forge: &GitHub) -> Result<PlanOrigin, Problem> {
     let (pull, default_branch) = match &around.event.occasion {
         Trigger::WorkflowRun(ended) => {
             let own = ended.head_repository.as_ref().is_some_and(|head| head.same(&scene.repository));
@@ -147,7 +152,7 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &RunContext, forge: &GitH
         _ => Some(&scene.repository),
     };
     let own_branch = head.is_some_and(|head| head.same(&scene.repository));
-    Ok(Source {
+    Ok(PlanOrigin {
         own_branch,
         attempt: scene.attempt,
         workflow: scene.workflow.clone(),
@@ -170,7 +175,11 @@ fn source(plans: &[SavedPlan], around: &Around, scene: &RunContext, forge: &GitH
 
 /// Where the plan came from that answers a command: the thread as it is now, and the run
 /// that was judged for it, which must be one of the thread's commit.
-pub(super) fn source_of_comment(plans: &[SavedPlan], judged: u64, hearing: &Hearing<'_>) -> Result<Source, Problem> {
+pub(super) fn source_of_comment(
+    plans: &[SavedPlan],
+    judged: u64,
+    hearing: &CommandContext<'_>,
+) -> Result<PlanOrigin, Problem> {
     let (forge, scene) = (&hearing.forge, &hearing.scene);
     let run = forge.ended_run(judged).map_err(|t| could_not("the run that was judged", t))?;
     let pull = hearing.thread.pull.as_ref();
@@ -186,7 +195,7 @@ pub(super) fn source_of_comment(plans: &[SavedPlan], judged: u64, hearing: &Hear
         Some(pull) if reviews => forge.diff(pull.number).map_err(|t| could_not("the diff of the pull request", t))?,
         _ => Vec::new(),
     };
-    Ok(Source {
+    Ok(PlanOrigin {
         own_branch,
         attempt: run.attempt,
         workflow: run.workflow_file.clone(),

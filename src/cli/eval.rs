@@ -22,12 +22,12 @@ use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::Untrusted;
 use crate::model::time::Timestamp;
 use crate::plan::policy::{Model, Policy};
-use crate::ports::{Mind, Repository, Store};
-use crate::report::evaluation::{self, Cost, Judged};
+use crate::ports::{ChatModel, HistoryStore, Repository};
+use crate::report::evaluation::{self, Cost, EvalRow};
 use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::desk::Tested;
+use crate::shell::desk::RepoTools;
 use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 use crate::shell::{ending, files, progress, shield};
 
 /// Options of `eval`.
@@ -124,7 +124,7 @@ impl Repository for Told {
 
 pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    shield::raise()?;
+    shield::scrub_and_reexec()?;
     let policy = match &args.config {
         Some(path) => Policy::parse(&files::read_text(path)?)
             .map_err(|e| Problem::usage(format!("{} is no policy", path.display())).because(e))?,
@@ -151,7 +151,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         let wrong = |e| Problem::usage(format!("{} is no case", path.display())).because(e);
         let begin = || mind.as_ref().map(|mind| apart(mind, &policy.model));
         if toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("files")) {
-            let world: heals::World = toml::from_str(&text).map_err(wrong)?;
+            let world: heals::HealScenario = toml::from_str(&text).map_err(wrong)?;
             healed.extend(heals::judge(&name, &world, &policy, &begin)?);
             continue;
         }
@@ -159,7 +159,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         let round = begin();
         let judged = judge(&name, &case, round.as_ref())?;
         if let Some(why) = &judged.unheard {
-            say(&format!("{name}: the model was not heard: {why}\n"))?;
+            print(&format!("{name}: the model was not heard: {why}\n"))?;
         }
         let spent = round.as_ref().map(ModelContext::spent).unwrap_or_default();
         (cost.asks, cost.micros) = (cost.asks + spent.asks, cost.micros.saturating_add(spent.micros));
@@ -177,21 +177,21 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         }
         files::write(path, &(figures.to_string() + "\n"))?;
     }
-    say(&if all.is_empty() { "# Evaluation\n".to_owned() } else { evaluation::markdown(&all, cost) })?;
+    print(&if all.is_empty() { "# Evaluation\n".to_owned() } else { evaluation::markdown(&all, cost) })?;
     if !healed.is_empty() {
-        say(&evaluation::heals(&healed))?;
+        print(&evaluation::heals(&healed))?;
     }
     Ok(exit::DONE)
 }
 
 /// A round of its own: one case costs what it costs alone.
-fn apart(mind: &Arc<dyn Mind>, model: &Model) -> ModelContext {
-    let outside = (Box::new(|| 0.0) as Clock, ending::is_told as fn() -> bool);
+fn apart(mind: &Arc<dyn ChatModel>, model: &Model) -> ModelContext {
+    let outside = (Box::new(|| 0.0) as Clock, ending::requested as fn() -> bool);
     let terms = (model.terms(), model.bounds());
     ModelContext::new(Arc::clone(mind), terms, Box::new(NoSharedBudget), Box::new(|_| ()), outside)
 }
 
-fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<Judged, Problem> {
+fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<EvalRow, Problem> {
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let mut store = SqliteStore::open(&folder.path().join("history.db"))?;
     let after = remember(case, folder.path(), &mut store)?;
@@ -208,7 +208,7 @@ fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<Judge
         described: Vec::new(),
         incidents: Vec::new(),
         now: at.unwrap_or_else(|| Timestamp::from_unix(0)),
-        store: Some(&store as &dyn Store),
+        store: Some(&store as &dyn HistoryStore),
         repository: Some(&Told(commits.clone())),
         record_to: None,
     });
@@ -217,7 +217,7 @@ fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<Judge
     };
     let rules = diagnosis.verdict;
     let mut judged =
-        Judged { case: name.to_owned(), truth: case.truth, rules, with_model: None, dropped: 0, unheard: None };
+        EvalRow { case: name.to_owned(), truth: case.truth, rules, with_model: None, dropped: 0, unheard: None };
     let Some(round) = beside else { return Ok(judged) };
     let mut told = diagnosis.clone();
     if rules == Verdict::Undecided {
@@ -243,7 +243,7 @@ fn opinion(
 ) -> SessionOutcome<ModelOpinion> {
     let Some(diagnosis) = triage.found.diagnoses.first() else { return SessionOutcome::Nothing(String::new()) };
     let brief = analyzer::brief(&triage.found, diagnosis, exchanges);
-    let desk = Tested::new(None, "", commits);
+    let desk = RepoTools::new(None, "", commits);
     read(round, &SessionInput { id: name, brief: &brief, desk: &desk })
 }
 

@@ -4,31 +4,31 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::generator::{GenerationResult, Recipe};
 use crate::cli::GenerateArgs;
-use crate::cli::local::Local;
+use crate::cli::local::RepoContext;
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::masking::Masker;
 use crate::model::exchange::Exchange;
 use crate::model::run::RunFacts;
 use crate::plan::policy::Policy;
-use crate::ports::Store;
+use crate::ports::HistoryStore;
 use crate::report::generate::render;
 use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::author::{Ask, Author};
+use crate::shell::author::{DraftRequest, TestWriter};
 use crate::shell::{files, shield};
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 
 /// Where `testmedic run` records.
 const RECORDED: &str = ".testmedic/traffic.ndjson";
 
 pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem> {
-    shield::raise()?;
+    shield::scrub_and_reexec()?;
     let mut notes = Vec::new();
     let place = Place::find(args, &mut notes)?;
     let exchanges = traffic(args, &mut notes)?;
     let (triage, now) = place.judge(args, &exchanges, &mut notes)?;
     let read = |path: &str| place.author.read(path);
     let incidents = super::incidents(&place.policy, &place.author.files, &read, &mut notes);
-    let wanted = place.author.drafts(Ask {
+    let wanted = place.author.drafts(DraftRequest {
         exchanges: &exchanges,
         templates: &triage.templates,
         known: &triage.memory,
@@ -45,7 +45,7 @@ pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem>
 
 /// A repository, and what is allowed in it.
 struct Place {
-    author: Author,
+    author: TestWriter,
     top: PathBuf,
     policy: Policy,
     head: String,
@@ -87,8 +87,8 @@ impl Place {
     fn find(args: &GenerateArgs, notes: &mut Vec<String>) -> Result<Self, Problem> {
         let local = args.local.find("written tests are proven in a checkout beside the repository")?;
         let head = local.head(notes)?;
-        let Local { git, top, policy } = local;
-        Ok(Self { author: Author::new(git, top.clone(), policy.clone(), head.clone()), top, policy, head })
+        let RepoContext { git, top, policy } = local;
+        Ok(Self { author: TestWriter::new(git, top.clone(), policy.clone(), head.clone()), top, policy, head })
     }
 
     /// What is known of answers, and what this traffic tells of them.
@@ -97,7 +97,7 @@ impl Place {
         args: &GenerateArgs,
         exchanges: &[Exchange],
         notes: &mut Vec<String>,
-    ) -> Result<(TriageResult, Memory), Problem> {
+    ) -> Result<(TriageResult, ApiModel), Problem> {
         let store = args.local.store(notes)?;
         let mut triage = run::triage(TriageInput {
             runs: Vec::new(),
@@ -107,13 +107,13 @@ impl Place {
             described: self.author.described(),
             incidents: Vec::new(),
             now: args.local.now(),
-            store: store.as_ref().map(|s| s as &dyn Store),
+            store: store.as_ref().map(|s| s as &dyn HistoryStore),
             repository: None,
             record_to: None,
         });
         let now = triage.memory.clone();
         if let Some(store) = &store {
-            let mut known = store.shapes()?;
+            let mut known = store.api_model()?;
             known.merge(&triage.memory);
             triage.memory = known;
         }

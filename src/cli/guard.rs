@@ -10,7 +10,7 @@ use crate::code::patch::{self, PatchError};
 use crate::error::{Problem, exit};
 use crate::render::terminal::line;
 use crate::shell::files;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
     let text = read(args)?;
@@ -34,13 +34,13 @@ pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
     if let Some(path) = &args.json {
         let json = to_json(&found);
         if path.as_os_str() == "-" {
-            say(&json)?;
+            print(&json)?;
         } else {
             files::write(path, &json)?;
         }
     }
     if args.json.as_ref().is_none_or(|p| p.as_os_str() != "-") {
-        say(&told(&found, files))?;
+        print(&told(&found, files))?;
     }
     Ok(if found.is_empty() { exit::DONE } else { exit::TESTS_FAILED })
 }

@@ -3,24 +3,24 @@
 use std::path::Path;
 
 use crate::agent::healer::healing::{Outcome, TestHeal};
-use crate::cli::local::Local;
+use crate::cli::local::RepoContext;
 use crate::cli::{HealArgs, round};
 use crate::error::{Problem, exit};
 use crate::investigate::think::ModelContext;
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
 use crate::plan::planner::Repairs;
-use crate::ports::Store;
+use crate::ports::HistoryStore;
 use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::report::heal;
 use crate::run::{self, TriageInput, TriageResult};
 use crate::shell::runner::{Runner, recognise_by_name};
-use crate::shell::ward::Ward;
+use crate::shell::ward::RepoHealer;
 use crate::shell::{files, shield};
 
 pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
-    shield::raise()?;
+    shield::scrub_and_reexec()?;
     let patterns: Vec<String> = args.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
     if patterns.is_empty() && args.only.is_empty() {
         return Err(Problem::usage("there is nothing to heal")
@@ -58,7 +58,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
 }
 
 /// A model that is asked where no rule knows an edit; without one the rules heal alone.
-fn round(args: &HealArgs, ward: &Ward, notes: &mut Vec<String>) -> Option<ModelContext> {
+fn round(args: &HealArgs, ward: &RepoHealer, notes: &mut Vec<String>) -> Option<ModelContext> {
     let model = &ward.policy.model;
     if !round::is_wanted(model, &args.model) || model.edits == 0 {
         return None;
@@ -84,7 +84,7 @@ fn told(all: &[TestHeal], round: &ModelContext) -> Option<String> {
     })
 }
 
-fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
+fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<RepoHealer, Problem> {
     let mut local = args.local.find("healing runs old and new tests on old and new code")?;
     if local.policy.heal.mode == HealMode::Off {
         return Err(Problem::usage("the policy switches healing off (`heal = \"off\"`)"));
@@ -100,8 +100,8 @@ fn ward(args: &HealArgs, notes: &mut Vec<String>) -> Result<Ward, Problem> {
         None => local.head(notes)?,
     };
     let base = args.base.as_ref().filter(|b| !b.is_empty()).map(|rev| commit("--base", rev)).transpose()?;
-    let Local { git, top, policy } = local;
-    Ok(Ward {
+    let RepoContext { git, top, policy } = local;
+    Ok(RepoHealer {
         files: git.files_at(&head),
         repeat: args.repeat.unwrap_or(policy.heal.repeat),
         seconds: None,
@@ -125,7 +125,12 @@ fn runner(args: &HealArgs) -> Result<Option<Runner>, Problem> {
 }
 
 /// Judges the reports; without any, nothing has failed that is known.
-fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<String>) -> Result<TriageResult, Problem> {
+fn judge(
+    args: &HealArgs,
+    patterns: &[String],
+    ward: &RepoHealer,
+    notes: &mut Vec<String>,
+) -> Result<TriageResult, Problem> {
     let runs = files::read_reports(Path::new("."), patterns, &|_| {})?;
     let store = args.local.store(notes)?;
     Ok(run::triage(TriageInput {
@@ -136,7 +141,7 @@ fn judge(args: &HealArgs, patterns: &[String], ward: &Ward, notes: &mut Vec<Stri
         described: Vec::new(),
         incidents: Vec::new(),
         now: args.local.now(),
-        store: store.as_ref().map(|s| s as &dyn Store),
+        store: store.as_ref().map(|s| s as &dyn HistoryStore),
         repository: Some(&ward.git),
         record_to: None,
     }))

@@ -15,8 +15,8 @@ use crate::model::time::Timestamp;
 use crate::render::terminal::line;
 use crate::report::{grouped, plural};
 use crate::run::{self, Imported};
-use crate::shell::store::sqlite::{Shown, ShownResult, SqliteStore};
-use crate::shell::surroundings::say;
+use crate::shell::store::sqlite::{ShownResult, SqliteStore, TestRecord};
+use crate::shell::surroundings::print;
 use crate::shell::{files, progress, surroundings};
 
 fn path_of(arg: &HistoryArg) -> Result<PathBuf, Problem> {
@@ -69,12 +69,12 @@ pub(super) fn import(args: &ImportArgs) -> Result<u8, Problem> {
     if jobs.is_empty() {
         out.push_str("; the manifest names none");
     }
-    say(&(out + "\n"))?;
+    print(&(out + "\n"))?;
     let trouble = !failed.is_empty() || !sum.unusable.is_empty();
     for text in
         failed.iter().map(|t| ("not imported", t)).chain(sum.unusable.iter().map(|t| ("unreadable", t))).take(20)
     {
-        say(&format!("{}  {}\n", text.0, line(text.1, 400)))?;
+        print(&format!("{}  {}\n", text.0, line(text.1, 400)))?;
     }
     Ok(if trouble { exit::COULD_NOT } else { exit::DONE })
 }
@@ -116,7 +116,7 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
         few if few.len() <= 3 => {
             let words = store.words()?;
             let shown: Vec<String> = few.iter().map(|test| timeline(test, &words, args.last, colour)).collect();
-            say(&shown.join("\n")).map(|()| exit::DONE)
+            print(&shown.join("\n")).map(|()| exit::DONE)
         }
         many => {
             let number =
@@ -125,12 +125,12 @@ pub(super) fn show(args: &ShowArgs, colour: bool) -> Result<u8, Problem> {
             for test in many.iter().take(20) {
                 let _ = writeln!(out, "  {}  {} {}", test.id, line(&test.class, 80), line(&test.name, 120));
             }
-            say(&out).map(|()| exit::DONE)
+            print(&out).map(|()| exit::DONE)
         }
     }
 }
 
-fn timeline(test: &Shown, words: &[Feedback], last: usize, colour: bool) -> String {
+fn timeline(test: &TestRecord, words: &[Feedback], last: usize, colour: bool) -> String {
     let mut out = format!("{} {}\n{}\n", line(&test.class, 100), line(&test.name, 160), test.id);
     if let Some(alias) = &test.alias {
         let _ = writeln!(out, "{}", line(alias, 200));
@@ -254,6 +254,6 @@ pub(super) fn prune(args: &PruneArgs) -> Result<u8, Problem> {
     let now = args.now.unwrap_or_else(surroundings::now);
     let before = Timestamp::from_unix(now.unix() - i64::from(args.keep_days) * 86_400);
     let gone = store.prune(before)?;
-    say(&format!("forgot {} from before {}\n", plural(gone as u64, "run"), before.date()))?;
+    print(&format!("forgot {} from before {}\n", plural(gone as u64, "run"), before.date()))?;
     Ok(exit::DONE)
 }

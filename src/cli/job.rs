@@ -11,8 +11,8 @@ mod memory;
 mod people;
 mod think;
 
-pub(super) use self::asked::{Asked, Looked};
-pub(super) use self::done::Done;
+pub(super) use self::asked::{Evaluated, RequestedWork};
+pub(super) use self::done::TriageReport;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -34,14 +34,14 @@ use crate::model::forge::{RunContext, Trigger};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
 use crate::model::time::Timestamp;
-use crate::plan::action::{Guard, Plan};
+use crate::plan::action::{Plan, Precondition};
 use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
 use crate::plan::snapshot::BotIssue;
-use crate::ports::{Repository, Store};
+use crate::ports::{HistoryStore, Repository};
 use crate::report::json::Origin;
 use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::actions::Around;
+use crate::shell::actions::ActionsEnv;
 use crate::shell::git::Git;
 use crate::shell::github::client::Connection;
 use crate::shell::github::{GitHub, read_or_note};
@@ -49,7 +49,7 @@ use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::{files, progress, surroundings};
 
 /// What a triage works with.
-pub(super) struct Job {
+pub(super) struct TriageRun {
     git: Option<Git>,
     scene: Option<RunContext>,
     forge: Option<GitHub>,
@@ -81,16 +81,16 @@ pub(super) struct Job {
     /// Whether it learns from earlier runs although nothing failed.
     learns: bool,
     /// What a person asks for in a comment.
-    asked: Option<Asked>,
+    asked: Option<RequestedWork>,
     /// What must hold besides before anything is written.
-    guards: Vec<Guard>,
+    guards: Vec<Precondition>,
     /// A model that thinks along, and what it came to.
     round: Option<ModelContext>,
     told: think::Told,
 }
 
-impl Job {
-    pub(super) fn prepare(args: &TriageArgs, around: Option<&Around>) -> Result<Self, Problem> {
+impl TriageRun {
+    pub(super) fn prepare(args: &TriageArgs, around: Option<&ActionsEnv>) -> Result<Self, Problem> {
         let history = args.history.path()?;
         if !args.repo.is_dir() {
             return Err(Problem::usage(format!("--repo {} is not a folder", args.repo.display())));
@@ -326,7 +326,7 @@ impl Job {
     }
 
     /// Goes down the line. In a workflow that `heals` tests are repaired.
-    pub(super) fn run(mut self, args: &TriageArgs, heals: Option<&Around>) -> Done {
+    pub(super) fn run(mut self, args: &TriageArgs, heals: Option<&ActionsEnv>) -> TriageReport {
         let loud = self.learns || self.runs.iter().any(|run| !run.cases.is_empty());
         let mut store = self.open_store(args.apply);
         if loud {
@@ -364,7 +364,7 @@ impl Job {
         }
         triage.notes.splice(0..0, notes);
         let repository = self.scene.as_ref().map(|s| s.repository.to_string());
-        Done {
+        TriageReport {
             origin: Origin {
                 repository: repository.or_else(|| surroundings::variable("GITHUB_REPOSITORY")),
                 base,
@@ -436,7 +436,7 @@ impl Job {
             described: self.described(),
             incidents,
             now: self.now,
-            store: store.map(|s| s as &dyn Store),
+            store: store.map(|s| s as &dyn HistoryStore),
             repository: Some(&both),
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
@@ -449,7 +449,7 @@ impl Job {
 
     /// Has each write ask what must hold besides.
     fn guarded(&self, mut plan: Plan) -> Plan {
-        plan.ask_besides(&self.guards);
+        plan.require(&self.guards);
         plan
     }
 
@@ -488,7 +488,7 @@ impl Job {
 }
 
 /// Connects to GitHub, where that is wanted and possible.
-pub(super) fn connect(args: &ForgeArgs, around: &Around, scene: &RunContext) -> Result<Option<GitHub>, Problem> {
+pub(super) fn connect(args: &ForgeArgs, around: &ActionsEnv, scene: &RunContext) -> Result<Option<GitHub>, Problem> {
     if args.forge == ForgeChoice::None || (args.forge == ForgeChoice::Auto && around.token.is_none()) {
         return Ok(None);
     }

@@ -9,11 +9,11 @@ use crate::error::Problem;
 use crate::model::time::Timestamp;
 use crate::plan::policy::Policy;
 use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
+use crate::report::terminal::RenderOptions;
 use crate::run::{self, TriageResult};
 use crate::shell::git::Git;
 use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 use crate::shell::{files, surroundings};
 
 /// Options of such commands.
@@ -37,13 +37,13 @@ pub struct LocalArgs {
 }
 
 /// A repository, the folder at its top, and what is allowed in it.
-pub(super) struct Local {
+pub(super) struct RepoContext {
     pub(super) git: Git,
     pub(super) top: PathBuf,
     pub(super) policy: Policy,
 }
 
-impl Local {
+impl RepoContext {
     /// The commit that stands for what is checked out, changes that are not committed
     /// included.
     pub(super) fn head(&self, notes: &mut Vec<String>) -> Result<String, Problem> {
@@ -57,14 +57,14 @@ impl Local {
 
 impl LocalArgs {
     /// Finds the repository; `why` tells what it is needed for.
-    pub(super) fn find(&self, why: &str) -> Result<Local, Problem> {
+    pub(super) fn find(&self, why: &str) -> Result<RepoContext, Problem> {
         let git = Git::find(&self.repo).ok_or_else(|| {
             Problem::usage(format!("{} is no git repository", self.repo.display()))
                 .hint(format!("{why}; name the repository with --repo"))
         })?;
         let top = git.top().ok_or_else(|| Problem::usage("the repository has no checkout"))?;
         let policy = super::local_policy(&top, self.config.as_deref())?;
-        Ok(Local { git, top, policy })
+        Ok(RepoContext { git, top, policy })
     }
 
     /// The history, where there is one that can be read.
@@ -85,13 +85,13 @@ impl LocalArgs {
     /// Shows what was done: `told` for people unless the diff or the JSON is printed.
     pub(super) fn show(
         &self,
-        (told, colour): (&dyn Fn(Look) -> String, bool),
+        (told, colour): (&dyn Fn(RenderOptions) -> String, bool),
         (patch, diff): (Option<&Path>, &str),
         (triage, base): (&TriageResult, Option<String>),
     ) -> Result<(), Problem> {
         let is_stdout = |path: Option<&Path>| path == Some(Path::new("-"));
         if !is_stdout(self.json.as_deref()) && !is_stdout(patch) {
-            say(&told(Look { colour, width: surroundings::width() }))?;
+            print(&told(RenderOptions { colour, width: surroundings::width() }))?;
         }
         if let Some(path) = patch {
             write(path, diff)?;
@@ -107,5 +107,5 @@ impl LocalArgs {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Problem> {
-    if path == Path::new("-") { say(text) } else { files::write(path, text) }
+    if path == Path::new("-") { print(text) } else { files::write(path, text) }
 }

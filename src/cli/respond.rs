@@ -11,27 +11,27 @@ mod look;
 mod people;
 mod publish;
 
-pub(super) use self::hearing::Hearing;
+pub(super) use self::hearing::CommandContext;
 use self::hearing::hear;
 use crate::apply;
-use crate::cli::{Part, RespondArgs, TriageArgs, action};
+use crate::cli::{JobPhase, RespondArgs, TriageArgs, action};
 use crate::error::{Problem, exit};
 use crate::ingest::command::{CommandError, ParsedLine, read};
 use crate::model::command::{CommandKind, CommandLine, Permission};
 use crate::model::forge::{CommentEvent, Trigger};
 use crate::model::time::Timestamp;
-use crate::plan::action::{BODY_LIMIT, Plan, Planned, Receipt};
-use crate::plan::authority::Admission;
+use crate::plan::action::{ActionResult, BODY_LIMIT, Plan, Planned};
+use crate::plan::authority::Decision;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::snapshot::BotComment;
 use crate::plan::texts::TextRules;
-use crate::render::message::reply::{self as message, Mark, body, mood};
+use crate::render::message::reply::{self as message, CommandStatus, body, mood};
 use crate::render::terminal::line;
 use crate::run::chain;
-use crate::shell::actions::{self, Around};
+use crate::shell::actions::{self, ActionsEnv};
 use crate::shell::shield;
-use crate::shell::surroundings::{self, say};
+use crate::shell::surroundings::{self, print};
 
 pub(super) use self::publish::publish;
 
@@ -41,19 +41,19 @@ pub(super) struct How {
     /// Whether tests may be run in it: not where it could not close their eyes.
     pub may_run: bool,
     /// What of answering it does.
-    pub part: Part,
+    pub part: JobPhase,
 }
 
 pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    shield::raise()?;
-    let around = Around::read()?.ok_or_else(|| {
+    shield::scrub_and_reexec()?;
+    let around = ActionsEnv::read()?.ok_or_else(|| {
         Problem::usage("there is no comment to answer").hint(
             "`respond` runs in a workflow that `issue_comment` wakes; GITHUB_EVENT_NAME and GITHUB_EVENT_PATH tell it which",
         )
     })?;
     match &around.event.occasion {
-        Trigger::Comment(remark) if args.part == Part::Publish => {
+        Trigger::Comment(remark) if args.part == JobPhase::Publish => {
             publish(&args.triage, &around, remark, "testmedic-plan")
         }
         Trigger::Comment(remark) => answer(&args.triage, &around, remark, How { may_run: true, part: args.part }),
@@ -66,7 +66,7 @@ pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
 ///
 /// # Errors
 /// Where the forge cannot be read; nothing is done then.
-pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &CommentEvent, how: How) -> Result<u8, Problem> {
+pub(super) fn answer(args: &TriageArgs, around: &ActionsEnv, remark: &CommentEvent, how: How) -> Result<u8, Problem> {
     let lines = read(&remark.body);
     if remark.action != "created" || lines.is_empty() {
         return quiet("no command to answer");
@@ -75,14 +75,14 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &CommentEvent, 
         Ok(hearing) => hearing,
         Err(why) => return quiet(&format!("not answered: {why}")),
     };
-    if let Some(why) = hearing.unheard() {
+    if let Some(why) = hearing.ignore_reason() {
         return quiet(&format!("not answered: {why}"));
     }
-    let mut parts: Vec<Answered> =
+    let mut parts: Vec<CommandReply> =
         lines.into_iter().enumerate().map(|(at, line)| admitted(&hearing, at, line)).collect();
     hearing.refuse_moved(&mut parts)?;
     hearing.spare(&mut parts);
-    if how.part == Part::Execute {
+    if how.part == JobPhase::Execute {
         return publish::execute(&mut hearing, parts);
     }
     if !hearing.begin(&mut parts)? {
@@ -90,32 +90,32 @@ pub(super) fn answer(args: &TriageArgs, around: &Around, remark: &CommentEvent, 
     }
     for at in 0..parts.len() {
         let Some(order) = parts[at].order.take() else { continue };
-        if how.part == Part::Admit && order.command.runs_code() {
+        if how.part == JobPhase::Admit && order.command.runs_code() {
             "Handed over to a job that may only read.".clone_into(&mut parts[at].part.text);
             continue;
         }
         parts[at].part = carry::carry(&mut hearing, &order);
         let is_last = parts.iter().all(|one| one.order.is_none());
-        if !is_last && hearing.tell(&parts, true) == Told::Stopped {
+        if !is_last && hearing.tell(&parts, true) == ReplyStatus::Stopped {
             return quiet("stopped by another command");
         }
     }
-    let is_open = parts.iter().any(|one| one.part.mark == Mark::Working);
+    let is_open = parts.iter().any(|one| one.part.mark == CommandStatus::Working);
     let told = hearing.tell(&parts, is_open);
-    if told == Told::Stopped {
+    if told == ReplyStatus::Stopped {
         return quiet("stopped by another command");
     }
-    if told == Told::Said && is_open {
+    if told == ReplyStatus::Said && is_open {
         let head = hearing.thread.pull.as_ref().map_or(hearing.scene.head.as_str(), |pull| pull.head_sha.as_str());
         actions::outputs(&[("execute", "true".to_owned()), ("head", head.to_owned())])?;
     }
-    action::conclude(if told == Told::Said { "neutral" } else { "error" });
-    Ok(if told == Told::Said { exit::DONE } else { exit::COULD_NOT })
+    action::conclude(if told == ReplyStatus::Said { "neutral" } else { "error" });
+    Ok(if told == ReplyStatus::Said { exit::DONE } else { exit::COULD_NOT })
 }
 
 /// What came of saying something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum ReplyStatus {
     /// It stands there.
     Said,
     /// The reply is not this job's any more: a person ended it.
@@ -125,35 +125,41 @@ enum Told {
 }
 
 /// What is said to a line, and the command that is open.
-struct Answered {
+struct CommandReply {
     /// Its place among the lines.
     at: usize,
-    part: message::Part,
+    part: message::ReplySection,
     order: Option<CommandLine>,
 }
 
 /// Nobody is answered; the reason stands in the log and in the job's summary.
 fn quiet(why: &str) -> Result<u8, Problem> {
     let why = line(why, 400);
-    say(&format!("{why}\n"))?;
+    print(&format!("{why}\n"))?;
     actions::job_summary(&format!("testmedic: {}\n", crate::render::markdown::spans(&why, 400)))?;
     action::conclude("neutral");
     Ok(exit::DONE)
 }
 
 /// What is said to a line before anything is done: a refusal, or that it is worked on.
-fn admitted(hearing: &Hearing<'_>, at: usize, line: ParsedLine) -> Answered {
+fn admitted(hearing: &CommandContext<'_>, at: usize, line: ParsedLine) -> CommandReply {
     let (part, order) = match line {
-        ParsedLine::Slip { text, why } => (message::Part::refused(&text, &slip(&why)), None),
+        ParsedLine::Slip { text, why } => (message::ReplySection::refused(&text, &slip(&why)), None),
         ParsedLine::Order(order) => match hearing.admit(&order) {
-            Admission::Granted => {
-                let part = message::Part { mark: Mark::Working, line: order.text.clone(), text: String::new() };
+            Decision::Granted => {
+                let part = message::ReplySection {
+                    mark: CommandStatus::Working,
+                    line: order.text.clone(),
+                    text: String::new(),
+                };
                 (part, Some(order))
             }
-            Admission::Refused(why) | Admission::Unheard(why) => (message::Part::refused(&order.text, &why), None),
+            Decision::Refused(why) | Decision::Unheard(why) => {
+                (message::ReplySection::refused(&order.text, &why), None)
+            }
         },
     };
-    Answered { at, part, order }
+    CommandReply { at, part, order }
 }
 
 fn slip(why: &CommandError) -> String {
@@ -169,10 +175,10 @@ fn only_tells(order: &CommandLine) -> bool {
     matches!(order.command.verb(), CommandKind::Explain | CommandKind::Help)
 }
 
-impl Hearing<'_> {
+impl CommandContext<'_> {
     /// What acts is for the commit that the person saw: where the branch moved since, it
     /// is refused.
-    fn refuse_moved(&self, parts: &mut [Answered]) -> Result<(), Problem> {
+    fn refuse_moved(&self, parts: &mut [CommandReply]) -> Result<(), Problem> {
         let acts = |order: &Option<CommandLine>| order.as_ref().is_some_and(|order| !only_tells(order));
         if self.thread.pull.is_none() || !parts.iter().any(|one| acts(&one.order)) {
             return Ok(());
@@ -184,35 +190,35 @@ impl Hearing<'_> {
         let Some(moved) = moved else { return Ok(()) };
         for one in parts.iter_mut().filter(|one| acts(&one.order)) {
             let why = format!("{moved}: it is for what stood there before. Look at it, and say it again.");
-            (one.part, one.order) = (message::Part::refused(&one.part.line, &why), None);
+            (one.part, one.order) = (message::ReplySection::refused(&one.part.line, &why), None);
         }
         Ok(())
     }
 
     /// Who has no part in the repository has one thing explained in a comment: each explanation
     /// reads a run, and all workflows share what may be asked of the forge in an hour.
-    fn spare(&self, parts: &mut [Answered]) {
+    fn spare(&self, parts: &mut [CommandReply]) {
         if self.actor.is_bot || self.actor.level >= Permission::Triage {
             return;
         }
         let is_explain =
-            |one: &&mut Answered| one.order.as_ref().is_some_and(|o| o.command.verb() == CommandKind::Explain);
+            |one: &&mut CommandReply| one.order.as_ref().is_some_and(|o| o.command.verb() == CommandKind::Explain);
         for one in parts.iter_mut().filter(is_explain).skip(1) {
             let why = "one comment explains one thing to those without the right `triage`";
-            (one.part, one.order) = (message::Part::refused(&one.part.line, why), None);
+            (one.part, one.order) = (message::ReplySection::refused(&one.part.line, why), None);
         }
     }
 
     /// Says that it was heard, and takes the comment for this job; `false` where another
     /// job has it.
-    fn begin(&mut self, parts: &mut [Answered]) -> Result<bool, Problem> {
+    fn begin(&mut self, parts: &mut [CommandReply]) -> Result<bool, Problem> {
         let open: Vec<&CommandLine> = parts.iter().filter_map(|one| one.order.as_ref()).collect();
         if open.is_empty() || !self.args.apply {
             return Ok(true);
         }
-        let seen = reply::react(&self.to, Mark::Working.reaction(), vec![self.unedited()]);
+        let seen = reply::react(&self.to, CommandStatus::Working.reaction(), vec![self.comment_unchanged()]);
         let seen = self.write(seen)?;
-        if matches!(seen.receipt, Some(Receipt::Stale(_))) {
+        if matches!(seen.receipt, Some(ActionResult::Stale(_))) {
             return Ok(false);
         }
         // What only tells is told at once: nothing is done twice by telling it twice.
@@ -220,71 +226,71 @@ impl Hearing<'_> {
             return Ok(true);
         }
         let text = self.text(parts);
-        let working = reply::reply(&self.to, &text, true, None, vec![self.unedited()]);
+        let working = reply::reply(&self.to, &text, true, None, vec![self.comment_unchanged()]);
         let done = self.write(working)?;
         match &done.receipt {
-            Some(Receipt::Done(_)) => Ok(true),
-            Some(Receipt::Failed(why)) => Err(Problem::failed(format!("the command cannot be answered: {why}"))),
+            Some(ActionResult::Done(_)) => Ok(true),
+            Some(ActionResult::Failed(why)) => Err(Problem::failed(format!("the command cannot be answered: {why}"))),
             _ => Ok(false),
         }
     }
 
-    fn text(&self, parts: &[Answered]) -> String {
-        let all: Vec<(usize, message::Part)> = parts.iter().map(|one| (one.at, one.part.clone())).collect();
+    fn text(&self, parts: &[CommandReply]) -> String {
+        let all: Vec<(usize, message::ReplySection)> = parts.iter().map(|one| (one.at, one.part.clone())).collect();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
         body(&all, &self.login, head, &self.scene, BODY_LIMIT - 1000)
     }
 
     /// Brings the reply up to date; at the end with the reaction that fits.
-    fn tell(&mut self, parts: &[Answered], is_working: bool) -> Told {
+    fn tell(&mut self, parts: &[CommandReply], is_working: bool) -> ReplyStatus {
         let text = self.text(parts);
         if !self.args.apply {
             // A line of a test's words must not be a command of the workflow.
             let lines: String = text.lines().map(|text| format!("  │ {}\n", crate::model::text::clean(text))).collect();
-            let shown = is_working || say(&lines).is_ok();
-            return if shown { Told::Said } else { Told::Unsaid };
+            let shown = is_working || print(&lines).is_ok();
+            return if shown { ReplyStatus::Said } else { ReplyStatus::Unsaid };
         }
-        let Ok(there) = self.reply_there() else { return Told::Unsaid };
+        let Ok(there) = self.reply_there() else { return ReplyStatus::Unsaid };
         let is_ours = there.as_ref().and_then(BotComment::reply).is_none_or(|r| r.by == self.to.by && r.is_working);
         if !is_ours {
-            return Told::Stopped;
+            return ReplyStatus::Stopped;
         }
-        let guards = if there.is_none() { vec![self.unedited()] } else { Vec::new() };
+        let guards = if there.is_none() { vec![self.comment_unchanged()] } else { Vec::new() };
         let planned = reply::reply(&self.to, &text, is_working, there.as_ref(), guards);
-        let Ok(done) = self.write(planned) else { return Told::Unsaid };
+        let Ok(done) = self.write(planned) else { return ReplyStatus::Unsaid };
         match done.receipt {
-            Some(Receipt::Done(_) | Receipt::AlreadyDone) => {}
-            Some(Receipt::Stale(_)) => return Told::Stopped,
-            _ => return Told::Unsaid,
+            Some(ActionResult::Done(_) | ActionResult::AlreadyDone) => {}
+            Some(ActionResult::Stale(_)) => return ReplyStatus::Stopped,
+            _ => return ReplyStatus::Unsaid,
         }
-        let all: Vec<message::Part> = parts.iter().map(|one| one.part.clone()).collect();
+        let all: Vec<message::ReplySection> = parts.iter().map(|one| one.part.clone()).collect();
         // A reaction more or less: what was said stands.
         if !is_working {
             let _ = self.write(reply::react(&self.to, mood(&all).reaction(), Vec::new()));
         }
-        Told::Said
+        ReplyStatus::Said
     }
 
     /// Carries out one thing.
     fn write(&mut self, planned: Planned) -> Result<Planned, Problem> {
         let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
         apply::apply(&mut plan, &TextRules::of(&self.scene), &mut self.forge);
-        say(&preview::preview(&plan))?;
+        print(&preview::preview(&plan))?;
         plan.actions.pop().ok_or_else(|| Problem::failed("nothing was planned"))
     }
 
     /// Carries out what a command asks for, in a dry run nothing.
     pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), String> {
-        plan.ask_besides(&self.guards());
+        plan.require(&self.guards());
         if self.args.apply {
             apply::apply(plan, &TextRules::of(&self.scene), &mut self.forge);
         }
-        say(&preview::preview(plan)).map_err(|problem| chain(&problem))
+        print(&preview::preview(plan)).map_err(|problem| chain(&problem))
     }
 
     /// Whether all of a plan is done, or would be in a dry run.
     pub(super) fn is_done(&self, plan: &Plan) -> bool {
-        let done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
+        let done = |p: &Planned| matches!(p.receipt, Some(ActionResult::Done(_) | ActionResult::AlreadyDone));
         !self.args.apply || plan.actions.iter().all(done)
     }
 

@@ -10,11 +10,11 @@ use crate::error::Problem;
 use crate::investigate::think::{Clock, ModelContext, NoSharedBudget, TranscriptEvent};
 use crate::model::secret::Secret;
 use crate::plan::policy::Model;
-use crate::ports::{Ledger, Mind};
+use crate::ports::{ChatModel, Ledger};
 use crate::render::words::plural;
 use crate::run::chain;
 use crate::shell::llm::{Endpoint, Recording, Replay, Settings};
-use crate::shell::store::sqlite::Spending;
+use crate::shell::store::sqlite::SqliteBudget;
 use crate::shell::{ending, files, progress, surroundings};
 
 /// Whether anybody thinks besides the rules.
@@ -39,27 +39,27 @@ pub(super) fn begin(
         Some(path) => Box::new(spending(model, path, head)?),
         None => Box::new(NoSharedBudget),
     };
-    ending::listen();
-    let outside = (Box::new(progress::clock()) as Clock, ending::is_told as fn() -> bool);
+    ending::install();
+    let outside = (Box::new(progress::clock()) as Clock, ending::requested as fn() -> bool);
     Ok(ModelContext::new(mind, (model.terms(), model.bounds()), ledger, Box::new(log), outside))
 }
 
 /// The budgets that other runs share, and what was answered before.
-fn spending(model: &Model, path: &Path, head: Option<String>) -> Result<Spending, Problem> {
+fn spending(model: &Model, path: &Path, head: Option<String>) -> Result<SqliteBudget, Problem> {
     let (of_head, of_day) = model.shared();
     let now = surroundings::now();
     let mut scopes = vec![(format!("day:{}", now.unix().div_euclid(86_400)), "this day (`model.budget.day`)", of_day)];
     if let Some(head) = head {
         scopes.push((format!("head:{head}"), "this head (`model.budget.head`)", of_head));
     }
-    Spending::open(path, &model.url, scopes, now.unix())
+    SqliteBudget::open(path, &model.url, scopes, now.unix())
 }
 
 /// Whom to ask.
 ///
 /// # Errors
 /// See [`begin`].
-pub(super) fn mind(model: &Model, args: &ModelArgs) -> Result<Arc<dyn Mind>, Problem> {
+pub(super) fn mind(model: &Model, args: &ModelArgs) -> Result<Arc<dyn ChatModel>, Problem> {
     if let Some(path) = &args.model_replay {
         return Ok(Arc::new(Replay::read(path)?));
     }

@@ -10,19 +10,19 @@ use std::time::SystemTime;
 
 use self::select::{Reports, Select};
 use crate::cli::RunArgs;
-use crate::cli::job::Job;
+use crate::cli::job::TriageRun;
 use crate::error::{Problem, exit};
 use crate::model::test::TestId;
 use crate::model::time::Timestamp;
-use crate::ports::Store;
+use crate::ports::HistoryStore;
 use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::report::{FailOn, exit_code};
-use crate::shell::actions::Around;
+use crate::shell::actions::ActionsEnv;
 use crate::shell::recorder::{self, Recorder};
 use crate::shell::store::sqlite::SqliteStore;
 use crate::shell::suite::Ended;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 use crate::shell::{files, shield, suite, surroundings};
 
 /// The suite, as it can be run again.
@@ -95,7 +95,7 @@ impl Suite<'_> {
 }
 
 pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
-    shield::raise()?;
+    shield::scrub_and_reexec()?;
     let recorder = Recorder::start(false)?;
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let report = folder.path().join("report.xml");
@@ -120,7 +120,7 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     let again = if may_retry && code != exit::DONE && args.retry {
         again::again(&mut suite, &waits(args))?
     } else {
-        again::Again::default()
+        again::RerunReport::default()
     };
     // What the first run wrote stands where the command wrote it.
     for (place, copy) in written.iter().filter(|_| !again.told.is_empty()) {
@@ -131,16 +131,16 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
     tell(args, &recorded, &again)?;
     let mut triage = args.triage.clone();
     if suite.first.is_empty() && triage.junit.iter().all(|p| p.trim().is_empty()) {
-        say(NO_REPORT)?;
+        print(NO_REPORT)?;
         return Ok(code);
     }
     if let Some(old) = older(&triage.junit, begun) {
-        say(&format!("{old} is older than this run, so nothing is judged: the command did not write it.\n"))?;
+        print(&format!("{old} is older than this run, so nothing is judged: the command did not write it.\n"))?;
         return Ok(code);
     }
     triage.junit = judged(&suite, written, &again, triage.junit);
-    let around = Around::read()?;
-    let mut job = Job::prepare(&triage, around.as_ref())?;
+    let around = ActionsEnv::read()?;
+    let mut job = TriageRun::prepare(&triage, around.as_ref())?;
     let told = in_flight(&recorded.waits);
     job.add_traffic(recorded.exchanges);
     job.add_retries(again.heard, again.retried, told);
@@ -187,7 +187,7 @@ fn first(
 fn judged(
     suite: &Suite<'_>,
     written: Vec<(PathBuf, PathBuf)>,
-    again: &again::Again,
+    again: &again::RerunReport,
     named: Vec<String>,
 ) -> Vec<String> {
     let is_named = !named.iter().all(|p| p.trim().is_empty());
@@ -214,7 +214,7 @@ fn older(patterns: &[String], begun: Timestamp) -> Option<String> {
 fn waits(args: &RunArgs) -> HashMap<TestId, f64> {
     let path = args.triage.history.path().ok().flatten();
     let store = path.and_then(|path| SqliteStore::open_existing(&path).ok().flatten());
-    store.and_then(|store| store.waits().ok()).unwrap_or_default()
+    store.and_then(|store| store.retry_waits().ok()).unwrap_or_default()
 }
 
 /// What records tests of a JVM, where the folder is one of Maven or Gradle.
@@ -225,7 +225,7 @@ fn for_jvm(recorder: &Recorder) -> Result<Option<(String, String)>, Problem> {
     }
     match recorder.jvm_variables(&surroundings::variable) {
         Ok(own) => Ok(Some(own)),
-        Err(why) => say(&format!("tests of the JVM are not recorded: {}\n", line(&why, 300))).map(|()| None),
+        Err(why) => print(&format!("tests of the JVM are not recorded: {}\n", line(&why, 300))).map(|()| None),
     }
 }
 
@@ -233,8 +233,8 @@ fn for_jvm(recorder: &Recorder) -> Result<Option<(String, String)>, Problem> {
 fn proxies(args: &RunArgs, recorder: &Recorder) -> Result<Vec<(String, String)>, Problem> {
     let mut all = Vec::new();
     for upstream in &args.upstream {
-        let (variable, address) = recorder.stand_before(upstream, args.retry)?;
-        say(&format!("{variable}={address} stands before {}\n", line(upstream.url.as_str(), 200)))?;
+        let (variable, address) = recorder.start_proxy(upstream, args.retry)?;
+        print(&format!("{variable}={address} stands before {}\n", line(upstream.url.as_str(), 200)))?;
         all.push((variable, address));
     }
     Ok(all)
@@ -243,36 +243,36 @@ fn proxies(args: &RunArgs, recorder: &Recorder) -> Result<Vec<(String, String)>,
 /// Says what is to be known about an unusual end.
 fn how_it_ended(ended: &Ended, recorder: &Recorder) -> Result<(), Problem> {
     if ended.was_stopped {
-        say("\nstopped: what the tests left so far is judged\n")?;
+        print("\nstopped: what the tests left so far is judged\n")?;
     } else if let Some(signal) = ended.signal {
         let last = recorder
             .order()
             .last()
             .map_or_else(String::new, |test| format!("; the last test that began was {}", line(test, 200)));
-        say(&format!("\nthe command was ended by signal {signal}{last}\n"))?;
+        print(&format!("\nthe command was ended by signal {signal}{last}\n"))?;
     }
     Ok(())
 }
 
 /// Says what was recorded and what was run again.
-fn tell(args: &RunArgs, recorded: &recorder::Recorded, again: &again::Again) -> Result<(), Problem> {
+fn tell(args: &RunArgs, recorded: &recorder::Recorded, again: &again::RerunReport) -> Result<(), Problem> {
     let mut tests: Vec<&str> = recorded.exchanges.iter().filter_map(|e| e.test.as_deref()).collect();
     tests.sort_unstable();
     tests.dedup();
     let lost = if recorded.lost > 0 { format!(", {} lost", recorded.lost) } else { String::new() };
-    say(&format!(
+    print(&format!(
         "\nrecorded {} of {} in {}{lost}\n",
         plural(recorded.exchanges.len() as u64, "exchange"),
         plural(tests.len() as u64, "test"),
         args.record.display()
     ))?;
     for told in in_flight(&recorded.waits) {
-        say(&format!("  again  {}\n", line(&told, 400)))?;
+        print(&format!("  again  {}\n", line(&told, 400)))?;
     }
     for told in &again.told {
-        say(&format!("  again  {}\n", line(told, 400)))?;
+        print(&format!("  again  {}\n", line(told, 400)))?;
     }
-    say("\n")
+    print("\n")
 }
 
 /// Requests that were sent again in flight, each once.

@@ -9,7 +9,7 @@ use crate::error::{Problem, exit};
 use crate::investigate::think::{TranscriptEvent, TranscriptEventKind};
 use crate::render::transcript::{self, Shown};
 use crate::shell::files;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 /// How a model thinks along.
 #[derive(Clone, Debug, Default, Args)]
@@ -52,9 +52,9 @@ pub(super) fn transcript(args: &TranscriptArgs) -> Result<u8, Problem> {
     for event in &events {
         if present != Some((&event.diagnosis, event.role)) {
             present = Some((&event.diagnosis, event.role));
-            say(&transcript::event(Shown::Begin { diagnosis: &event.diagnosis, role: event.role.word() }))?;
+            print(&transcript::event(Shown::Begin { diagnosis: &event.diagnosis, role: event.role.word() }))?;
         }
-        say(&transcript::event(shown(&event.what)))?;
+        print(&transcript::event(shown(&event.what)))?;
     }
     Ok(exit::DONE)
 }

@@ -3,32 +3,32 @@
 //! quarantine that have recovered; keeps the digest of the week.
 
 use crate::apply;
-use crate::cli::job::Job;
+use crate::cli::job::TriageRun;
 use crate::cli::{TriageArgs, apply as saved, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{CompletedRun, RunContext, Trigger};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Timestamp;
-use crate::plan::action::{Plan, Receipt};
+use crate::plan::action::{ActionResult, Plan};
 use crate::plan::policy::Policy;
 use crate::plan::quarantine::{self, Entry, Proposal};
 use crate::plan::texts::TextRules;
 use crate::plan::{preview, tidy};
-use crate::ports::{Forge, Store};
-use crate::render::message::digest::{Unsteady, Week};
+use crate::ports::{Forge, HistoryStore};
+use crate::render::message::digest::{FlakyRow, WeeklyDigest};
 use crate::render::terminal::line;
 use crate::run::chain;
-use crate::shell::actions::Around;
+use crate::shell::actions::ActionsEnv;
 use crate::shell::github::{GitHub, read_or_note};
-use crate::shell::store::sqlite::{Shown, SqliteStore};
-use crate::shell::surroundings::{self, say};
+use crate::shell::store::sqlite::{SqliteStore, TestRecord};
+use crate::shell::surroundings::{self, print};
 
 /// Runs that are looked into for reports.
 const RUNS: usize = 5;
 /// Offers to take tests out of quarantine, in one run.
 const OFFERS: usize = 5;
 
-pub(super) fn tidy(args: &TriageArgs, around: &Around, colour: bool) -> Result<u8, Problem> {
+pub(super) fn tidy(args: &TriageArgs, around: &ActionsEnv, colour: bool) -> Result<u8, Problem> {
     let mut scene = around.scene(None).ok_or_else(|| Problem::usage("the repository or the commit is not known"))?;
     let mut forge = job::connect(&args.forge, around, &scene)?.ok_or_else(|| {
         Problem::usage("there is no token to tidy with").hint("pass `github-token: ${{ github.token }}`")
@@ -53,35 +53,41 @@ pub(super) fn tidy(args: &TriageArgs, around: &Around, colour: bool) -> Result<u
     if args.apply {
         apply::apply(&mut plan, &TextRules::of(&scene), &mut forge);
     }
-    say(&preview::preview(&plan))?;
+    print(&preview::preview(&plan))?;
     for note in forge.take_notes() {
-        say(&format!("note  {}\n", line(&note, 400)))?;
+        print(&format!("note  {}\n", line(&note, 400)))?;
     }
-    let failed = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
+    let failed = plan.actions.iter().any(|p| matches!(p.receipt, Some(ActionResult::Failed(_))));
     Ok(if failed { exit::COULD_NOT } else { exit::DONE })
 }
 
 /// Judges the latest run of the default branch that left reports.
-fn judge(args: &TriageArgs, around: &Around, scene: &RunContext, forge: &GitHub, colour: bool) -> Result<(), Problem> {
+fn judge(
+    args: &TriageArgs,
+    around: &ActionsEnv,
+    scene: &RunContext,
+    forge: &GitHub,
+    colour: bool,
+) -> Result<(), Problem> {
     let branch = &scene.default_branch;
     let runs =
         forge.runs_of(None, Some(branch)).map_err(|t| Problem::failed("the runs could not be read").because(t))?;
     let is_it = |run: &CompletedRun| run.is_of_default(&scene.repository, branch) && Some(run.id) != around.run;
     let mut last = "no run of the default branch is done".to_owned();
     for ended in runs.into_iter().filter(is_it).take(RUNS) {
-        let around = Around {
+        let around = ActionsEnv {
             event: crate::model::forge::Event {
                 occasion: Trigger::WorkflowRun(Box::new(ended)),
                 ..around.event.clone()
             },
             ..around.clone()
         };
-        match Job::prepare(args, Some(&around)) {
+        match TriageRun::prepare(args, Some(&around)) {
             Ok(job) => return job.learning().run(args, None).show(args, colour),
             Err(problem) => last = chain(&problem),
         }
     }
-    say(&format!("note  nothing was judged: {}\n", line(&last, 400)))
+    print(&format!("note  nothing was judged: {}\n", line(&last, 400)))
 }
 
 fn entries(forge: &GitHub, scene: &RunContext) -> Result<Vec<Entry>, Problem> {
@@ -90,7 +96,7 @@ fn entries(forge: &GitHub, scene: &RunContext) -> Result<Vec<Entry>, Problem> {
         .map_err(|t| Problem::failed("the quarantine could not be read").because(t))?;
     let (entries, wrong) = text.map(|text| quarantine::read(&text)).unwrap_or_default();
     for note in wrong {
-        say(&format!("note  {}\n", line(&note, 400)))?;
+        print(&format!("note  {}\n", line(&note, 400)))?;
     }
     Ok(entries)
 }
@@ -107,7 +113,7 @@ fn offers(
     if tests.is_empty() {
         return Ok(plan);
     }
-    let history = store.past_of(&tests, &[])?;
+    let history = store.history_of(&tests, &[])?;
     let base = &scene.default_branch;
     let could_not = |t| Problem::failed("the default branch could not be read").because(t);
     let (Some(head), Some(text)) =
@@ -137,24 +143,24 @@ fn week(
     entries: &[Entry],
     scene: &RunContext,
     now: Timestamp,
-) -> Result<Week, Problem> {
+) -> Result<WeeklyDigest, Problem> {
     let begun = now.unix() - tidy::WEEK;
     let is_now = |run: &crate::history::PastRun| run.branch == scene.default_branch && run.at.unix() > begun;
-    let mut tests: Vec<Unsteady> = Vec::new();
-    store.export(|test: Shown| {
+    let mut tests: Vec<FlakyRow> = Vec::new();
+    store.export(|test: TestRecord| {
         let own = test.results.iter().filter(|r| is_now(&r.run) && r.outcome != Outcome::Skipped);
         let bad = own.clone().filter(|r| r.outcome.is_bad()).count() as u64;
         let flaky = own.clone().filter(|r| r.flaky).count() as u64;
         if bad + flaky > 0 {
             let name = format!("{} {}", test.class, test.name);
-            tests.push(Unsteady { name, ran: own.count() as u64, bad, flaky });
+            tests.push(FlakyRow { name, ran: own.count() as u64, bad, flaky });
         }
         Ok(())
     })?;
     tests.sort_by(|a, b| (b.bad + b.flaky).cmp(&(a.bad + a.flaky)).then_with(|| a.name.cmp(&b.name)));
     let open = issues.iter().filter(|issue| issue.open && issue.state().is_some());
     let listed = |entry: &Entry| (entry.full_name(), entry.until.to_string(), entry.owner.clone(), !entry.counts(now));
-    Ok(Week {
+    Ok(WeeklyDigest {
         runs: store.runs()?.into_iter().filter(is_now).collect(),
         tests,
         issues: open.map(|issue| (issue.number, issue.title.clone(), issue.url.clone())).collect(),

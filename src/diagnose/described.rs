@@ -6,7 +6,7 @@
 
 use crate::code::spec::Operation;
 use crate::traffic::drift::{Drift, Level};
-use crate::traffic::memory::{Kind, Memory};
+use crate::traffic::memory::{ApiModel, Kind};
 use crate::traffic::shape::Node;
 
 /// Findings of one kind of answer.
@@ -14,7 +14,7 @@ const MOST: usize = 20;
 
 /// Compares answers with descriptions; endpoints that no description has are left out.
 #[must_use]
-pub fn undocumented(memory: &Memory, operations: &[Operation]) -> Vec<Drift> {
+pub fn undocumented(memory: &ApiModel, operations: &[Operation]) -> Vec<Drift> {
     let mut found = Vec::new();
     for (kind, seen) in &memory.kinds {
         let Some(operation) = operations.iter().find(|operation| is_of(operation, kind)) else { continue };
@@ -99,7 +99,7 @@ mod tests {
             answer("/orders", 200, serde_json::json!({"odd": 1})),
         ];
         let templates = Templates::described(described.iter().map(|o| o.path.clone()));
-        let memory = Memory::of(&all, &templates, Timestamp::from_unix(0));
+        let memory = ApiModel::of(&all, &templates, Timestamp::from_unix(0));
         let told: Vec<String> = undocumented(&memory, &described)
             .iter()
             .map(|d| format!("{} {}{}", d.level.word(), d.status, d.pointer))

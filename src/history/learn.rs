@@ -126,7 +126,7 @@ pub enum RecordError {
 /// place (index of run, index of case).
 ///
 /// # Errors
-/// [`NotLearned`] where the facts do not suffice.
+/// [`RecordError`] where the facts do not suffice.
 pub fn record<'a>(
     runs: &'a [TestRun],
     facts: &RunFacts,

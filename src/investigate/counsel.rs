@@ -15,7 +15,7 @@ use crate::model::heal::{EditKind, ProofCase};
 use crate::model::ran::{Execution, Scope, TestResult};
 use crate::model::secret::mask;
 use crate::model::text::{elide, head};
-use crate::ports::{Code, Desk};
+use crate::ports::{ContextTools, Revision};
 
 /// What the word of a model weighs that quotes the change: a person is asked where nothing
 /// else speaks for the edit. More is done by nobody's word.
@@ -26,10 +26,10 @@ const SAID: usize = 6 << 10;
 /// A model that is asked about one test.
 #[derive(Clone, Copy)]
 pub struct ModelEdits<'a> {
-    /// See [`Round`].
+    /// See [`ModelContext`].
     pub round: &'a ModelContext,
     /// Where it looks things up.
-    pub desk: &'a dyn Desk,
+    pub desk: &'a dyn ContextTools,
     /// Id of the diagnosis, or where there is none the name of the test.
     pub id: &'a str,
 }
@@ -147,7 +147,7 @@ impl HealRun<'_> {
             let why = weighed.veto.unwrap_or_else(|| "nothing in the change asks for what came".to_owned());
             return Ok(Err(Check::Ends(format!("the edit is not taken: {why}"))));
         }
-        let execution = self.execute(Code::New, Scope::Alone, &overlay)?;
+        let execution = self.execute(Revision::New, Scope::Alone, &overlay)?;
         if execution.passed() {
             return Ok(Ok(AcceptedProposal { candidate, overlay, weighed, alone: execution }));
         }

@@ -14,8 +14,8 @@ use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
 use crate::model::ran::{Execution, TestResult};
 use crate::model::test::Outcome;
-use crate::ports::{How, Mutants, Stage, Staged};
-use crate::traffic::memory::Memory;
+use crate::ports::{GeneratedRun, GeneratedTestRunner, Mutants, RunOrder};
+use crate::traffic::memory::ApiModel;
 
 /// How often the requests of drafts are sent before it is settled what is checked.
 const PROBES: u32 = 3;
@@ -27,7 +27,7 @@ const MUTANTS: usize = 16;
 /// What the generator is given.
 pub struct TestgenInput<'a> {
     /// Everything that is known of answers.
-    pub memory: &'a Memory,
+    pub memory: &'a ApiModel,
     /// The folder for tests like those of a file.
     pub folder: &'a dyn Fn(&str) -> String,
     /// Reads a file of the repository.
@@ -62,7 +62,7 @@ struct Work {
 pub fn generate(
     drafts: Vec<TestDraft>,
     given: &TestgenInput<'_>,
-    stage: &mut dyn Stage,
+    stage: &mut dyn GeneratedTestRunner,
 ) -> Result<GenerationResult, Problem> {
     let mut session = HealRun { given, stage, out: GenerationResult::default() };
     let mut works = session.begin(drafts);
@@ -79,7 +79,7 @@ pub fn generate(
 
 struct HealRun<'a, 'b> {
     given: &'a TestgenInput<'a>,
-    stage: &'b mut dyn Stage,
+    stage: &'b mut dyn GeneratedTestRunner,
     out: GenerationResult,
 }
 
@@ -112,7 +112,7 @@ impl HealRun<'_, '_> {
     /// Sends the requests of all drafts, and settles what each checks.
     fn probe(&mut self, mut works: Vec<Work>) -> Result<Vec<Work>, Problem> {
         for round in 0..PROBES {
-            let staged = self.run(&works, How::InOrder)?;
+            let staged = self.run(&works, RunOrder::InOrder)?;
             let mut kept = Vec::new();
             for mut work in works {
                 match ended(&staged.execution.ran, &work.written.name, &work.file) {
@@ -182,12 +182,14 @@ impl HealRun<'_, '_> {
             work.passes = (0, 0, 0);
         }
         let repeat = self.given.repeat;
-        for (how, times) in [(How::InOrder, 1), (How::InOrder, 1), (How::Shuffled(self.given.seed, repeat), repeat)] {
+        for (how, times) in
+            [(RunOrder::InOrder, 1), (RunOrder::InOrder, 1), (RunOrder::Shuffled(self.given.seed, repeat), repeat)]
+        {
             let staged = self.run(works, how)?;
             for (index, work) in works.iter_mut().enumerate() {
                 observe(work, &staged.exchanges);
                 match (ended(&staged.execution.ran, &work.written.name, &work.file), how) {
-                    (Some(Outcome::Passed), How::InOrder) => work.passes.0 += times,
+                    (Some(Outcome::Passed), RunOrder::InOrder) => work.passes.0 += times,
                     (Some(Outcome::Passed), _) => work.passes.1 += times,
                     _ => {
                         failed.insert(index);
@@ -197,7 +199,7 @@ impl HealRun<'_, '_> {
         }
         for index in (0..works.len()).filter(|index| !failed.contains(index)).collect::<Vec<_>>() {
             let node = works[index].node.clone();
-            let staged = self.run(&works[index..=index], How::Alone(&node))?;
+            let staged = self.run(&works[index..=index], RunOrder::Alone(&node))?;
             match ended(&staged.execution.ran, &works[index].written.name, &works[index].file) {
                 Some(Outcome::Passed) => works[index].passes.2 += 1,
                 _ => {
@@ -308,7 +310,7 @@ impl HealRun<'_, '_> {
         }
         let whole: Vec<(String, String)> =
             self.out.files.iter().map(|(path, _, new)| (path.clone(), new.clone())).collect();
-        let staged = self.stage.run(&whole, How::InOrder)?;
+        let staged = self.stage.run(&whole, RunOrder::InOrder)?;
         let passes =
             |made: &GeneratedTest| ended(&staged.execution.ran, &made.name, &made.file) == Some(Outcome::Passed);
         let bad: BTreeSet<String> =
@@ -326,7 +328,7 @@ impl HealRun<'_, '_> {
         Ok(())
     }
 
-    fn run(&mut self, works: &[Work], how: How<'_>) -> Result<Staged, Problem> {
+    fn run(&mut self, works: &[Work], how: RunOrder<'_>) -> Result<GeneratedRun, Problem> {
         self.stage.run(&files(works, self.given), how)
     }
 }

@@ -7,7 +7,7 @@ use crate::agent::healer::{Part, mutant};
 use crate::error::Problem;
 use crate::model::heal::ProofCase;
 use crate::model::ran::{Execution, Scope, TestResult};
-use crate::ports::Code;
+use crate::ports::Revision;
 
 impl HealRun<'_> {
     /// The corners that are still open. Whether all four hold.
@@ -19,12 +19,12 @@ impl HealRun<'_> {
         (alone, is_advised): (Option<Execution>, bool),
     ) -> Result<bool, Problem> {
         // It was seen to pass when the edit was found.
-        let alone = alone.map_or_else(|| self.execute(Code::New, Scope::Alone, overlay), Ok)?;
+        let alone = alone.map_or_else(|| self.execute(Revision::New, Scope::Alone, overlay), Ok)?;
         self.note(ProofCase::NewOnNew, Scope::Alone, &alone, 1);
         self.with_neighbours(overlay, state)?;
         let mut ran = false;
         if self.bench.has_old() {
-            let execution = self.execute(Code::Old, Scope::Alone, overlay)?;
+            let execution = self.execute(Revision::Base, Scope::Alone, overlay)?;
             self.note(ProofCase::NewOnOld, Scope::Alone, &execution, 1);
             // An edit of somebody else's must not fail there for a reason of its own.
             let is_checked = !is_advised || self.failing(&execution).as_ref().is_some_and(is_assertion);
@@ -51,7 +51,7 @@ impl HealRun<'_> {
         let Some((path, text)) = mutants.into_iter().next() else { return Ok(()) };
         let mut other = overlay.clone();
         other.insert(path, text);
-        let execution = self.execute(Code::New, Scope::Alone, &other)?;
+        let execution = self.execute(Revision::New, Scope::Alone, &other)?;
         self.note(ProofCase::Mutant, Scope::Alone, &execution, 1);
         Ok(())
     }
@@ -61,13 +61,13 @@ impl HealRun<'_> {
     fn with_neighbours(&mut self, overlay: &Overlay, state: &Overlay) -> Result<(), Problem> {
         let mut failed_before: Option<Vec<String>> = None;
         for time in 0..self.given.repeat.max(1) {
-            let whole = self.execute(Code::New, Scope::File, overlay)?;
+            let whole = self.execute(Revision::New, Scope::File, overlay)?;
             let bad = names_of_bad(&whole);
             let mut note = whole.trouble.clone();
             let mut holds = whole.passed();
             if !bad.is_empty() {
                 if failed_before.is_none() {
-                    failed_before = Some(names_of_bad(&self.execute(Code::New, Scope::File, state)?));
+                    failed_before = Some(names_of_bad(&self.execute(Revision::New, Scope::File, state)?));
                 }
                 let known = failed_before.as_deref().unwrap_or_default();
                 let new: Vec<&String> = bad.iter().filter(|b| !known.contains(b)).collect();

@@ -16,7 +16,7 @@ use crate::diagnose::verdict::ModelOpinion;
 use crate::model::secret::mask;
 use crate::model::talk::{Call, ChatRequest, ChatResponse, Citation, TokenUsage};
 use crate::model::text::elide;
-use crate::ports::{Desk, Ledger, Mind, Unheard};
+use crate::ports::{ChatModel, ContextTools, Ledger, ModelError};
 
 /// Bytes of one text of a transcript.
 const TEXT: usize = 64 << 10;
@@ -36,7 +36,7 @@ pub struct TranscriptEvent {
     pub what: TranscriptEventKind,
 }
 
-/// See [`Event::what`].
+/// See [`TranscriptEvent::what`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum TranscriptEventKind {
@@ -115,7 +115,7 @@ pub enum TranscriptEventKind {
 /// What all sessions of a run share: the model, what it may cost, and the transcript.
 pub struct ModelContext {
     /// Whom to ask.
-    pub mind: Arc<dyn Mind>,
+    pub mind: Arc<dyn ChatModel>,
     terms: RoleLimits,
     ledger: Mutex<Box<dyn Ledger>>,
     purse: Mutex<Budget>,
@@ -177,10 +177,10 @@ pub enum Check {
 pub struct SessionInput<'a> {
     /// Id of the diagnosis.
     pub id: &'a str,
-    /// See [`Brief`].
+    /// See [`PromptContext`].
     pub brief: &'a PromptContext,
-    /// See [`Desk`].
-    pub desk: &'a dyn Desk,
+    /// See [`ContextTools`].
+    pub desk: &'a dyn ContextTools,
 }
 
 fn locked<T: ?Sized>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -192,7 +192,7 @@ impl ModelContext {
     /// told to end.
     #[must_use]
     pub fn new(
-        mind: Arc<dyn Mind>,
+        mind: Arc<dyn ChatModel>,
         (terms, bounds): (RoleLimits, BudgetLimits),
         ledger: Box<dyn Ledger>,
         log: Box<dyn FnMut(TranscriptEvent) + Send>,
@@ -303,7 +303,13 @@ impl ModelContext {
 
     /// Asks the model, within the budgets; what it answered before it is not asked again.
     /// `asked` gets its digest.
-    fn send(&self, id: &str, role: Role, ask: &ChatRequest, asked: &mut Vec<String>) -> Result<Observation, Unheard> {
+    fn send(
+        &self,
+        id: &str,
+        role: Role,
+        ask: &ChatRequest,
+        asked: &mut Vec<String>,
+    ) -> Result<Observation, ModelError> {
         let digest = ask.digest();
         asked.push(digest.clone());
         let known = locked(&self.ledger).known(&digest);
@@ -326,7 +332,7 @@ impl ModelContext {
                 role,
                 TranscriptEventKind::Asked { model: ask.model.clone(), messages: ask.messages.len(), again: false },
             );
-            self.mind.think(ask).map(|reply| (reply.tokens, reply))
+            self.mind.complete(ask).map(|reply| (reply.tokens, reply))
         };
         let (reply, cost) = self.with_budget(reserved, think)?;
         locked(&self.ledger).keep(&digest, &reply);
@@ -338,13 +344,13 @@ impl ModelContext {
     fn with_budget<T>(
         &self,
         reserved: Reservation,
-        act: impl FnOnce() -> Result<(TokenUsage, T), Unheard>,
-    ) -> Result<(T, u64), Unheard> {
+        act: impl FnOnce() -> Result<(TokenUsage, T), ModelError>,
+    ) -> Result<(T, u64), ModelError> {
         let aside = reserved.micros();
         let refused = locked(&self.ledger).reserve(aside).err();
         if let Some(what) = refused {
             locked(&self.purse).release(reserved);
-            return Err(Unheard { what, may_be_counted: false, is_final: true });
+            return Err(ModelError { what, may_be_counted: false, is_final: true });
         }
         let answer = act();
         // What was refused before anything was counted costs nothing.
@@ -423,7 +429,7 @@ fn opined(opinion: &ModelOpinion) -> TranscriptEventKind {
     }
 }
 
-fn look(wish: &ToolRequest, desk: &dyn Desk) -> Result<String, String> {
+fn look(wish: &ToolRequest, desk: &dyn ContextTools) -> Result<String, String> {
     match wish {
         ToolRequest::File { path, from, to } => desk.lines(path, *from, *to),
         ToolRequest::Search { text } => desk.search(text),

@@ -208,7 +208,7 @@ impl Permission {
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// See [`Verb::Heal`].
+    /// See [`CommandKind::Heal`].
     Heal {
         /// Names of tests, or parts of them; all that failed where there are none.
         tests: Vec<String>,
@@ -217,75 +217,75 @@ pub enum Command {
         /// Where the repair goes; as the policy says where nothing is said.
         offer: Option<DeliveryMode>,
     },
-    /// See [`Verb::Generate`].
+    /// See [`CommandKind::Generate`].
     Generate {
         /// Endpoints, files, tests; all that lack something where there are none.
         targets: Vec<String>,
     },
-    /// See [`Verb::Retry`].
+    /// See [`CommandKind::Retry`].
     Retry {
         /// Which.
         which: RetrySelection,
         /// How often a single test is run.
         times: u32,
     },
-    /// See [`Verb::Triage`].
+    /// See [`CommandKind::Triage`].
     Triage {
         /// Number of a workflow run.
         run: Option<u64>,
     },
-    /// See [`Verb::Explain`].
+    /// See [`CommandKind::Explain`].
     Explain {
         /// A test or the key of a diagnosis; all failures where nothing is said.
         what: Option<String>,
     },
-    /// See [`Verb::Bisect`].
+    /// See [`CommandKind::Bisect`].
     Bisect {
         /// The test.
         test: String,
     },
-    /// See [`Verb::Quarantine`].
+    /// See [`CommandKind::Quarantine`].
     Quarantine {
         /// The test.
         test: String,
         /// Until when; as long as the policy says where nothing is said.
         until: Option<Expiry>,
     },
-    /// See [`Verb::Unquarantine`].
+    /// See [`CommandKind::Unquarantine`].
     Unquarantine {
         /// The test.
         test: String,
     },
-    /// See [`Verb::Flaky`].
+    /// See [`CommandKind::Flaky`].
     Flaky {
         /// The test.
         test: String,
     },
-    /// See [`Verb::NotFlaky`].
+    /// See [`CommandKind::NotFlaky`].
     NotFlaky {
         /// The test.
         test: String,
     },
-    /// See [`Verb::Expected`].
+    /// See [`CommandKind::Expected`].
     Expected {
         /// Key of the diagnosis.
         key: String,
     },
-    /// See [`Verb::Ignore`].
+    /// See [`CommandKind::Ignore`].
     Ignore {
         /// Key of the diagnosis.
         key: String,
         /// Until when; as long as the policy says where nothing is said.
         until: Option<Expiry>,
     },
-    /// See [`Verb::File`].
+    /// See [`CommandKind::File`].
     File {
         /// The test.
         test: String,
     },
-    /// See [`Verb::Stop`].
+    /// See [`CommandKind::Stop`].
     Stop,
-    /// See [`Verb::Help`].
+    /// See [`CommandKind::Help`].
     Help,
 }
 

@@ -155,7 +155,7 @@ impl RunExclusion {
         }
     }
 
-    /// Reads [`Gate::word`].
+    /// Reads [`RunExclusion::word`].
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         match word.strip_prefix("outage:") {

@@ -93,7 +93,7 @@ pub enum ProofCase {
     /// The healed test on the code after the change: must pass, each time.
     NewOnNew,
     /// The healed test with its healed value changed once more, on the code after
-    /// the change: must fail. It stands in for [`Corner::NewOnOld`] where the code
+    /// the change: must fail. It stands in for [`ProofCase::NewOnOld`] where the code
     /// before the change cannot be run.
     Mutant,
 }

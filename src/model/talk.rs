@@ -16,7 +16,8 @@ pub struct ChatRequest {
     /// The form of its last answer, as a JSON Schema.
     pub answer: Value,
     /// Tokens that it may say.
-    pub most: u32,
+    #[serde(rename = "most")]
+    pub max_tokens: u32,
 }
 
 impl ChatRequest {
@@ -33,24 +34,28 @@ impl ChatRequest {
 #[serde(rename_all = "kebab-case", tag = "by")]
 pub enum Message {
     /// What holds for the whole talk.
-    Rules {
+    #[serde(rename = "rules")]
+    System {
         /// The words.
         text: String,
     },
     /// By us.
-    Us {
+    #[serde(rename = "us")]
+    User {
         /// The words.
         text: String,
     },
     /// By the model.
-    Model {
+    #[serde(rename = "model")]
+    Assistant {
         /// The words.
         text: String,
         /// What it asks to be looked up.
         calls: Vec<Call>,
     },
     /// What was looked up.
-    Found {
+    #[serde(rename = "found")]
+    Tool {
         /// For which call.
         call: String,
         /// The words.

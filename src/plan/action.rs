@@ -264,9 +264,10 @@ impl Action {
 /// What must still be so right before an action is carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "guard", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Guard {
+pub enum Precondition {
     /// The pull request is open and its head is this commit.
-    PullAt {
+    #[serde(rename = "pull-at")]
+    PullRequestHeadIs {
         /// Number.
         pull: u64,
         /// Commit.
@@ -338,7 +339,8 @@ pub enum Guard {
         branch: String,
     },
     /// The comment of somebody is there, and was not edited.
-    RemarkIs {
+    #[serde(rename = "remark-is")]
+    CommentUnchanged {
         /// Its id.
         id: u64,
         /// Digest of its body.
@@ -347,7 +349,8 @@ pub enum Guard {
         updated: Option<Timestamp>,
     },
     /// Our reply with this key is there and says that it is being worked on.
-    Working {
+    #[serde(rename = "working")]
+    ReplyStillOpen {
         /// Number of the thread.
         on: u64,
         /// Key.
@@ -356,24 +359,32 @@ pub enum Guard {
         by: String,
     },
     /// The workflow run is done, and this was its last attempt.
-    RunAt {
+    #[serde(rename = "run-at")]
+    RunAttemptIs {
         /// Number of the run.
         run: u64,
         /// The attempt.
         attempt: u32,
     },
     /// Another action of the plan was carried out.
-    After {
+    #[serde(rename = "after")]
+    AfterAction {
         /// Its id.
         action: String,
     },
 }
 
-impl Guard {
+impl Precondition {
     /// Whether it asks for what its action makes; others ask for what must be around it.
     #[must_use]
     pub fn is_own(&self) -> bool {
-        !matches!(self, Self::PullAt { .. } | Self::After { .. } | Self::RemarkIs { .. } | Self::Working { .. })
+        !matches!(
+            self,
+            Self::PullRequestHeadIs { .. }
+                | Self::AfterAction { .. }
+                | Self::CommentUnchanged { .. }
+                | Self::ReplyStillOpen { .. }
+        )
     }
 }
 
@@ -391,14 +402,14 @@ pub struct Planned {
     /// Where, for people.
     pub target: String,
     /// What must hold right before.
-    pub guards: Vec<Guard>,
+    pub guards: Vec<Precondition>,
     /// What came of it; `None` in a dry run.
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<ActionResult>,
 }
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Receipt {
+pub enum ActionResult {
     /// It was carried out; its web page, where it has one.
     Done(Option<String>),
     /// It was done before; nothing changed.
@@ -409,7 +420,7 @@ pub enum Receipt {
     Failed(String),
 }
 
-impl Receipt {
+impl ActionResult {
     /// As in `report.json`.
     #[must_use]
     pub fn word(&self) -> String {
@@ -434,7 +445,7 @@ impl Receipt {
 /// Something that is not done, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Withheld {
+pub struct SkippedAction {
     /// The kind of action.
     pub kind: String,
     /// What would have called for it.
@@ -443,7 +454,7 @@ pub struct Withheld {
     pub reason: String,
 }
 
-impl Withheld {
+impl SkippedAction {
     /// Builds one.
     pub fn new(kind: &str, because: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { kind: kind.to_owned(), because: because.into(), reason: reason.into() }
@@ -456,12 +467,12 @@ pub struct Plan {
     /// In the order in which it is carried out.
     pub actions: Vec<Planned>,
     /// With reasons.
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<SkippedAction>,
 }
 
 impl Plan {
     /// Has each action ask besides what must hold around it.
-    pub fn ask_besides(&mut self, guards: &[Guard]) {
+    pub fn require(&mut self, guards: &[Precondition]) {
         for planned in &mut self.actions {
             planned.guards.splice(0..0, guards.iter().cloned());
         }
@@ -479,8 +490,10 @@ impl Plan {
 pub fn record(legs: Result<&[(String, u64)], &RecordError>, target: Option<&str>) -> Plan {
     const KIND: &str = "record-run";
     let because = "later runs are judged against this one".to_owned();
-    let withhold =
-        |reason: String| Plan { actions: Vec::new(), withheld: vec![Withheld::new(KIND, because.clone(), reason)] };
+    let withhold = |reason: String| Plan {
+        actions: Vec::new(),
+        withheld: vec![SkippedAction::new(KIND, because.clone(), reason)],
+    };
     let Some(target) = target else {
         return withhold("history is switched off (`--history none`)".to_owned());
     };

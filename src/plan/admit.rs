@@ -3,7 +3,7 @@
 //! The plan may have been written by anybody who can open a pull request: the
 //! code of a fork can replace the file before it is handed over. So nothing in
 //! it is believed. What it may do is decided by where it came from, as GitHub
-//! tells it ([`Source`]), and its texts may hold only what our own messages
+//! tells it ([`PlanOrigin`]), and its texts may hold only what our own messages
 //! hold.
 
 mod repairs;
@@ -11,7 +11,9 @@ mod repairs;
 use std::collections::HashMap;
 
 use crate::model::forge::RepoSlug;
-use crate::plan::action::{ANNOTATIONS, Action, Annotation, BODY_LIMIT, Guard, LineComment, Plan, Planned, Withheld};
+use crate::plan::action::{
+    ANNOTATIONS, Action, Annotation, BODY_LIMIT, LineComment, Plan, Planned, Precondition, SkippedAction,
+};
 use crate::plan::marker::{self, IssueState, LegState, NoteState, ReplyState, RollUpState, StickyState};
 use crate::plan::planner::{comment, is_of_workflow};
 use crate::plan::policy::Policy;
@@ -25,7 +27,7 @@ const LEGS: u32 = 30;
 
 /// What GitHub says about where a plan came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct PlanOrigin {
     /// The repository that we write to.
     pub repository: RepoSlug,
     /// Web address of the forge; links in texts may lead there and nowhere else.
@@ -55,7 +57,7 @@ pub struct Source {
     pub attempt: u32,
 }
 
-impl Source {
+impl PlanOrigin {
     /// What the texts of its plans may hold.
     #[must_use]
     pub fn rules(&self) -> TextRules {
@@ -67,12 +69,12 @@ impl Source {
 /// Admits what may be done of all plans that one run left, withholds the rest
 /// with the reason.
 #[must_use]
-pub fn admit(plans: &[SavedPlan], source: &Source, policy: &Policy) -> Plan {
+pub fn validate(plans: &[SavedPlan], source: &PlanOrigin, policy: &Policy) -> Plan {
     let mut plan = Plan::default();
     let mut counts: HashMap<&'static str, u32> = HashMap::new();
     for saved in plans {
         plan.withheld.extend(
-            saved.withheld.iter().take(50).map(|w| Withheld::new(&cut(&w.kind), cut(&w.because), cut(&w.reason))),
+            saved.withheld.iter().take(50).map(|w| SkippedAction::new(&cut(&w.kind), cut(&w.because), cut(&w.reason))),
         );
         admit_one(saved, source, policy, &mut counts, &mut plan);
     }
@@ -83,7 +85,7 @@ pub fn admit(plans: &[SavedPlan], source: &Source, policy: &Policy) -> Plan {
 
 fn admit_one(
     saved: &SavedPlan,
-    source: &Source,
+    source: &PlanOrigin,
     policy: &Policy,
     counts: &mut HashMap<&'static str, u32>,
     plan: &mut Plan,
@@ -108,7 +110,7 @@ fn admit_one(
             }),
         };
         match verdict {
-            Err(reason) => plan.withheld.push(Withheld::new(kind, cut(&item.id), format!("refused: {reason}"))),
+            Err(reason) => plan.withheld.push(SkippedAction::new(kind, cut(&item.id), format!("refused: {reason}"))),
             Ok(()) => plan.actions.push(Planned {
                 id: cut(&item.id),
                 guards: guards(&action, &item.guards, source),
@@ -124,7 +126,7 @@ fn admit_one(
 
 /// Whether an action is one of ours: its texts as they are in the plan and as they would be written,
 /// and then everything else in it.
-fn admitted(saved: &Action, action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+fn admitted(saved: &Action, action: &Action, source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     let rules = source.rules();
     rules.check(saved)?;
     rules.check(action)?;
@@ -134,7 +136,7 @@ fn admitted(saved: &Action, action: &Action, source: &Source, policy: &Policy) -
 /// An action as it would be carried out: without what only its writer can have known, and a sticky
 /// comment as its parts alone make it. What stands around the parts is dropped when comments are put
 /// together, so it must not decide how the parts are read.
-fn own(action: &Action, source: &Source) -> Action {
+fn own(action: &Action, source: &PlanOrigin) -> Action {
     let mut action = action.clone();
     match &mut action {
         Action::CheckRun { edit, annotations, .. } => {
@@ -155,7 +157,7 @@ fn own(action: &Action, source: &Source) -> Action {
 
 /// The legs of a matrix leave a plan each; their parts of the one comment are
 /// put together.
-fn unite_legs(plan: &mut Plan, source: &Source) {
+fn unite_legs(plan: &mut Plan, source: &PlanOrigin) {
     let Some(pull) = source.pull else { return };
     let is_reply = |body: &str| marker::read::<ReplyState>(marker::REPLY, body).is_some();
     let is_sticky = |planned: &Planned| matches!(&planned.action, Action::Comment { on, body, .. } if *on == pull && !is_reply(body));
@@ -184,7 +186,7 @@ fn unite_legs(plan: &mut Plan, source: &Source) {
 
 /// The legs of a matrix leave a review each: what they say alike is said once,
 /// and all of it goes into one, as far as there is room and the guards admit it.
-fn unite_reviews(plan: &mut Plan, source: &Source, policy: &Policy) {
+fn unite_reviews(plan: &mut Plan, source: &PlanOrigin, policy: &Policy) {
     let is_review = |planned: &Planned| matches!(planned.action, Action::Review { .. });
     let Some(first) = plan.actions.iter().position(is_review) else { return };
     let mut all: Vec<LineComment> = Vec::new();
@@ -212,7 +214,7 @@ fn unite_reviews(plan: &mut Plan, source: &Source, policy: &Policy) {
 }
 
 /// How many of its kind a plan of ours holds at most.
-fn most(action: &Action, source: &Source, policy: &Policy) -> u32 {
+fn most(action: &Action, source: &PlanOrigin, policy: &Policy) -> u32 {
     match action {
         Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
             // One more holds written tests.
@@ -230,7 +232,7 @@ fn cut(text: &str) -> String {
     crate::render::terminal::line(text, 200)
 }
 
-fn whole(saved: &SavedPlan, source: &Source) -> Result<(), String> {
+fn whole(saved: &SavedPlan, source: &PlanOrigin) -> Result<(), String> {
     if !saved.slug().is_some_and(|slug| slug.same(&source.repository)) {
         return Err(format!("the plan is for {}, not for {}", cut(&saved.repository), source.repository));
     }
@@ -242,40 +244,45 @@ fn whole(saved: &SavedPlan, source: &Source) -> Result<(), String> {
 
 /// The guards of an admitted action, made anew: of the plan's own nothing is
 /// taken but digests of what it saw, which can only make a guard stricter.
-fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
+fn guards(action: &Action, given: &[Precondition], source: &PlanOrigin) -> Vec<Precondition> {
     match action {
         Action::OpenIssue { key, .. } => {
             let except = given.iter().find_map(|g| match g {
-                Guard::NoIssue { except, .. } => Some(except.clone()),
+                Precondition::NoIssue { except, .. } => Some(except.clone()),
                 _ => None,
             });
-            vec![Guard::NoIssue { key: key.clone(), except: except.unwrap_or_default() }]
+            vec![Precondition::NoIssue { key: key.clone(), except: except.unwrap_or_default() }]
         }
         Action::UpdateIssue { number, .. } | Action::ReopenIssue { number, .. } | Action::CloseIssue { number, .. } => {
             let seen = given.iter().find_map(|g| match g {
-                Guard::IssueIs { number: n, digest } if n == number => Some(digest.clone()),
+                Precondition::IssueIs { number: n, digest } if n == number => Some(digest.clone()),
                 _ => None,
             });
-            vec![Guard::IssueIs { number: *number, digest: seen.unwrap_or_default() }]
+            vec![Precondition::IssueIs { number: *number, digest: seen.unwrap_or_default() }]
         }
         Action::Comment { on, key, edit, .. } => {
             let seen = given.iter().find_map(|g| match g {
-                Guard::CommentIs { digest, .. } => Some(digest.clone()),
+                Precondition::CommentIs { digest, .. } => Some(digest.clone()),
                 _ => None,
             });
-            let after = given.iter().filter(|g| matches!(g, Guard::After { .. })).cloned();
+            let after = given.iter().filter(|g| matches!(g, Precondition::AfterAction { .. })).cloned();
             let own = match edit {
-                None => Guard::NoComment { on: *on, key: key.clone() },
-                Some(id) => Guard::CommentIs { on: *on, id: *id, key: key.clone(), digest: seen.unwrap_or_default() },
+                None => Precondition::NoComment { on: *on, key: key.clone() },
+                Some(id) => {
+                    Precondition::CommentIs { on: *on, id: *id, key: key.clone(), digest: seen.unwrap_or_default() }
+                }
             };
             after.chain([own]).collect()
         }
         Action::Review { pull, head, comments } => {
             let keys = comments.iter().map(|c| c.key.clone()).collect();
-            vec![Guard::PullAt { pull: *pull, head: head.clone() }, Guard::NoReviewComment { pull: *pull, keys }]
+            vec![
+                Precondition::PullRequestHeadIs { pull: *pull, head: head.clone() },
+                Precondition::NoReviewComment { pull: *pull, keys },
+            ]
         }
         Action::CheckRun { head, name, digest, .. } => {
-            vec![Guard::NoCheck { head: head.clone(), name: name.clone(), digest: digest.clone() }]
+            vec![Precondition::NoCheck { head: head.clone(), name: name.clone(), digest: digest.clone() }]
         }
         Action::RecordRun { .. } | Action::React { .. } | Action::RerunJobs { .. } => Vec::new(),
         Action::PushBranch { .. } | Action::OpenPullRequest { .. } | Action::DispatchWorkflow { .. } => {
@@ -284,7 +291,7 @@ fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
     }
 }
 
-fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+fn judge(action: &Action, source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     match action {
         Action::RecordRun { .. } => Err("the history is not written from a plan file".to_owned()),
         Action::OpenIssue { key, body, labels, assignees, .. } => {
@@ -346,7 +353,7 @@ fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String
     }
 }
 
-fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+fn check_run(action: &Action, source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     let Action::CheckRun { head, conclusion, title, annotations, name, digest, .. } = action else {
         return Err("it is no check run".to_owned());
     };
@@ -380,7 +387,7 @@ fn check_run(action: &Action, source: &Source, policy: &Policy) -> Result<(), St
 /// The sticky comment is that of the workflow that ran, and its parts are about
 /// the commit that was tested and no later run: a part of a run to come would
 /// keep that run from being heard.
-fn sticky_of_run(body: &str, source: &Source) -> Result<(), String> {
+fn sticky_of_run(body: &str, source: &PlanOrigin) -> Result<(), String> {
     let workflow = marker::read::<StickyState>(marker::STICKY, body).map(|s| s.workflow);
     if workflow.is_none() || (source.workflow.is_some() && workflow != source.workflow) {
         return Err("it is not the comment of the workflow that ran".to_owned());
@@ -393,14 +400,14 @@ fn sticky_of_run(body: &str, source: &Source) -> Result<(), String> {
     Ok(())
 }
 
-fn may_speak_of_issues(source: &Source, policy: &Policy) -> Result<(), String> {
+fn may_speak_of_issues(source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     if !source.default_branch {
         return Err("only runs of the default branch may write issues".to_owned());
     }
     if policy.issues.enabled { Ok(()) } else { Err("`issues.enabled` is off".to_owned()) }
 }
 
-fn review(pull: u64, head: &str, comments: &[LineComment], source: &Source, policy: &Policy) -> Result<(), String> {
+fn review(pull: u64, head: &str, comments: &[LineComment], source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     if source.pull != Some(pull) || head != source.head {
         return Err(format!("it is not about the pull request of commit {}", source.head));
     }

@@ -18,7 +18,7 @@ pub struct Actor {
 
 /// Where the comment stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ThreadContext {
     /// What kind of thread it is.
     pub thread: Thread,
     /// Whether the conversation is locked.
@@ -27,7 +27,7 @@ pub struct Place {
     pub open: bool,
 }
 
-/// See [`Place::thread`].
+/// See [`ThreadContext::thread`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Thread {
     /// An issue.
@@ -43,7 +43,7 @@ pub enum Thread {
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum Decision {
     /// It is done.
     Granted,
     /// It is not, and why; the person is told.
@@ -54,18 +54,18 @@ pub enum Admission {
 
 /// Whether a command is admitted.
 #[must_use]
-pub fn admit(actor: &Actor, order: &CommandLine, place: &Place, policy: &Commands) -> Admission {
+pub fn admit(actor: &Actor, order: &CommandLine, place: &ThreadContext, policy: &Commands) -> Decision {
     if !policy.enabled {
-        return Admission::Unheard("the policy switches commands off (`commands.enabled`)".to_owned());
+        return Decision::Unheard("the policy switches commands off (`commands.enabled`)".to_owned());
     }
     if place.locked {
-        return Admission::Unheard("the conversation is locked".to_owned());
+        return Decision::Unheard("the conversation is locked".to_owned());
     }
     if actor.is_bot && !policy.bots.contains(&actor.id) {
-        return Admission::Unheard(format!("account {} is a bot that `commands.bots` does not name", actor.id));
+        return Decision::Unheard(format!("account {} is a bot that `commands.bots` does not name", actor.id));
     }
     let verdict = right(actor, order, policy).and_then(|()| fits(actor, order, place));
-    verdict.map_or_else(Admission::Refused, |()| Admission::Granted)
+    verdict.map_or_else(Decision::Refused, |()| Decision::Granted)
 }
 
 /// What the actor may do counts as this.
@@ -96,7 +96,7 @@ fn right(actor: &Actor, order: &CommandLine, policy: &Commands) -> Result<(), St
 }
 
 /// Whether the thread is one on which the command makes sense, and is safe.
-fn fits(actor: &Actor, order: &CommandLine, place: &Place) -> Result<(), String> {
+fn fits(actor: &Actor, order: &CommandLine, place: &ThreadContext) -> Result<(), String> {
     let verb = order.command.verb();
     if !place.open && !speaks_only(verb) {
         return Err(format!("this is closed: `{verb}` works on what is open"));

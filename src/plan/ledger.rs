@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::word::Feedback;
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
+use crate::plan::action::{Action, BODY_LIMIT, Planned, Precondition};
 use crate::plan::marker::{self, VERSION};
 use crate::plan::snapshot::BotIssue;
 use crate::render::markdown::code;
@@ -44,7 +44,7 @@ pub fn is_one(issue: &BotIssue) -> bool {
 
 /// All that people told, of all issues that hold it.
 #[must_use]
-pub fn words(issues: &[BotIssue]) -> Vec<Feedback> {
+pub fn read_all(issues: &[BotIssue]) -> Vec<Feedback> {
     let mut all: Vec<Feedback> = issues.iter().filter_map(state).flat_map(|state| state.words).collect();
     all.sort_by_key(|word| word.at);
     all
@@ -52,9 +52,9 @@ pub fn words(issues: &[BotIssue]) -> Vec<Feedback> {
 
 /// Keeps a word.
 #[must_use]
-pub fn say(issues: &[BotIssue], word: &Feedback, labels: &[String], now: Timestamp) -> Planned {
+pub fn record_feedback(issues: &[BotIssue], word: &Feedback, labels: &[String], now: Timestamp) -> Planned {
     let there = issues.iter().find(|issue| is_one(issue));
-    let mut all = words(issues);
+    let mut all = read_all(issues);
     all.retain(|old| old.counts(now) && !(old.about == word.about && old.told.superseded_by(word.told)));
     let name = crate::model::text::head(&word.name, NAME).to_owned();
     all.push(Feedback { name, ..word.clone() });
@@ -67,7 +67,7 @@ pub fn say(issues: &[BotIssue], word: &Feedback, labels: &[String], now: Timesta
     let (action, guard, id) = match there {
         Some(issue) => (
             Action::UpdateIssue { number: issue.number, body },
-            Guard::IssueIs { number: issue.number, digest: issue.digest() },
+            Precondition::IssueIs { number: issue.number, digest: issue.digest() },
             format!("update-issue:{}", issue.number),
         ),
         None => (
@@ -78,7 +78,7 @@ pub fn say(issues: &[BotIssue], word: &Feedback, labels: &[String], now: Timesta
                 labels: labels.to_vec(),
                 assignees: Vec::new(),
             },
-            Guard::NoIssue { key: KEY.to_owned(), except: Vec::new() },
+            Precondition::NoIssue { key: KEY.to_owned(), except: Vec::new() },
             format!("open-issue:{KEY}"),
         ),
     };

@@ -24,4 +24,4 @@ pub mod snapshot;
 pub mod texts;
 pub mod tidy;
 
-pub use action::{Action, Guard, Plan, Planned, Receipt, Withheld};
+pub use action::{Action, ActionResult, Plan, Planned, Precondition, SkippedAction};

@@ -199,7 +199,7 @@ impl Default for HistoryPolicy {
 
 /// A name of an artifact that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leg {
+pub struct ArtifactMatch {
     /// The matrix leg that it names.
     pub variant: Option<String>,
 }
@@ -208,7 +208,7 @@ impl HistoryPolicy {
     /// Whether an artifact's name is wanted, and the leg that it names: what
     /// stands in the place of the only `*` of its glob.
     #[must_use]
-    pub fn leg(&self, name: &str) -> Option<Leg> {
+    pub fn leg(&self, name: &str) -> Option<ArtifactMatch> {
         let is_it = |glob: &&String| Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(name));
         let glob = self.artifacts.iter().find(is_it)?;
         let star = glob.split_once('*').filter(|(_, after)| !after.contains(['*', '?', '[', '{']));
@@ -216,7 +216,7 @@ impl HistoryPolicy {
             let leg = name.strip_prefix(before)?.strip_suffix(after)?;
             (!leg.is_empty()).then(|| leg.to_owned())
         });
-        Some(Leg { variant })
+        Some(ArtifactMatch { variant })
     }
 }
 
@@ -560,7 +560,7 @@ mod tests {
         let table =
             [("junit-linux", Some(Some("linux"))), ("results", Some(None)), ("a.x.b", Some(None)), ("coverage", None)];
         for (name, expected) in table {
-            let leg = |variant: Option<&str>| Leg { variant: variant.map(str::to_owned) };
+            let leg = |variant: Option<&str>| ArtifactMatch { variant: variant.map(str::to_owned) };
             assert_eq!(policy.leg(name), expected.map(leg), "{name}");
         }
     }

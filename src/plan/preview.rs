@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::plan::action::{Action, CommitDraft, Guard, Plan, Planned};
+use crate::plan::action::{Action, CommitDraft, Plan, Planned, Precondition};
 use crate::render::terminal::line;
 use crate::render::words::plural;
 
@@ -43,24 +43,26 @@ fn headline(planned: &Planned) -> String {
     format!("{} · {} · {}{state}", planned.action.kind(), line(&planned.title, 140), line(&planned.target, 120))
 }
 
-fn condition(guard: &Guard) -> String {
+fn condition(guard: &Precondition) -> String {
     match guard {
-        Guard::PullAt { pull, head } => {
+        Precondition::PullRequestHeadIs { pull, head } => {
             format!("pull request {pull} is open and its head is {}", line(crate::history::short(head), 20))
         }
-        Guard::NoIssue { key, .. } => format!("no issue about {} exists", line(key, 80)),
-        Guard::NoComment { on, key } => format!("thread {on} has no comment `{}` yet", line(key, 80)),
-        Guard::IssueIs { number, .. } => format!("issue {number} is as it was read"),
-        Guard::CommentIs { id, .. } => format!("comment {id} is as it was read"),
-        Guard::NoCheck { name, .. } => format!("the check run {} does not say so already", line(name, 80)),
-        Guard::NoBranch { branch } => format!("there is no branch {}", line(branch, 100)),
-        Guard::NoPullFrom { branch } => format!("no pull request came from {}", line(branch, 100)),
-        Guard::NoRunOn { workflow, branch } => format!("{} never ran on {}", line(workflow, 60), line(branch, 100)),
-        Guard::RemarkIs { id, .. } => format!("comment {id} was not edited"),
-        Guard::Working { on, key, .. } => format!("`{}` on thread {on} was not stopped", line(key, 80)),
-        Guard::RunAt { run, attempt } => format!("attempt {attempt} of run {run} is its last, and done"),
-        Guard::After { action } => format!("{} was done", line(action, 100)),
-        Guard::NoReviewComment { pull, .. } => format!("pull request {pull} has no such review comment yet"),
+        Precondition::NoIssue { key, .. } => format!("no issue about {} exists", line(key, 80)),
+        Precondition::NoComment { on, key } => format!("thread {on} has no comment `{}` yet", line(key, 80)),
+        Precondition::IssueIs { number, .. } => format!("issue {number} is as it was read"),
+        Precondition::CommentIs { id, .. } => format!("comment {id} is as it was read"),
+        Precondition::NoCheck { name, .. } => format!("the check run {} does not say so already", line(name, 80)),
+        Precondition::NoBranch { branch } => format!("there is no branch {}", line(branch, 100)),
+        Precondition::NoPullFrom { branch } => format!("no pull request came from {}", line(branch, 100)),
+        Precondition::NoRunOn { workflow, branch } => {
+            format!("{} never ran on {}", line(workflow, 60), line(branch, 100))
+        }
+        Precondition::CommentUnchanged { id, .. } => format!("comment {id} was not edited"),
+        Precondition::ReplyStillOpen { on, key, .. } => format!("`{}` on thread {on} was not stopped", line(key, 80)),
+        Precondition::RunAttemptIs { run, attempt } => format!("attempt {attempt} of run {run} is its last, and done"),
+        Precondition::AfterAction { action } => format!("{} was done", line(action, 100)),
+        Precondition::NoReviewComment { pull, .. } => format!("pull request {pull} has no such review comment yet"),
     }
 }
 

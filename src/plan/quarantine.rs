@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::model::test::{TestCase, TestId};
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, CommitDraft, FileText, Guard, Person, Plan, Planned};
+use crate::plan::action::{Action, CommitDraft, FileText, Person, Plan, Planned, Precondition};
 use crate::plan::marker::{self, RepairState, VERSION, digest};
 use crate::plan::planner::offer;
 use crate::plan::policy::Day;
@@ -102,7 +102,7 @@ pub fn propose(of: &Proposal<'_>) -> Plan {
         files: vec![FileText { path: PATH.to_owned(), text: of.text.clone(), executable: false }],
     };
     let push_id = format!("push-branch:{branch}");
-    let planned = |action: Action, id: String, title: String, guards: Vec<Guard>| Planned {
+    let planned = |action: Action, id: String, title: String, guards: Vec<Precondition>| Planned {
         id,
         action,
         because: of.because.to_owned(),
@@ -122,12 +122,17 @@ pub fn propose(of: &Proposal<'_>) -> Plan {
         format!("{}\n{}\n\n{}\n", marker::write(marker::REPAIR, &state), spans(of.title, 300), spans(of.because, 300));
     let open = Action::OpenPullRequest { branch: branch.clone(), base: of.base.to_owned(), title: inert, body };
     let actions = vec![
-        planned(push, push_id.clone(), "push the change".to_owned(), vec![Guard::NoBranch { branch: branch.clone() }]),
+        planned(
+            push,
+            push_id.clone(),
+            "push the change".to_owned(),
+            vec![Precondition::NoBranch { branch: branch.clone() }],
+        ),
         planned(
             open,
             format!("open-pull-request:{branch}"),
             of.title.to_owned(),
-            vec![Guard::After { action: push_id }, Guard::NoPullFrom { branch }],
+            vec![Precondition::AfterAction { action: push_id }, Precondition::NoPullFrom { branch }],
         ),
     ];
     Plan { actions, withheld: Vec::new() }

@@ -1,13 +1,13 @@
 //! Replies to commands: reactions, and one comment that is edited in place.
 
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Planned};
+use crate::plan::action::{Action, BODY_LIMIT, Planned, Precondition};
 use crate::plan::marker::{self, ReplyState, VERSION, digest};
 use crate::plan::snapshot::BotComment;
 use crate::render::message::reply::PART;
 
 /// The thread and the comment that is replied to, and who replies.
 #[derive(Clone, Debug)]
-pub struct To {
+pub struct ReplyTarget {
     /// Number of the thread.
     pub on: u64,
     /// Id of the comment.
@@ -56,7 +56,7 @@ fn parts(body: &str) -> (&str, Vec<(&str, &str)>) {
 
 /// Reacts to the comment.
 #[must_use]
-pub fn react(to: &To, content: &str, guards: Vec<Guard>) -> Planned {
+pub fn react(to: &ReplyTarget, content: &str, guards: Vec<Precondition>) -> Planned {
     Planned {
         id: format!("react:{}:{content}", to.remark),
         action: Action::React { on: to.on, comment: to.remark, content: content.to_owned() },
@@ -70,13 +70,21 @@ pub fn react(to: &To, content: &str, guards: Vec<Guard>) -> Planned {
 
 /// Writes the reply, or brings the one that is there up to date.
 #[must_use]
-pub fn reply(to: &To, text: &str, is_working: bool, there: Option<&BotComment>, mut guards: Vec<Guard>) -> Planned {
+pub fn reply(
+    to: &ReplyTarget,
+    text: &str,
+    is_working: bool,
+    there: Option<&BotComment>,
+    mut guards: Vec<Precondition>,
+) -> Planned {
     let key = key(to.remark);
     let state = ReplyState { v: VERSION, key: key.clone(), by: to.by.clone(), is_working };
     let body = format!("{}\n{text}", marker::write(marker::REPLY, &state));
     guards.push(match there {
-        None => Guard::NoComment { on: to.on, key: key.clone() },
-        Some(there) => Guard::CommentIs { on: to.on, id: there.id, key: key.clone(), digest: digest(&there.body) },
+        None => Precondition::NoComment { on: to.on, key: key.clone() },
+        Some(there) => {
+            Precondition::CommentIs { on: to.on, id: there.id, key: key.clone(), digest: digest(&there.body) }
+        }
     });
     Planned {
         id: format!("reply:{}", to.remark),

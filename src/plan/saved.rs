@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::forge::{RepoSlug, RunContext};
-use crate::plan::action::{Action, Guard, Plan, Planned, Receipt, Withheld};
+use crate::plan::action::{Action, ActionResult, Plan, Planned, Precondition, SkippedAction};
 
 /// The value of the field `schema`.
 pub const SCHEMA: &str = "testmedic.plan/1";
@@ -34,7 +34,7 @@ pub struct SavedPlan {
     /// What to do.
     pub actions: Vec<SavedAction>,
     /// What is not done, and why.
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<SkippedAction>,
 }
 
 /// One action of a saved plan.
@@ -52,7 +52,7 @@ pub struct SavedAction {
     /// What to do.
     pub action: Action,
     /// What must hold.
-    pub guards: Vec<Guard>,
+    pub guards: Vec<Precondition>,
     /// What came of it, where it was carried out already.
     pub receipt: Option<String>,
 }
@@ -120,6 +120,6 @@ fn save(planned: &Planned) -> SavedAction {
         target: planned.target.clone(),
         action: planned.action.clone(),
         guards: planned.guards.clone(),
-        receipt: planned.receipt.as_ref().map(Receipt::word),
+        receipt: planned.receipt.as_ref().map(ActionResult::word),
     }
 }

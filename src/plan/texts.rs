@@ -446,7 +446,7 @@ mod tests {
             login in "[ -~]{1,30}",
         ) {
             use crate::ingest::command::{ParsedLine, read};
-            use crate::render::message::reply::{Part, body};
+            use crate::render::message::reply::{ReplySection, body};
             let scene = RunContext {
                 repository: RepoSlug::parse("acme/shop").unwrap(),
                 default_branch: "main".into(),
@@ -463,9 +463,9 @@ mod tests {
                 variant: None,
                 is_foreign: false,
             };
-            let parts: Vec<(usize, Part)> = read(&lines.join("\n")).into_iter().map(|line| match line {
-                ParsedLine::Order(order) => (0, Part::refused(&order.text, &format!("`{}` is not there", order.text))),
-                ParsedLine::Slip { text, why } => (1, Part::refused(&text, &format!("{text}: {why:?}"))),
+            let parts: Vec<(usize, ReplySection)> = read(&lines.join("\n")).into_iter().map(|line| match line {
+                ParsedLine::Order(order) => (0, ReplySection::refused(&order.text, &format!("`{}` is not there", order.text))),
+                ParsedLine::Slip { text, why } => (1, ReplySection::refused(&text, &format!("{text}: {why:?}"))),
             }).collect();
             let said = body(&parts, &login, None, &scene, 60_000);
             // Words that have the form of a secret are refused for that alone.

@@ -7,13 +7,13 @@ use crate::history::{History, Sample};
 use crate::model::forge::RunContext;
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
+use crate::plan::action::{Action, BODY_LIMIT, Plan, Planned, Precondition, SkippedAction};
 use crate::plan::marker::{self, NoteState, VERSION, digest};
 use crate::plan::planner::needed_passes;
 use crate::plan::policy::Day;
 use crate::plan::quarantine::Entry;
 use crate::plan::snapshot::BotIssue;
-use crate::render::message::digest::{self as message, Week};
+use crate::render::message::digest::{self as message, WeeklyDigest};
 
 /// Kind of the digest's marker.
 pub const DIGEST: &str = "digest";
@@ -63,13 +63,19 @@ pub fn recovered<'a>(entries: &'a [Entry], history: &History, branch: &str, leas
 /// The digest: opened once, brought up to date once a day, told once a week. A person who
 /// closes it wants none.
 #[must_use]
-pub fn digest_of(week: &Week, issues: &[BotIssue], scene: &RunContext, labels: &[String], now: Timestamp) -> Plan {
+pub fn digest_of(
+    week: &WeeklyDigest,
+    issues: &[BotIssue],
+    scene: &RunContext,
+    labels: &[String],
+    now: Timestamp,
+) -> Plan {
     let mut plan = Plan::default();
     let state = |issue: &BotIssue| marker::read_first::<DigestState>(DIGEST, &issue.body);
     let there = issues.iter().find(|issue| state(issue).is_some());
     let marked = marker::write(DIGEST, &DigestState { v: VERSION, day: now.date() });
     let body = format!("{marked}\n{}", message::body(week, scene, now, BODY_LIMIT - 500));
-    let planned = |action: Action, id: String, title: &str, guards: Vec<Guard>| Planned {
+    let planned = |action: Action, id: String, title: &str, guards: Vec<Precondition>| Planned {
         id,
         action,
         because: "a schedule tidies".to_owned(),
@@ -89,10 +95,10 @@ pub fn digest_of(week: &Week, issues: &[BotIssue], scene: &RunContext, labels: &
             },
             format!("open-issue:{KEY}"),
             "open the digest",
-            vec![Guard::NoIssue { key: KEY.to_owned(), except: Vec::new() }],
+            vec![Precondition::NoIssue { key: KEY.to_owned(), except: Vec::new() }],
         )),
         Some(issue) if !issue.open || issue.locked => {
-            plan.withheld.push(Withheld::new(
+            plan.withheld.push(SkippedAction::new(
                 "update-issue",
                 KEY,
                 format!("the digest, issue {}, is closed", issue.number),
@@ -104,7 +110,7 @@ pub fn digest_of(week: &Week, issues: &[BotIssue], scene: &RunContext, labels: &
                 Action::UpdateIssue { number: issue.number, body },
                 format!("update-issue:{}", issue.number),
                 "bring the digest up to date",
-                vec![Guard::IssueIs { number: issue.number, digest: issue.digest() }],
+                vec![Precondition::IssueIs { number: issue.number, digest: issue.digest() }],
             ));
             plan.actions.push(weekly(week, issue, now));
         }
@@ -113,7 +119,7 @@ pub fn digest_of(week: &Week, issues: &[BotIssue], scene: &RunContext, labels: &
 }
 
 /// Says once a week what it came to: that is what people are told of.
-fn weekly(week: &Week, issue: &BotIssue, now: Timestamp) -> Planned {
+fn weekly(week: &WeeklyDigest, issue: &BotIssue, now: Timestamp) -> Planned {
     let key = format!("week {}", now.unix().div_euclid(WEEK));
     let marker = marker::write(marker::NOTE, &NoteState { v: VERSION, key: key.clone() });
     let body = format!("{marker}\n{}\n", message::summary(week));
@@ -123,7 +129,7 @@ fn weekly(week: &Week, issue: &BotIssue, now: Timestamp) -> Planned {
         because: "a week is over".to_owned(),
         title: "tell of the week".to_owned(),
         target: format!("issue {}", issue.number),
-        guards: vec![Guard::NoComment { on: issue.number, key }],
+        guards: vec![Precondition::NoComment { on: issue.number, key }],
         receipt: None,
     }
 }

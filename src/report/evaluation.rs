@@ -12,7 +12,7 @@ use crate::model::talk::TokenUsage;
 
 /// What was judged of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
+pub struct EvalRow {
     /// Its name.
     pub case: String,
     /// What is true.
@@ -101,7 +101,7 @@ const ALL: [Verdict; 7] = [
 ];
 
 /// Right, wrong, and undecided where something was to be said.
-fn counts(all: &[Judged], of: &dyn Fn(&Judged) -> Verdict) -> (usize, usize, usize) {
+fn counts(all: &[EvalRow], of: &dyn Fn(&EvalRow) -> Verdict) -> (usize, usize, usize) {
     let right = all.iter().filter(|j| of(j) == j.truth).count();
     let open = all.iter().filter(|j| of(j) != j.truth && of(j) == Verdict::Undecided).count();
     (right, all.len() - right - open, open)
@@ -109,13 +109,13 @@ fn counts(all: &[Judged], of: &dyn Fn(&Judged) -> Verdict) -> (usize, usize, usi
 
 /// The evaluation as Markdown; the seconds are left out, as they differ each time.
 #[must_use]
-pub fn markdown(all: &[Judged], cost: Cost) -> String {
+pub fn markdown(all: &[EvalRow], cost: Cost) -> String {
     let mut out = format!("# Evaluation\n\n{} cases with a known truth.\n", all.len());
     let has_model = all.iter().any(|j| j.with_model.is_some());
     matrix(&mut out, "The rules alone", all, &|j| j.rules);
     if has_model {
         matrix(&mut out, "With the model", all, &|j| j.with_model.unwrap_or(j.rules));
-        let list = |wanted: &dyn Fn(&Judged) -> bool| -> Vec<String> {
+        let list = |wanted: &dyn Fn(&EvalRow) -> bool| -> Vec<String> {
             all.iter().filter(|j| wanted(j)).map(|j| format!("`{}`", j.case)).collect()
         };
         let settled = list(&|j| j.rules != j.truth && j.with_model == Some(j.truth));
@@ -140,7 +140,7 @@ pub fn markdown(all: &[Judged], cost: Cost) -> String {
             money(cost.micros)
         );
     }
-    let wrong: Vec<&Judged> = all.iter().filter(|j| j.rules != j.truth).collect();
+    let wrong: Vec<&EvalRow> = all.iter().filter(|j| j.rules != j.truth).collect();
     if !wrong.is_empty() {
         out.push_str("\n| case | truth | the rules |\n|---|---|---|\n");
         for j in wrong {
@@ -209,7 +209,7 @@ pub fn heals_json(all: &[HealOf]) -> Value {
     all.iter().map(row).collect()
 }
 
-fn matrix(out: &mut String, title: &str, all: &[Judged], of: &dyn Fn(&Judged) -> Verdict) {
+fn matrix(out: &mut String, title: &str, all: &[EvalRow], of: &dyn Fn(&EvalRow) -> Verdict) {
     let (right, wrong, open) = counts(all, of);
     let _ = write!(out, "\n## {title}\n\n{right} right, {wrong} wrong, {open} left undecided.\n\n| truth | ");
     let _ = writeln!(out, "{} |", ALL.map(Verdict::word).join(" | "));
@@ -230,8 +230,8 @@ fn matrix(out: &mut String, title: &str, all: &[Judged], of: &dyn Fn(&Judged) ->
 
 /// The evaluation as JSON.
 #[must_use]
-pub fn json(all: &[Judged], cost: Cost) -> Value {
-    let side = |of: &dyn Fn(&Judged) -> Verdict| {
+pub fn json(all: &[EvalRow], cost: Cost) -> Value {
+    let side = |of: &dyn Fn(&EvalRow) -> Verdict| {
         let (right, wrong, open) = counts(all, of);
         let mut matrix: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for j in all {

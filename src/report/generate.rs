@@ -9,7 +9,7 @@ use crate::code::style::file::Kept;
 use crate::render::curl::{curl, reproducing};
 use crate::render::terminal::line;
 use crate::report::plural;
-use crate::report::terminal::{Look, Page};
+use crate::report::terminal::{Page, RenderOptions};
 
 /// Drafts that became no test, of which it is told why.
 const TOLD: usize = 40;
@@ -22,7 +22,7 @@ pub fn render(
     notes: &[String],
     (asked, silent): (usize, &[String]),
     applied: bool,
-    look: Look,
+    look: RenderOptions,
 ) -> String {
     let mut page = Page { text: String::new(), look };
     let kills: usize = done.fresh().map(GeneratedTest::kills).sum();

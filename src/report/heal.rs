@@ -8,7 +8,7 @@ use crate::model::ran::Scope;
 use crate::render::message::heal::missing;
 use crate::render::terminal::line;
 use crate::report::plural;
-use crate::report::terminal::{Look, Page};
+use crate::report::terminal::{Page, RenderOptions};
 
 /// Lines of a patch that are shown.
 const PATCH: usize = 40;
@@ -17,7 +17,7 @@ const REASONS: usize = 8;
 
 /// The report.
 #[must_use]
-pub fn render(all: &[TestHeal], notes: &[String], look: Look) -> String {
+pub fn render(all: &[TestHeal], notes: &[String], look: RenderOptions) -> String {
     let mut page = Page { text: String::new(), look };
     let count = |wanted: fn(&Outcome) -> bool| all.iter().filter(|h| wanted(&h.healing.outcome)).count() as u64;
     let healed = count(|o| *o == Outcome::Healed);

@@ -408,8 +408,8 @@ fn plan(triage: &TriageResult) -> PlanRow {
                 because: a.because.clone(),
                 title: a.title.clone(),
                 target: a.target.clone(),
-                receipt: a.receipt.as_ref().map(crate::plan::Receipt::word),
-                url: a.receipt.as_ref().and_then(crate::plan::Receipt::url).map(str::to_owned),
+                receipt: a.receipt.as_ref().map(crate::plan::ActionResult::word),
+                url: a.receipt.as_ref().and_then(crate::plan::ActionResult::url).map(str::to_owned),
             })
             .collect(),
         withheld: triage

@@ -10,7 +10,7 @@ pub mod terminal;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
 use crate::model::run::IssueLevel;
-use crate::plan::Receipt;
+use crate::plan::ActionResult;
 use crate::run::TriageResult;
 
 pub use crate::render::words::{counts, grouped, plural, strip_plain, strip_squares};
@@ -42,7 +42,7 @@ pub fn regressions(triage: &TriageResult) -> usize {
 /// would be ([`is_red`]), and else a job that could not be done.
 #[must_use]
 pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
-    let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(Receipt::Failed(_))));
+    let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(ActionResult::Failed(_))));
     match (is_red(triage, fail_on), missing(triage).is_some() || failed || triage.hampered) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,

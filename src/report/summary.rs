@@ -205,7 +205,7 @@ fn plan(out: &mut String, triage: &TriageResult) {
     }
     let _ = writeln!(out, "### Plan\n");
     for action in &triage.plan.actions {
-        let state = action.receipt.as_ref().map_or("planned".to_owned(), crate::plan::Receipt::word);
+        let state = action.receipt.as_ref().map_or("planned".to_owned(), crate::plan::ActionResult::word);
         let _ = writeln!(out, "- {}: {} ({})", action.action.kind(), prose(&action.title, 200), prose(&state, 300));
     }
     for withheld in &triage.plan.withheld {

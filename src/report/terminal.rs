@@ -8,7 +8,7 @@ use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
 use crate::history::short;
 use crate::model::run::IssueLevel;
-use crate::plan::{Action, Planned, Receipt, preview};
+use crate::plan::{Action, ActionResult, Planned, preview};
 use crate::render::terminal::line;
 use crate::report::{counts, plural, strip_plain};
 use crate::run::TriageResult;
@@ -26,7 +26,7 @@ const ISSUES: usize = 10;
 
 /// How to write it.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct RenderOptions {
     /// With colours.
     pub colour: bool,
     /// Columns.
@@ -35,7 +35,7 @@ pub struct Look {
 
 /// The whole report.
 #[must_use]
-pub fn render(triage: &TriageResult, look: Look) -> String {
+pub fn render(triage: &TriageResult, look: RenderOptions) -> String {
     let mut out = Page { text: String::new(), look };
     out.headline(triage);
     out.issues(triage);
@@ -54,7 +54,7 @@ pub fn render(triage: &TriageResult, look: Look) -> String {
 /// A page that is being written.
 pub(super) struct Page {
     pub(super) text: String,
-    pub(super) look: Look,
+    pub(super) look: RenderOptions,
 }
 
 impl Page {
@@ -216,12 +216,12 @@ impl Page {
         for action in &triage.plan.actions {
             let state = match &action.receipt {
                 None => "planned; --apply does it".to_owned(),
-                Some(Receipt::Done(url)) => {
+                Some(ActionResult::Done(url)) => {
                     url.as_ref().map_or("done".to_owned(), |url| format!("done: {}", line(url, 200)))
                 }
-                Some(Receipt::AlreadyDone) => "was done before, nothing changed".to_owned(),
-                Some(Receipt::Stale(why)) => format!("not done, it changed meanwhile: {}", line(why, 300)),
-                Some(Receipt::Failed(why)) => format!("failed: {}", line(why, 300)),
+                Some(ActionResult::AlreadyDone) => "was done before, nothing changed".to_owned(),
+                Some(ActionResult::Stale(why)) => format!("not done, it changed meanwhile: {}", line(why, 300)),
+                Some(ActionResult::Failed(why)) => format!("failed: {}", line(why, 300)),
             };
             self.row("plan", &format!("{} in {} ({state})", line(&action.title, 120), line(&action.target, 120)));
         }

@@ -14,7 +14,7 @@ use crate::model::forge::{CompletedRun, Event, PullRequestRef, RepoSlug, RunCont
 use crate::model::secret::Secret;
 use crate::model::text::clean;
 use crate::plan::action::Annotation;
-use crate::shell::surroundings::{say, variable};
+use crate::shell::surroundings::{print, variable};
 
 /// Bytes of an event's payload that are read. GitHub sends 25 MB at most.
 const EVENT: u64 = 32 << 20;
@@ -25,7 +25,7 @@ const SHOWN: usize = 10;
 
 /// What the environment tells.
 #[derive(Clone, Debug)]
-pub struct Around {
+pub struct ActionsEnv {
     /// The event that woke the workflow.
     pub event: Event,
     /// Commit that was checked out.
@@ -55,7 +55,7 @@ pub struct Around {
     pub job_key: Option<String>,
 }
 
-impl Around {
+impl ActionsEnv {
     /// Reads the environment; `None` outside of GitHub Actions.
     ///
     /// # Errors
@@ -301,7 +301,7 @@ pub fn annotate(annotations: &[Annotation]) -> Result<(), Problem> {
             "::notice title=testmedic::{hidden} more annotations are in the report: GitHub shows {SHOWN} of a kind\n"
         ));
     }
-    say(&out)
+    print(&out)
 }
 
 /// A warning of our own.
@@ -309,7 +309,7 @@ pub fn annotate(annotations: &[Annotation]) -> Result<(), Problem> {
 /// # Errors
 /// Where standard output cannot be written.
 pub fn warn(text: &str) -> Result<(), Problem> {
-    say(&format!("::warning title=testmedic::{}\n", message(text)))
+    print(&format!("::warning title=testmedic::{}\n", message(text)))
 }
 
 /// An error of the workflow.
@@ -317,7 +317,7 @@ pub fn warn(text: &str) -> Result<(), Problem> {
 /// # Errors
 /// Where standard output cannot be written.
 pub fn error(text: &str) -> Result<(), Problem> {
-    say(&format!("::error title=testmedic::{}\n", message(text)))
+    print(&format!("::error title=testmedic::{}\n", message(text)))
 }
 
 /// Has the runner mask a value wherever it may appear in the log.
@@ -325,7 +325,7 @@ pub fn error(text: &str) -> Result<(), Problem> {
 /// # Errors
 /// Where standard output cannot be written.
 pub fn mask(secret: &Secret) -> Result<(), Problem> {
-    say(&format!("::add-mask::{}\n", message(secret.expose())))
+    print(&format!("::add-mask::{}\n", message(secret.expose())))
 }
 
 /// Text of a workflow command, escaped as the runner's tool kit does.

@@ -20,14 +20,14 @@ use crate::model::exchange::Exchange;
 use crate::plan::policy::Policy;
 use crate::shell::git::Git;
 use crate::shell::runner::{Runner, recognise};
-use crate::shell::stage::Rehearsal;
-use crate::shell::workshop::Workshop;
-use crate::traffic::memory::Memory;
+use crate::shell::stage::RecordingSandbox;
+use crate::shell::workshop::Sandbox;
+use crate::traffic::memory::ApiModel;
 use crate::traffic::template::Templates;
 
 /// A repository, and what is allowed in it.
 #[derive(Debug)]
-pub struct Author {
+pub struct TestWriter {
     git: Git,
     top: PathBuf,
     policy: Policy,
@@ -39,15 +39,15 @@ pub struct Author {
 
 /// What tests are written from.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct DraftRequest<'a> {
     /// What tests were seen sending.
     pub exchanges: &'a [Exchange],
     /// Templates of their paths.
     pub templates: &'a Templates,
     /// Everything that is known of answers, those of now included.
-    pub known: &'a Memory,
+    pub known: &'a ApiModel,
     /// The answers of now.
-    pub now: &'a Memory,
+    pub now: &'a ApiModel,
     /// Incidents that people wrote down.
     pub incidents: &'a [Incident],
     /// Only endpoints whose name holds one of these; all where there are none.
@@ -58,7 +58,7 @@ pub struct Ask<'a> {
 
 /// The tests that could be written.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct Drafts {
     /// One for each.
     pub drafts: Vec<TestDraft>,
     /// How many endpoints were asked.
@@ -67,7 +67,7 @@ pub struct Wanted {
     pub silent: Vec<String>,
 }
 
-impl Author {
+impl TestWriter {
     /// For the tests of a commit.
     #[must_use]
     pub fn new(git: Git, top: PathBuf, policy: Policy, head: String) -> Self {
@@ -107,7 +107,7 @@ impl Author {
     ///
     /// # Errors
     /// Where no endpoint has a name that is asked for.
-    pub fn drafts(&self, ask: Ask<'_>) -> Result<Wanted, Problem> {
+    pub fn drafts(&self, ask: DraftRequest<'_>) -> Result<Drafts, Problem> {
         let sources = |path: &str| self.source(path);
         let is_ours = |file: &str| self.policy.generate.is_ours(file);
         let all = asked::asked(ask.exchanges, ask.templates, &sources, &is_ours);
@@ -132,7 +132,7 @@ impl Author {
         };
         let drafts = chosen.iter().flat_map(|asked| recipe::drafts(asked, ground)).collect();
         let silent = chosen.iter().filter(|a| a.exemplar.is_none()).map(|a| a.endpoint.to_string()).collect();
-        Ok(Wanted { drafts, asked: chosen.len(), silent })
+        Ok(Drafts { drafts, asked: chosen.len(), silent })
     }
 
     /// The drafts whose tests stand nowhere yet: neither as they were written, nor as a
@@ -157,7 +157,7 @@ impl Author {
     pub fn write(
         &self,
         mut drafts: Vec<TestDraft>,
-        memory: &Memory,
+        memory: &ApiModel,
         (repeat, seconds): (u32, Option<f64>),
         notes: &mut Vec<String>,
     ) -> Result<GenerationResult, Problem> {
@@ -178,7 +178,7 @@ impl Author {
             }
         }
         let mut done = GenerationResult::default();
-        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+        let mut workshop = Sandbox::open(&self.top, &self.policy.run)?;
         let read = |path: &str| self.read(path);
         let deleted = |path: &str| self.git.was_deleted(&self.head, path);
         let folder = |file: &str| self.policy.generate.folder_for(file);
@@ -191,7 +191,7 @@ impl Author {
                 notes.push(format!("no test runner is known for {}", own[0].exemplar.file));
                 continue;
             };
-            let mut stage = Rehearsal::open(&mut workshop, &self.head, runner, until)?;
+            let mut stage = RecordingSandbox::open(&mut workshop, &self.head, runner, until)?;
             done.extend(generate::generate(own, &given, &mut stage)?);
         }
         Ok(done)

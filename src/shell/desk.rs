@@ -10,9 +10,9 @@ use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
 use crate::model::secret::mask;
 use crate::model::text::{clean, head};
-use crate::ports::Desk;
+use crate::ports::ContextTools;
 use crate::shell::git::Git;
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 
 /// Bytes of a file that is shown; lines of a file and of a search; files of a list.
 const FILE: usize = 1 << 20;
@@ -25,7 +25,7 @@ const LINE: usize = 300;
 
 /// The tested commit.
 #[derive(Clone)]
-pub struct Tested<'a> {
+pub struct RepoTools<'a> {
     git: Option<&'a Git>,
     commit: String,
     /// Its files that may be shown.
@@ -33,23 +33,23 @@ pub struct Tested<'a> {
     /// The commits that are suspected.
     commits: Vec<Commit>,
     /// What is known besides.
-    known: Option<Known<'a>>,
+    known: Option<TriageData<'a>>,
 }
 
 /// What a triage knows.
 #[derive(Clone)]
-pub struct Known<'a> {
+pub struct TriageData<'a> {
     /// The present run, judged, and its past.
     pub found: &'a Findings,
     /// HTTP traffic of its tests.
     pub exchanges: &'a [Exchange],
     /// The shapes of its answers.
-    pub memory: &'a Memory,
+    pub memory: &'a ApiModel,
     /// Issues about failures, a line each.
     pub issues: Arc<Vec<String>>,
 }
 
-impl<'a> Tested<'a> {
+impl<'a> RepoTools<'a> {
     /// For a commit, with those that may have broken it.
     #[must_use]
     pub fn new(git: Option<&'a Git>, commit: &str, commits: Vec<Commit>) -> Self {
@@ -66,11 +66,11 @@ impl<'a> Tested<'a> {
 
     /// The same, with what a triage knows.
     #[must_use]
-    pub fn knowing(&self, known: Known<'a>) -> Self {
+    pub fn knowing(&self, known: TriageData<'a>) -> Self {
         Self { known: Some(known), ..self.clone() }
     }
 
-    fn known(&self) -> Result<&Known<'a>, String> {
+    fn known(&self) -> Result<&TriageData<'a>, String> {
         self.known.as_ref().ok_or_else(|| "nothing is known of that here".to_owned())
     }
 
@@ -88,7 +88,7 @@ fn numbered(number: usize, line: &str) -> String {
     format!("{number}: {}", head(line, LINE))
 }
 
-impl Desk for Tested<'_> {
+impl ContextTools for RepoTools<'_> {
     fn lines(&self, path: &str, from: usize, to: usize) -> Result<String, String> {
         let Some(text) = self.text(path) else {
             return Err(format!("`{}` is not a text file of the tested commit", head(&clean(path), 200)));

@@ -9,7 +9,7 @@ use std::time::Duration;
 static TOLD: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Listens from now on. Who is told twice ends at once.
-pub fn listen() {
+pub fn install() {
     let _ = TOLD.get_or_init(|| {
         let told = Arc::new(AtomicBool::new(false));
         for kind in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -23,13 +23,13 @@ pub fn listen() {
 
 /// Whether we were told.
 #[must_use]
-pub fn is_told() -> bool {
+pub fn requested() -> bool {
     TOLD.get().is_some_and(|told| told.load(Ordering::Relaxed))
 }
 
 /// Waits until we are.
 pub async fn told() {
-    while !is_told() {
+    while !requested() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -23,13 +23,13 @@ static KEPT: OnceLock<BTreeMap<String, String>> = OnceLock::new();
 
 /// A variable that was taken out of the environment.
 #[must_use]
-pub fn kept(name: &str) -> Option<String> {
+pub fn secret_var(name: &str) -> Option<String> {
     KEPT.get()?.get(name).cloned()
 }
 
 /// All variables that were taken out of the environment.
 #[must_use]
-pub fn all_kept() -> BTreeMap<String, String> {
+pub fn secret_vars() -> BTreeMap<String, String> {
     KEPT.get().cloned().unwrap_or_default()
 }
 
@@ -68,7 +68,7 @@ pub fn is_secret(name: &str, value: &str) -> bool {
 /// # Errors
 /// Where this program cannot be started anew: then no foreign code may run.
 #[cfg(target_os = "linux")]
-pub fn raise() -> Result<(), Problem> {
+pub fn scrub_and_reexec() -> Result<(), Problem> {
     use std::io::{Read, Seek, Write};
     use std::os::fd::AsRawFd;
     use std::os::unix::process::CommandExt;

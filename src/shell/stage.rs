@@ -4,15 +4,15 @@
 use std::time::Instant;
 
 use crate::error::Problem;
-use crate::ports::{How, Mutants, Noticed, Stage, Staged};
+use crate::ports::{GeneratedRun, GeneratedTestRunner, Mutants, Noticed, RunOrder};
 use crate::shell::recorder::Recorder;
 use crate::shell::runner::{QUICK, Runner};
-use crate::shell::workshop::Workshop;
+use crate::shell::workshop::Sandbox;
 
 /// The place.
 #[derive(Debug)]
-pub struct Rehearsal<'a> {
-    workshop: &'a mut Workshop,
+pub struct RecordingSandbox<'a> {
+    workshop: &'a mut Sandbox,
     recorder: Recorder,
     commit: String,
     runner: Runner,
@@ -22,13 +22,13 @@ pub struct Rehearsal<'a> {
     for_jvm: Option<(String, String)>,
 }
 
-impl<'a> Rehearsal<'a> {
+impl<'a> RecordingSandbox<'a> {
     /// Opens one at a commit, for as long as there is time.
     ///
     /// # Errors
     /// Where traffic cannot be recorded.
     pub fn open(
-        workshop: &'a mut Workshop,
+        workshop: &'a mut Sandbox,
         commit: &str,
         runner: Runner,
         until: Option<Instant>,
@@ -48,18 +48,18 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// What the command of the tests sees besides.
-    fn variables(&self, how: How<'_>) -> Result<Vec<(String, String)>, Problem> {
+    fn variables(&self, how: RunOrder<'_>) -> Result<Vec<(String, String)>, Problem> {
         let place = |name: &str| self.workshop.shared().path().join(name);
         let is_pytest = self.runner == Runner::Pytest;
         let order = match how {
             _ if !is_pytest => None,
             // In one process: what tests leave behind there is shown to more of the others.
-            How::Shuffled(seed, times) => {
+            RunOrder::Shuffled(seed, times) => {
                 let known = self.recorder.order();
                 Some((0..times).flat_map(|n| shuffled(known.clone(), seed + u64::from(n))).collect())
             }
-            How::Alone(test) => Some(vec![test.to_owned()]),
-            How::InOrder => None,
+            RunOrder::Alone(test) => Some(vec![test.to_owned()]),
+            RunOrder::InOrder => None,
         };
         let mut out = Vec::new();
         if let Some(order) = order {
@@ -70,15 +70,15 @@ impl<'a> Rehearsal<'a> {
     }
 }
 
-impl Stage for Rehearsal<'_> {
-    fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
-        let How::Shuffled(seed, times) = how else { return self.once(files, how) };
+impl GeneratedTestRunner for RecordingSandbox<'_> {
+    fn run(&mut self, files: &[(String, String)], how: RunOrder<'_>) -> Result<GeneratedRun, Problem> {
+        let RunOrder::Shuffled(seed, times) = how else { return self.once(files, how) };
         if self.runner == Runner::Pytest || times < 2 {
             return self.once(files, how);
         }
-        let mut whole = self.once(files, How::Shuffled(seed, 1))?;
+        let mut whole = self.once(files, RunOrder::Shuffled(seed, 1))?;
         for n in 1..times {
-            let more = self.once(files, How::Shuffled(seed + u64::from(n), 1))?;
+            let more = self.once(files, RunOrder::Shuffled(seed + u64::from(n), 1))?;
             whole.execution.ran.extend(more.execution.ran);
             whole.execution.trouble = whole.execution.trouble.take().or(more.execution.trouble);
             whole.exchanges.extend(more.exchanges);
@@ -104,7 +104,7 @@ impl Stage for Rehearsal<'_> {
                 ("TESTMEDIC_MUTANTS".to_owned(), path.display().to_string()),
                 ("TESTMEDIC_MUTANT".to_owned(), round.to_string()),
             ];
-            let staged = self.with(files, How::InOrder, &more)?;
+            let staged = self.with(files, RunOrder::InOrder, &more)?;
             let failed: Vec<(String, usize)> = if self.runner == Runner::Pytest {
                 self.recorder.noticed()
             } else {
@@ -122,13 +122,18 @@ impl Stage for Rehearsal<'_> {
     }
 }
 
-impl Rehearsal<'_> {
-    fn once(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
+impl RecordingSandbox<'_> {
+    fn once(&mut self, files: &[(String, String)], how: RunOrder<'_>) -> Result<GeneratedRun, Problem> {
         let more = self.variables(how)?;
         self.with(files, how, &more)
     }
 
-    fn with(&mut self, files: &[(String, String)], how: How<'_>, more: &[(String, String)]) -> Result<Staged, Problem> {
+    fn with(
+        &mut self,
+        files: &[(String, String)],
+        how: RunOrder<'_>,
+        more: &[(String, String)],
+    ) -> Result<GeneratedRun, Problem> {
         if self.until.is_some_and(|until| Instant::now() >= until) {
             return Err(Problem::failed("there is no time left to prove tests")
                 .hint("`generate.max-minutes` says how much there is"));
@@ -142,14 +147,14 @@ impl Rehearsal<'_> {
             ready.env.extend(own);
             ready.env.extend(more.iter().cloned());
             ready.env.extend(for_jvm.clone());
-            if matches!(how, How::Alone(_)) && runner == Runner::Maven {
+            if matches!(how, RunOrder::Alone(_)) && runner == Runner::Maven {
                 ready.argv.retain(|word| !word.starts_with("-Dtest="));
             }
             ready.argv.extend(options(runner, how));
         };
         let execution = self.workshop.run_files(&self.commit, self.runner, &paths, files, &adjust)?;
         let exchanges = self.recorder.end().exchanges;
-        Ok(Staged { execution, exchanges })
+        Ok(GeneratedRun { execution, exchanges })
     }
 }
 
@@ -168,22 +173,22 @@ fn lines_of(mutants: &Mutants, round: usize) -> String {
 }
 
 /// The options by which JUnit runs tests in another order, or one alone.
-fn junit_options(how: How<'_>) -> Vec<String> {
+fn junit_options(how: RunOrder<'_>) -> Vec<String> {
     match how {
-        How::Shuffled(number, _) => vec![
+        RunOrder::Shuffled(number, _) => vec![
             "-Djunit.jupiter.testmethod.order.default=org.junit.jupiter.api.MethodOrderer$Random".to_owned(),
             format!("-Djunit.jupiter.execution.order.random.seed={number}"),
         ],
-        How::Alone(test) => {
+        RunOrder::Alone(test) => {
             let names: Vec<&str> = test.split("::").skip(1).collect();
             vec![format!("-Dtest={}", names.join("#"))]
         }
-        How::InOrder => Vec::new(),
+        RunOrder::InOrder => Vec::new(),
     }
 }
 
 /// The options by which a runner runs tests in another order, or one alone.
-fn options(runner: Runner, how: How<'_>) -> Vec<String> {
+fn options(runner: Runner, how: RunOrder<'_>) -> Vec<String> {
     if runner == Runner::Maven {
         return junit_options(how);
     }
@@ -193,14 +198,14 @@ fn options(runner: Runner, how: How<'_>) -> Vec<String> {
         _ => return Vec::new(),
     };
     match how {
-        How::Shuffled(number, _) => vec![shuffle.to_owned(), format!("{seed}={}", number % 2_147_483_647)],
-        How::Alone(test) => {
+        RunOrder::Shuffled(number, _) => vec![shuffle.to_owned(), format!("{seed}={}", number % 2_147_483_647)],
+        RunOrder::Alone(test) => {
             let titles: Vec<&str> = test.split("::").skip(1).collect();
             // Vitest 1 puts a space before the whole name.
             let lead = if runner == Runner::Vitest { "^\\s?" } else { "^" };
             vec!["-t".to_owned(), format!("{lead}{}$", regex::escape(&titles.join(" ")))]
         }
-        How::InOrder => Vec::new(),
+        RunOrder::InOrder => Vec::new(),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn run(argv: &[String], variables: &[(String, String)], quiet: bool) -> Resu
     })?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::inherit());
-    for (name, value) in shield::all_kept().into_iter().filter(|(name, _)| !OURS.contains(&name.as_str())) {
+    for (name, value) in shield::secret_vars().into_iter().filter(|(name, _)| !OURS.contains(&name.as_str())) {
         command.env(name, value);
     }
     for name in OURS {

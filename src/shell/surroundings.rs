@@ -30,7 +30,7 @@ pub fn random() -> f64 {
 /// A variable of the environment; empty counts as unset.
 #[must_use]
 pub fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().or_else(|| shield::kept(name)).filter(|value| !value.is_empty())
+    std::env::var(name).ok().or_else(|| shield::secret_var(name)).filter(|value| !value.is_empty())
 }
 
 /// Facts about the run that a CI system puts into the environment (GitHub Actions' names).
@@ -75,7 +75,7 @@ pub fn is_watched() -> bool {
 ///
 /// # Errors
 /// Where standard output cannot be written for another reason.
-pub fn say(text: &str) -> Result<(), Problem> {
+pub fn print(text: &str) -> Result<(), Problem> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

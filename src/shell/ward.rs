@@ -20,18 +20,18 @@ use crate::model::change::{Commit, FileChange};
 use crate::model::ran::TestSelector;
 use crate::plan::policy::Policy;
 use crate::ports::Repository;
-use crate::shell::desk::Tested;
+use crate::shell::desk::RepoTools;
 use crate::shell::ending;
 use crate::shell::git::Git;
 use crate::shell::progress;
 use crate::shell::runner::{Runner, recognise};
-use crate::shell::workshop::{Bench, Workshop};
+use crate::shell::workshop::{Sandbox, SandboxRunner};
 
 /// Tests that are looked at; more are told.
 const MOST: usize = 50;
 
 /// A repository whose tests are to be healed.
-pub struct Ward {
+pub struct RepoHealer {
     /// The repository.
     pub git: Git,
     /// The folder at its top.
@@ -57,7 +57,7 @@ pub struct Ward {
 }
 
 /// A failing test that is looked at.
-struct Wish {
+struct HealTarget {
     diagnosis: Option<String>,
     dialect: Option<&'static str>,
     target: TestSelector,
@@ -69,7 +69,7 @@ struct Wish {
 
 /// What came of all tests.
 #[derive(Debug, Default)]
-pub struct Healings {
+pub struct HealReport {
     /// One for each test.
     pub all: Vec<TestHeal>,
     /// What else is to say.
@@ -78,7 +78,7 @@ pub struct Healings {
     pub base: Option<String>,
 }
 
-impl Healings {
+impl HealReport {
     /// All repairs as one patch: of each file the first text and the last.
     #[must_use]
     pub fn patch(&self) -> String {
@@ -97,7 +97,7 @@ impl Healings {
     }
 }
 
-impl Ward {
+impl RepoHealer {
     fn read(&self, path: &str) -> Option<String> {
         self.git.text_at(&self.head, path)
     }
@@ -111,7 +111,7 @@ impl Ward {
     ///
     /// # Errors
     /// Where tests cannot be run at all.
-    pub fn heal_found(&self, found: &Findings, round: Option<&ModelContext>) -> Result<Healings, Problem> {
+    pub fn heal_found(&self, found: &Findings, round: Option<&ModelContext>) -> Result<HealReport, Problem> {
         let mut notes = Vec::new();
         let mut wishes = self.wishes(found, &mut notes);
         if wishes.len() > MOST {
@@ -128,18 +128,25 @@ impl Ward {
     ///
     /// # Errors
     /// A name that no test has, or that several have.
-    pub fn heal_named(&self, round: Option<&ModelContext>) -> Result<Healings, Problem> {
+    pub fn heal_named(&self, round: Option<&ModelContext>) -> Result<HealReport, Problem> {
         let read = |path: &str| self.read(path);
         let sources = Sources::new(&self.files, &read);
         let mut wishes = Vec::new();
         for name in &self.only {
             let target = one_by_name(&sources, name)?;
-            wishes.push(Wish { diagnosis: None, dialect: None, target, base: self.base(), together: 0, passed: None });
+            wishes.push(HealTarget {
+                diagnosis: None,
+                dialect: None,
+                target,
+                base: self.base(),
+                together: 0,
+                passed: None,
+            });
         }
         self.heal(&wishes, round, Vec::new())
     }
 
-    fn wishes(&self, found: &Findings, notes: &mut Vec<String>) -> Vec<Wish> {
+    fn wishes(&self, found: &Findings, notes: &mut Vec<String>) -> Vec<HealTarget> {
         let read = |path: &str| self.read(path);
         let folder = self.git.prefix();
         let sources = Sources::new(&self.files, &read).below(&folder);
@@ -159,7 +166,7 @@ impl Ward {
                 };
                 let dialect = found.runs.get(member.run).map(|r| r.dialect);
                 let together = together(found, *member);
-                wishes.push(Wish {
+                wishes.push(HealTarget {
                     diagnosis: Some(diagnosis.id.clone()),
                     dialect,
                     target,
@@ -172,17 +179,22 @@ impl Ward {
         wishes
     }
 
-    fn heal(&self, wishes: &[Wish], round: Option<&ModelContext>, mut notes: Vec<String>) -> Result<Healings, Problem> {
+    fn heal(
+        &self,
+        wishes: &[HealTarget],
+        round: Option<&ModelContext>,
+        mut notes: Vec<String>,
+    ) -> Result<HealReport, Problem> {
         let failing: Vec<(String, Vec<String>)> =
             wishes.iter().map(|w| (w.target.file.clone(), w.target.path.clone())).collect();
         let fails = |file: &str, path: &[String]| failing.iter().any(|(f, p)| f == file && p == path);
-        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+        let mut workshop = Sandbox::open(&self.top, &self.policy.run)?;
         let mut changes: BTreeMap<Option<String>, (Vec<FileChange>, Vec<Commit>)> = BTreeMap::new();
         // Repairs of one file build on each other, whatever they are compared with.
         let mut state = BTreeMap::new();
         let mut all = Vec::new();
         let clock = progress::clock();
-        let desk = Tested::new(round.map(|_| &self.git), &self.head, Vec::new());
+        let desk = RepoTools::new(round.map(|_| &self.git), &self.head, Vec::new());
         for (at, wish) in wishes.iter().enumerate() {
             if self.seconds.is_some_and(|most| clock() > most) {
                 notes.push(format!(
@@ -192,7 +204,7 @@ impl Ward {
                 ));
                 break;
             }
-            if ending::is_told() {
+            if ending::requested() {
                 notes.push(format!("the job was told to end before {} of {} tests", wishes.len() - at, wishes.len()));
                 break;
             }
@@ -202,7 +214,7 @@ impl Ward {
             let read_old = |path: &str| self.git.text_at(wish.base.as_deref()?, path);
             let runner =
                 |t: &TestSelector| self.runner.or_else(|| recognise(&t.file, wish.dialect, &self.files, &read));
-            let mut bench = Bench::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
+            let mut bench = SandboxRunner::new(&mut workshop, wish.base.clone(), self.head.clone(), &runner);
             let suspects = desk.with(commits.clone());
             let id = wish.diagnosis.as_deref().unwrap_or(&wish.target.name);
             let given = HealInput {
@@ -225,7 +237,7 @@ impl Ward {
             let healing = investigate::heal(&wish.target, &given, &mut bench, &mut state);
             all.push(TestHeal { diagnosis: wish.diagnosis.clone(), healing });
         }
-        Ok(Healings { all, notes, base: wishes.first().and_then(|w| w.base.clone()) })
+        Ok(HealReport { all, notes, base: wishes.first().and_then(|w| w.base.clone()) })
     }
 
     fn change(&self, base: Option<&str>) -> (Vec<FileChange>, Vec<Commit>) {

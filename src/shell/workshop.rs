@@ -16,17 +16,17 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub use self::outputs::Outputs;
-pub use self::tree::Tree;
+pub use self::tree::Checkout;
 
 use self::tree::{DEPENDENCIES, DEPTH, copy};
 use crate::error::Problem;
 use crate::model::ran::{Execution, Scope, TestSelector};
 use crate::plan::policy::RunPolicy;
-use crate::ports::{Code, Workbench};
+use crate::ports::{Revision, TestRunner};
 use crate::shell::beneath::Folder;
 use crate::shell::container::{Container, Room};
 use crate::shell::git::own::objects;
-use crate::shell::process::{self, Ended, Limits, Task};
+use crate::shell::process::{self, Limits, ProcessOutput, Task};
 use crate::shell::runner::{self, Ready, Results, Runner, Site};
 
 /// Bytes of output kept for people.
@@ -38,7 +38,7 @@ const SNAPSHOT: u64 = 8 << 20;
 
 /// The place.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct Sandbox {
     /// This program, for the supervisor.
     program: PathBuf,
     /// Removed at the end.
@@ -49,7 +49,7 @@ pub struct Workshop {
     policy: RunPolicy,
     env: Vec<(String, String)>,
     container: Option<Container>,
-    trees: HashMap<String, Tree>,
+    trees: HashMap<String, Checkout>,
     /// Checkouts in which dependencies were installed, by the state of their lock files.
     prepared: HashMap<String, Prepared>,
     /// What tests and we both read and write.
@@ -68,7 +68,7 @@ struct Prepared {
     links: Vec<(String, PathBuf)>,
 }
 
-impl Workshop {
+impl Sandbox {
     /// Opens one for the repository at `repository`.
     ///
     /// # Errors
@@ -107,11 +107,11 @@ impl Workshop {
     ///
     /// # Errors
     /// Where the commit is not there.
-    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&mut Tree, Problem> {
+    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&mut Checkout, Problem> {
         if !self.trees.contains_key(commit) {
             let begun = std::time::Instant::now();
             self.in_place()?;
-            let mut tree = Tree::check_out(&self.repository, &self.room, self.trees.len(), commit)?;
+            let mut tree = Checkout::at_commit(&self.repository, &self.room, self.trees.len(), commit)?;
             tree.unprepared = self.prepare(&mut tree, commit, runner);
             self.trees.insert(commit.to_owned(), tree);
             self.setup_seconds += begun.elapsed().as_secs_f64();
@@ -122,7 +122,7 @@ impl Workshop {
     /// Puts dependencies into a checkout: copies of what is installed in the
     /// repository, or what the set-up command installs, once for each state of
     /// the lock files.
-    fn prepare(&mut self, tree: &mut Tree, commit: &str, runner: Runner) -> Option<String> {
+    fn prepare(&mut self, tree: &mut Checkout, commit: &str, runner: Runner) -> Option<String> {
         let here = Folder::open(&self.repository).map(|here| locks_of(&here, runner)).unwrap_or_default();
         let locks = locks_of(tree.handle(), runner);
         let same_as_here = locks == here;
@@ -152,14 +152,14 @@ impl Workshop {
     }
 
     /// Runs the set-up command; the reason where it fails.
-    fn set_up(&mut self, tree: &mut Tree) -> Option<String> {
+    fn set_up(&mut self, tree: &mut Checkout) -> Option<String> {
         let argv = ["sh", "-c", self.policy.setup.as_str()].map(str::to_owned).to_vec();
         // Dependencies come from somewhere, also where tests are kept from the network.
         let network = self.container.is_some() || self.policy.network();
         let ended = self.execute(argv, (&tree.root, &tree.root), &[&tree.build], &[], network);
         tree.keep_set_up();
         match ended {
-            Ok(ended) if ended.end == process::End::Exited(0) => None,
+            Ok(ended) if ended.end == process::Termination::Exited(0) => None,
             Ok(ended) => Some(format!("its set-up command failed: {}", tail(&ended.output(), 500))),
             Err(problem) => Some(problem.headline),
         }
@@ -173,7 +173,7 @@ impl Workshop {
         more: &[&Path],
         extra: &[(String, String)],
         network: bool,
-    ) -> Result<Ended, Problem> {
+    ) -> Result<ProcessOutput, Problem> {
         let mut env = self.env.clone();
         for (name, value) in extra {
             env.retain(|(n, _)| n != name);
@@ -225,7 +225,7 @@ impl Workshop {
     /// word on each command.
     ///
     /// # Errors
-    /// See [`Workshop::run`].
+    /// See [`Sandbox::run`].
     pub fn run_files(
         &mut self,
         commit: &str,
@@ -334,7 +334,7 @@ impl Workshop {
 
     fn execute_tests(
         &mut self,
-        tree: &Tree,
+        tree: &Checkout,
         out: &Folder,
         make: &dyn Fn(&Site<'_>, &RunPolicy) -> Result<Ready, Problem>,
     ) -> Result<Execution, Problem> {
@@ -366,7 +366,7 @@ impl Workshop {
         let trouble = ended.end.trouble(&bounds).or_else(|| nothing.then(|| "no test was run".to_owned()));
         // Where the command fails and no test does, something else is wrong.
         let trouble = trouble.or_else(|| {
-            let odd = ended.end != process::End::Exited(0) && !ran.iter().any(|r| r.outcome.is_bad());
+            let odd = ended.end != process::Termination::Exited(0) && !ran.iter().any(|r| r.outcome.is_bad());
             odd.then(|| "the command failed although no test did".to_owned())
         });
         Ok(Execution { ran, trouble, seconds: ended.seconds, output: tail(&ended.output(), SHOWN) })
@@ -438,7 +438,7 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
 
 /// Takes what is installed in the repository over into a checkout that lacks it: copies, and links to
 /// where a link leads.
-fn copy_dependencies(from: &Path, tree: &mut Tree) -> Result<(), String> {
+fn copy_dependencies(from: &Path, tree: &mut Checkout) -> Result<(), String> {
     for folder in dependencies(from) {
         let source = from.join(&folder);
         let Some(path) = folder.to_str().filter(|path| tree.lacks(path)) else { continue };
@@ -476,17 +476,17 @@ fn without_network(argv: Vec<String>) -> Vec<String> {
 }
 
 /// The workshop with its two commits, as the healer asks for it.
-pub struct Bench<'a> {
-    workshop: &'a mut Workshop,
+pub struct SandboxRunner<'a> {
+    workshop: &'a mut Sandbox,
     old: Option<String>,
     new: String,
     runner: &'a dyn Fn(&TestSelector) -> Option<Runner>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> SandboxRunner<'a> {
     /// Puts two commits on the bench. `runner` tells the runner of a test.
     pub fn new(
-        workshop: &'a mut Workshop,
+        workshop: &'a mut Sandbox,
         old: Option<String>,
         new: String,
         runner: &'a dyn Fn(&TestSelector) -> Option<Runner>,
@@ -502,21 +502,23 @@ impl<'a> Bench<'a> {
     }
 }
 
-impl Workbench for Bench<'_> {
+impl TestRunner for SandboxRunner<'_> {
     fn has_old(&self) -> bool {
         self.old.is_some()
     }
 
     fn run(
         &mut self,
-        code: Code,
+        code: Revision,
         target: &TestSelector,
         extent: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let commit = match code {
-            Code::New => self.new.clone(),
-            Code::Old => self.old.clone().ok_or_else(|| Problem::failed("the code before the change is not known"))?,
+            Revision::New => self.new.clone(),
+            Revision::Base => {
+                self.old.clone().ok_or_else(|| Problem::failed("the code before the change is not known"))?
+            }
         };
         let runner = self.runner_of(target)?;
         let unprepared = self.workshop.tree(&commit, runner)?.unprepared.clone();

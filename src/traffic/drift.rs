@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::formats;
-use super::memory::{Memory, Seen};
+use super::memory::{ApiModel, ResponseStats};
 use super::shape::{Node, Objects};
 
 /// Answers before which a field that was always there is called required.
@@ -90,7 +90,7 @@ impl Drift {
 
 /// What changed from what is remembered to what one run saw.
 #[must_use]
-pub fn between(before: &Memory, now: &Memory) -> Vec<Drift> {
+pub fn between(before: &ApiModel, now: &ApiModel) -> Vec<Drift> {
     let mut found = Vec::new();
     for (kind, seen) in &now.kinds {
         let own =
@@ -117,7 +117,7 @@ pub fn between(before: &Memory, now: &Memory) -> Vec<Drift> {
 
 type Place = (String, &'static str, Level, String);
 
-fn compare(had: &Node, has: &Node, at: &str, of: (&Seen, &Seen), out: &mut Vec<Place>) {
+fn compare(had: &Node, has: &Node, at: &str, of: (&ResponseStats, &ResponseStats), out: &mut Vec<Place>) {
     if had.n == 0 || has.n == 0 {
         return;
     }
@@ -178,7 +178,7 @@ fn kinds(had: &Node, has: &Node, at: &str, out: &mut Vec<Place>) {
     out.push((at.to_owned(), rule, Level::Err, format!("is {}, and was {}", has.told(), had.told())));
 }
 
-fn fields(had: &Objects, has: &Objects, at: &str, of: (&Seen, &Seen), out: &mut Vec<Place>) {
+fn fields(had: &Objects, has: &Objects, at: &str, of: (&ResponseStats, &ResponseStats), out: &mut Vec<Place>) {
     for (name, (count, before)) in &had.fields {
         let pointer = format!("{at}/{}", escape(name));
         let required = *count == had.n && had.n >= SURE;
@@ -240,7 +240,7 @@ mod tests {
     use crate::traffic::template::Templates;
     use serde_json::{Value, json};
 
-    fn seen(bodies: &[Value]) -> Memory {
+    fn seen(bodies: &[Value]) -> ApiModel {
         let exchange = |body: &Value| Exchange {
             test: None,
             at: None,
@@ -250,7 +250,7 @@ mod tests {
             response: Some(Response { status: 200, headers: Headers::default(), body: Body::Json(body.clone()) }),
         };
         let all: Vec<Exchange> = bodies.iter().map(exchange).collect();
-        Memory::of(&all, &Templates::default(), Timestamp::from_unix(0))
+        ApiModel::of(&all, &Templates::default(), Timestamp::from_unix(0))
     }
 
     fn user(n: usize) -> Value {

@@ -35,7 +35,7 @@ impl Kind {
 
 /// What was seen of a kind of answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ResponseStats {
     /// Answers.
     pub n: u64,
     /// Runs in which one came.
@@ -50,12 +50,12 @@ pub struct Seen {
 
 /// All kinds of answers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
+pub struct ApiModel {
     /// By kind.
-    pub kinds: BTreeMap<Kind, Seen>,
+    pub kinds: BTreeMap<Kind, ResponseStats>,
 }
 
-impl Memory {
+impl ApiModel {
     /// What one run saw at a moment, by templates that know its paths.
     #[must_use]
     pub fn of(exchanges: &[Exchange], templates: &Templates, at: Timestamp) -> Self {
@@ -77,11 +77,11 @@ impl Memory {
         if self.kinds.len() >= KINDS && !self.kinds.contains_key(&kind) {
             return;
         }
-        let seen = self.kinds.entry(kind).or_insert_with(|| Seen {
+        let seen = self.kinds.entry(kind).or_insert_with(|| ResponseStats {
             runs: 1,
             first: Some(at),
             last: Some(at),
-            ..Seen::default()
+            ..ResponseStats::default()
         });
         seen.n += 1;
         if let Body::Json(value) = &response.body {

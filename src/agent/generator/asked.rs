@@ -6,7 +6,7 @@ use super::Endpoint;
 use super::names::AssertedFields;
 use crate::code::cases;
 use crate::code::source::Source;
-use crate::code::style::{self, Exemplar, Sought};
+use crate::code::style::{self, ExampleTest, RequestPattern};
 use crate::model::exchange::Exchange;
 use crate::traffic::template::Templates;
 
@@ -22,7 +22,7 @@ pub struct ObservedEndpoint<'a> {
     /// What they speak of.
     pub spoken: AssertedFields,
     /// The test to write others like, and what it was seen sending.
-    pub exemplar: Option<(Exemplar, &'a Exchange)>,
+    pub exemplar: Option<(ExampleTest, &'a Exchange)>,
 }
 
 /// Reads the source of a test file.
@@ -53,7 +53,7 @@ fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'
     let status = |e: &Exchange| e.response.as_ref().map_or(0, |r| r.status);
     let mut spoken = AssertedFields::default();
     let mut seen = BTreeSet::new();
-    let mut best: Option<(Exemplar, &Exchange)> = None;
+    let mut best: Option<(ExampleTest, &Exchange)> = None;
     for exchange in &exchanges {
         let Some(test) = exchange.test.as_deref() else { continue };
         let Some(source) = sources(file_of(test)) else { continue };
@@ -65,8 +65,11 @@ fn one<'a>(endpoint: Endpoint, exchanges: Vec<&'a Exchange>, sources: &Sources<'
         if !(200..300).contains(&status(exchange)) {
             continue;
         }
-        let sought =
-            Sought { method: &exchange.request.method, origin: &exchange.request.origin, path: &exchange.request.path };
+        let sought = RequestPattern {
+            method: &exchange.request.method,
+            origin: &exchange.request.origin,
+            path: &exchange.request.path,
+        };
         let found = style::exemplar(&source, case, sought);
         if let Some(found) = found.filter(|found| best.as_ref().is_none_or(|(b, _)| found.weight() < b.weight())) {
             best = Some((found, exchange));

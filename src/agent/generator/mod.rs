@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::edit;
 use crate::code::guards::Finding;
 use crate::code::style::file::Kept;
-use crate::code::style::{Ask, Exemplar, NewTest};
+use crate::code::style::{ExampleTest, NewTest, RequestVariant};
 use crate::model::exchange::Exchange;
 use crate::model::mutant::Mutant;
 
@@ -158,11 +158,11 @@ pub struct TestDraft {
     /// By which rule.
     pub recipe: Recipe,
     /// Like which test.
-    pub exemplar: Exemplar,
+    pub exemplar: ExampleTest,
     /// Its words, the endpoint's first.
     pub words: Vec<String>,
     /// Its requests, and for each the statuses that are right.
-    pub asks: Vec<(Ask, Vec<u16>)>,
+    pub asks: Vec<(RequestVariant, Vec<u16>)>,
     /// What it is after.
     pub aim: TestIntent,
     /// Why it is missing, for people.

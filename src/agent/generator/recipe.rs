@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::asked::ObservedEndpoint;
 use super::{Endpoint, Mutating, Recipe, TestDraft, TestIntent, shapes};
-use crate::code::style::{self, Ask, Exemplar};
+use crate::code::style::{self, ExampleTest, RequestVariant};
 use crate::diagnose::incident::Incident;
 use crate::ingest::traffic::masking::names::{self, Says};
 use crate::model::exchange::{Body, Exchange, is_inside};
-use crate::traffic::memory::{Kind, Memory};
+use crate::traffic::memory::{ApiModel, Kind};
 
 /// Fields of a body that are left out one by one.
 const FIELDS: usize = 4;
@@ -30,7 +30,7 @@ const OTHERS: [&str; 4] = ["PATCH", "PUT", "DELETE", "POST"];
 #[derive(Clone, Copy, Debug)]
 pub struct RecipeInput<'a> {
     /// Everything that is known of answers, this run included.
-    pub memory: &'a Memory,
+    pub memory: &'a ApiModel,
     /// Places that are in each answer now and were not in each before.
     pub new_fields: &'a [(Kind, Vec<String>)],
     /// Incidents that people wrote down.
@@ -43,7 +43,7 @@ pub struct RecipeInput<'a> {
 
 /// The places that are in each answer of `now`, and in what is known besides are not.
 #[must_use]
-pub fn new_fields(now: &Memory, known: &Memory) -> Vec<(Kind, Vec<String>)> {
+pub fn new_fields(now: &ApiModel, known: &ApiModel) -> Vec<(Kind, Vec<String>)> {
     let mut found = Vec::new();
     for (kind, seen) in &now.kinds {
         let Some(had) = known.kinds.get(kind).filter(|had| had.n > seen.n) else { continue };
@@ -78,7 +78,7 @@ pub fn drafts(asked: &ObservedEndpoint<'_>, ground: RecipeInput<'_>) -> Vec<Test
 struct RecipeBuilder<'a> {
     asked: &'a ObservedEndpoint<'a>,
     ground: RecipeInput<'a>,
-    exemplar: &'a Exemplar,
+    exemplar: &'a ExampleTest,
     sample: &'a Exchange,
 }
 
@@ -101,7 +101,7 @@ impl RecipeBuilder<'_> {
         &self,
         recipe: Recipe,
         says: &str,
-        asks: Vec<(Ask, Vec<u16>)>,
+        asks: Vec<(RequestVariant, Vec<u16>)>,
         aim: TestIntent,
         because: String,
     ) -> TestDraft {
@@ -128,7 +128,7 @@ impl RecipeBuilder<'_> {
         let places = shapes::places(&seen.body);
         let new: Vec<&Vec<String>> =
             self.ground.new_fields.iter().filter(|(of, _)| *of == kind).map(|(_, place)| place).collect();
-        let same = || vec![(Ask::Same, vec![kind.status])];
+        let same = || vec![(RequestVariant::Same, vec![kind.status])];
         for place in new.iter().take(NEW) {
             let shown = place.iter().filter(|part| *part != "*").cloned().collect::<Vec<_>>();
             let because = format!("`{}` is new", shown.join("."));
@@ -177,7 +177,7 @@ impl RecipeBuilder<'_> {
             _ => return,
         };
         if let Some((name, _)) = limit {
-            let ask = Ask::Query(self.sample.request.path.clone(), name.clone(), 1);
+            let ask = RequestVariant::Query(self.sample.request.path.clone(), name.clone(), 1);
             let asks = vec![(ask, vec![200])];
             let because = format!("no test looks how many `{name}` brings");
             out.push(self.draft(
@@ -193,7 +193,7 @@ impl RecipeBuilder<'_> {
     /// The same request twice, and what HTTP says of it.
     fn again(&self, out: &mut Vec<TestDraft>) {
         let status = self.status();
-        let same = |status: u16| (Ask::Same, vec![status]);
+        let same = |status: u16| (RequestVariant::Same, vec![status]);
         let has_body = self.sample.response.as_ref().is_some_and(|r| matches!(r.body, Body::Json(_)));
         match self.endpoint().method.as_str() {
             "GET" => {
@@ -203,12 +203,12 @@ impl RecipeBuilder<'_> {
                     out.push(self.draft(Recipe::Stable, "answers the same twice", asks, TestIntent::Alike, because));
                 }
                 if self.sample.response.as_ref().is_some_and(|r| r.headers.get("etag").is_some()) {
-                    let quoting = Ask::Quoting("If-None-Match".to_owned(), "ETag".to_owned());
+                    let quoting = RequestVariant::Quoting("If-None-Match".to_owned(), "ETag".to_owned());
                     let because = "it answers with an `ETag` that no test sends back".to_owned();
                     let asks = vec![same(status), (quoting, vec![304])];
                     out.push(self.draft(Recipe::Conditional, "is not modified", asks, TestIntent::Empty, because));
                 }
-                let asks = vec![(Ask::Method("HEAD".to_owned()), vec![status])];
+                let asks = vec![(RequestVariant::Method("HEAD".to_owned()), vec![status])];
                 out.push(self.draft(
                     Recipe::Head,
                     "answers head without a body",
@@ -218,13 +218,13 @@ impl RecipeBuilder<'_> {
                 ));
             }
             "PUT" => {
-                let asks = vec![(Ask::Same, vec![200, 201, 204]), (Ask::Same, vec![200, 204])];
+                let asks = vec![(RequestVariant::Same, vec![200, 201, 204]), (RequestVariant::Same, vec![200, 204])];
                 let aim = if has_body { TestIntent::Alike } else { TestIntent::Status };
                 let because = "no test replaces twice".to_owned();
                 out.push(self.draft(Recipe::Replaced, "twice is as once", asks, aim, because));
             }
             "DELETE" if !self.asked.statuses.contains(&404) => {
-                let asks = vec![same(status), (Ask::Same, vec![404, 410])];
+                let asks = vec![same(status), (RequestVariant::Same, vec![404, 410])];
                 let because = "no test deletes what is gone".to_owned();
                 out.push(self.draft(Recipe::Deleted, "is gone afterwards", asks, TestIntent::Envelope, because));
             }
@@ -249,7 +249,7 @@ impl RecipeBuilder<'_> {
             };
             if sent.iter().any(|pair| is_back(pair) && !self.asked.spoken.mentions(pair.0)) {
                 let because = "no test checks that what was sent comes back".to_owned();
-                let asks = vec![(Ask::Same, vec![self.status()])];
+                let asks = vec![(RequestVariant::Same, vec![self.status()])];
                 out.push(self.draft(Recipe::Created, "answers what was sent", asks, TestIntent::Echo, because));
             }
         }
@@ -260,7 +260,7 @@ impl RecipeBuilder<'_> {
             .filter(|e| e.response.as_ref().is_some_and(|r| (400..500).contains(&r.status)))
             .filter_map(|e| if let Body::Json(body) = &e.request.body { Some(body) } else { None })
             .collect();
-        let wrong = |value: Value| vec![(Ask::Body(value), vec![400, 422])];
+        let wrong = |value: Value| vec![(RequestVariant::Body(value), vec![400, 422])];
         // What may be left out of a PATCH is everything.
         if self.endpoint().method != "PATCH" {
             for name in sent.keys().filter(|n| !refused.iter().any(|r| r.get(n.as_str()).is_none())).take(FIELDS) {
@@ -305,10 +305,10 @@ impl RecipeBuilder<'_> {
                 (Some(Value::Object(told)), Body::Json(Value::Object(sent))) => {
                     let mut body = sent.clone();
                     body.extend(told.clone());
-                    Ask::Body(Value::Object(body))
+                    RequestVariant::Body(Value::Object(body))
                 }
-                (Some(told), _) => Ask::Body(told.clone()),
-                (None, _) => Ask::Same,
+                (Some(told), _) => RequestVariant::Body(told.clone()),
+                (None, _) => RequestVariant::Same,
             };
             let because = format!("the incident {}", incident.told());
             out.push(self.draft(Recipe::Incident, &incident.title, vec![(ask, right)], TestIntent::Envelope, because));
@@ -326,7 +326,7 @@ impl RecipeBuilder<'_> {
             for (edge, value) in edges {
                 let mut body = sent.clone();
                 body.insert(name.clone(), value);
-                let asks = vec![(Ask::Body(Value::Object(body)), Vec::new())];
+                let asks = vec![(RequestVariant::Body(Value::Object(body)), Vec::new())];
                 let because = format!("`{name}` is {edge}");
                 out.push(self.draft(
                     Recipe::Extremes,
@@ -350,12 +350,12 @@ impl RecipeBuilder<'_> {
             let is_uuid = names::is_uuid(own);
             let tested = |codes: &[u16]| codes.iter().any(|code| self.asked.statuses.contains(code));
             if !tested(&[404, 410]) {
-                let asks = vec![(Ask::Path(at(unused(own))), vec![404, 410])];
+                let asks = vec![(RequestVariant::Path(at(unused(own))), vec![404, 410])];
                 let because = "no test asks for one that is not there".to_owned();
                 out.push(self.draft(Recipe::NotFound, "that is not there", asks, TestIntent::Envelope, because));
             }
             if (is_number || is_uuid) && !tested(&[400, 422]) {
-                let asks = vec![(Ask::Path(at("not-an-id")), vec![400, 404, 422])];
+                let asks = vec![(RequestVariant::Path(at("not-an-id")), vec![400, 404, 422])];
                 let because = "no test asks with an id that is none".to_owned();
                 out.push(self.draft(
                     Recipe::MalformedId,
@@ -366,7 +366,7 @@ impl RecipeBuilder<'_> {
                 ));
             }
             if is_number {
-                let asks = vec![(Ask::Path(at("9223372036854775808")), vec![400, 404, 422])];
+                let asks = vec![(RequestVariant::Path(at("9223372036854775808")), vec![400, 404, 422])];
                 let because = "no test asks with an id beyond 63 bits".to_owned();
                 out.push(self.draft(
                     Recipe::Boundary,
@@ -396,7 +396,7 @@ impl RecipeBuilder<'_> {
         let other = OTHERS.iter().find(|m| !known.contains(**m));
         if let Some(method) = other.filter(|m| is_first && !told && self.may(m)) {
             let path = unused_path(&self.sample.request.path, template);
-            let asks = vec![(Ask::MethodOf((*method).to_owned(), path), vec![405])];
+            let asks = vec![(RequestVariant::MethodOf((*method).to_owned(), path), vec![405])];
             let says = format!("has no {}", method.to_ascii_lowercase());
             let because = "no test uses a method that is not there".to_owned();
             out.push(self.draft(Recipe::MethodNotAllowed, &says, asks, TestIntent::Header("Allow"), because));
@@ -412,7 +412,7 @@ impl RecipeBuilder<'_> {
         let sent = self.sample.request.headers.0.iter().find(|(name, _)| is_one(name)).map(|(name, _)| name.clone());
         let tested = self.asked.statuses.contains(&401) || self.asked.statuses.contains(&403);
         if let Some(header) = sent.filter(|_| !tested && self.may(&self.endpoint().method)) {
-            let asks = vec![(Ask::Credentials(header), vec![401, 403])];
+            let asks = vec![(RequestVariant::Credentials(header), vec![401, 403])];
             let because = "no test asks with credentials that are not valid".to_owned();
             out.push(self.draft(Recipe::Unauthorised, "needs valid credentials", asks, TestIntent::Envelope, because));
         }

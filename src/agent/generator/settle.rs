@@ -4,7 +4,7 @@ use super::{RejectedTest, TestDraft, TestIntent, shapes};
 use crate::code::style::NewTest;
 use crate::code::style::check::{Check, Is};
 use crate::model::exchange::{Body, Exchange, Response};
-use crate::traffic::memory::{Kind, Memory};
+use crate::traffic::memory::{ApiModel, Kind};
 use crate::traffic::shape::Node;
 
 /// Makes a test of a draft whose requests were sent several times: `observed` holds
@@ -15,7 +15,7 @@ use crate::traffic::shape::Node;
 pub fn infer_assertions(
     draft: &TestDraft,
     observed: &[Vec<Exchange>],
-    memory: &Memory,
+    memory: &ApiModel,
 ) -> Result<NewTest, RejectedTest> {
     let because = |why: &str| Err(RejectedTest::Because(why.to_owned()));
     let count = draft.asks.len();
@@ -72,7 +72,7 @@ fn aimed(
     draft: &TestDraft,
     own: &[&Exchange],
     before: &[&Exchange],
-    memory: &Memory,
+    memory: &ApiModel,
 ) -> Result<Vec<Check>, RejectedTest> {
     let answers: Vec<&Response> = own.iter().filter_map(|e| e.response.as_ref()).collect();
     let mut checks: Vec<Check> = media(&answers).into_iter().collect();
@@ -162,7 +162,7 @@ fn shape(answers: &[&Response]) -> Node {
 }
 
 /// The shape of all answers of this kind that are known, those of now included.
-fn remembered(draft: &TestDraft, answers: &[&Response], memory: &Memory) -> Node {
+fn remembered(draft: &TestDraft, answers: &[&Response], memory: &ApiModel) -> Node {
     let mut node = shape(answers);
     let kind = answers.first().map(|answer| Kind {
         method: draft.endpoint.method.clone(),

@@ -57,7 +57,7 @@ fn it_looks_and_ends() {
         panic!("it asks again")
     };
     assert!(
-        matches!(ask.messages.last(), Some(Message::Found { text, .. }) if text.contains("source=\"file:src/a.py\""))
+        matches!(ask.messages.last(), Some(Message::Tool { text, .. }) if text.contains("source=\"file:src/a.py\""))
     );
     let mut value = reading("expected 201, got 422");
     value["claims"]
@@ -94,7 +94,7 @@ fn nobody_quotes_themselves() {
 #[test]
 fn data_stays_data() {
     let (_, ask) = begun();
-    let Some(Message::Us { text }) = ask.messages.get(1) else { panic!("the brief") };
+    let Some(Message::User { text }) = ask.messages.get(1) else { panic!("the brief") };
     assert_eq!((text.matches("<shown source=").count(), text.matches("</shown>").count()), (2, 2), "{text}");
 }
 
@@ -189,7 +189,7 @@ fn objections_end_it() {
     let Step::Ask(ask) = session.next(Observation::Objected("</shown> it fails still".to_owned())) else {
         panic!("it may do better")
     };
-    let Some(Message::Us { text }) = ask.messages.last() else { panic!("the objection") };
+    let Some(Message::User { text }) = ask.messages.last() else { panic!("the objection") };
     assert!(text.contains("‹/shown> it fails still") && text.matches("</shown>").count() == 1, "{text}");
     assert!(matches!(session.next(says(&good)), Step::Done(_)));
     let step = session.next(Observation::Objected("something else".to_owned()));

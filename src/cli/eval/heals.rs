@@ -11,11 +11,11 @@ use crate::investigate::think::ModelContext;
 use crate::plan::policy::Policy;
 use crate::report::evaluation::{Came, HealOf};
 use crate::shell::laid::{self, Files};
-use crate::shell::ward::Ward;
+use crate::shell::ward::RepoHealer;
 
 /// A world, as its file tells it. What else stands there is for others.
 #[derive(Debug, Deserialize)]
-pub(super) struct World {
+pub(super) struct HealScenario {
     /// Its files.
     files: Files,
     /// How often a healed test must pass.
@@ -53,7 +53,7 @@ fn three() -> u32 {
 /// Heals in all cases of a world, by the rules and with a model beside them.
 pub(super) fn judge(
     name: &str,
-    world: &World,
+    world: &HealScenario,
     policy: &Policy,
     round: &dyn Fn() -> Option<ModelContext>,
 ) -> Result<Vec<HealOf>, Problem> {
@@ -62,7 +62,7 @@ pub(super) fn judge(
 
 fn one(
     name: &str,
-    world: &World,
+    world: &HealScenario,
     case: &Case,
     policy: &Policy,
     round: &dyn Fn() -> Option<ModelContext>,
@@ -96,7 +96,7 @@ fn came(healing: &HealResult) -> Came {
     }
 }
 
-fn ward(place: &Path, world: &World, case: &Case, policy: &Policy, called: &str) -> Result<Ward, Problem> {
+fn ward(place: &Path, world: &HealScenario, case: &Case, policy: &Policy, called: &str) -> Result<RepoHealer, Problem> {
     let mut old: Files = world.files.clone();
     old.extend(case.base.clone());
     for text in old.values_mut() {
@@ -117,7 +117,7 @@ fn ward(place: &Path, world: &World, case: &Case, policy: &Policy, called: &str)
         .ok_or_else(|| Problem::failed(format!("{called}: its repository cannot be made; is git installed?")))?;
     let commit = |revision: &str| git.resolve(revision).unwrap_or_default();
     let (head, base) = (commit("HEAD"), commit("HEAD~1"));
-    Ok(Ward {
+    Ok(RepoHealer {
         files: git.files_at(&head),
         top: git.top().unwrap_or(top),
         policy: policy.clone(),
@@ -132,7 +132,7 @@ fn ward(place: &Path, world: &World, case: &Case, policy: &Policy, called: &str)
     })
 }
 
-fn healed(ward: &Ward, round: Option<&ModelContext>) -> Result<HealResult, Problem> {
+fn healed(ward: &RepoHealer, round: Option<&ModelContext>) -> Result<HealResult, Problem> {
     let done = ward.heal_named(round)?;
     done.all.into_iter().next().map(|healed| healed.healing).ok_or_else(|| Problem::failed("no test was looked at"))
 }

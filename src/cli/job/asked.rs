@@ -2,16 +2,16 @@
 
 use crate::model::command::DeliveryMode;
 use crate::model::forge::{PullRequestRef, RunContext};
-use crate::plan::action::Guard;
+use crate::plan::action::Precondition;
 use crate::run::TriageResult;
 use crate::shell::github::GitHub;
 use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::ward::Ward;
+use crate::shell::ward::RepoHealer;
 
-use super::Job;
+use super::TriageRun;
 
 /// What a person asks for in a comment.
-pub(in crate::cli) enum Asked {
+pub(in crate::cli) enum RequestedWork {
     /// Tests are repaired.
     Heal {
         /// Parts of the names of those that are meant; all where there are none.
@@ -27,7 +27,7 @@ pub(in crate::cli) enum Asked {
 }
 
 /// A run that was judged, and nothing else.
-pub(in crate::cli) struct Looked {
+pub(in crate::cli) struct Evaluated {
     pub triage: TriageResult,
     pub scene: RunContext,
     /// What else is to say.
@@ -36,10 +36,10 @@ pub(in crate::cli) struct Looked {
     pub store: Option<SqliteStore>,
 }
 
-impl Job {
+impl TriageRun {
     /// Works on the commit of a thread: on its pull request, where it is one. Before each
     /// write `guards` are asked besides.
-    pub(in crate::cli) fn stand_at(&mut self, pull: Option<PullRequestRef>, guards: Vec<Guard>) {
+    pub(in crate::cli) fn stand_at(&mut self, pull: Option<PullRequestRef>, guards: Vec<Precondition>) {
         self.guards = guards;
         if let Some(scene) = &mut self.scene {
             scene.pull = scene.pull.take().or(pull);
@@ -53,12 +53,12 @@ impl Job {
     }
 
     /// Does what a person asks for, where the policy leaves it to people.
-    pub(in crate::cli) fn ask(&mut self, asked: Asked, offer: Option<DeliveryMode>) {
+    pub(in crate::cli) fn ask(&mut self, asked: RequestedWork, offer: Option<DeliveryMode>) {
         let is_pull = self.scene.as_ref().is_some_and(|scene| scene.pull.is_some());
         let is_foreign = self.scene.as_ref().is_some_and(|scene| scene.is_foreign);
         match &asked {
-            Asked::Heal { .. } => self.policy.let_heal(offer, is_pull, is_foreign),
-            Asked::Generate { .. } => self.policy.let_generate(is_foreign),
+            RequestedWork::Heal { .. } => self.policy.allow_heal_on_command(offer, is_pull, is_foreign),
+            RequestedWork::Generate { .. } => self.policy.allow_generate_on_command(is_foreign),
         }
         self.asked = Some(asked);
     }
@@ -74,7 +74,7 @@ impl Job {
     }
 
     /// The repository at the tested commit, to run tests in.
-    pub(in crate::cli) fn ward(&self) -> Result<Ward, String> {
+    pub(in crate::cli) fn ward(&self) -> Result<RepoHealer, String> {
         if let Some(why) = self.scene.as_ref().and_then(|scene| self.lacks_checkout(&scene.head)) {
             return Err(why);
         }
@@ -82,7 +82,7 @@ impl Job {
     }
 
     /// Judges, and does nothing else; `learns` tells whether the history may be written.
-    pub(in crate::cli) fn look(mut self, learns: bool) -> Result<Looked, String> {
+    pub(in crate::cli) fn look(mut self, learns: bool) -> Result<Evaluated, String> {
         let mut store = self.open_store(learns);
         self.learn_earlier(&mut store);
         let triage = self.judge(store.as_ref());
@@ -90,6 +90,6 @@ impl Job {
         let mut notes: Vec<String> = std::mem::take(&mut self.notes);
         notes.extend(self.forge.iter().flat_map(GitHub::take_notes));
         let scene = self.scene.ok_or_else(|| "where the run belongs is not known".to_owned())?;
-        Ok(Looked { triage, scene, notes, store })
+        Ok(Evaluated { triage, scene, notes, store })
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Job;
+use super::TriageRun;
 use crate::apply;
 use crate::cli::TriageArgs;
-use crate::plan::action::{Action, Annotation, Plan, Planned, Receipt};
+use crate::plan::action::{Action, ActionResult, Annotation, Plan, Planned};
 use crate::plan::planner::{self, PlannerInput, PlannerOutput, Recovery};
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
-use crate::ports::{Forge, Store};
+use crate::ports::{Forge, HistoryStore};
 use crate::report::is_red;
 use crate::run::{self, TriageResult};
 use crate::shell::git::Git;
@@ -22,7 +22,7 @@ const ROUNDS: u32 = 12;
 /// Without issues nothing recovers.
 static NONE: BTreeMap<u64, Recovery> = BTreeMap::new();
 
-impl Job {
+impl TriageRun {
     /// Snapshot, plan, apply; again where something changed meanwhile, until
     /// nothing is left to do or it does not come to rest. Gives the annotations
     /// that no check run shows.
@@ -99,7 +99,7 @@ impl Job {
             snapshot.issues.as_deref().unwrap_or_default(),
             &triage.found,
             &scene.default_branch,
-            store.map(|s| s as &dyn Store),
+            store.map(|s| s as &dyn HistoryStore),
             &mut self.notes,
         );
         let files = self.git.as_ref().filter(|_| triage.found.bad() > 0).map(Git::files).unwrap_or_default();
@@ -161,7 +161,7 @@ impl Job {
 }
 
 pub(super) fn is_stale(planned: &Planned) -> bool {
-    matches!(planned.receipt, Some(Receipt::Stale(_)))
+    matches!(planned.receipt, Some(ActionResult::Stale(_)))
 }
 
 fn checks(plan: &Plan) -> impl Iterator<Item = &Planned> {
@@ -170,5 +170,5 @@ fn checks(plan: &Plan) -> impl Iterator<Item = &Planned> {
 
 /// Where no check run is planned, the one that is there says it all.
 fn is_written(planned: &Planned) -> bool {
-    matches!(planned.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone))
+    matches!(planned.receipt, Some(ActionResult::Done(_) | ActionResult::AlreadyDone))
 }

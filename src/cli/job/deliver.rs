@@ -1,7 +1,7 @@
 //! Hands repairs and written tests over, before anything is said about them: what is said is what
 //! the forge shows then.
 
-use super::Job;
+use super::TriageRun;
 use crate::apply::{self, holds};
 use crate::model::forge::{BotBranch, BotPullRequest, OUR_BRANCHES};
 use crate::plan::action::Plan;
@@ -10,14 +10,14 @@ use crate::plan::planner::offer::Offer;
 use crate::plan::planner::repairs::drafts;
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
-use crate::ports::Trouble;
+use crate::ports::ForgeError;
 use crate::run::TriageResult;
 use crate::shell::github::{GitHub, read_or_note};
 
 /// How often a plan is made anew because something changed meanwhile.
 const ROUNDS: u32 = 3;
 
-impl Job {
+impl TriageRun {
     /// Pushes branches and opens pull requests from them.
     pub(super) fn deliver(&mut self, triage: &TriageResult, may_write: bool) -> Plan {
         let mut settled = Plan::default();
@@ -91,11 +91,11 @@ fn branch(
     offer: &Offer,
     pulls: &[BotPullRequest],
     workflow: Option<&str>,
-) -> Result<Option<BotBranch>, Trouble> {
+) -> Result<Option<BotBranch>, ForgeError> {
     let forge = forge.reader();
     let wanted = offer.branch.clone();
     // Who may not read runs is not told of them.
-    let run = |name: &str| workflow.and_then(|workflow| forge.run_on(workflow, name).ok().flatten());
+    let run = |name: &str| workflow.and_then(|workflow| forge.latest_run(workflow, name).ok().flatten());
     let same = pulls.iter().filter(|pull| pull.edit.as_ref() == Some(&offer.edit));
     if let Some(pull) = same.max_by_key(|pull| (pull.link.open, pull.link.number)) {
         let name = pull.branch.clone();

@@ -8,14 +8,14 @@ use crate::model::forge::RunContext;
 use crate::plan::action::Annotation;
 use crate::plan::saved::SavedPlan;
 use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
+use crate::report::terminal::RenderOptions;
 use crate::report::{heal, summary, terminal};
 use crate::run::TriageResult;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 use crate::shell::{files, surroundings};
 
 /// A triage that is done.
-pub(in crate::cli) struct Done {
+pub(in crate::cli) struct TriageReport {
     pub triage: TriageResult,
     pub scene: Option<RunContext>,
     /// Notes on lines that no check run shows.
@@ -25,14 +25,14 @@ pub(in crate::cli) struct Done {
     pub calls: u32,
 }
 
-impl Done {
+impl TriageReport {
     /// Prints the report and writes the files that were asked for.
     pub(in crate::cli) fn show(&self, args: &TriageArgs, colour: bool) -> Result<(), Problem> {
         if args.json.as_deref() != Some(Path::new("-")) {
-            let look = Look { colour, width: surroundings::width() };
-            say(&terminal::render(&self.triage, look))?;
+            let look = RenderOptions { colour, width: surroundings::width() };
+            print(&terminal::render(&self.triage, look))?;
             if !self.triage.repairs.all.is_empty() {
-                say(&format!("\n{}", heal::render(&self.triage.repairs.all, &[], look)))?;
+                print(&format!("\n{}", heal::render(&self.triage.repairs.all, &[], look)))?;
             }
         }
         if let Some(path) = &args.json {
@@ -54,5 +54,5 @@ impl Done {
 
 /// `-` is standard output.
 fn write_or_say(path: &Path, text: &str) -> Result<(), Problem> {
-    if path == Path::new("-") { say(text) } else { files::write(path, text) }
+    if path == Path::new("-") { print(text) } else { files::write(path, text) }
 }

@@ -1,30 +1,35 @@
 //! Writing tests in a workflow, where the policy wants it and the traffic is known.
 
-use super::{Asked, Job};
+use super::{RequestedWork, TriageRun};
 use crate::agent::generator::GenerationResult;
 use crate::error::Problem;
 use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
-use crate::plan::action::Withheld;
+use crate::plan::action::SkippedAction;
 use crate::plan::policy::generate::Mode;
-use crate::ports::Store;
+use crate::ports::HistoryStore;
 use crate::run::{self, TriageResult};
-use crate::shell::actions::Around;
-use crate::shell::author::{Ask, Author};
+use crate::shell::actions::ActionsEnv;
+use crate::shell::author::{DraftRequest, TestWriter};
 use crate::shell::store::sqlite::SqliteStore;
-use crate::traffic::memory::Memory;
+use crate::traffic::memory::ApiModel;
 
-impl Job {
+impl TriageRun {
     /// Writes the tests that are missing: in pull requests of the repository's own
     /// branches, and on the default branch. What keeps us from it is withheld.
-    pub(super) fn generate(&mut self, triage: &mut TriageResult, around: Option<&Around>, store: Option<&SqliteStore>) {
+    pub(super) fn generate(
+        &mut self,
+        triage: &mut TriageResult,
+        around: Option<&ActionsEnv>,
+        store: Option<&SqliteStore>,
+    ) {
         let traffic = self.exchanges.iter().any(|exchange| exchange.test.is_some());
         let may = self.policy.generate.mode == Mode::Branch && self.forbidden.is_none() && traffic;
-        let is_asked = matches!(self.asked, Some(Asked::Generate { .. }));
+        let is_asked = matches!(self.asked, Some(RequestedWork::Generate { .. }));
         let is_wanted = if self.asked.is_some() { is_asked } else { around.is_some_and(|a| self.is_own(a)) };
         if !may || !is_wanted {
             return;
         }
-        let withhold = |why: String| Withheld::new("push-branch", "missing tests", why);
+        let withhold = |why: String| SkippedAction::new("push-branch", "missing tests", why);
         if let Some(why) = self.unready() {
             triage.plan.withheld.push(withhold(why));
             return;
@@ -37,7 +42,7 @@ impl Job {
 
     /// Whether the code that runs is the repository's own, and the job's rights are not
     /// near it: not that of `pull_request_target`, nor of a run that ended.
-    fn is_own(&self, around: &Around) -> bool {
+    fn is_own(&self, around: &ActionsEnv) -> bool {
         let Some(scene) = &self.scene else { return false };
         match &around.event.occasion {
             // In `pull_request_target` the job has rights that the code must not come near.
@@ -64,19 +69,19 @@ impl Job {
     fn author(&mut self, triage: &mut TriageResult, store: Option<&SqliteStore>) -> Result<GenerationResult, Problem> {
         let (Some(scene), Some(git)) = (&self.scene, self.git.clone()) else { return Ok(GenerationResult::default()) };
         let Some(top) = git.top() else { return Ok(GenerationResult::default()) };
-        let author = Author::new(git, top, self.policy.clone(), scene.head.clone());
+        let author = TestWriter::new(git, top, self.policy.clone(), scene.head.clone());
         let mut known = match store {
-            Some(store) => store.shapes()?,
-            None => Memory::default(),
+            Some(store) => store.api_model()?,
+            None => ApiModel::default(),
         };
         known.merge(&triage.memory);
         let read = |path: &str| author.read(path);
         let incidents = crate::cli::incidents(&self.policy, &author.files, &read, &mut self.notes);
         let only: &[String] = match &self.asked {
-            Some(Asked::Generate { only }) => only,
+            Some(RequestedWork::Generate { only }) => only,
             _ => &[],
         };
-        let wanted = author.drafts(Ask {
+        let wanted = author.drafts(DraftRequest {
             exchanges: &self.exchanges,
             templates: &triage.templates,
             known: &known,

@@ -1,21 +1,21 @@
 //! Healing in a workflow, where the policy wants it.
 
-use super::{Asked, Job};
+use super::{RequestedWork, TriageRun};
 use crate::agent::healer::healing::{Outcome, TestHeal};
 use crate::history::short;
 use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
 use crate::model::heal::HealMode;
-use crate::plan::action::Withheld;
+use crate::plan::action::SkippedAction;
 use crate::plan::planner::Repairs;
 use crate::plan::planner::repairs::drafts;
 use crate::run::{self, TriageResult};
-use crate::shell::actions::Around;
-use crate::shell::ward::{Healings, Ward};
+use crate::shell::actions::ActionsEnv;
+use crate::shell::ward::{HealReport, RepoHealer};
 
-impl Job {
+impl TriageRun {
     /// Heals what failed, in pull requests of the repository's own branches: where
     /// the policy says so, and the tested commit is at hand.
-    pub(super) fn heal(&self, triage: &TriageResult, around: Option<&Around>) -> Repairs {
+    pub(super) fn heal(&self, triage: &TriageResult, around: Option<&ActionsEnv>) -> Repairs {
         let mut repairs = Repairs::default();
         let (kind, wanted) = match self.policy.heal.mode {
             HealMode::Branch => ("push-branch", true),
@@ -24,23 +24,23 @@ impl Job {
         };
         // In `pull_request_target` the job has rights that the code must not come near.
         let is_pull = match &self.asked {
-            Some(asked) => matches!(asked, Asked::Heal { .. }),
+            Some(asked) => matches!(asked, RequestedWork::Heal { .. }),
             None => around.is_some_and(|a| matches!(a.event.occasion, Trigger::Pull(_)) && !a.is_privileged),
         };
         let may = wanted && is_pull && self.forbidden.is_none() && triage.found.bad() > 0;
         if let (true, Some(why)) = (may, self.unfit()) {
-            repairs.withheld.push(Withheld::new(kind, "outdated tests", why));
+            repairs.withheld.push(SkippedAction::new(kind, "outdated tests", why));
             return repairs;
         }
         let Some(ward) = may.then(|| self.ward_of()).flatten() else { return repairs };
         match ward.heal_found(&triage.found, self.round.as_ref()) {
             Ok(healings) => {
                 for note in &healings.notes {
-                    repairs.withheld.push(Withheld::new(kind, "outdated tests", note.clone()));
+                    repairs.withheld.push(SkippedAction::new(kind, "outdated tests", note.clone()));
                 }
                 self.take(healings, kind, &mut repairs);
             }
-            Err(problem) => repairs.withheld.push(Withheld::new(kind, "outdated tests", run::chain(&problem))),
+            Err(problem) => repairs.withheld.push(SkippedAction::new(kind, "outdated tests", run::chain(&problem))),
         }
         repairs
     }
@@ -68,16 +68,16 @@ impl Job {
         (!is_there).then(|| format!("commit {} is not in the checkout: check out with `fetch-depth: 0`", short(head)))
     }
 
-    pub(super) fn ward_of(&self) -> Option<Ward> {
+    pub(super) fn ward_of(&self) -> Option<RepoHealer> {
         let scene = self.scene.as_ref()?;
         let git = self.git.clone()?;
         let base = scene.pull.as_ref().and_then(|pull| git.merge_base(&pull.base_sha, &scene.head));
         let base = base.or_else(|| self.merge_base.clone());
         let (only, insisted) = match &self.asked {
-            Some(Asked::Heal { only, insisted }) => (only.clone(), insisted.clone()),
+            Some(RequestedWork::Heal { only, insisted }) => (only.clone(), insisted.clone()),
             _ => Default::default(),
         };
-        Some(Ward {
+        Some(RepoHealer {
             top: git.top()?,
             files: git.files_at(&scene.head),
             head: scene.head.clone(),
@@ -94,7 +94,7 @@ impl Job {
 
     /// Takes over what came of it. Where no test could be run at all, that is
     /// one thing to say and not one for each test.
-    fn take(&self, healings: Healings, kind: &str, repairs: &mut Repairs) {
+    fn take(&self, healings: HealReport, kind: &str, repairs: &mut Repairs) {
         let in_vain = |h: &TestHeal| match &h.healing.outcome {
             Outcome::GaveUp(why) if h.healing.proof.is_empty() => {
                 Some(why.lines().next().unwrap_or_default().to_owned())
@@ -104,7 +104,7 @@ impl Job {
         let reasons: Vec<String> = healings.all.iter().filter_map(in_vain).collect();
         if reasons.len() == healings.all.len() {
             if let Some(first) = reasons.into_iter().next() {
-                repairs.withheld.push(Withheld::new(kind, "outdated tests", first));
+                repairs.withheld.push(SkippedAction::new(kind, "outdated tests", first));
             }
             return;
         }

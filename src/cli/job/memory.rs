@@ -1,6 +1,6 @@
 //! Failures of the past, found by what they mean: where a model makes vectors of them.
 
-use super::Job;
+use super::TriageRun;
 use crate::agent::purse::Price;
 use crate::diagnose::embedding::{Known, cosine, threshold};
 use crate::diagnose::fingerprint::{MaskedFailure, fingerprint};
@@ -20,7 +20,7 @@ const SOUGHT: usize = 20;
 /// Bytes of one text.
 const TEXT: usize = 1000;
 
-impl Job {
+impl TriageRun {
     /// Names the failure of the past that a diagnosis means the same as, where its words
     /// did not tell.
     pub(super) fn find_again(&mut self, triage: &mut TriageResult, round: &ModelContext) {

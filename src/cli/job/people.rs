@@ -1,6 +1,6 @@
 //! What people said about tests: the quarantine of the default branch, and their words.
 
-use super::Job;
+use super::TriageRun;
 use crate::plan::ledger;
 use crate::plan::quarantine;
 use crate::run::people;
@@ -17,7 +17,7 @@ fn knows_one(git: &Git, default: &str) -> bool {
     there("HEAD") || there(&format!("refs/remotes/origin/{default}"))
 }
 
-impl Job {
+impl TriageRun {
     /// Hears it, where something failed that it may be about.
     pub(super) fn hear_people(&mut self, triage: &mut TriageResult, store: Option<&SqliteStore>) {
         if triage.found.diagnoses.is_empty() || self.forbidden.is_some() {
@@ -28,7 +28,7 @@ impl Job {
         let issues = self.forge.as_ref().filter(|_| self.policy.issues.enabled);
         let issues = issues.and_then(|forge| read_or_note(forge, "the issues", |f| f.reader().issues()));
         let words = match &issues {
-            Some(issues) => ledger::words(issues),
+            Some(issues) => ledger::read_all(issues),
             // Where the forge does not tell, what was kept of it does.
             None => store.and_then(|store| store.words().ok()).unwrap_or_default(),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Job;
+use super::TriageRun;
 use crate::agent::analyzer;
 use crate::agent::brief::PromptContext;
 use crate::agent::healer::healing::Outcome;
@@ -21,8 +21,8 @@ use crate::plan::snapshot::BotIssue;
 use crate::ports::{Forge, Repository};
 use crate::render::words::plural;
 use crate::run::{TriageResult, chain};
-use crate::shell::desk::{Known as Lore, Tested};
-use crate::shell::surroundings::say;
+use crate::shell::desk::{RepoTools, TriageData as Lore};
+use crate::shell::surroundings::print;
 
 /// Issues that are listed.
 const ISSUES: usize = 50;
@@ -32,10 +32,10 @@ struct Open<'a> {
     at: usize,
     id: String,
     brief: PromptContext,
-    desk: Tested<'a>,
+    desk: RepoTools<'a>,
 }
 
-impl Job {
+impl TriageRun {
     /// Has a model read the diagnoses that the rules leave undecided. Whatever goes wrong
     /// costs its word and nothing else.
     pub(super) fn think(&mut self, triage: &mut TriageResult, args: &ModelArgs, explains: bool) {
@@ -67,14 +67,14 @@ impl Job {
             0 => String::new(),
             _ => " Where a test is healed and no rule knows an edit, it is shown the test's file around the test, how it fails, and what changed.".to_owned(),
         };
-        say(&format!(
+        print(&format!(
             "What a model would be shown, {to}: {} of {} that the rules leave undecided. It may ask for lines of files at the tested commit, for lines that hold a text, for paths, for the suspected commits, for earlier results of a failing test, failures told alike, recorded exchanges and the titles of issues; secrets are masked, and files that hold them or that speak to agents are never shown.{edits}\n\n",
             open.len(),
             plural(triage.found.count(Verdict::Undecided) as u64, "failure")
         ))?;
         for at in open {
             let text = crate::model::text::clean(&self.brief(triage, *at).to_string()).into_owned();
-            say(&format!("{}\n{text}\n", triage.found.diagnoses[*at].id))?;
+            print(&format!("{}\n{text}\n", triage.found.diagnoses[*at].id))?;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Job {
             memory: &triage.memory,
             issues: Arc::new(if open.is_empty() { Vec::new() } else { self.issue_lines() }),
         };
-        let desk = Tested::new(self.git.as_ref(), &commit, Vec::new()).knowing(known);
+        let desk = RepoTools::new(self.git.as_ref(), &commit, Vec::new()).knowing(known);
         let open: Vec<Open<'_>> = open
             .iter()
             .map(|at| Open {

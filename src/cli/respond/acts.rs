@@ -5,22 +5,22 @@
 use std::fmt::Write;
 
 use super::carry::{Answer, has_links, noted, receipts};
-use super::hearing::Hearing;
+use super::hearing::CommandContext;
 use super::look::select;
-use crate::cli::Part;
-use crate::cli::job::{Asked, Job, Looked};
+use crate::cli::JobPhase;
+use crate::cli::job::{Evaluated, RequestedWork, TriageRun};
 use crate::investigate::bisect::Probe;
 use crate::model::command::{DeliveryMode, RetrySelection};
 use crate::model::heal::HealMode;
 use crate::plan::action::{Action, Plan, Planned};
 use crate::plan::authority::Thread;
 use crate::render::markdown::{code, fence, spans};
-use crate::render::message::reply::Mark;
+use crate::render::message::reply::CommandStatus;
 use crate::render::message::{commit, generate, heal};
 use crate::render::words::plural;
 use crate::run::{TriageResult, chain};
-use crate::shell::ward::Ward;
-use crate::shell::ward::again::{Again, Counted};
+use crate::shell::ward::RepoHealer;
+use crate::shell::ward::again::{RerunCount, RerunTarget};
 
 /// Bytes of what a test said.
 const SAID: usize = 1500;
@@ -28,7 +28,7 @@ const SAID: usize = 1500;
 const TESTS: usize = 20;
 
 /// The code of a fork is never run beside a token that can write.
-fn own(hearing: &Hearing<'_>) -> Result<(), String> {
+fn own(hearing: &CommandContext<'_>) -> Result<(), String> {
     if !hearing.how.may_run {
         return Err(
             "no test is run in this job: the input `heal` is `false`, or their eyes could not be closed to its secrets"
@@ -36,20 +36,25 @@ fn own(hearing: &Hearing<'_>) -> Result<(), String> {
         );
     }
     match &hearing.place.thread {
-        Thread::Pull { own: false, .. } if hearing.how.part != Part::Execute => Err("this job holds a token that can write, and runs no code of a fork beside it; the workflow of the example `commands.yml` has a job without rights for that".to_owned()),
+        Thread::Pull { own: false, .. } if hearing.how.part != JobPhase::Execute => Err("this job holds a token that can write, and runs no code of a fork beside it; the workflow of the example `commands.yml` has a job without rights for that".to_owned()),
         _ => Ok(()),
     }
 }
 
 /// Repairs outdated tests.
-pub(super) fn heal(hearing: &Hearing<'_>, tests: &[String], forces: bool, offer: Option<DeliveryMode>) -> Answer {
+pub(super) fn heal(
+    hearing: &CommandContext<'_>,
+    tests: &[String],
+    forces: bool,
+    offer: Option<DeliveryMode>,
+) -> Answer {
     own(hearing)?;
     if hearing.policy.heal.mode == HealMode::Off {
         return Err("the policy switches healing off (`heal = \"off\"`)".to_owned());
     }
     let (mut job, args, around) = hearing.job(None)?;
     let insisted = forces.then(|| hearing.login.clone());
-    job.ask(Asked::Heal { only: tests.to_vec(), insisted }, offer);
+    job.ask(RequestedWork::Heal { only: tests.to_vec(), insisted }, offer);
     let done = job.run(&args, Some(&around));
     let (triage, scene) = (&done.triage, done.scene.as_ref());
     let mut text = String::new();
@@ -78,13 +83,13 @@ fn nothing(triage: &TriageResult, tests: &[String]) -> String {
 }
 
 /// Writes tests that are missing.
-pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
+pub(super) fn generate(hearing: &CommandContext<'_>, targets: &[String]) -> Answer {
     own(hearing)?;
     let (mut job, args, around) = hearing.job(None)?;
     if !job.knows_traffic() {
         return Err("no traffic of this run is known: tests are written from what services answered. Run the tests with `testmedic run -- …` and keep `.testmedic/traffic.ndjson` in the artifact of the reports".to_owned());
     }
-    job.ask(Asked::Generate { only: targets.to_vec() }, None);
+    job.ask(RequestedWork::Generate { only: targets.to_vec() }, None);
     let done = job.run(&args, Some(&around));
     let triage = &done.triage;
     let offers = |p: &&Planned| matches!(p.action, Action::OpenPullRequest { .. });
@@ -99,13 +104,13 @@ pub(super) fn generate(hearing: &Hearing<'_>, targets: &[String]) -> Answer {
     Ok(finish(hearing, done.triage, text))
 }
 
-fn finish(hearing: &Hearing<'_>, triage: TriageResult, mut text: String) -> (Mark, String) {
+fn finish(hearing: &CommandContext<'_>, triage: TriageResult, mut text: String) -> (CommandStatus, String) {
     // Where another job writes, that one tells what was written.
-    let is_left = hearing.how.part == Part::Execute;
+    let is_left = hearing.how.part == JobPhase::Execute;
     let withheld = Plan { actions: Vec::new(), withheld: triage.plan.withheld.clone() };
     text.push_str(&receipts(if is_left { &withheld } else { &triage.plan }));
     text.push_str(&noted(&triage.notes));
-    let mark = if has_links(&triage.plan) { Mark::Made } else { Mark::Done };
+    let mark = if has_links(&triage.plan) { CommandStatus::Made } else { CommandStatus::Done };
     if is_left {
         hearing.plan.borrow_mut().extend(triage.plan);
     }
@@ -113,19 +118,19 @@ fn finish(hearing: &Hearing<'_>, triage: TriageResult, mut text: String) -> (Mar
 }
 
 /// The place where tests of the thread's commit are run, and the run that is spoken of.
-fn ward(hearing: &Hearing<'_>) -> Result<(Ward, Looked), String> {
+fn ward(hearing: &CommandContext<'_>) -> Result<(RepoHealer, Evaluated), String> {
     own(hearing)?;
-    let (job, _, _): (Job, _, _) = hearing.job(None)?;
+    let (job, _, _): (TriageRun, _, _) = hearing.job(None)?;
     let ward = job.ward()?;
     Ok((ward, job.look(hearing.args.apply)?))
 }
 
 /// Runs single tests again, here.
-pub(super) fn again(hearing: &mut Hearing<'_>, which: &RetrySelection, times: u32) -> Answer {
+pub(super) fn again(hearing: &mut CommandContext<'_>, which: &RetrySelection, times: u32) -> Answer {
     let (ward, looked) = match ward(hearing) {
         Ok(place) => place,
         // The forge runs whole jobs where nobody can run a test.
-        Err(why) if hearing.how.part == Part::All => {
+        Err(why) if hearing.how.part == JobPhase::All => {
             let (mark, text) = super::carry::rerun(hearing)?;
             return Ok((mark, format!("Single tests are not run here: {}.\n{text}", spans(&why, 400))));
         }
@@ -143,7 +148,7 @@ pub(super) fn again(hearing: &mut Hearing<'_>, which: &RetrySelection, times: u3
     if names.is_empty() {
         return Err("no failure of this run is flaky".to_owned());
     }
-    let mut tests: Vec<Again> = Vec::new();
+    let mut tests: Vec<RerunTarget> = Vec::new();
     for name in &names {
         for test in ward.tests(found, name).map_err(|problem| problem_text(&problem))? {
             if !tests.iter().any(|known| known.target == test.target) {
@@ -153,10 +158,10 @@ pub(super) fn again(hearing: &mut Hearing<'_>, which: &RetrySelection, times: u3
     }
     tests.truncate(TESTS);
     let counted = ward.again(&tests, times).map_err(|problem| problem_text(&problem))?;
-    Ok((Mark::Done, table(&counted, times)))
+    Ok((CommandStatus::Done, table(&counted, times)))
 }
 
-fn table(counted: &[Counted], times: u32) -> String {
+fn table(counted: &[RerunCount], times: u32) -> String {
     let mut out = format!(
         "Run {} on the commit of this thread:\n\n| test | passed | failed |\n|---|--:|--:|\n",
         plural(u64::from(times), "time")
@@ -172,7 +177,7 @@ fn table(counted: &[Counted], times: u32) -> String {
 }
 
 /// Finds the commit that broke a test.
-pub(super) fn bisect(hearing: &Hearing<'_>, test: &str) -> Answer {
+pub(super) fn bisect(hearing: &CommandContext<'_>, test: &str) -> Answer {
     let (ward, looked) = ward(hearing)?;
     let found = &looked.triage.found;
     let tests = ward.tests(found, test).map_err(|problem| problem_text(&problem))?;
@@ -204,7 +209,7 @@ pub(super) fn bisect(hearing: &Hearing<'_>, test: &str) -> Answer {
         let _ = writeln!(out, "| {} | {word} |", commit(sha, scene));
     }
     out.push_str("\nOn each commit it was run twice, as it is written now.\n");
-    Ok((Mark::Done, out))
+    Ok((CommandStatus::Done, out))
 }
 
 fn problem_text(problem: &crate::error::Problem) -> String {

@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::acts;
-use super::hearing::Hearing;
+use super::hearing::CommandContext;
 use super::look::select;
 use super::people;
 use crate::agent::generator::GenerationResult;
-use crate::cli::job::Looked;
+use crate::cli::job::Evaluated;
 use crate::history::word::FeedbackKind;
 use crate::model::command::{Command, CommandLine, Permission, RetrySelection};
 use crate::model::forge::CompletedRun;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Receipt};
+use crate::plan::action::{Action, ActionResult, BODY_LIMIT, Plan, Planned, Precondition};
 use crate::plan::planner::{self, PlannerInput, Repairs};
 use crate::plan::reply;
 use crate::plan::snapshot::Snapshot;
 use crate::ports::Forge;
 use crate::render::markdown::{code, spans};
 use crate::render::message::explain;
-use crate::render::message::reply::{Mark, Part, help};
+use crate::render::message::reply::{CommandStatus, ReplySection, help};
 use crate::render::words::plural;
 
 /// Bytes of one answer: several stand in one reply.
@@ -27,12 +27,12 @@ const ANSWER: usize = 24_000;
 const RERUNS: usize = 5;
 
 /// What came of a command; or why nothing did, in words for people.
-pub(super) type Answer = Result<(Mark, String), String>;
+pub(super) type Answer = Result<(CommandStatus, String), String>;
 
 /// Carries a command out.
-pub(super) fn carry(hearing: &mut Hearing<'_>, order: &CommandLine) -> Part {
+pub(super) fn carry(hearing: &mut CommandContext<'_>, order: &CommandLine) -> ReplySection {
     let answer = match &order.command {
-        Command::Help => Ok((Mark::Done, list(hearing))),
+        Command::Help => Ok((CommandStatus::Done, list(hearing))),
         Command::Explain { what } => explain(hearing, what.as_deref()),
         Command::Triage { run } => triage(hearing, *run),
         Command::Retry { which: RetrySelection::Failed, .. } => rerun(hearing),
@@ -50,12 +50,12 @@ pub(super) fn carry(hearing: &mut Hearing<'_>, order: &CommandLine) -> Part {
         Command::Bisect { test } => acts::bisect(hearing, test),
     };
     match answer {
-        Ok((mark, text)) => Part { mark, line: order.text.clone(), text },
-        Err(why) => Part::refused(&order.text, &why),
+        Ok((mark, text)) => ReplySection { mark, line: order.text.clone(), text },
+        Err(why) => ReplySection::refused(&order.text, &why),
     }
 }
 
-fn list(hearing: &Hearing<'_>) -> String {
+fn list(hearing: &CommandContext<'_>) -> String {
     let (actor, policy) = (&hearing.actor, &hearing.policy.commands);
     help(&|verb| {
         let needed = policy.needs(verb);
@@ -64,9 +64,9 @@ fn list(hearing: &Hearing<'_>) -> String {
     })
 }
 
-fn explain(hearing: &Hearing<'_>, what: Option<&str>) -> Answer {
+fn explain(hearing: &CommandContext<'_>, what: Option<&str>) -> Answer {
     let own = hearing.own_issue().and_then(|issue| issue.key());
-    let Looked { triage, scene, notes, .. } = hearing.look(None)?;
+    let Evaluated { triage, scene, notes, .. } = hearing.look(None)?;
     let found = &triage.found;
     let wanted = what.map(str::to_owned).or(own);
     let mut text = match (&wanted, found.diagnoses.as_slice()) {
@@ -79,11 +79,11 @@ fn explain(hearing: &Hearing<'_>, what: Option<&str>) -> Answer {
         (None, _) => format!("{}\n`/explain KEY` tells all about one of them.\n", explain::list(found)),
     };
     text.push_str(&noted(&notes));
-    Ok((Mark::Done, text))
+    Ok((CommandStatus::Done, text))
 }
 
 /// Judges anew, and writes what the policy lets a run of that kind write.
-fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
+fn triage(hearing: &CommandContext<'_>, run: Option<u64>) -> Answer {
     let (job, args, _) = hearing.job(run)?;
     let done = job.run(&args, None);
     let found = &done.triage.found;
@@ -93,11 +93,11 @@ fn triage(hearing: &Hearing<'_>, run: Option<u64>) -> Answer {
     };
     text.push_str(&receipts(&done.triage.plan));
     text.push_str(&noted(&done.triage.notes));
-    Ok((if has_links(&done.triage.plan) { Mark::Made } else { Mark::Done }, text))
+    Ok((if has_links(&done.triage.plan) { CommandStatus::Made } else { CommandStatus::Done }, text))
 }
 
 /// Has the forge run the failed jobs of the thread's commit again.
-pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
+pub(super) fn rerun(hearing: &mut CommandContext<'_>) -> Answer {
     let head = hearing.thread.pull.as_ref().map(|pull| pull.head_sha.clone());
     let branch = hearing.scene.default_branch.clone();
     let mut runs = hearing.forge.runs_of(head.as_deref(), Some(&branch)).map_err(|t| t.to_string())?;
@@ -112,18 +112,18 @@ pub(super) fn rerun(hearing: &mut Hearing<'_>) -> Answer {
         because: "a person asks for it".to_owned(),
         title: format!("run the failed jobs of run {} again", run.id),
         target: format!("run {}", run.id),
-        guards: vec![Guard::RunAt { run: run.id, attempt: run.attempt }],
+        guards: vec![Precondition::RunAttemptIs { run: run.id, attempt: run.attempt }],
         receipt: None,
     });
     let mut plan = Plan { actions: actions.collect(), withheld: Vec::new() };
     hearing.carry_out(&mut plan)?;
-    Ok((if has_links(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
+    Ok((if has_links(&plan) { CommandStatus::Made } else { CommandStatus::Refused }, receipts(&plan)))
 }
 
 /// Whether a run is one that the thread itself brought about: a commit may be that of other
 /// branches as well, whose runs deploy and publish, and what somebody cancelled is started
 /// again by nobody with less than the right to write.
-fn is_of_thread(run: &CompletedRun, hearing: &Hearing<'_>) -> bool {
+fn is_of_thread(run: &CompletedRun, hearing: &CommandContext<'_>) -> bool {
     let may_revive = hearing.actor.is_bot || hearing.actor.level >= Permission::Write;
     if run.conclusion == "cancelled" && !may_revive {
         return false;
@@ -148,7 +148,7 @@ fn latest_failed(runs: &[CompletedRun]) -> Vec<&CompletedRun> {
 }
 
 /// Opens the issue about a failing test, whatever the policy waits for.
-fn file(hearing: &mut Hearing<'_>, test: &str) -> Answer {
+fn file(hearing: &mut CommandContext<'_>, test: &str) -> Answer {
     let looked = hearing.look(None)?;
     let found = &looked.triage.found;
     let Some(d) = select(found, test) else { return Err(format!("no failing test of the run is called `{test}`")) };
@@ -170,27 +170,27 @@ fn file(hearing: &mut Hearing<'_>, test: &str) -> Answer {
     let planned = planner::file(&given, d, &hearing.login)?;
     let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
     hearing.carry_out(&mut plan)?;
-    Ok((if hearing.is_done(&plan) { Mark::Made } else { Mark::Refused }, receipts(&plan)))
+    Ok((if hearing.is_done(&plan) { CommandStatus::Made } else { CommandStatus::Refused }, receipts(&plan)))
 }
 
 /// Ends what other commands of the thread still do: nothing is written for them any more.
-fn stop(hearing: &mut Hearing<'_>) -> Answer {
+fn stop(hearing: &mut CommandContext<'_>) -> Answer {
     let own = reply::key(hearing.remark.id);
     let comments = hearing.forge.comments(hearing.to.on).map_err(|t| t.to_string())?;
     let working = comments.iter().filter_map(|c| Some((c, c.reply().filter(|r| r.is_working && r.key != own)?)));
     let mut plan = Plan::default();
     for (comment, state) in working {
         let remark = state.key.rsplit(' ').next().and_then(|id| id.parse().ok()).unwrap_or_default();
-        let to = reply::To { on: hearing.to.on, remark, by: state.by };
+        let to = reply::ReplyTarget { on: hearing.to.on, remark, by: state.by };
         let text = format!("### 🛑 stopped\n\nby {}\n", code(&hearing.login, 60));
         plan.actions.push(reply::reply(&to, &text, false, Some(comment), Vec::new()));
     }
     if plan.actions.is_empty() {
-        return Ok((Mark::Done, "Nothing is being worked on in this thread.".to_owned()));
+        return Ok((CommandStatus::Done, "Nothing is being worked on in this thread.".to_owned()));
     }
     hearing.carry_out(&mut plan)?;
-    let stopped = plan.actions.iter().filter(|p| matches!(p.receipt, Some(Receipt::Done(_)))).count() as u64;
-    Ok((Mark::Done, format!("Stopped {}: nothing more is written for them.", plural(stopped, "command"))))
+    let stopped = plan.actions.iter().filter(|p| matches!(p.receipt, Some(ActionResult::Done(_)))).count() as u64;
+    Ok((CommandStatus::Done, format!("Stopped {}: nothing more is written for them.", plural(stopped, "command"))))
 }
 
 pub(super) fn has_links(plan: &Plan) -> bool {
@@ -209,10 +209,10 @@ pub(super) fn receipts(plan: &Plan) -> String {
     for planned in shown {
         let title = spans(&planned.title, 200);
         match &planned.receipt {
-            Some(Receipt::Done(Some(url))) => out.push_str(&format!("- [{title}]({url})\n")),
-            Some(Receipt::Done(None)) | None => out.push_str(&format!("- {title}\n")),
-            Some(Receipt::AlreadyDone) => out.push_str(&format!("- {title}: done already\n")),
-            Some(Receipt::Stale(why) | Receipt::Failed(why)) => {
+            Some(ActionResult::Done(Some(url))) => out.push_str(&format!("- [{title}]({url})\n")),
+            Some(ActionResult::Done(None)) | None => out.push_str(&format!("- {title}\n")),
+            Some(ActionResult::AlreadyDone) => out.push_str(&format!("- {title}: done already\n")),
+            Some(ActionResult::Stale(why) | ActionResult::Failed(why)) => {
                 out.push_str(&format!("- not done: {title}: {}\n", spans(why, 300)));
             }
         }

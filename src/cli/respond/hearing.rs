@@ -3,24 +3,24 @@
 use std::cell::RefCell;
 
 use super::How;
-use crate::cli::{Part, TriageArgs, apply, job};
+use crate::cli::{JobPhase, TriageArgs, apply, job};
 use crate::error::Problem;
 use crate::model::command::{Command, CommandLine, Permission};
 use crate::model::forge::{Account, CommentEvent, RunContext};
-use crate::plan::action::{Guard, Plan};
-use crate::plan::authority::{self, Actor, Admission, Place, Thread};
+use crate::plan::action::{Plan, Precondition};
+use crate::plan::authority::{self, Actor, Decision, Thread, ThreadContext};
 use crate::plan::marker::{ReplyState, digest};
 use crate::plan::policy::Policy;
-use crate::plan::reply::{self, To};
+use crate::plan::reply::{self, ReplyTarget};
 use crate::plan::snapshot::{BotComment, CommentState};
-use crate::ports::{Forge, Trouble};
-use crate::shell::actions::Around;
+use crate::ports::{Forge, ForgeError};
+use crate::shell::actions::ActionsEnv;
 use crate::shell::github::{GitHub, ThreadNow};
 
 /// A comment whose commands are heard.
-pub(in crate::cli) struct Hearing<'a> {
+pub(in crate::cli) struct CommandContext<'a> {
     pub args: &'a TriageArgs,
-    pub around: &'a Around,
+    pub around: &'a ActionsEnv,
     pub remark: &'a CommentEvent,
     pub login: String,
     pub forge: GitHub,
@@ -29,8 +29,8 @@ pub(in crate::cli) struct Hearing<'a> {
     pub scene: RunContext,
     pub thread: ThreadNow,
     pub actor: Actor,
-    pub place: Place,
-    pub to: To,
+    pub place: ThreadContext,
+    pub to: ReplyTarget,
     /// How this job answers.
     pub how: How,
     /// What was planned and is left to another job.
@@ -45,10 +45,10 @@ pub(in crate::cli) struct Hearing<'a> {
 /// Where the forge cannot be read: then nothing is done either.
 pub(super) fn hear<'a>(
     args: &'a TriageArgs,
-    around: &'a Around,
+    around: &'a ActionsEnv,
     remark: &'a CommentEvent,
     how: How,
-) -> Result<Result<Hearing<'a>, String>, Problem> {
+) -> Result<Result<CommandContext<'a>, String>, Problem> {
     let Some(author) = &remark.author else { return Ok(Err("the account that wrote the comment is gone".to_owned())) };
     let mut scene = around.scene(None).ok_or_else(|| {
         Problem::usage("the repository or the commit is not known").hint("GITHUB_REPOSITORY and GITHUB_SHA tell them")
@@ -59,12 +59,12 @@ pub(super) fn hear<'a>(
     })?;
     let could_not = |what: &str| {
         let what = format!("no command is heard: {what} could not be read");
-        move |trouble: Trouble| Problem::failed(what).because(trouble)
+        move |trouble: ForgeError| Problem::failed(what).because(trouble)
     };
     if scene.default_branch.is_empty() {
         scene.default_branch = forge.default_branch().map_err(could_not("the default branch"))?;
     }
-    let now = forge.remark(remark.id).map_err(could_not("the comment"))?;
+    let now = forge.comment(remark.id).map_err(could_not("the comment"))?;
     if let Some(why) = changed(remark, author, now.as_ref()) {
         return Ok(Err(why.to_owned()));
     }
@@ -87,10 +87,10 @@ pub(super) fn hear<'a>(
         level,
         is_author: remark.on_pull && thread.author == Some(author.id),
     };
-    let to = To { on: remark.on, remark: remark.id, by };
+    let to = ReplyTarget { on: remark.on, remark: remark.id, by };
     let place = place(&thread, &scene);
     let login = author.login.clone();
-    Ok(Ok(Hearing {
+    Ok(Ok(CommandContext {
         args,
         around,
         remark,
@@ -117,17 +117,17 @@ fn changed(remark: &CommentEvent, author: &Account, now: Option<&CommentState>) 
 }
 
 /// Whose turn it is: a comment is answered once, and what one job admitted others wait for.
-fn turn(there: Option<&ReplyState>, part: Part, own: &str) -> Result<String, &'static str> {
+fn turn(there: Option<&ReplyState>, part: JobPhase, own: &str) -> Result<String, &'static str> {
     match (there, part) {
-        (None, Part::All | Part::Admit) => Ok(own.to_owned()),
-        (Some(reply), Part::Execute | Part::Publish) if reply.is_working => Ok(reply.by.clone()),
-        (None, Part::Execute | Part::Publish) => Err("no job has admitted a command of the comment"),
+        (None, JobPhase::All | JobPhase::Admit) => Ok(own.to_owned()),
+        (Some(reply), JobPhase::Execute | JobPhase::Publish) if reply.is_working => Ok(reply.by.clone()),
+        (None, JobPhase::Execute | JobPhase::Publish) => Err("no job has admitted a command of the comment"),
         (Some(_), _) => Err("the comment was answered already"),
     }
 }
 
 /// What an account may do; or why it is not heard.
-fn level(forge: &GitHub, author: &Account) -> Result<Result<Permission, String>, Trouble> {
+fn level(forge: &GitHub, author: &Account) -> Result<Result<Permission, String>, ForgeError> {
     // The forge knows no permission of an app's account; the policy names those that count.
     if author.is_bot {
         return Ok(Ok(Permission::None));
@@ -141,7 +141,7 @@ fn level(forge: &GitHub, author: &Account) -> Result<Result<Permission, String>,
     })
 }
 
-fn place(thread: &ThreadNow, scene: &RunContext) -> Place {
+fn place(thread: &ThreadNow, scene: &RunContext) -> ThreadContext {
     let kind = match &thread.pull {
         None => Thread::Issue,
         Some(pull) => Thread::Pull {
@@ -149,12 +149,12 @@ fn place(thread: &ThreadNow, scene: &RunContext) -> Place {
             head: pull.head_sha.clone(),
         },
     };
-    Place { thread: kind, locked: thread.locked, open: thread.open }
+    ThreadContext { thread: kind, locked: thread.locked, open: thread.open }
 }
 
-impl Hearing<'_> {
+impl CommandContext<'_> {
     /// Whether a command is admitted.
-    pub fn admit(&self, order: &CommandLine) -> Admission {
+    pub fn admit(&self, order: &CommandLine) -> Decision {
         authority::admit(&self.actor, order, &self.place, &self.policy.commands)
     }
 
@@ -170,31 +170,35 @@ impl Hearing<'_> {
     }
 
     /// Why nobody is answered, whatever is asked.
-    pub fn unheard(&self) -> Option<String> {
+    pub fn ignore_reason(&self) -> Option<String> {
         let any = CommandLine { command: Command::Help, read_diff: None, text: String::new() };
         match self.admit(&any) {
-            Admission::Unheard(why) => Some(why),
-            Admission::Granted | Admission::Refused(_) => None,
+            Decision::Unheard(why) => Some(why),
+            Decision::Granted | Decision::Refused(_) => None,
         }
     }
 
     /// What must hold before anything is written for the comment.
-    pub fn unedited(&self) -> Guard {
-        Guard::RemarkIs { id: self.remark.id, digest: digest(&self.remark.body), updated: self.remark.updated }
+    pub fn comment_unchanged(&self) -> Precondition {
+        Precondition::CommentUnchanged {
+            id: self.remark.id,
+            digest: digest(&self.remark.body),
+            updated: self.remark.updated,
+        }
     }
 
     /// That the reply still says that it is being worked on: nobody stopped it.
-    pub fn working(&self) -> Guard {
-        Guard::Working { on: self.to.on, key: reply::key(self.remark.id), by: self.to.by.clone() }
+    pub fn working(&self) -> Precondition {
+        Precondition::ReplyStillOpen { on: self.to.on, key: reply::key(self.remark.id), by: self.to.by.clone() }
     }
 
     /// What must hold before anything is written that a command asks for: it was not
     /// edited or stopped, and the head is the one that was seen when it was heard.
-    pub fn guards(&self) -> Vec<Guard> {
+    pub fn guards(&self) -> Vec<Precondition> {
         let working = self.working();
         let head = self.thread.pull.as_ref();
-        let at = head.map(|pull| Guard::PullAt { pull: pull.number, head: pull.head_sha.clone() });
+        let at = head.map(|pull| Precondition::PullRequestHeadIs { pull: pull.number, head: pull.head_sha.clone() });
         let at = at.filter(|_| self.thread.open);
-        [self.unedited(), working].into_iter().chain(at).collect()
+        [self.comment_unchanged(), working].into_iter().chain(at).collect()
     }
 }

@@ -1,35 +1,35 @@
 //! The run that a command speaks of, judged.
 
-use super::hearing::Hearing;
+use super::hearing::CommandContext;
 use crate::cli::TriageArgs;
-use crate::cli::job::{Job, Looked};
+use crate::cli::job::{Evaluated, TriageRun};
 use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::{CompletedRun, Trigger};
 use crate::ports::Forge;
 use crate::run::chain;
-use crate::shell::actions::Around;
+use crate::shell::actions::ActionsEnv;
 
 /// Runs of a commit that are looked into for reports.
 const RUNS: usize = 5;
 
-impl Hearing<'_> {
+impl CommandContext<'_> {
     /// Judges the run that was named, or the latest one of the thread's commit.
-    pub(super) fn look(&self, wanted: Option<u64>) -> Result<Looked, String> {
+    pub(super) fn look(&self, wanted: Option<u64>) -> Result<Evaluated, String> {
         let (job, _, _) = self.job(wanted)?;
         job.look(self.args.apply)
     }
 
     /// What a job needs that works on the run that was named, or on the latest one of the
     /// thread's commit that left reports.
-    pub(super) fn job(&self, wanted: Option<u64>) -> Result<(Job, TriageArgs, Around), String> {
+    pub(super) fn job(&self, wanted: Option<u64>) -> Result<(TriageRun, TriageArgs, ActionsEnv), String> {
         let mut last = "no run of it is done yet: the reports of its tests are not known".to_owned();
         for ended in self.runs(wanted)?.into_iter().take(RUNS) {
             let mut around = self.around.clone();
             around.event.occasion = Trigger::WorkflowRun(Box::new(ended));
             let mut args = self.args.clone();
             (args.json, args.plan, args.summary) = (None, None, None);
-            match Job::prepare(&args, Some(&around)) {
+            match TriageRun::prepare(&args, Some(&around)) {
                 Ok(mut job) => {
                     job.stand_at(self.thread.pull.clone(), self.guards());
                     *self.judged.borrow_mut() = job.scene();
@@ -45,7 +45,7 @@ impl Hearing<'_> {
     }
 
     fn runs(&self, wanted: Option<u64>) -> Result<Vec<CompletedRun>, String> {
-        let told = |trouble: crate::ports::Trouble| trouble.to_string();
+        let told = |trouble: crate::ports::ForgeError| trouble.to_string();
         let head = self.thread.pull.as_ref().map(|pull| pull.head_sha.as_str());
         let is_default = |run: &CompletedRun| run.is_of_default(&self.scene.repository, &self.scene.default_branch);
         let fits = |run: &CompletedRun| head.map_or_else(|| is_default(run), |head| run.head_sha == head);

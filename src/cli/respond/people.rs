@@ -2,9 +2,9 @@
 //! quarantine.
 
 use super::carry::{Answer, has_links, receipts};
-use super::hearing::Hearing;
+use super::hearing::CommandContext;
 use super::look::select;
-use crate::cli::job::Looked;
+use crate::cli::job::Evaluated;
 use crate::history::word::{Feedback, FeedbackKind};
 use crate::model::command::Expiry;
 use crate::model::test::TestId;
@@ -16,9 +16,9 @@ use crate::plan::{ledger, quarantine::Proposal};
 use crate::ports::Forge;
 use crate::render::markdown::{code, fence, spans};
 use crate::render::message::full_name;
-use crate::render::message::reply::Mark;
+use crate::render::message::reply::CommandStatus;
 use crate::run::chain;
-use crate::shell::store::sqlite::Shown;
+use crate::shell::store::sqlite::TestRecord;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -39,7 +39,7 @@ impl ResolvedTest {
 }
 
 /// The test that is meant: one that failed in the run, or one that the history knows.
-pub(super) fn named(looked: &Looked, wanted: &str) -> Result<ResolvedTest, String> {
+pub(super) fn named(looked: &Evaluated, wanted: &str) -> Result<ResolvedTest, String> {
     let found = &looked.triage.found;
     let cases = found.diagnoses.iter().flat_map(|d| &d.members).map(|member| found.case(*member));
     let mut all: Vec<ResolvedTest> = Vec::new();
@@ -68,7 +68,7 @@ pub(super) fn named(looked: &Looked, wanted: &str) -> Result<ResolvedTest, Strin
 
 /// Tests of the history. Who writes `FILE::NAME` means the class that is called like the
 /// file.
-fn remembered(looked: &Looked, wanted: &str) -> Result<Vec<ResolvedTest>, String> {
+fn remembered(looked: &Evaluated, wanted: &str) -> Result<Vec<ResolvedTest>, String> {
     let Some(store) = &looked.store else { return Ok(Vec::new()) };
     let shown = |text: &str| store.show(text, LISTED + 1).map_err(|problem| chain(&problem));
     let mut found = shown(wanted)?;
@@ -78,9 +78,9 @@ fn remembered(looked: &Looked, wanted: &str) -> Result<Vec<ResolvedTest>, String
         let own = rest.rsplit("::").next().unwrap_or(rest);
         let module = file.rsplit_once('.').map_or(file, |(stem, _)| stem).replace('/', ".");
         found = shown(own)?;
-        found.retain(|test: &Shown| test.class.starts_with(&module));
+        found.retain(|test: &TestRecord| test.class.starts_with(&module));
     }
-    let named = |test: Shown| ResolvedTest { id: test.id, classname: test.class, name: test.name };
+    let named = |test: TestRecord| ResolvedTest { id: test.id, classname: test.class, name: test.name };
     Ok(found.into_iter().map(named).collect())
 }
 
@@ -101,7 +101,7 @@ fn end(now: Timestamp, until: Option<&Expiry>, default: u32) -> Result<Day, Stri
 }
 
 /// Keeps that a test is flaky, or that it is not.
-pub(super) fn about_test(hearing: &mut Hearing<'_>, told: FeedbackKind, test: &str) -> Answer {
+pub(super) fn about_test(hearing: &mut CommandContext<'_>, told: FeedbackKind, test: &str) -> Answer {
     let looked = hearing.look(None)?;
     let named = named(&looked, test)?;
     say(hearing, told, named.id.to_string(), named.full(), None)
@@ -109,7 +109,7 @@ pub(super) fn about_test(hearing: &mut Hearing<'_>, told: FeedbackKind, test: &s
 
 /// Keeps that a failure is expected, or that nothing is to be said about it.
 pub(super) fn about_failure(
-    hearing: &mut Hearing<'_>,
+    hearing: &mut CommandContext<'_>,
     told: FeedbackKind,
     key: &str,
     until: Option<&Expiry>,
@@ -127,7 +127,13 @@ pub(super) fn about_failure(
     say(hearing, told, d.id.clone(), name, until)
 }
 
-fn say(hearing: &mut Hearing<'_>, told: FeedbackKind, about: String, name: String, until: Option<Timestamp>) -> Answer {
+fn say(
+    hearing: &mut CommandContext<'_>,
+    told: FeedbackKind,
+    about: String,
+    name: String,
+    until: Option<Timestamp>,
+) -> Answer {
     if !hearing.policy.issues.enabled {
         return Err(
             "what people say is kept in an issue, and the policy switches issues off (`issues.enabled`)".to_owned()
@@ -135,7 +141,7 @@ fn say(hearing: &mut Hearing<'_>, told: FeedbackKind, about: String, name: Strin
     }
     let issues = hearing.forge.issues().map_err(|t| t.to_string())?;
     let word = Feedback { told, about, name, by: hearing.login.clone(), at: hearing.now(), until };
-    let planned = ledger::say(&issues, &word, &hearing.policy.issues.labels, hearing.now());
+    let planned = ledger::record_feedback(&issues, &word, &hearing.policy.issues.labels, hearing.now());
     let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
     hearing.carry_out(&mut plan)?;
     let until = until.map(|until| format!(" until {}", until.date())).unwrap_or_default();
@@ -146,13 +152,16 @@ fn say(hearing: &mut Hearing<'_>, told: FeedbackKind, about: String, name: Strin
         told.says(),
         receipts(&plan)
     );
-    let mark =
-        if hearing.is_done(&plan) { if has_links(&plan) { Mark::Made } else { Mark::Done } } else { Mark::Refused };
+    let mark = if hearing.is_done(&plan) {
+        if has_links(&plan) { CommandStatus::Made } else { CommandStatus::Done }
+    } else {
+        CommandStatus::Refused
+    };
     Ok((mark, text))
 }
 
 /// Offers to put a test into quarantine.
-pub(super) fn quarantine(hearing: &mut Hearing<'_>, test: &str, until: Option<&Expiry>) -> Answer {
+pub(super) fn quarantine(hearing: &mut CommandContext<'_>, test: &str, until: Option<&Expiry>) -> Answer {
     let day = end(hearing.now(), until, hearing.policy.commands.quarantine_days)?;
     let looked = hearing.look(None)?;
     let named = named(&looked, test)?;
@@ -183,7 +192,7 @@ pub(super) fn quarantine(hearing: &mut Hearing<'_>, test: &str, until: Option<&E
 }
 
 /// Offers to count a test again.
-pub(super) fn unquarantine(hearing: &mut Hearing<'_>, test: &str) -> Answer {
+pub(super) fn unquarantine(hearing: &mut CommandContext<'_>, test: &str) -> Answer {
     let Some(text) = quarantine_file(hearing)? else {
         return Err(format!("nothing is in quarantine: there is no `{}`", quarantine::PATH));
     };
@@ -203,11 +212,11 @@ pub(super) fn unquarantine(hearing: &mut Hearing<'_>, test: &str) -> Answer {
     propose(hearing, &title, &name, &new, "it counts again")
 }
 
-fn quarantine_file(hearing: &Hearing<'_>) -> Result<Option<String>, String> {
+fn quarantine_file(hearing: &CommandContext<'_>) -> Result<Option<String>, String> {
     hearing.forge.file(quarantine::PATH, &hearing.scene.default_branch).map_err(|t| t.to_string())
 }
 
-fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: &str, then: &str) -> Answer {
+fn propose(hearing: &mut CommandContext<'_>, title: &str, name: &str, text: &str, then: &str) -> Answer {
     let base = hearing.scene.default_branch.clone();
     let head = hearing.forge.branch(&base).map_err(|t| t.to_string())?;
     let head = head.ok_or_else(|| format!("the branch `{base}` is not there"))?;
@@ -225,7 +234,7 @@ fn propose(hearing: &mut Hearing<'_>, title: &str, name: &str, text: &str, then:
     let mut out = format!("{}: with this change {}.\n\n{}", code(name, 200), spans(then, 200), receipts(&plan));
     if !hearing.is_done(&plan) {
         out.push_str(&format!("\n`{}` would then be:\n\n{}", quarantine::PATH, fence(text, 4000)));
-        return Ok((Mark::Refused, out));
+        return Ok((CommandStatus::Refused, out));
     }
-    Ok((if has_links(&plan) { Mark::Made } else { Mark::Done }, out))
+    Ok((if has_links(&plan) { CommandStatus::Made } else { CommandStatus::Done }, out))
 }

@@ -1,29 +1,29 @@
 //! The parts of answering that are jobs of their own where code of forks may be run: one
 //! that runs it and may only read, and one that writes what the first one planned.
 
-use super::hearing::{Hearing, hear};
-use super::{Answered, How, carry, quiet};
+use super::hearing::{CommandContext, hear};
+use super::{CommandReply, How, carry, quiet};
 use crate::apply;
-use crate::cli::{Part, TriageArgs, action, apply as saved};
+use crate::cli::{JobPhase, TriageArgs, action, apply as saved};
 use crate::error::{Problem, exit};
 use crate::ingest::command::{ParsedLine, read};
 use crate::model::command::{Command, CommandLine};
 use crate::model::forge::CommentEvent;
-use crate::plan::action::{Action, Plan, Planned, Receipt};
-use crate::plan::admit::admit;
-use crate::plan::authority::Admission;
+use crate::plan::action::{Action, ActionResult, Plan, Planned};
+use crate::plan::admit::validate;
+use crate::plan::authority::Decision;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::saved::{self as file, SavedPlan};
 use crate::plan::texts::TextRules;
-use crate::render::message::reply::{self as message, Mark};
+use crate::render::message::reply::{self as message, CommandStatus};
 use crate::run::chain;
-use crate::shell::actions::{self, Around};
+use crate::shell::actions::{self, ActionsEnv};
 use crate::shell::files;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 /// Runs what was handed over, and keeps the plan with the answer in it.
-pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result<u8, Problem> {
+pub(super) fn execute(hearing: &mut CommandContext<'_>, parts: Vec<CommandReply>) -> Result<u8, Problem> {
     let Some(path) = hearing.args.plan.clone() else {
         return Err(Problem::usage("where the plan is to be kept is not said").hint("pass `plan: testmedic/plan.json`"));
     };
@@ -33,7 +33,7 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
     let mut told = Vec::new();
     for one in parts {
         let Some(order) = one.order.filter(|order| order.command.runs_code()) else { continue };
-        told.push(Answered { part: carry::carry(hearing, &order), order: None, at: one.at });
+        told.push(CommandReply { part: carry::carry(hearing, &order), order: None, at: one.at });
     }
     if told.is_empty() {
         return quiet("nothing of the comment is to be run here");
@@ -46,7 +46,7 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
     let saved = serde_json::to_string_pretty(&SavedPlan::of(&plan, &scene))
         .map_err(|e| Problem::failed("cannot write the plan as JSON").because(e))?;
     files::write(&path, &(saved + "\n"))?;
-    say(&preview::preview(&plan))?;
+    print(&preview::preview(&plan))?;
     action::conclude("neutral");
     Ok(exit::DONE)
 }
@@ -58,11 +58,11 @@ pub(super) fn execute(hearing: &mut Hearing<'_>, parts: Vec<Answered>) -> Result
 /// Where the forge cannot be read.
 pub(in crate::cli) fn publish(
     args: &TriageArgs,
-    around: &Around,
+    around: &ActionsEnv,
     remark: &CommentEvent,
     artifact: &str,
 ) -> Result<u8, Problem> {
-    let how = How { may_run: false, part: Part::Publish };
+    let how = How { may_run: false, part: JobPhase::Publish };
     let mut hearing = match hear(args, around, remark, how)? {
         Ok(hearing) => hearing,
         Err(why) => return quiet(&format!("nothing is written: {why}")),
@@ -72,8 +72,8 @@ pub(in crate::cli) fn publish(
         ParsedLine::Slip { .. } => None,
     });
     let granted: Vec<(usize, CommandLine)> =
-        orders.filter(|(_, o)| o.command.runs_code() && hearing.admit(o) == Admission::Granted).collect();
-    if granted.is_empty() || hearing.unheard().is_some() {
+        orders.filter(|(_, o)| o.command.runs_code() && hearing.admit(o) == Decision::Granted).collect();
+    if granted.is_empty() || hearing.ignore_reason().is_some() {
         return quiet("nothing is written: no command of the comment is admitted");
     }
     let (mut plan, rules) = match planned(&hearing, &granted, artifact) {
@@ -92,7 +92,7 @@ pub(in crate::cli) fn publish(
     let refused = plan.withheld.iter().filter(|w| w.reason.starts_with("refused")).cloned().collect();
     let (said, actions): (Vec<Planned>, Vec<Planned>) = plan.actions.into_iter().partition(|p| is_reply(p, remark.id));
     let mut plan = Plan { actions, withheld: refused };
-    plan.ask_besides(&hearing.guards());
+    plan.require(&hearing.guards());
     if args.apply {
         apply::apply(&mut plan, &rules, &mut hearing.forge);
     }
@@ -105,27 +105,27 @@ pub(in crate::cli) fn publish(
         if let (Action::Comment { body, .. }, Some(there)) = (&mut planned.action, &there) {
             *body = reply::merged(&there.body, body, &open, &written);
         }
-        planned.guards.splice(0..0, [hearing.unedited(), hearing.working()]);
+        planned.guards.splice(0..0, [hearing.comment_unchanged(), hearing.working()]);
         told.actions.push(planned);
     }
-    told.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.unedited()]));
+    told.actions.push(reply::react(&hearing.to, mood.reaction(), vec![hearing.comment_unchanged()]));
     if args.apply {
         apply::apply(&mut told, &rules, &mut hearing.forge);
     }
     plan.extend(told);
-    say(&preview::preview(&plan))?;
-    let bad = plan.actions.iter().any(|p| matches!(p.receipt, Some(Receipt::Failed(_))));
+    print(&preview::preview(&plan))?;
+    let bad = plan.actions.iter().any(|p| matches!(p.receipt, Some(ActionResult::Failed(_))));
     action::conclude(if bad || !has_reply { "error" } else { "neutral" });
     Ok(if bad { exit::COULD_NOT } else { exit::DONE })
 }
 
 /// What it came to.
-fn mood(has_reply: bool, plan: &Plan) -> Mark {
-    let is_done = |p: &Planned| matches!(p.receipt, Some(Receipt::Done(_) | Receipt::AlreadyDone));
+fn mood(has_reply: bool, plan: &Plan) -> CommandStatus {
+    let is_done = |p: &Planned| matches!(p.receipt, Some(ActionResult::Done(_) | ActionResult::AlreadyDone));
     match (has_reply, plan.actions.is_empty(), plan.actions.iter().any(is_done)) {
-        (true, true, _) => Mark::Done,
-        (true, _, true) => Mark::Made,
-        _ => Mark::Refused,
+        (true, true, _) => CommandStatus::Done,
+        (true, _, true) => CommandStatus::Made,
+        _ => CommandStatus::Refused,
     }
 }
 
@@ -135,7 +135,7 @@ fn is_reply(planned: &Planned, remark: u64) -> bool {
 
 /// The plan of the job before, as far as it is admitted, and what its texts may hold.
 fn planned(
-    hearing: &Hearing<'_>,
+    hearing: &CommandContext<'_>,
     granted: &[(usize, CommandLine)],
     artifact: &str,
 ) -> Result<(Plan, TextRules), Problem> {
@@ -152,24 +152,26 @@ fn planned(
     let mut policy = hearing.policy.clone();
     for (_, order) in granted {
         match &order.command {
-            Command::Heal { offer, .. } => policy.let_heal(*offer, source.pull.is_some(), !source.own_branch),
-            Command::Generate { .. } => policy.let_generate(!source.own_branch),
+            Command::Heal { offer, .. } => {
+                policy.allow_heal_on_command(*offer, source.pull.is_some(), !source.own_branch);
+            }
+            Command::Generate { .. } => policy.allow_generate_on_command(!source.own_branch),
             _ => {}
         }
     }
-    let mut plan = admit(&plans, &source, &policy);
+    let mut plan = validate(&plans, &source, &policy);
     saved::join_comment(&mut plan, &source, &hearing.forge)?;
     Ok((plan, source.rules()))
 }
 
 /// Says that the job before left nothing.
-fn failed(hearing: &Hearing<'_>, granted: &[(usize, CommandLine)]) -> Result<Planned, Problem> {
+fn failed(hearing: &CommandContext<'_>, granted: &[(usize, CommandLine)]) -> Result<Planned, Problem> {
     let why = "The job that was to carry it out ended without a plan: its log tells why.";
-    let refused = |(at, order): &(usize, CommandLine)| Answered {
+    let refused = |(at, order): &(usize, CommandLine)| CommandReply {
         at: *at,
-        part: message::Part::refused(&order.text, why),
+        part: message::ReplySection::refused(&order.text, why),
         order: None,
     };
-    let parts: Vec<Answered> = granted.iter().map(refused).collect();
+    let parts: Vec<CommandReply> = granted.iter().map(refused).collect();
     Ok(reply::reply(&hearing.to, &hearing.text(&parts), false, hearing.reply_there()?.as_ref(), Vec::new()))
 }

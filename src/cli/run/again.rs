@@ -19,7 +19,7 @@ use crate::model::text::Untrusted;
 use crate::render::terminal::line;
 use crate::render::words::plural;
 use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 use crate::shell::{files, surroundings};
 
 /// Rounds of waiting.
@@ -34,7 +34,7 @@ const WAITS: f64 = 300.0;
 
 /// What came of running tests again.
 #[derive(Debug, Default)]
-pub(super) struct Again {
+pub(super) struct RerunReport {
     /// Reports of the tests that were run again after a wait.
     pub reports: Vec<PathBuf>,
     /// What was learned about single tests.
@@ -47,8 +47,8 @@ pub(super) struct Again {
 
 /// Runs failed tests again as long as there is a reason to. `waits` tells after how many
 /// seconds tests passed when they were last run again.
-pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Result<Again, Problem> {
-    let mut out = Again::default();
+pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Result<RerunReport, Problem> {
+    let mut out = RerunReport::default();
     let mut waited = 0.0;
     for round in 0..ROUNDS {
         let triage = judge(suite, &out.reports)?;
@@ -103,10 +103,10 @@ fn retry(
     tests: &[(String, TestId)],
     round: u32,
     (seconds, why): (f64, &str),
-    out: &mut Again,
+    out: &mut RerunReport,
 ) -> Result<(), Problem> {
     let many = plural(tests.len() as u64, "test");
-    say(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
+    print(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
     surroundings::pause(Duration::from_secs_f64(seconds));
     let nodes: Vec<String> = tests.iter().map(|(node, _)| node.clone()).collect();
     let reports = suite.run_tests(&nodes, &format!("-rerun-{}", round + 1), false)?;
@@ -155,7 +155,7 @@ fn still_bad(reports: &[PathBuf]) -> Result<Vec<TestCase>, Problem> {
 
 /// Runs each test by itself; for those that pass then, what pollutes them is
 /// looked for.
-fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut Again) -> Result<(), Problem> {
+fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut RerunReport) -> Result<(), Problem> {
     // A suite of one test has no order.
     if suite.recorder.order().len() < 2 {
         return Ok(());

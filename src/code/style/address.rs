@@ -1,7 +1,7 @@
 //! Addresses as tests write them: what stands before the path, and how another path is
 //! written there.
 
-use super::{Sought, quoted};
+use super::{RequestPattern, quoted};
 use crate::model::exchange::is_inside;
 
 /// A part of a text that is put together.
@@ -27,7 +27,7 @@ pub(super) struct Address {
 impl Address {
     /// Reads the parts of an address, or of one that is none (`None`). Gives `None` where
     /// it is another than the one that was asked.
-    pub(super) fn read(parts: Option<&[Part]>, sought: Sought<'_>) -> Option<Self> {
+    pub(super) fn read(parts: Option<&[Part]>, sought: RequestPattern<'_>) -> Option<Self> {
         let Some(parts) = parts else {
             // An application of the test's own process is asked by paths alone.
             let before = is_inside(sought.origin).then(String::new);

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::address::{Address, Part, sender};
-use super::piece::{Piece, text_of};
-use super::{Ask, Sought};
+use super::piece::{Statement, text_of};
+use super::{RequestPattern, RequestVariant};
 use crate::code::cases::{self, TestFn};
 use crate::code::source::{Source, children, field, walk};
 
@@ -19,15 +19,15 @@ use crate::code::source::{Source, children, field, walk};
 pub(super) struct Exemplar {
     /// `org.example`; empty where there is none.
     package: String,
-    imports: Vec<Piece>,
+    imports: Vec<Statement>,
     /// What stands before `{` of its class, with `$NAME` in the place of its name.
     class: String,
     /// Fields, hooks, helpers and types of the class.
-    members: Vec<Piece>,
+    members: Vec<Statement>,
     /// ` throws Exception`, where the test has it.
     throws: String,
     /// Statements before the call.
-    before: Vec<Piece>,
+    before: Vec<Statement>,
     chain: Chain,
 }
 
@@ -49,7 +49,7 @@ struct Chain {
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 const HOOKS: &[&str] = &["BeforeAll", "BeforeEach", "AfterAll", "AfterEach", "RegisterExtension", "TempDir"];
 
-pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: RequestPattern<'_>) -> Option<Exemplar> {
     let is_known = source.text.contains("io.restassured") && source.text.contains("org.junit.jupiter");
     let class = case.node.parent()?.parent().filter(|c| c.kind() == "class_declaration")?;
     // What stands in a class within a class needs both.
@@ -74,14 +74,14 @@ pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -
 }
 
 /// `import static a.B.c;` gives `c`; all of a package may give anything.
-fn import(source: &Source, node: Node<'_>) -> Option<Piece> {
+fn import(source: &Source, node: Node<'_>) -> Option<Statement> {
     let text = source.of(node).trim().to_owned();
     if node.kind() != "import_declaration" {
         return None;
     }
     let last = text.trim_end_matches(';').trim().rsplit('.').next()?.trim().to_owned();
     let for_all = last == "*";
-    Some(Piece { text, gives: BTreeSet::from([last]), uses: BTreeSet::new(), for_all })
+    Some(Statement { text, gives: BTreeSet::from([last]), uses: BTreeSet::new(), for_all })
 }
 
 /// The head of a class, under another name and without what is public about it.
@@ -98,7 +98,7 @@ fn head(source: &Source, class: Node<'_>) -> Option<String> {
 }
 
 /// What a class has besides tests.
-fn members(source: &Source, class: Node<'_>) -> Option<Vec<Piece>> {
+fn members(source: &Source, class: Node<'_>) -> Option<Vec<Statement>> {
     let tests: BTreeSet<usize> = cases::find(source).iter().map(|case| case.node.id()).collect();
     let all = children(field(class, "body")?).into_iter().filter(|node| !tests.contains(&node.id()));
     let piece = |node: Node<'_>| {
@@ -114,7 +114,7 @@ fn members(source: &Source, class: Node<'_>) -> Option<Vec<Piece>> {
         };
         let marks = children(node).into_iter().find(|n| n.kind() == "modifiers").map_or("", |m| source.of(m));
         let for_all = gives.is_empty() || HOOKS.iter().any(|hook| marks.contains(&format!("@{hook}")));
-        Some(Piece { text: text_of(source, node), gives, uses: names_in(source, node), for_all })
+        Some(Statement { text: text_of(source, node), gives, uses: names_in(source, node), for_all })
     };
     Some(all.filter_map(piece).collect())
 }
@@ -147,7 +147,7 @@ fn names_in(source: &Source, node: Node<'_>) -> BTreeSet<String> {
 }
 
 /// The call of a test that sends the request.
-fn find_chain<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<(Node<'t>, Chain)> {
+fn find_chain<'t>(source: &Source, body: Node<'t>, sought: RequestPattern<'_>) -> Option<(Node<'t>, Chain)> {
     let mut found: Vec<((Node<'t>, Chain), bool)> = Vec::new();
     walk(body, |node| {
         if node.kind() == "method_invocation"
@@ -161,7 +161,7 @@ fn find_chain<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option
     sender(found)
 }
 
-fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<Chain> {
+fn read_chain(source: &Source, node: Node<'_>, sought: RequestPattern<'_>) -> Option<Chain> {
     let method = source.of(field(node, "name")?);
     if !METHODS.contains(&method) || method != sought.method.to_ascii_lowercase() {
         return None;
@@ -229,7 +229,7 @@ fn parts(source: &Source, node: Node<'_>) -> Option<Vec<Part>> {
 
 /// The statements before a call; `None` where the call is made only under a condition,
 /// or by somebody else.
-fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>> {
+fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Statement>> {
     let mut found = Vec::new();
     for statement in children(body) {
         if statement.start_byte() <= call.start_byte() && call.end_byte() <= statement.end_byte() {
@@ -247,7 +247,7 @@ fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>>
         if text.starts_with("assert") || statement.kind().contains("comment") {
             continue;
         }
-        found.push(Piece {
+        found.push(Statement {
             text: text_of(source, statement),
             gives: declared(source, statement),
             uses: names_in(source, statement),
@@ -262,10 +262,12 @@ impl Exemplar {
         self.before.len()
     }
 
-    pub(super) fn can(&self, ask: &Ask) -> bool {
+    pub(super) fn can(&self, ask: &RequestVariant) -> bool {
         match ask {
-            Ask::Path(_) | Ask::Query(..) | Ask::MethodOf(..) => self.chain.address.is_open(),
-            Ask::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "body").count() == 1,
+            RequestVariant::Path(_) | RequestVariant::Query(..) | RequestVariant::MethodOf(..) => {
+                self.chain.address.is_open()
+            }
+            RequestVariant::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "body").count() == 1,
             _ => true,
         }
     }
@@ -287,7 +289,7 @@ mod tests {
     use crate::code::source::Source;
     use crate::code::style::check::{Check, Is};
     use crate::code::style::file::{Kept, update};
-    use crate::code::style::{Ask, Exemplar, NewTest, Sought, Written, exemplar, file_name};
+    use crate::code::style::{ExampleTest, NewTest, RequestPattern, RequestVariant, Written, exemplar, file_name};
     use serde_json::json;
 
     const SUITE: &str = r#"package a.b;
@@ -316,13 +318,13 @@ public class UsersTest extends Base {
 }
 "#;
 
-    fn found(call: &str, path: &str) -> Option<Exemplar> {
+    fn found(call: &str, path: &str) -> Option<ExampleTest> {
         let source = Source::parse("src/test/java/a/b/UsersTest.java", &SUITE.replace("CALL", call))?;
         let cases = cases::find(&source);
-        exemplar(&source, cases.first()?, Sought { method: "GET", origin: "http://localhost:1", path })
+        exemplar(&source, cases.first()?, RequestPattern { method: "GET", origin: "http://localhost:1", path })
     }
 
-    fn written(call: &str, path: &str, ask: Ask, checks: Vec<(usize, Check)>) -> Written {
+    fn written(call: &str, path: &str, ask: RequestVariant, checks: Vec<(usize, Check)>) -> Written {
         let test = NewTest { words: vec!["get".to_owned(), "it's".to_owned()], asks: vec![ask], checks };
         found(call, path).unwrap_or_else(|| panic!("{call}")).write(&test, "").unwrap()
     }
@@ -331,9 +333,9 @@ public class UsersTest extends Base {
     /// looks like then.
     #[test]
     fn requests() {
-        let other = || Ask::Path("/users/9".to_owned());
-        let key = || Ask::Credentials("X-Key".to_owned());
-        let query = || Ask::Query("/users".to_owned(), "limit".to_owned(), 1);
+        let other = || RequestVariant::Path("/users/9".to_owned());
+        let key = || RequestVariant::Credentials("X-Key".to_owned());
+        let query = || RequestVariant::Query("/users".to_owned(), "limit".to_owned(), 1);
         for (call, path, ask, expected) in [
             (
                 "given().when().get(\"/users/\" + id).then().statusCode(200);",
@@ -346,7 +348,7 @@ public class UsersTest extends Base {
             (
                 "Response r = given().get(\"/users/{id}\", id);",
                 "/users/1",
-                Ask::Same,
+                RequestVariant::Same,
                 r#"given().get("/users/{id}", id)"#,
             ),
             ("when().get(\"/users/1\").then().statusCode(200);", "/api/users/1", other(), r#"given().get("/users/9")"#),
@@ -359,7 +361,7 @@ public class UsersTest extends Base {
             (
                 "given().auth().oauth2(KEY).get(\"/users/1\");",
                 "/users/1",
-                Ask::Credentials("Authorization".to_owned()),
+                RequestVariant::Credentials("Authorization".to_owned()),
                 r#"given().header("Authorization", "Bearer not-valid").get("/users/1")"#,
             ),
             (
@@ -378,7 +380,7 @@ public class UsersTest extends Base {
             assert!(found(call, "/users/1").is_none(), "{call}");
         }
         let unclear = found("given().get(url);", "/users/1").unwrap();
-        assert!(!unclear.can(&other()) && unclear.can(&Ask::Same));
+        assert!(!unclear.can(&other()) && unclear.can(&RequestVariant::Same));
     }
 
     #[test]
@@ -391,7 +393,8 @@ public class UsersTest extends Base {
             (0, Check::Field(place("users"), Is { filled: true, ..is(vec!["array"]) })),
             (0, Check::Equals(place("price"), json!(2.5))),
         ];
-        let test = written("given().header(\"X-Key\", KEY).get(\"/users/1\");", "/users/1", Ask::Same, checks);
+        let test =
+            written("given().header(\"X-Key\", KEY).get(\"/users/1\");", "/users/1", RequestVariant::Same, checks);
         let name = file_name(Language::Java, &["get".to_owned(), "users".to_owned()]);
         assert_eq!(name, "GetUsersGeneratedTest.java");
         let put =

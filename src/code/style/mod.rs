@@ -17,7 +17,7 @@ mod script;
 use serde_json::Value;
 
 use self::check::Check;
-use self::piece::Piece;
+use self::piece::Statement;
 use crate::code::cases::TestFn;
 use crate::code::language::Language;
 use crate::code::source::Source;
@@ -28,7 +28,7 @@ const ITEMS: [&str; 4] = ["item", "part", "piece", "element"];
 
 /// A request that a test was seen sending.
 #[derive(Clone, Copy, Debug)]
-pub struct Sought<'a> {
+pub struct RequestPattern<'a> {
     /// In capitals.
     pub method: &'a str,
     /// Scheme, host and port; empty for some test clients.
@@ -39,7 +39,7 @@ pub struct Sought<'a> {
 
 /// How a test of the suite asks.
 #[derive(Clone, Debug)]
-pub struct Exemplar {
+pub struct ExampleTest {
     /// Its file.
     pub file: String,
     inner: Inner,
@@ -54,7 +54,7 @@ enum Inner {
 
 /// How a request differs from the exemplar's.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ask {
+pub enum RequestVariant {
     /// Not at all.
     Same,
     /// Another path.
@@ -79,7 +79,7 @@ pub struct NewTest {
     /// What it shows, in small words: `get users by id has roles`.
     pub words: Vec<String>,
     /// Its requests, in order.
-    pub asks: Vec<Ask>,
+    pub asks: Vec<RequestVariant>,
     /// What it checks, each of the answer at an index.
     pub checks: Vec<(usize, Check)>,
 }
@@ -100,17 +100,17 @@ pub struct Written {
 /// Finds how a test asked what it was seen asking. `None` where its source does not
 /// show it: a helper asks, or the address is made up in a way that is not understood.
 #[must_use]
-pub fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub fn exemplar(source: &Source, case: &TestFn<'_>, sought: RequestPattern<'_>) -> Option<ExampleTest> {
     let inner = match source.language {
         Language::Python => Inner::Python(python::exemplar(source, case, sought)?),
         Language::Java => Inner::Java(Box::new(java::exemplar(source, case, sought)?)),
         language if language.is_script() => Inner::Script(language, script::exemplar(source, case, sought)?),
         _ => return None,
     };
-    Some(Exemplar { file: source.path.clone(), inner })
+    Some(ExampleTest { file: source.path.clone(), inner })
 }
 
-impl Exemplar {
+impl ExampleTest {
     /// Its language.
     #[must_use]
     pub fn language(&self) -> Language {
@@ -144,7 +144,7 @@ impl Exemplar {
 
     /// Whether a request of another path can be written.
     #[must_use]
-    pub fn can(&self, ask: &Ask) -> bool {
+    pub fn can(&self, ask: &RequestVariant) -> bool {
         match &self.inner {
             Inner::Python(own) => own.can(ask),
             Inner::Script(_, own) => own.can(ask),
@@ -220,7 +220,7 @@ pub fn plain(name: &str) -> Vec<String> {
 }
 
 /// Names of the answers to `count` requests, which no statement before them has taken.
-fn answers(before: &[Piece], count: usize) -> Vec<String> {
+fn answers(before: &[Statement], count: usize) -> Vec<String> {
     let is_taken = |name: &str| before.iter().any(|piece| piece.gives.contains(name));
     let free = |name: &str| if is_taken(name) { format!("{name}Answer") } else { name.to_owned() };
     if count == 1 { vec![free("response")] } else { SEVERAL.iter().take(count).map(|name| free(name)).collect() }
@@ -245,14 +245,14 @@ mod tests {
     use crate::code::cases;
     use serde_json::json;
 
-    fn read(path: &str, text: &str, method: &str, origin: &str, asked: &str) -> Option<Exemplar> {
+    fn read(path: &str, text: &str, method: &str, origin: &str, asked: &str) -> Option<ExampleTest> {
         let source = Source::parse(path, text)?;
         let cases = cases::find(&source);
         let case = cases.first()?;
-        exemplar(&source, case, Sought { method, origin, path: asked })
+        exemplar(&source, case, RequestPattern { method, origin, path: asked })
     }
 
-    fn call(found: &Exemplar, ask: Ask) -> String {
+    fn call(found: &ExampleTest, ask: RequestVariant) -> String {
         let test = NewTest { words: vec!["x".to_owned()], asks: vec![ask], checks: Vec::new() };
         let text = found.write(&test, "tests/generated").unwrap().text;
         text.lines().find(|l| l.contains("response =")).unwrap().trim().to_owned()
@@ -261,7 +261,7 @@ mod tests {
     /// How suites write addresses, and what a request of another path looks like then.
     #[test]
     fn addresses_in_python() {
-        let other = || Ask::Path("/users/9".to_owned());
+        let other = || RequestVariant::Path("/users/9".to_owned());
         for (line, origin, expected) in [
             ("client.get('/users/1')", "http://testserver", r#"response = client.get("/users/9")"#),
             ("client.get(f'/users/{n}', headers=H)", "", r#"response = client.get("/users/9", headers=H)"#),
@@ -316,7 +316,7 @@ def test_a(client, user):
         let found = read("tests/test_a.py", text, "GET", "", "/users/1").unwrap();
         let test = NewTest {
             words: vec!["it".to_owned()],
-            asks: vec![Ask::Same],
+            asks: vec![RequestVariant::Same],
             checks: vec![(0, Check::Status(200)), (0, Check::Equals(vec!["n".to_owned()], json!(5)))],
         };
         let written = found.write(&test, "tests/generated").unwrap();
@@ -356,7 +356,7 @@ describe("users", () => {
         let found = read("tests/a.test.js", text, "GET", "http://localhost", "/users/1").unwrap();
         let test = NewTest {
             words: vec!["it".to_owned()],
-            asks: vec![Ask::Path("/users/9".to_owned())],
+            asks: vec![RequestVariant::Path("/users/9".to_owned())],
             checks: vec![(0, Check::Status(404))],
         };
         let written = found.write(&test, "tests/generated").unwrap();
@@ -374,8 +374,11 @@ describe("users", () => {
     fn texts_over_several_lines_stay() {
         let text = "class TestA:\n    def test_a(self, client):\n        client.put('/x')\n        body = \"\"\"\n    four\n        eight\nnone\n\"\"\"\n        response = client.post('/users/1', data=body)\n";
         let found = read("tests/test_a.py", text, "POST", "", "/users/1").unwrap();
-        let test =
-            NewTest { words: vec!["it".to_owned()], asks: vec![Ask::Same], checks: vec![(0, Check::Status(200))] };
+        let test = NewTest {
+            words: vec!["it".to_owned()],
+            asks: vec![RequestVariant::Same],
+            checks: vec![(0, Check::Status(200))],
+        };
         let written = found.write(&test, "tests/generated").unwrap();
         let update = |old: Option<&str>| {
             file::update(Language::Python, "t.py", old, "POST /users/1", std::slice::from_ref(&written))
@@ -390,7 +393,7 @@ describe("users", () => {
     fn credentials_of_any_header() {
         let text = "def test_a(client):\n    r = client.get('/users/1', headers={'X-Api-Key': KEY})\n";
         let found = read("test_a.py", text, "GET", "", "/users/1").unwrap();
-        let asked = call(&found, Ask::Credentials("X-Api-Key".to_owned()));
+        let asked = call(&found, RequestVariant::Credentials("X-Api-Key".to_owned()));
         assert_eq!(asked, r#"response = client.get('/users/1', headers={"X-Api-Key": "not-valid"})"#);
     }
 

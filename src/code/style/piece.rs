@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use tree_sitter::Node;
 
-use super::Ask;
+use super::RequestVariant;
 use crate::code::source::{Source, walk};
 
 /// A statement, of a test or of its file.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
+pub(super) struct Statement {
     /// As written, without the indentation of its first line.
     pub(super) text: String,
     /// Names that it gives a value.
@@ -20,7 +20,7 @@ pub(super) struct Piece {
     pub(super) for_all: bool,
 }
 
-impl Piece {
+impl Statement {
     /// Whether it gives one of some names.
     fn is_given(&self, needed: &BTreeSet<String>) -> bool {
         !self.gives.is_disjoint(needed)
@@ -32,12 +32,12 @@ impl Piece {
 /// do matters, not only what they give. `asks_nothing` tells of a statement that gives
 /// nothing whether it may be one that readies what is asked with.
 pub(super) fn kept(
-    pieces: &[Piece],
-    asks: &[Ask],
+    pieces: &[Statement],
+    asks: &[RequestVariant],
     needed: &mut BTreeSet<String>,
-    asks_nothing: &dyn Fn(&Piece) -> bool,
+    asks_nothing: &dyn Fn(&Statement) -> bool,
 ) -> Vec<String> {
-    let whole = asks.iter().any(|ask| !matches!(ask, Ask::Path(_) | Ask::MethodOf(..)));
+    let whole = asks.iter().any(|ask| !matches!(ask, RequestVariant::Path(_) | RequestVariant::MethodOf(..)));
     let mut kept = Vec::new();
     for piece in pieces.iter().rev() {
         // `session.headers.update(…)` gives nothing, and matters to who uses `session`.
@@ -53,7 +53,7 @@ pub(super) fn kept(
 
 /// Which of a file's pieces are needed, directly or by what is needed; what they use is
 /// added to `needed`.
-pub(super) fn chosen(pieces: &[&Piece], needed: &mut BTreeSet<String>) -> BTreeSet<usize> {
+pub(super) fn chosen(pieces: &[&Statement], needed: &mut BTreeSet<String>) -> BTreeSet<usize> {
     let mut chosen: BTreeSet<usize> = BTreeSet::new();
     loop {
         let more: Vec<usize> = (0..pieces.len())

@@ -9,8 +9,8 @@ use tree_sitter::Node;
 
 use self::needs::{Definition, names_in};
 use super::address::{Address, Part, sender};
-use super::piece::{Piece, text_of};
-use super::{Ask, Sought};
+use super::piece::{Statement, text_of};
+use super::{RequestPattern, RequestVariant};
 use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
 
@@ -50,7 +50,7 @@ struct Layer {
     /// What opens the block: `with TestClient(app) as client:`; empty for the test itself.
     head: String,
     head_names: BTreeSet<String>,
-    statements: Vec<Piece>,
+    statements: Vec<Statement>,
 }
 
 /// The call that asks.
@@ -72,7 +72,7 @@ struct Call {
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: RequestPattern<'_>) -> Option<Exemplar> {
     let function = if case.node.kind() == "decorated_definition" { field(case.node, "definition")? } else { case.node };
     let decorators = decorators(source, case.node);
     // What runs with many values, or not at all, shows no single request.
@@ -110,7 +110,7 @@ fn parameters(source: &Source, function: Node<'_>) -> Vec<String> {
 }
 
 /// How tests of this file read JSON.
-fn accessor(source: &Source, sought: Sought<'_>) -> &'static str {
+fn accessor(source: &Source, sought: RequestPattern<'_>) -> &'static str {
     if source.text.contains(".get_json(") {
         ".get_json()"
     } else if source.text.contains(".json()") {
@@ -124,7 +124,7 @@ fn accessor(source: &Source, sought: Sought<'_>) -> &'static str {
 }
 
 /// The call in a test that sends the request.
-fn find_call<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<(Node<'t>, Call)> {
+fn find_call<'t>(source: &Source, body: Node<'t>, sought: RequestPattern<'_>) -> Option<(Node<'t>, Call)> {
     let mut found: Vec<((Node<'t>, Call), bool)> = Vec::new();
     walk(body, |node| {
         if node.kind() == "call"
@@ -141,7 +141,7 @@ fn find_call<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<
     Some((node, call))
 }
 
-fn read_call(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<Call> {
+fn read_call(source: &Source, node: Node<'_>, sought: RequestPattern<'_>) -> Option<Call> {
     let target = field(node, "function").filter(|f| f.kind() == "attribute")?;
     let function = source.of(field(target, "attribute")?);
     let arguments: Vec<(Option<String>, String, Node<'_>)> = children(field(node, "arguments")?)
@@ -256,7 +256,7 @@ fn layers(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Layer>>
 
 /// A statement of the preparation; assertions belong to the other test, and texts
 /// that tell what it does as well.
-fn kept(source: &Source, node: Node<'_>) -> Option<Piece> {
+fn kept(source: &Source, node: Node<'_>) -> Option<Statement> {
     let inner = children(node).into_iter().next();
     let is_text = node.kind() == "expression_statement" && inner.is_some_and(|i| i.kind() == "string");
     let checks = inner.is_some_and(|i| {
@@ -268,7 +268,7 @@ fn kept(source: &Source, node: Node<'_>) -> Option<Piece> {
     if node.kind() == "assert_statement" || is_text || checks {
         return None;
     }
-    Some(Piece {
+    Some(Statement {
         text: text_of(source, node),
         gives: needs::given_by(source, node),
         uses: names_in(source, node),
@@ -337,10 +337,12 @@ impl Exemplar {
         all.into_iter().any(|text| super::holds(text, &written) || super::holds(text, &single))
     }
 
-    pub(super) fn can(&self, ask: &Ask) -> bool {
+    pub(super) fn can(&self, ask: &RequestVariant) -> bool {
         match ask {
-            Ask::Path(_) | Ask::Query(..) | Ask::MethodOf(..) => self.call.address.is_open(),
-            Ask::Body(_) => self.body_argument().is_some(),
+            RequestVariant::Path(_) | RequestVariant::Query(..) | RequestVariant::MethodOf(..) => {
+                self.call.address.is_open()
+            }
+            RequestVariant::Body(_) => self.body_argument().is_some(),
             _ => true,
         }
     }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use super::address::{Address, Part, sender};
-use super::piece::{Piece, text_of};
-use super::{Ask, Sought};
+use super::piece::{Statement, text_of};
+use super::{RequestPattern, RequestVariant};
 use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
 
@@ -16,11 +16,11 @@ use crate::code::source::{Source, children, field, walk};
 #[derive(Clone, Debug)]
 pub(super) struct Exemplar {
     /// Statements of the file and of the groups around the test.
-    definitions: Vec<Piece>,
+    definitions: Vec<Statement>,
     /// `test` or `it`.
     word: String,
     /// Statements before the call.
-    before: Vec<Piece>,
+    before: Vec<Statement>,
     chain: Chain,
 }
 
@@ -42,7 +42,7 @@ const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "del", "head
 const SENDING: &[&str] = &["set", "send", "query", "auth", "type", "accept", "field", "attach", "timeout", "redirects"];
 const HOOKS: &[&str] = &["beforeAll", "beforeEach", "afterAll", "afterEach", "before", "after"];
 
-pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -> Option<Exemplar> {
+pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: RequestPattern<'_>) -> Option<Exemplar> {
     // What chai expects is written otherwise.
     if !source.text.contains("expect(") && !source.text.contains(".expect(") || source.text.contains("chai") {
         return None;
@@ -62,7 +62,7 @@ pub(super) fn exemplar(source: &Source, case: &TestFn<'_>, sought: Sought<'_>) -
 }
 
 /// The statements that the test can need: of the file, then of the groups around it.
-fn around(source: &Source, test: Node<'_>) -> Vec<Piece> {
+fn around(source: &Source, test: Node<'_>) -> Vec<Statement> {
     let mut blocks = Vec::new();
     let mut at = test;
     while let Some(parent) = at.parent() {
@@ -75,10 +75,10 @@ fn around(source: &Source, test: Node<'_>) -> Vec<Piece> {
     blocks.into_iter().flat_map(children).filter_map(|node| definition(source, node)).collect()
 }
 
-fn definition(source: &Source, node: Node<'_>) -> Option<Piece> {
+fn definition(source: &Source, node: Node<'_>) -> Option<Statement> {
     let text = text_of(source, node);
     let uses = names_in(source, node);
-    let made = |gives, for_all| Piece { text: text.clone(), gives, uses: uses.clone(), for_all };
+    let made = |gives, for_all| Statement { text: text.clone(), gives, uses: uses.clone(), for_all };
     if node.kind() == "expression_statement" {
         let call = children(node).into_iter().next().filter(|c| c.kind() == "call_expression")?;
         let name = source.of(field(call, "function")?);
@@ -140,7 +140,7 @@ fn names_in(source: &Source, node: Node<'_>) -> BTreeSet<String> {
 }
 
 /// The chain in a test that sends the request: of its outermost call, the node.
-fn find_chain<'t>(source: &Source, body: Node<'t>, sought: Sought<'_>) -> Option<(Node<'t>, Chain)> {
+fn find_chain<'t>(source: &Source, body: Node<'t>, sought: RequestPattern<'_>) -> Option<(Node<'t>, Chain)> {
     let mut found: Vec<((Node<'t>, Chain), bool)> = Vec::new();
     walk(body, |node| {
         if node.kind() == "call_expression"
@@ -165,7 +165,7 @@ fn outermost(node: Node<'_>) -> Node<'_> {
     at
 }
 
-fn read_chain(source: &Source, node: Node<'_>, sought: Sought<'_>) -> Option<Chain> {
+fn read_chain(source: &Source, node: Node<'_>, sought: RequestPattern<'_>) -> Option<Chain> {
     let target = field(node, "function").filter(|f| f.kind() == "member_expression")?;
     let method = source.of(field(target, "property")?);
     let lower = sought.method.to_ascii_lowercase();
@@ -233,7 +233,7 @@ fn parts(source: &Source, node: Node<'_>) -> Option<Vec<Part>> {
 }
 
 /// The statements before a call; `None` where the call is made only under a condition.
-fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>> {
+fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Statement>> {
     let mut found = Vec::new();
     for statement in children(body) {
         if statement.start_byte() <= call.start_byte() && call.end_byte() <= statement.end_byte() {
@@ -246,7 +246,7 @@ fn before(source: &Source, body: Node<'_>, call: Node<'_>) -> Option<Vec<Piece>>
         if source.of(statement).starts_with("expect(") || source.of(statement).starts_with("await expect(") {
             continue;
         }
-        found.push(Piece {
+        found.push(Statement {
             text: text_of(source, statement),
             gives: given_by(source, statement),
             uses: names_in(source, statement),
@@ -261,10 +261,12 @@ impl Exemplar {
         self.before.len()
     }
 
-    pub(super) fn can(&self, ask: &Ask) -> bool {
+    pub(super) fn can(&self, ask: &RequestVariant) -> bool {
         match ask {
-            Ask::Path(_) | Ask::Query(..) | Ask::MethodOf(..) => self.chain.address.is_open(),
-            Ask::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "send").count() == 1,
+            RequestVariant::Path(_) | RequestVariant::Query(..) | RequestVariant::MethodOf(..) => {
+                self.chain.address.is_open()
+            }
+            RequestVariant::Body(_) => self.chain.calls.iter().filter(|(name, _)| name == "send").count() == 1,
             _ => true,
         }
     }

@@ -22,7 +22,7 @@ use crate::model::ran::{Execution, Scope, TestResult, TestSelector};
 use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::test::{Failure, Outcome as Ended, TestName};
 use crate::model::text::Untrusted;
-use crate::ports::{Code, Desk, Mind, Unheard, Workbench};
+use crate::ports::{ChatModel, ContextTools, ModelError, Revision, TestRunner};
 
 const FILE: &str = "tests/test_shop.py";
 const TEXT: &str = "import shop\n\n\ndef look(text):\n    words = text.split()\n    ok = \"queued\" in words\n    assert ok\n\n\n\
@@ -32,20 +32,20 @@ const TEXT: &str = "import shop\n\n\ndef look(text):\n    words = text.split()\n
 /// and fails on old code. Nothing but weighing and guards is between an edit and a repair.
 struct Obliging;
 
-impl Workbench for Obliging {
+impl TestRunner for Obliging {
     fn has_old(&self) -> bool {
         true
     }
 
     fn run(
         &mut self,
-        code: Code,
+        code: Revision,
         target: &TestSelector,
         _: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let is_edited = overlay.iter().any(|(path, text)| path == FILE && text != TEXT);
-        let passes = is_edited == (code == Code::New);
+        let passes = is_edited == (code == Revision::New);
         let failure = Failure {
             kind: Some(Untrusted::new("AssertionError")),
             message: Untrusted::new("assert False"),
@@ -70,14 +70,14 @@ impl Workbench for Obliging {
 /// Says one thing after the other.
 struct Scripted(Vec<String>, AtomicUsize);
 
-impl Mind for Scripted {
-    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, Unheard> {
-        Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
+impl ChatModel for Scripted {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, ModelError> {
+        Err(ModelError { what: "silence".to_owned(), may_be_counted: false, is_final: false })
     }
 
-    fn think(&self, _: &ChatRequest) -> Result<ChatResponse, Unheard> {
+    fn complete(&self, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let at = self.1.fetch_add(1, Ordering::Relaxed);
-        let silence = || Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false };
+        let silence = || ModelError { what: "silence".to_owned(), may_be_counted: false, is_final: false };
         let text = self.0.get(at).cloned().ok_or_else(silence)?;
         Ok(ChatResponse { text, ..ChatResponse::default() })
     }
@@ -89,7 +89,7 @@ fn nothing() -> Result<String, String> {
     Err("nothing".to_owned())
 }
 
-impl Desk for Nothing {
+impl ContextTools for Nothing {
     fn lines(&self, _: &str, _: usize, _: usize) -> Result<String, String> {
         nothing()
     }

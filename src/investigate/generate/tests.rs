@@ -7,7 +7,7 @@ use super::*;
 use crate::agent::generator::{Endpoint, Recipe, TestIntent};
 use crate::code::cases;
 use crate::code::source::Source;
-use crate::code::style::{Ask, Sought};
+use crate::code::style::{RequestPattern, RequestVariant};
 use crate::model::exchange::{Body, Headers, Request, Response};
 use crate::model::test::TestName;
 use crate::model::text::Untrusted;
@@ -39,9 +39,9 @@ impl Play {
     }
 }
 
-impl Stage for Play {
-    fn run(&mut self, files: &[(String, String)], how: How<'_>) -> Result<Staged, Problem> {
-        let times = if let How::Shuffled(_, times) = how { times } else { 1 };
+impl GeneratedTestRunner for Play {
+    fn run(&mut self, files: &[(String, String)], how: RunOrder<'_>) -> Result<GeneratedRun, Problem> {
+        let times = if let RunOrder::Shuffled(_, times) = how { times } else { 1 };
         let (mut ran, mut exchanges) = (Vec::new(), Vec::new());
         for _ in 0..times {
             for (path, text) in files {
@@ -70,7 +70,7 @@ impl Stage for Play {
             }
         }
         let execution = Execution { ran, trouble: None, seconds: 0.1, output: String::new() };
-        Ok(Staged { execution, exchanges })
+        Ok(GeneratedRun { execution, exchanges })
     }
 
     fn noticed(&mut self, _: &[(String, String)], mutants: &Mutants) -> Result<Noticed, Problem> {
@@ -82,13 +82,13 @@ fn draft(aim: TestIntent) -> TestDraft {
     let text = "def test_a(client):\n    response = client.get('/users/1')\n    assert response.ok\n";
     let source = Source::parse("tests/test_a.py", text).unwrap();
     let all = cases::find(&source);
-    let sought = Sought { method: "GET", origin: "", path: "/users/1" };
+    let sought = RequestPattern { method: "GET", origin: "", path: "/users/1" };
     TestDraft {
         endpoint: Endpoint { method: "GET".to_owned(), template: "/users/{user}".to_owned() },
         recipe: Recipe::Fields,
         exemplar: style::exemplar(&source, &all[0], sought).unwrap(),
         words: vec!["it".to_owned()],
-        asks: vec![(Ask::Same, vec![200])],
+        asks: vec![(RequestVariant::Same, vec![200])],
         aim,
         because: "so".to_owned(),
     }
@@ -101,7 +101,7 @@ fn fields() -> TestIntent {
 fn made(play: &mut Play, aim: TestIntent, old: Option<&str>, deleted: bool) -> GenerationResult {
     let read = |path: &str| old.filter(|_| path.ends_with("_by_user.py")).map(str::to_owned);
     let given = TestgenInput {
-        memory: &Memory::default(),
+        memory: &ApiModel::default(),
         folder: &|_| "tests/generated".to_owned(),
         read: &read,
         deleted: &|_| deleted,

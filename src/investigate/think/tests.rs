@@ -14,7 +14,7 @@ use crate::diagnose::verdict::{Diagnosis, DiagnosisHistory, Evidence, Verdict};
 use crate::model::failure::Fingerprint;
 use crate::model::talk::{Call, ChatRequest, ChatResponse, Embeddings, TokenUsage};
 use crate::model::text::Untrusted;
-use crate::ports::{Desk, Ledger, Mind, Unheard};
+use crate::ports::{ChatModel, ContextTools, Ledger, ModelError};
 
 /// Says one thing after the other, then is silent.
 struct Scripted {
@@ -22,14 +22,14 @@ struct Scripted {
     at: AtomicUsize,
 }
 
-impl Mind for Scripted {
-    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, Unheard> {
-        Err(Unheard { what: "silence".to_owned(), may_be_counted: false, is_final: false })
+impl ChatModel for Scripted {
+    fn embed(&self, _: &str, _: &[String]) -> Result<Embeddings, ModelError> {
+        Err(ModelError { what: "silence".to_owned(), may_be_counted: false, is_final: false })
     }
 
-    fn think(&self, _: &ChatRequest) -> Result<ChatResponse, Unheard> {
+    fn complete(&self, _: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let at = self.at.fetch_add(1, Ordering::Relaxed);
-        let silence = || Unheard {
+        let silence = || ModelError {
             what: "silence".to_owned(),
             may_be_counted: at.is_multiple_of(2),
             is_final: at.is_multiple_of(3),
@@ -40,7 +40,7 @@ impl Mind for Scripted {
 
 struct Nothing;
 
-impl Desk for Nothing {
+impl ContextTools for Nothing {
     fn lines(&self, path: &str, _: usize, _: usize) -> Result<String, String> {
         Ok(format!("a line of {path}"))
     }
@@ -110,7 +110,7 @@ fn diagnosis(by_rules: Verdict, evidence: Vec<Evidence>) -> Diagnosis {
 }
 
 fn round(
-    mind: Arc<dyn Mind>,
+    mind: Arc<dyn ChatModel>,
     (price, bounds): (Price, BudgetLimits),
     ledger: Box<dyn Ledger>,
     log: Box<dyn FnMut(TranscriptEvent) + Send>,

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-use super::{Source, cut, path};
+use super::{PlanOrigin, cut, path};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::model::forge::OUR_BRANCHES;
 use crate::model::heal::HealMode;
-use crate::plan::action::{Action, CommitDraft, Guard, LineComment};
+use crate::plan::action::{Action, CommitDraft, LineComment, Precondition};
 use crate::plan::marker::{self, RepairState};
 use crate::plan::planner::repairs::adds_secret;
 use crate::plan::policy::Policy;
@@ -19,7 +19,7 @@ use crate::render::message::heal::is_inert;
 /// Commits of one branch.
 const COMMITS: usize = 50;
 
-pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result<(), String> {
+pub(super) fn judge(action: &Action, source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     let kind = Kind::of(action).ok_or("what it is about is no branch of ours")?;
     let is_base = kind == Kind::Tests && source.pull.is_none() && source.default_branch;
     if !source.own_branch || (source.pull.is_none() && !is_base) {
@@ -72,19 +72,20 @@ pub(super) fn judge(action: &Action, source: &Source, policy: &Policy) -> Result
 }
 
 /// The guards, made anew; of the plan's own only what it waits for is taken.
-pub(super) fn guards(action: &Action, given: &[Guard], source: &Source) -> Vec<Guard> {
-    let after = given.iter().filter(|g| matches!(g, Guard::After { .. })).cloned();
-    let head = || source.pull.map(|pull| Guard::PullAt { pull, head: source.head.clone() });
+pub(super) fn guards(action: &Action, given: &[Precondition], source: &PlanOrigin) -> Vec<Precondition> {
+    let after = given.iter().filter(|g| matches!(g, Precondition::AfterAction { .. })).cloned();
+    let head = || source.pull.map(|pull| Precondition::PullRequestHeadIs { pull, head: source.head.clone() });
     match action {
         Action::PushBranch { branch, .. } => {
-            head().into_iter().chain([Guard::NoBranch { branch: branch.clone() }]).collect()
+            head().into_iter().chain([Precondition::NoBranch { branch: branch.clone() }]).collect()
         }
         Action::OpenPullRequest { branch, .. } => {
-            after.chain(head()).chain([Guard::NoPullFrom { branch: branch.clone() }]).collect()
+            after.chain(head()).chain([Precondition::NoPullFrom { branch: branch.clone() }]).collect()
         }
-        Action::DispatchWorkflow { workflow, branch } => {
-            after.chain(head()).chain([Guard::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }]).collect()
-        }
+        Action::DispatchWorkflow { workflow, branch } => after
+            .chain(head())
+            .chain([Precondition::NoRunOn { workflow: workflow.clone(), branch: branch.clone() }])
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -117,7 +118,7 @@ impl Kind {
     }
 }
 
-fn own_name(kind: Kind, branch: &str, source: &Source) -> Result<(), String> {
+fn own_name(kind: Kind, branch: &str, source: &PlanOrigin) -> Result<(), String> {
     let rest = branch.strip_prefix(OUR_BRANCHES).and_then(|rest| rest.strip_prefix(kind.folder()));
     let fine = rest.is_some_and(|rest| {
         let plain = rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -127,7 +128,7 @@ fn own_name(kind: Kind, branch: &str, source: &Source) -> Result<(), String> {
     if fine { Ok(()) } else { Err(format!("`{}` is no branch of ours on this commit", cut(branch))) }
 }
 
-fn commits_are_fine(kind: Kind, commits: &[CommitDraft], source: &Source, policy: &Policy) -> Result<(), String> {
+fn commits_are_fine(kind: Kind, commits: &[CommitDraft], source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     if commits.is_empty() || commits.len() > COMMITS || commits.iter().any(|c| c.files.is_empty()) {
         return Err(format!("it has no commits, empty ones, or more than {COMMITS}"));
     }
@@ -155,7 +156,7 @@ fn commits_are_fine(kind: Kind, commits: &[CommitDraft], source: &Source, policy
 
 /// The patch of a file of a commit. Written tests stand in files of their own, which
 /// may be new; an empty file may make a package of their folder.
-fn of_kind(kind: Kind, path: &str, new: &str, source: &Source, policy: &Policy) -> Result<FilePatch, String> {
+fn of_kind(kind: Kind, path: &str, new: &str, source: &PlanOrigin, policy: &Policy) -> Result<FilePatch, String> {
     if kind == Kind::Repair {
         return patch(path, new.to_owned(), source);
     }
@@ -171,7 +172,7 @@ fn of_kind(kind: Kind, path: &str, new: &str, source: &Source, policy: &Policy) 
 }
 
 /// A patch of a file that the commit has: repairs make no files.
-fn patch(path: &str, new: String, source: &Source) -> Result<FilePatch, String> {
+fn patch(path: &str, new: String, source: &PlanOrigin) -> Result<FilePatch, String> {
     let old = source.texts.get(path).ok_or_else(|| format!("`{}` is not in the commit", cut(path)))?;
     if adds_secret(old, &new) {
         return Err(format!("what it adds to `{}` looks like a secret", cut(path)));
@@ -188,7 +189,7 @@ fn guarded(patches: &[FilePatch], bounds: &Bounds) -> Result<(), String> {
 
 /// Suggestions are patches: what all of a review would make of each file is
 /// looked at by the guards.
-pub(super) fn suggestions(comments: &[LineComment], source: &Source, policy: &Policy) -> Result<(), String> {
+pub(super) fn suggestions(comments: &[LineComment], source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     let mut by_path: BTreeMap<&str, Vec<(u32, u32, String)>> = BTreeMap::new();
     for comment in comments {
         for block in blocks(&comment.body) {

@@ -41,7 +41,7 @@ fn actor(name: &str) -> Actor {
     Actor { id, is_bot, level, is_author }
 }
 
-fn place(name: &str) -> Place {
+fn place(name: &str) -> ThreadContext {
     let pull = |own| Thread::Pull { own, head: HEAD.to_owned() };
     let (thread, locked, open) = match name {
         "own" => (pull(true), false, true),
@@ -52,7 +52,7 @@ fn place(name: &str) -> Place {
         "closed issue" => (Thread::Issue, false, false),
         other => panic!("{other}"),
     };
-    Place { thread, locked, open }
+    ThreadContext { thread, locked, open }
 }
 
 /// A letter for each actor: `+` it is done, `-` refused with an answer, `.` unheard.
@@ -86,11 +86,11 @@ fn order(text: &str, has_read: bool) -> CommandLine {
     }
 }
 
-fn sign(admission: &Admission) -> char {
+fn sign(admission: &Decision) -> char {
     match admission {
-        Admission::Granted => '+',
-        Admission::Refused(_) => '-',
-        Admission::Unheard(_) => '.',
+        Decision::Granted => '+',
+        Decision::Refused(_) => '-',
+        Decision::Unheard(_) => '.',
     }
 }
 
@@ -128,7 +128,7 @@ fn what_a_fork_needs() {
         other => panic!("{other:?}"),
     };
     let say = |text: &str| match admit(&actor("writer"), &heal(text), &place("fork"), &policy) {
-        Admission::Refused(why) => why,
+        Decision::Refused(why) => why,
         other => panic!("{other:?}"),
     };
     assert!(say("/heal test_a").contains(&format!("`/heal test_a --i-have-read-the-diff {HEAD}`")));

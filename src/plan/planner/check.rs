@@ -3,7 +3,7 @@
 use super::{PlannerInput, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::forge::RunContext;
-use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, Withheld};
+use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, SkippedAction};
 use crate::plan::change;
 use crate::plan::marker::digest;
 use crate::render::message::check;
@@ -15,7 +15,11 @@ pub(super) fn plan(given: &PlannerInput<'_>, annotations: &[Annotation], hidden:
         return plan;
     }
     let Some(existing) = &given.snapshot.check else {
-        plan.withheld.push(Withheld::new("check-run", given.scene.head.clone(), "the check runs could not be read"));
+        plan.withheld.push(SkippedAction::new(
+            "check-run",
+            given.scene.head.clone(),
+            "the check runs could not be read",
+        ));
         return plan;
     };
     // What a fork's run says of itself is not taken for a success.

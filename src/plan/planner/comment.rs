@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::{PlannerInput, generated, offer, planned, repairs};
 use crate::agent::healer::healing::TestHeal;
 use crate::diagnose::verdict::Diagnosis;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
+use crate::plan::action::{Action, BODY_LIMIT, Plan, Precondition, SkippedAction};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};
 use crate::plan::snapshot::{BotComment, sticky_key};
 use crate::render::message::{generate, heal, sticky};
@@ -32,7 +32,7 @@ pub(super) fn plan(given: &PlannerInput<'_>, known: &HashMap<String, String>) ->
         return plan;
     };
     let because = format!("pull request {}", pull.number);
-    let withhold = |reason: &str| Withheld::new("comment", because.clone(), reason);
+    let withhold = |reason: &str| SkippedAction::new("comment", because.clone(), reason);
     let Some(comments) = given.snapshot.comments.as_deref() else {
         plan.withheld.push(withhold("its comments could not be read"));
         return plan;
@@ -75,9 +75,9 @@ pub(super) fn plan(given: &PlannerInput<'_>, known: &HashMap<String, String>) ->
     // and the run of the new head replaces it.
     let guards = vec![match existing {
         Some(BotComment { id, body, .. }) => {
-            Guard::CommentIs { on: pull.number, id: *id, key: key.clone(), digest: digest(body) }
+            Precondition::CommentIs { on: pull.number, id: *id, key: key.clone(), digest: digest(body) }
         }
-        None => Guard::NoComment { on: pull.number, key: key.clone() },
+        None => Precondition::NoComment { on: pull.number, key: key.clone() },
     }];
     plan.actions.push(planned(
         Action::Comment { on: pull.number, key: key.clone(), edit: existing.map(|c| c.id), body },

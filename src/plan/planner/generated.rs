@@ -3,7 +3,7 @@
 use super::PlannerInput;
 use super::offer::{self, Offer};
 use super::repairs::adds_secret;
-use crate::plan::action::{CommitDraft, FileText, Plan, Withheld};
+use crate::plan::action::{CommitDraft, FileText, Plan, SkippedAction};
 use crate::plan::marker;
 use crate::plan::policy::generate::Mode;
 use crate::render::message::generate;
@@ -59,7 +59,7 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     let Some(own) = offer(given) else { return plan };
     let secret = |(_, old, new): &(String, Option<String>, String)| adds_secret(old.as_deref().unwrap_or(""), new);
     if given.written.files.iter().any(secret) {
-        plan.withheld.push(Withheld::new("push-branch", own.about, "what the tests hold looks like a secret"));
+        plan.withheld.push(SkippedAction::new("push-branch", own.about, "what the tests hold looks like a secret"));
         return plan;
     }
     let room = match given.snapshot.generated {

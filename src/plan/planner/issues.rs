@@ -15,7 +15,7 @@ use super::{PlannerInput, ended_bad, issue_of, issues_of, planned};
 use crate::diagnose::timeline::RunMark;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, Guard, Plan, Planned, Withheld};
+use crate::plan::action::{Action, Plan, Planned, Precondition, SkippedAction};
 use crate::plan::change;
 use crate::plan::marker::{self, BEGIN, END, IssueState, NoteState, VERSION, digest};
 use crate::plan::owners;
@@ -39,13 +39,13 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
         let bad = worth.iter().filter(|d| ended_bad(given, d)).count();
         if bad > 0 {
             let reason = format!("only failures on {} become issues", given.scene.default_branch);
-            plan.withheld.push(Withheld::new("open-issue", plural(bad as u64, "group"), reason));
+            plan.withheld.push(SkippedAction::new("open-issue", plural(bad as u64, "group"), reason));
         }
         return plan;
     }
     if given.snapshot.issues.is_none() {
         if !worth.is_empty() {
-            plan.withheld.push(Withheld::new("open-issue", "failures", "the issues could not be read"));
+            plan.withheld.push(SkippedAction::new("open-issue", "failures", "the issues could not be read"));
         }
         return plan;
     }
@@ -80,7 +80,7 @@ fn one<'d>(
 ) {
     if let Some(issue) = issue_of(given.snapshot, d) {
         match hands_off(given, issue) {
-            Some(reason) => plan.withheld.push(Withheld::new("update-issue", d.id.clone(), reason)),
+            Some(reason) => plan.withheld.push(SkippedAction::new("update-issue", d.id.clone(), reason)),
             None if issue.open => update(given, d, issue, plan),
             None => closed(given, d, issue, plan),
         }
@@ -90,15 +90,15 @@ fn one<'d>(
         return;
     }
     if let Some(pardon) = d.pardon {
-        plan.withheld.push(Withheld::new("open-issue", d.id.clone(), format!("it is {}", pardon.word())));
+        plan.withheld.push(SkippedAction::new("open-issue", d.id.clone(), format!("it is {}", pardon.word())));
         return;
     }
     if let Some(reason) = listed(given, d) {
-        plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
+        plan.withheld.push(SkippedAction::new("open-issue", d.id.clone(), reason));
         return;
     }
     if let Some(reason) = too_early(given, d) {
-        plan.withheld.push(Withheld::new("open-issue", d.id.clone(), reason));
+        plan.withheld.push(SkippedAction::new("open-issue", d.id.clone(), reason));
         return;
     }
     if *opened >= given.policy.issues.max_new {
@@ -167,7 +167,7 @@ fn open(given: &PlannerInput<'_>, d: &Diagnosis, earlier: Option<&BotIssue>) -> 
     );
     // Closed ones that this one follows do not stand in its way.
     let closed = issues_of(given.snapshot, d).into_iter().filter(|i| !i.open && earlier.is_some());
-    let guard = Guard::NoIssue { key: d.id.clone(), except: closed.map(|i| i.number).collect() };
+    let guard = Precondition::NoIssue { key: d.id.clone(), except: closed.map(|i| i.number).collect() };
     planned(
         Action::OpenIssue {
             key: d.id.clone(),
@@ -201,7 +201,7 @@ fn assignees(given: &PlannerInput<'_>, d: &Diagnosis) -> Vec<String> {
 fn update(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut Plan) {
     let Some(mut state) = issue.state() else {
         let reason = format!("the marker of issue {} is gone; its text is left as it is", issue.number);
-        plan.withheld.push(Withheld::new("update-issue", d.id.clone(), reason));
+        plan.withheld.push(SkippedAction::new("update-issue", d.id.clone(), reason));
         return;
     };
     let was = (state.verdict.clone(), state.severity.clone());
@@ -229,7 +229,7 @@ fn update(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut 
     } else if changed {
         let reason =
             format!("issue {} was commented on less than {} h ago", issue.number, given.policy.issues.comment_hours);
-        plan.withheld.push(Withheld::new("comment", d.id.clone(), reason));
+        plan.withheld.push(SkippedAction::new("comment", d.id.clone(), reason));
     }
 }
 
@@ -256,7 +256,7 @@ fn edit(
         because.to_owned(),
         crate::render::terminal::line(&issue.title, 120),
         format!("issue {} ({})", issue.number, d.id),
-        vec![Guard::IssueIs { number: issue.number, digest: issue.digest() }],
+        vec![Precondition::IssueIs { number: issue.number, digest: issue.digest() }],
     )
 }
 
@@ -266,7 +266,7 @@ fn push_comment(given: &PlannerInput<'_>, issue: &BotIssue, what: &str, text: &s
     let key = format!("{what} {}", stamp(given));
     let mut comment = comment(given, issue, &key, text, because);
     if let Some(last) = plan.actions.last() {
-        comment.guards.insert(0, Guard::After { action: last.id.clone() });
+        comment.guards.insert(0, Precondition::AfterAction { action: last.id.clone() });
     }
     plan.actions.push(comment);
 }
@@ -279,14 +279,14 @@ fn comment(given: &PlannerInput<'_>, issue: &BotIssue, key: &str, text: &str, be
         because.to_owned(),
         format!("comment on issue {}", issue.number),
         given.scene.repository.to_string(),
-        vec![Guard::NoComment { on: issue.number, key: key.to_owned() }],
+        vec![Precondition::NoComment { on: issue.number, key: key.to_owned() }],
     )
 }
 
 /// A failure whose issue is closed: whether it comes back is a question of who
 /// closed it, when, and whether the failing commit is newer than that.
 fn closed(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut Plan) {
-    let mut withhold = |reason: String| plan.withheld.push(Withheld::new("reopen-issue", d.id.clone(), reason));
+    let mut withhold = |reason: String| plan.withheld.push(SkippedAction::new("reopen-issue", d.id.clone(), reason));
     // A failure that comes, goes and comes back may read as flaky now; it is
     // the same failure all the same. Trouble outside is not.
     if matches!(d.verdict, Verdict::Environment | Verdict::RateLimited) {

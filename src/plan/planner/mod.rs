@@ -16,7 +16,7 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::RunContext;
 use crate::model::time::Timestamp;
-use crate::plan::action::{Action, Annotation, Guard, Plan, Planned};
+use crate::plan::action::{Action, Annotation, Plan, Planned, Precondition};
 use crate::plan::policy::Policy;
 use crate::plan::snapshot::{BotIssue, Snapshot};
 
@@ -142,7 +142,14 @@ pub fn recalled(snapshot: &Snapshot, d: &Diagnosis) -> Option<String> {
     Some(format!("issue #{} is about that, {ended}", issue.number))
 }
 
-fn planned(action: Action, id: String, because: String, title: String, target: String, guards: Vec<Guard>) -> Planned {
+fn planned(
+    action: Action,
+    id: String,
+    because: String,
+    title: String,
+    target: String,
+    guards: Vec<Precondition>,
+) -> Planned {
     Planned { id, action, because, title, target, guards, receipt: None }
 }
 

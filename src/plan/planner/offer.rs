@@ -3,7 +3,7 @@
 
 use super::{PlannerInput, planned};
 use crate::model::forge::{BotBranch, OUR_BRANCHES};
-use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Guard, Person, Plan, Planned, Withheld};
+use crate::plan::action::{Action, BODY_LIMIT, CommitDraft, Person, Plan, Planned, Precondition, SkippedAction};
 use crate::plan::marker::{self, RepairState, VERSION};
 use crate::render::message::heal;
 
@@ -63,7 +63,8 @@ pub fn branch_of<'s>(given: &'s PlannerInput<'_>, branch: &str) -> Option<&'s Bo
 /// Pushes the branch, opens a pull request from it, starts its tests: what of that is
 /// not done yet. `room` tells why no further branch may be pushed.
 pub(super) fn plan(given: &PlannerInput<'_>, offer: &Offer, room: Result<(), String>, plan: &mut Plan) {
-    let mut withhold = |reason: String| plan.withheld.push(Withheld::new("push-branch", offer.about.clone(), reason));
+    let mut withhold =
+        |reason: String| plan.withheld.push(SkippedAction::new("push-branch", offer.about.clone(), reason));
     let there = branch_of(given, &offer.branch);
     match (there, room) {
         (Some(there), _) if !there.is_same => {
@@ -76,7 +77,7 @@ pub(super) fn plan(given: &PlannerInput<'_>, offer: &Offer, room: Result<(), Str
         (None, Err(why)) => return withhold(why),
         (None, Ok(())) => plan.actions.push(push(given, offer)),
     }
-    let after = there.is_none().then(|| Guard::After { action: format!("push-branch:{}", offer.branch) });
+    let after = there.is_none().then(|| Precondition::AfterAction { action: format!("push-branch:{}", offer.branch) });
     let name = there.map_or(offer.branch.as_str(), |there| there.name.as_str());
     if there.is_none_or(|b| b.pull.is_none()) && !is_told(given, name, &offer.base) {
         plan.actions.push(open(given, offer, name, after.clone()));
@@ -90,15 +91,15 @@ pub(super) fn plan(given: &PlannerInput<'_>, offer: &Offer, room: Result<(), Str
             "a branch that a workflow's own token pushed starts no workflow by itself".to_owned(),
             format!("run {workflow} on the branch"),
             offer.branch.clone(),
-            vec![after, Guard::NoRunOn { workflow: workflow.clone(), branch: offer.branch.clone() }],
+            vec![after, Precondition::NoRunOn { workflow: workflow.clone(), branch: offer.branch.clone() }],
         ));
     }
 }
 
 /// That the pull request still is where it was; a branch that others push to may move on.
-fn unmoved(given: &PlannerInput<'_>) -> Option<Guard> {
+fn unmoved(given: &PlannerInput<'_>) -> Option<Precondition> {
     let pull = given.scene.pull.as_ref()?;
-    Some(Guard::PullAt { pull: pull.number, head: given.scene.head.clone() })
+    Some(Precondition::PullRequestHeadIs { pull: pull.number, head: given.scene.head.clone() })
 }
 
 fn push(given: &PlannerInput<'_>, offer: &Offer) -> Planned {
@@ -113,7 +114,7 @@ fn push(given: &PlannerInput<'_>, offer: &Offer) -> Planned {
         offer.because.clone(),
         format!("push {}", offer.what),
         offer.branch.clone(),
-        unmoved(given).into_iter().chain([Guard::NoBranch { branch: offer.branch.clone() }]).collect(),
+        unmoved(given).into_iter().chain([Precondition::NoBranch { branch: offer.branch.clone() }]).collect(),
     )
 }
 
@@ -124,7 +125,7 @@ fn is_told(given: &PlannerInput<'_>, branch: &str, base: &str) -> bool {
     given.snapshot.comments.iter().flatten().any(|comment| comment.body.contains(&url))
 }
 
-fn open(given: &PlannerInput<'_>, offer: &Offer, branch: &str, after: Option<Guard>) -> Planned {
+fn open(given: &PlannerInput<'_>, offer: &Offer, branch: &str, after: Option<Precondition>) -> Planned {
     let state = RepairState { v: VERSION, branch: branch.to_owned(), edit: offer.edit.clone() };
     let marker = marker::write(marker::REPAIR, &state);
     let target = match &given.scene.pull {
@@ -142,6 +143,10 @@ fn open(given: &PlannerInput<'_>, offer: &Offer, branch: &str, after: Option<Gua
         offer.offered.clone(),
         format!("offer {} to {}", offer.what, offer.base),
         target,
-        after.into_iter().chain(unmoved(given)).chain([Guard::NoPullFrom { branch: branch.to_owned() }]).collect(),
+        after
+            .into_iter()
+            .chain(unmoved(given))
+            .chain([Precondition::NoPullFrom { branch: branch.to_owned() }])
+            .collect(),
     )
 }

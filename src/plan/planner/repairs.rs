@@ -9,7 +9,7 @@ use crate::agent::healer::healing::{HealResult, Outcome, TestHeal};
 use crate::code::hunks::{Hunk, hunks};
 use crate::model::heal::HealMode;
 use crate::model::secret::mask;
-use crate::plan::action::{Action, CommitDraft, FileText, Plan, Withheld};
+use crate::plan::action::{Action, CommitDraft, FileText, Plan, SkippedAction};
 use crate::plan::marker;
 use crate::render::message::heal;
 use crate::render::words::plural;
@@ -26,7 +26,7 @@ pub struct Repairs {
     /// Files among theirs that can be executed.
     pub executable: BTreeSet<String>,
     /// What was not looked at, and why.
-    pub withheld: Vec<Withheld>,
+    pub withheld: Vec<SkippedAction>,
 }
 
 /// Repairs that belong together: of one diagnosis, or in one file.
@@ -230,7 +230,7 @@ pub fn plan(given: &PlannerInput<'_>) -> Plan {
     for draft in drafts(given.repairs, &given.scene.head) {
         match handover(&draft, given) {
             Handover::Suggestions(_) => {}
-            Handover::Patch(why) => plan.withheld.push(Withheld::new("push-branch", because(&draft), why)),
+            Handover::Patch(why) => plan.withheld.push(SkippedAction::new("push-branch", because(&draft), why)),
             Handover::Branch => {
                 let most = given.policy.heal.max_branches;
                 let full = pushed + given.snapshot.offered >= most;

@@ -7,7 +7,7 @@ use crate::agent::healer::healing::{HealResult, TestHeal};
 use crate::code::guards::FilePatch;
 use crate::code::hunks::{Hunk, hunks};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
-use crate::plan::action::{Action, Guard, LineComment, Plan, Withheld};
+use crate::plan::action::{Action, LineComment, Plan, Precondition, SkippedAction};
 use crate::plan::change::{self, FileDiff};
 use crate::plan::marker::{self, NoteState, VERSION};
 use crate::plan::snapshot::{BotComment, SUGGESTION};
@@ -29,7 +29,7 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     let because = format!("pull request {}", pull.number);
     let (Some(diff), Some(existing)) = (given.snapshot.diff.as_deref(), given.snapshot.review_comments.as_deref())
     else {
-        plan.withheld.push(Withheld::new("review", because, "its diff or its review comments could not be read"));
+        plan.withheld.push(SkippedAction::new("review", because, "its diff or its review comments could not be read"));
         return plan;
     };
     let known: Vec<String> = existing.iter().filter_map(BotComment::stands_for).collect();
@@ -38,7 +38,7 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     for d in speaking.into_iter().filter(|d| !suggested.contains(&d.id)) {
         let Some((spot, path, line)) = spot(d, given, diff) else {
             let reason = "no line of the diff is named by the failure";
-            plan.withheld.push(Withheld::new("review", d.id.clone(), reason));
+            plan.withheld.push(SkippedAction::new("review", d.id.clone(), reason));
             continue;
         };
         let key = format!("{} {path}", d.id);
@@ -56,7 +56,7 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
     }
     if hidden > 0 {
         let reason = format!("{hidden} more than `review.max-comments` allows");
-        plan.withheld.push(Withheld::new("review", because.clone(), reason));
+        plan.withheld.push(SkippedAction::new("review", because.clone(), reason));
     }
     if comments.is_empty() {
         return plan;
@@ -73,7 +73,10 @@ pub(super) fn plan(given: &PlannerInput<'_>) -> Plan {
         "the failure names lines of the diff".to_owned(),
         title,
         because,
-        vec![Guard::PullAt { pull: pull.number, head }, Guard::NoReviewComment { pull: pull.number, keys }],
+        vec![
+            Precondition::PullRequestHeadIs { pull: pull.number, head },
+            Precondition::NoReviewComment { pull: pull.number, keys },
+        ],
     ));
     plan
 }

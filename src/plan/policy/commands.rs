@@ -52,7 +52,7 @@ impl Default for Commands {
 impl Policy {
     /// What a person's command to heal allows beside the policy. A stranger's code is
     /// shown: neither a branch of it nor a suggestion to click on.
-    pub fn let_heal(&mut self, offer: Option<DeliveryMode>, is_pull: bool, is_foreign: bool) {
+    pub fn allow_heal_on_command(&mut self, offer: Option<DeliveryMode>, is_pull: bool, is_foreign: bool) {
         self.review.enabled &= !is_foreign;
         self.heal.mode = match (offer, self.heal.mode) {
             _ if is_foreign => HealMode::Suggest,
@@ -64,7 +64,7 @@ impl Policy {
     }
 
     /// What a person's command to write tests allows beside the policy.
-    pub fn let_generate(&mut self, is_foreign: bool) {
+    pub fn allow_generate_on_command(&mut self, is_foreign: bool) {
         self.generate.mode = if is_foreign { Mode::Off } else { Mode::Branch };
     }
 }

@@ -52,13 +52,13 @@ pub struct Model {
     /// What a million tokens cost. Without it only questions are counted.
     pub price: Prices,
     /// Another model for saying why tests failed.
-    pub analyzer: Option<Own>,
+    pub analyzer: Option<ModelOverride>,
     /// Another model for repairing tests.
-    pub healer: Option<Own>,
+    pub healer: Option<ModelOverride>,
     /// A model at the same endpoint that makes vectors of failures (`/embeddings`), such as
     /// `text-embedding-3-small`: failures of the past are found by what they mean. Without
     /// one they are found by their words.
-    pub embedder: Option<Own>,
+    pub embedder: Option<ModelOverride>,
     /// What thinking may cost, in the money of `price`.
     pub budget: Budget,
 }
@@ -66,7 +66,7 @@ pub struct Model {
 /// See [`Model::analyzer`], [`Model::healer`] and [`Model::embedder`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Own {
+pub struct ModelOverride {
     /// The model's name at the same endpoint.
     pub name: String,
     /// What a million of its tokens cost, where that differs.
@@ -138,7 +138,7 @@ fn micros(money: f64) -> Micros {
 }
 
 impl Model {
-    fn own(&self, role: Role) -> Option<&Own> {
+    fn own(&self, role: Role) -> Option<&ModelOverride> {
         match role {
             Role::Analyzer => self.analyzer.as_ref(),
             Role::Healer => self.healer.as_ref(),

@@ -16,11 +16,11 @@ const PLOT: usize = 60;
 
 /// What a week brought.
 #[derive(Debug, Default)]
-pub struct Week {
+pub struct WeeklyDigest {
     /// Runs of the default branch, the oldest first.
     pub runs: Vec<PastRun>,
     /// Tests that failed or were flaky, the worst first.
-    pub tests: Vec<Unsteady>,
+    pub tests: Vec<FlakyRow>,
     /// Open issues of ours: number, title, page.
     pub issues: Vec<(u64, String, String)>,
     /// Tests in quarantine: name, last day, owner, whether that day is over.
@@ -29,7 +29,7 @@ pub struct Week {
 
 /// How a test did in the week.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsteady {
+pub struct FlakyRow {
     /// Its name.
     pub name: String,
     /// Runs in which it ran.
@@ -42,7 +42,7 @@ pub struct Unsteady {
 
 /// In a sentence.
 #[must_use]
-pub fn summary(week: &Week) -> String {
+pub fn summary(week: &WeeklyDigest) -> String {
     let red = week.runs.iter().filter(|run| run.bad > 0).count() as u64;
     let flaky = week.tests.iter().filter(|test| test.flaky > 0 || (test.bad > 0 && test.bad < test.ran)).count() as u64;
     format!(
@@ -56,7 +56,7 @@ pub fn summary(week: &Week) -> String {
 
 /// The whole text.
 #[must_use]
-pub fn body(week: &Week, scene: &RunContext, now: Timestamp, limit: usize) -> String {
+pub fn body(week: &WeeklyDigest, scene: &RunContext, now: Timestamp, limit: usize) -> String {
     let mut page = Page::new(limit);
     page.push(&format!("{}\n\n{}", summary(week), plot(&week.runs)));
     page.push(&tests(&week.tests));
@@ -82,7 +82,7 @@ fn plot(runs: &[PastRun]) -> String {
     )
 }
 
-fn tests(all: &[Unsteady]) -> String {
+fn tests(all: &[FlakyRow]) -> String {
     if all.is_empty() {
         return "\nNo test failed.\n".to_owned();
     }

@@ -9,7 +9,7 @@ use crate::render::markdown::{code, spans};
 
 /// How far a command is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum CommandStatus {
     /// It waits for those before it, or is being worked on.
     Working,
     /// It is answered.
@@ -20,7 +20,7 @@ pub enum Mark {
     Refused,
 }
 
-impl Mark {
+impl CommandStatus {
     fn icon(self) -> &'static str {
         match self {
             Self::Working => "⏳",
@@ -44,29 +44,32 @@ impl Mark {
 
 /// What is said to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct ReplySection {
     /// How far it is.
-    pub mark: Mark,
+    pub mark: CommandStatus,
     /// The line of the comment.
     pub line: String,
     /// The answer, as Markdown.
     pub text: String,
 }
 
-impl Part {
+impl ReplySection {
     /// A refusal; what stands between backticks is shown as code, everything else escaped.
     #[must_use]
     pub fn refused(line: &str, why: &str) -> Self {
-        Self { mark: Mark::Refused, line: line.to_owned(), text: spans(why, 2000) }
+        Self { mark: CommandStatus::Refused, line: line.to_owned(), text: spans(why, 2000) }
     }
 }
 
 /// The one reaction for all commands of a comment: what was made counts more than what
 /// was answered, and what was refused shows only where nothing else came of it.
 #[must_use]
-pub fn mood(parts: &[Part]) -> Mark {
+pub fn mood(parts: &[ReplySection]) -> CommandStatus {
     let has = |mark| parts.iter().any(|part| part.mark == mark);
-    [Mark::Working, Mark::Made, Mark::Done].into_iter().find(|mark| has(*mark)).unwrap_or(Mark::Refused)
+    [CommandStatus::Working, CommandStatus::Made, CommandStatus::Done]
+        .into_iter()
+        .find(|mark| has(*mark))
+        .unwrap_or(CommandStatus::Refused)
 }
 
 /// Begin of the mark before each part, and before what stands behind the last: by them a
@@ -75,10 +78,17 @@ pub const PART: &str = "<!-- testmedic:part ";
 
 /// The whole reply: the parts, each with its place among the lines of the comment.
 #[must_use]
-pub fn body(parts: &[(usize, Part)], login: &str, head: Option<&str>, scene: &RunContext, limit: usize) -> String {
+pub fn body(
+    parts: &[(usize, ReplySection)],
+    login: &str,
+    head: Option<&str>,
+    scene: &RunContext,
+    limit: usize,
+) -> String {
     let mut page = Page::new(limit);
     for (at, part) in parts {
-        let text = if part.text.is_empty() && part.mark == Mark::Working { "Working on it." } else { &part.text };
+        let text =
+            if part.text.is_empty() && part.mark == CommandStatus::Working { "Working on it." } else { &part.text };
         let (icon, line) = (part.mark.icon(), code(&part.line, 200));
         page.push(&format!("{PART}{at} -->\n### {icon} {line}\n\n{}\n\n", text.trim_end()));
     }

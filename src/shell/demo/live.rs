@@ -8,7 +8,7 @@ use super::command;
 use crate::error::Problem;
 use crate::shell::files;
 use crate::shell::git::command::Call;
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 /// The suite.
 const FILES: [(&str, &str); 3] = [
@@ -22,7 +22,7 @@ const WISHES: (&str, &str) =
 
 /// Runs it in `folder`, with a Python that has pytest.
 pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
-    say("\nTraffic: a suite that asks a live service, before and after the service grew a field.\n")?;
+    print("\nTraffic: a suite that asks a live service, before and after the service grew a field.\n")?;
     for (path, text) in FILES {
         files::write(&folder.join(path), text)?;
     }
@@ -33,7 +33,7 @@ pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
     };
     let commit = |message: &str| git(&["add", "--all"]) && git(&["commit", "--quiet", "--message", message]);
     if !git(&["init", "--quiet", "--initial-branch=main", "."]) || !commit("A shop") {
-        return say("Not done: git cannot make a repository there.\n");
+        return print("Not done: git cannot make a repository there.\n");
     }
     let tests = ["--", python, "-m", "pytest", "-q", "-p", "no:cacheprovider"];
     command(folder, &[&["run", "--apply"], &tests[..]].concat())?;

@@ -21,17 +21,17 @@ use crate::plan::action::Person;
 use crate::plan::planner::Repairs;
 use crate::plan::planner::repairs::drafts;
 use crate::plan::policy::Policy;
-use crate::ports::{Repository, Store};
+use crate::ports::{HistoryStore, Repository};
 use crate::report::heal;
 use crate::report::json::{Origin, report};
-use crate::report::terminal::Look;
+use crate::report::terminal::RenderOptions;
 use crate::report::{plural, summary, terminal};
 use crate::run::{self, TriageInput};
 use crate::shell::git::Git;
 use crate::shell::laid;
 use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::say;
-use crate::shell::ward::Ward;
+use crate::shell::surroundings::print;
+use crate::shell::ward::RepoHealer;
 use crate::shell::{files, progress, shield, surroundings};
 
 /// The API's history, as `git fast-export` writes it.
@@ -44,7 +44,7 @@ const RUNS: &[u8] = include_bytes!("../../../fixtures/demo/runs.zip");
 /// # Errors
 /// Where the folder cannot be written.
 pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
-    shield::raise()?;
+    shield::scrub_and_reexec()?;
     let folder = folder(dir)?;
     let runs = folder.join("runs");
     let made = laid::repository(&folder.join("shop"), REPOSITORY);
@@ -53,7 +53,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
     let mut store = SqliteStore::open(&history)?;
     let imported = import(&runs, &mut store)?;
     let shop = folder.join("shop");
-    say(&format!(
+    print(&format!(
         "A small HTTP API with a pytest suite, and what its CI wrote:\n  repository  {}\n  reports     {}\n  history     {}, {} imported\n\n",
         made.as_ref().map_or_else(
             || "not made: git is not installed, so no suspects".to_owned(),
@@ -80,11 +80,11 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         described: Vec::new(),
         incidents: Vec::new(),
         now: surroundings::now(),
-        store: Some(&store as &dyn Store),
+        store: Some(&store as &dyn HistoryStore),
         repository: made.as_ref().map(|g| g as &dyn Repository),
         record_to: Some(history.display().to_string()),
     });
-    say(&terminal::render(&found, Look { colour, width: surroundings::width() }))?;
+    print(&terminal::render(&found, RenderOptions { colour, width: surroundings::width() }))?;
     files::write(&folder.join("summary.md"), &summary::render(&found))?;
     let python = python();
     heal(made.as_ref(), &shop, &mut found, python.is_some())?;
@@ -95,7 +95,7 @@ pub fn run(dir: Option<&Path>, colour: bool) -> Result<u8, Problem> {
         live::run(&folder.join("live"), python)?;
     }
     thought::run(&folder.join("thought"))?;
-    say(&format!(
+    print(&format!(
         "\nThe same as JSON and Markdown: {0}/report.json, {0}/summary.md\nLook into the past of a test:  testmedic history show test_user_has_email --history {0}/history.db\n",
         folder.display()
     ))?;
@@ -115,18 +115,18 @@ fn python() -> Option<&'static str> {
 /// Heals: the outdated test on a branch of its own, with its proof; the
 /// regression is refused. Needs pytest, since tests are really run.
 fn heal(made: Option<&Git>, shop: &Path, found: &mut run::TriageResult, has_pytest: bool) -> Result<(), Problem> {
-    say("\nHealing: tests are run on old and new code.\n\n")?;
+    print("\nHealing: tests are run on old and new code.\n\n")?;
     let Some(git) = made else {
-        say("Not done: git is not installed.\n")?;
+        print("Not done: git is not installed.\n")?;
         return Ok(());
     };
     if !has_pytest {
-        say("Not done: pytest is not installed (`pip install pytest`), and the example's tests are pytest's.\n")?;
+        print("Not done: pytest is not installed (`pip install pytest`), and the example's tests are pytest's.\n")?;
         return Ok(());
     }
     let head = git.head().unwrap_or_default();
     let policy = Policy::default();
-    let ward = Ward {
+    let ward = RepoHealer {
         files: git.files_at(&head),
         git: git.clone(),
         top: shop.to_owned(),
@@ -140,13 +140,17 @@ fn heal(made: Option<&Git>, shop: &Path, found: &mut run::TriageResult, has_pyte
         policy,
     };
     let healings = ward.heal_found(&found.found, None)?;
-    say(&heal::render(&healings.all, &healings.notes, Look { colour: false, width: surroundings::width() }))?;
+    print(&heal::render(
+        &healings.all,
+        &healings.notes,
+        RenderOptions { colour: false, width: surroundings::width() },
+    ))?;
     found.repairs = Repairs { all: healings.all, ..Repairs::default() };
     let author = Person { name: "testmedic".to_owned(), email: "testmedic@localhost".to_owned() };
     for draft in drafts(&found.repairs, &head).iter().filter(|draft| draft.open.is_none()) {
         let commits = draft.commits(&found.repairs.executable);
         if git.make_branch(&draft.branch, &head, &commits, &author).is_some() {
-            say(&format!("\nThe repair is on a branch: git -C {} show {}\n", shop.display(), draft.branch))?;
+            print(&format!("\nThe repair is on a branch: git -C {} show {}\n", shop.display(), draft.branch))?;
         }
     }
     Ok(())
@@ -198,7 +202,7 @@ fn import(runs: &Path, store: &mut SqliteStore) -> Result<u64, Problem> {
 /// Shows a command of ours and what it prints.
 fn command(folder: &Path, words: &[&str]) -> Result<(), Problem> {
     let failed = |e: std::io::Error| Problem::failed("the demo cannot start itself").because(e);
-    say(&format!("\n$ testmedic {}\n", words.join(" ")))?;
+    print(&format!("\n$ testmedic {}\n", words.join(" ")))?;
     let done = Command::new(std::env::current_exe().map_err(failed)?)
         .args(words)
         .args(["--color", "never"].iter().filter(|_| !words.contains(&"--")))
@@ -210,6 +214,6 @@ fn command(folder: &Path, words: &[&str]) -> Result<(), Problem> {
         .stdin(Stdio::null())
         .output()
         .map_err(failed)?;
-    say(&String::from_utf8_lossy(&done.stdout))?;
-    say(&String::from_utf8_lossy(&done.stderr))
+    print(&String::from_utf8_lossy(&done.stdout))?;
+    print(&String::from_utf8_lossy(&done.stderr))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::command;
 use crate::error::Problem;
 use crate::shell::laid::{self, Files};
-use crate::shell::surroundings::say;
+use crate::shell::surroundings::print;
 
 /// The repository.
 const FILES: [(&str, &str); 4] = [
@@ -24,12 +24,12 @@ const LEFT: [(&str, &str); 2] = [
 
 /// Runs it in `folder`.
 pub(super) fn run(folder: &Path) -> Result<(), Problem> {
-    say(
+    print(
         "\nA model: what the rules leave undecided is read once more. Its answers are a recording of a scripted model.\n",
     )?;
     let files: Files = FILES.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
     if laid::repository(folder, &laid::stream(&[("A client of the staff directory", files)])).is_none() {
-        return say("Not done: git cannot make a repository there.\n");
+        return print("Not done: git cannot make a repository there.\n");
     }
     for (path, text) in LEFT {
         crate::shell::files::write(&folder.join(path), text)?;

@@ -12,7 +12,7 @@ use super::objects::{Pull, Runs};
 use crate::model::forge::{BotPullRequest, OUR_BRANCHES, PullLink, RepoSlug, RunLink, is_sha, percent};
 use crate::plan::action::{CommitDraft, FileText, Person};
 use crate::plan::marker::{self, RepairState};
-use crate::ports::Trouble;
+use crate::ports::ForgeError;
 
 #[derive(Deserialize)]
 struct Reference {
@@ -34,16 +34,16 @@ struct GitCommit {
 
 impl GitHub {
     /// The commit at a branch; `None` where there is no such branch.
-    pub(super) fn commit_at(&self, branch: &str) -> Result<Option<String>, Trouble> {
+    pub(super) fn commit_at(&self, branch: &str) -> Result<Option<String>, ForgeError> {
         match self.client.get(&self.path(&format!("/git/ref/heads/{}", segments(branch)))) {
             Ok(answer) => Ok(Some(answer.read::<Reference>()?.object.sha)),
-            Err(Trouble::Missing(_)) => Ok(None),
+            Err(ForgeError::Missing(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Names and commits of branches whose names begin like this.
-    pub(super) fn matching(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble> {
+    pub(super) fn matching(&self, begin: &str) -> Result<Vec<(String, String)>, ForgeError> {
         let found: Vec<Reference> =
             self.client.get(&self.path(&format!("/git/matching-refs/heads/{}", segments(begin))))?.read()?;
         let own = |r: Reference| Some((r.name.strip_prefix("refs/heads/")?.to_owned(), r.object.sha));
@@ -51,7 +51,7 @@ impl GitHub {
     }
 
     /// Pull requests from branches of ours into a branch; the latest hundred.
-    pub(super) fn our_pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble> {
+    pub(super) fn our_pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, ForgeError> {
         let route = format!("/pulls?state=all&base={}&sort=created&direction=desc&per_page=100", percent(base));
         let found: Vec<Pull> = self.client.get(&self.path(&route))?.read()?;
         let own = |pull: Pull| {
@@ -70,11 +70,11 @@ impl GitHub {
     }
 
     /// The latest run of a workflow on a branch; none where there is no such workflow.
-    pub(super) fn latest_run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble> {
+    pub(super) fn latest_run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, ForgeError> {
         let route = format!("/actions/workflows/{}/runs?branch={}&per_page=1", percent(workflow), percent(branch));
         let found: Runs = match self.client.get(&self.path(&route)) {
             Ok(answer) => answer.read()?,
-            Err(Trouble::Missing(_)) => return Ok(None),
+            Err(ForgeError::Missing(_)) => return Ok(None),
             Err(trouble) => return Err(trouble),
         };
         let own = found.workflow_runs.into_iter().find(|run| run.head_branch.as_deref() == Some(branch));
@@ -88,8 +88,8 @@ impl GitHub {
         parent: &str,
         commits: &[CommitDraft],
         author: Option<&Person>,
-    ) -> Result<Option<String>, Trouble> {
-        let refuse = |what: &str| Err(Trouble::Refused { what: what.to_owned(), hint: None });
+    ) -> Result<Option<String>, ForgeError> {
+        let refuse = |what: &str| Err(ForgeError::Refused { what: what.to_owned(), hint: None });
         if !branch.starts_with(OUR_BRANCHES) || !is_sha(parent) {
             return refuse("only branches of our own are pushed");
         }

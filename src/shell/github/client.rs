@@ -5,7 +5,7 @@
 //! retry layer would repeat a `POST` after a 502, so it is not compiled in. A
 //! write that GitHub refused because of a limit did nothing and is sent again
 //! after the wait that GitHub asks for; a write without a clear answer is
-//! [`Trouble::Unclear`], and who planned it looks before trying again.
+//! [`ForgeError::Unclear`], and who planned it looks before trying again.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use crate::error::Problem;
 use crate::model::secret::{Secret, mask_value};
 use crate::model::text::{Untrusted, head};
-use crate::ports::Trouble;
+use crate::ports::ForgeError;
 use crate::render::terminal::line;
 
 /// Bytes of one answer that are read.
@@ -64,8 +64,8 @@ impl Answer {
     ///
     /// # Errors
     /// Where it is not of that form.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
-        serde_json::from_slice(&self.body).map_err(|e| Trouble::Refused {
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
+        serde_json::from_slice(&self.body).map_err(|e| ForgeError::Refused {
             what: format!("GitHub's answer is not what its API describes: {e}"),
             hint: None,
         })
@@ -83,7 +83,7 @@ pub struct Client {
     waited: Cell<Duration>,
     last_write: RefCell<Option<tokio::time::Instant>>,
     /// Set once the token was refused: asking again would only repeat it.
-    rejected: RefCell<Option<Trouble>>,
+    rejected: RefCell<Option<ForgeError>>,
 }
 
 impl Client {
@@ -151,13 +151,13 @@ impl Client {
     /// Reads `path`, which begins with a slash.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn get(&self, path: &str) -> Result<Answer, Trouble> {
+    /// [`ForgeError`]
+    pub fn get(&self, path: &str) -> Result<Answer, ForgeError> {
         self.accepted()?;
         self.runtime.block_on(self.read(path))
     }
 
-    fn accepted(&self) -> Result<(), Trouble> {
+    fn accepted(&self) -> Result<(), ForgeError> {
         self.rejected.borrow().clone().map_or(Ok(()), Err)
     }
 
@@ -165,13 +165,13 @@ impl Client {
     /// of one page and tells whether to go on. Tells whether there are more.
     ///
     /// # Errors
-    /// [`Trouble`]
+    /// [`ForgeError`]
     pub fn pages(
         &self,
         path: &str,
         most: u32,
-        mut rows: impl FnMut(&Answer) -> Result<bool, Trouble>,
-    ) -> Result<bool, Trouble> {
+        mut rows: impl FnMut(&Answer) -> Result<bool, ForgeError>,
+    ) -> Result<bool, ForgeError> {
         let mut next = Some(path.to_owned());
         for _ in 0..most {
             let Some(path) = next.take() else { break };
@@ -187,13 +187,13 @@ impl Client {
     /// Reads all pages of a list that is of no use in part.
     ///
     /// # Errors
-    /// [`Trouble`], also where there are more pages than `most`.
+    /// [`ForgeError`], also where there are more pages than `most`.
     pub fn whole(
         &self,
         path: &str,
         most: u32,
-        mut rows: impl FnMut(&Answer) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        mut rows: impl FnMut(&Answer) -> Result<(), ForgeError>,
+    ) -> Result<(), ForgeError> {
         let more = self.pages(path, most, |answer| rows(answer).map(|()| true))?;
         if more {
             let what =
@@ -206,15 +206,15 @@ impl Client {
     /// Sends a write.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
+    /// [`ForgeError`]
+    pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
         self.accepted()?;
         self.runtime.block_on(self.write(method, path, body))
     }
 
     /// Downloads what `paths` name on all connections at once, each through a
     /// redirect to a host that must not see the token, into `sink`s.
-    pub fn download<S>(&self, jobs: Vec<(String, S)>, most: u64) -> Vec<(S, Result<u64, Trouble>)>
+    pub fn download<S>(&self, jobs: Vec<(String, S)>, most: u64) -> Vec<(S, Result<u64, ForgeError>)>
     where
         S: std::io::Write,
     {
@@ -229,8 +229,8 @@ impl Client {
         })
     }
 
-    async fn fetch(&self, path: &str, sink: &mut impl std::io::Write, most: u64) -> Result<u64, Trouble> {
-        let mut last = Trouble::Unclear(String::new());
+    async fn fetch(&self, path: &str, sink: &mut impl std::io::Write, most: u64) -> Result<u64, ForgeError> {
+        let mut last = ForgeError::Unclear(String::new());
         for round in 0..READS {
             if round > 0 {
                 self.back_off(round).await;
@@ -250,24 +250,29 @@ impl Client {
 
     /// Streams one download; tells with an error whether to try again, which
     /// is only right while nothing was written yet.
-    async fn fetch_from(&self, place: &str, sink: &mut impl std::io::Write, most: u64) -> Result<u64, (bool, Trouble)> {
-        let refused = |what: String| (false, Trouble::Refused { what, hint: None });
+    async fn fetch_from(
+        &self,
+        place: &str,
+        sink: &mut impl std::io::Write,
+        most: u64,
+    ) -> Result<u64, (bool, ForgeError)> {
+        let refused = |what: String| (false, ForgeError::Refused { what, hint: None });
         let mut response = self
             .plain
             .get(place)
             .send()
             .await
-            .map_err(|e| (true, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
+            .map_err(|e| (true, ForgeError::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
         if !response.status().is_success() {
             let again = response.status().is_server_error();
             let what = format!("the download answered {}", response.status());
-            return Err((again, Trouble::Refused { what, hint: None }));
+            return Err((again, ForgeError::Refused { what, hint: None }));
         }
         let mut size = 0_u64;
         loop {
             let chunk = response.chunk().await;
-            let chunk =
-                chunk.map_err(|e| (size == 0, Trouble::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
+            let chunk = chunk
+                .map_err(|e| (size == 0, ForgeError::Unclear(format!("the download broke off: {}", plainly(&e)))))?;
             let Some(chunk) = chunk else { break };
             size += chunk.len() as u64;
             if size > most {
@@ -279,7 +284,7 @@ impl Client {
         Ok(size)
     }
 
-    async fn read(&self, path: &str) -> Result<Answer, Trouble> {
+    async fn read(&self, path: &str) -> Result<Answer, ForgeError> {
         let mut path = path.to_owned();
         for _ in 0..HOPS {
             let answer = self.read_once(&path).await?;
@@ -297,8 +302,8 @@ impl Client {
     }
 
     /// One read, repeated after time-outs, 5xx and limits.
-    async fn read_once(&self, path: &str) -> Result<Answer, Trouble> {
-        let mut last = Trouble::Unclear(String::new());
+    async fn read_once(&self, path: &str) -> Result<Answer, ForgeError> {
+        let mut last = ForgeError::Unclear(String::new());
         for round in 0..READS {
             if round > 0 {
                 self.back_off(round).await;
@@ -317,7 +322,7 @@ impl Client {
                     }
                 },
                 Err(why) => {
-                    last = Trouble::Refused {
+                    last = ForgeError::Refused {
                         what: format!("GitHub cannot be reached at {}: {why}", line(&self.connection.api, 100)),
                         hint: Some(
                             "try again later; GITHUB_API_URL and the proxy variables say where it is".to_owned(),
@@ -331,18 +336,18 @@ impl Client {
         Err(last)
     }
 
-    async fn write(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Trouble> {
+    async fn write(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, ForgeError> {
         for _ in 0..LIMITED {
             self.keep_pace().await;
             let answer = match self.once(&method, path, body).await {
                 Ok(answer) => answer,
-                Err(why) => return Err(Trouble::Unclear(format!("{method} {path} got no answer: {why}"))),
+                Err(why) => return Err(ForgeError::Unclear(format!("{method} {path} got no answer: {why}"))),
             };
             if answer.status.is_success() {
                 return Ok(answer);
             }
             if answer.status.is_server_error() {
-                return Err(Trouble::Unclear(format!("GitHub answered {} to {method} {path}", answer.status)));
+                return Err(ForgeError::Unclear(format!("GitHub answered {} to {method} {path}", answer.status)));
             }
             // A limit was met before anything was done: the same again is no repetition.
             match limit(&answer, crate::shell::surroundings::now().unix()) {
@@ -412,7 +417,7 @@ impl Client {
     }
 
     /// What a refusal means, with the remedy.
-    fn refusal(&self, answer: &Answer, path: &str, method: &Method) -> Trouble {
+    fn refusal(&self, answer: &Answer, path: &str, method: &Method) -> ForgeError {
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let message = Untrusted::bounded(said["message"].as_str().unwrap_or_default(), 300);
         let details = said["errors"].as_array().map(|all| details(all)).unwrap_or_default();
@@ -420,10 +425,10 @@ impl Client {
         let path = head(path, 200);
         let what = format!("GitHub answered {status} to {method} {path}: {}{details}", line(message.raw(), 300));
         match status {
-            StatusCode::NOT_FOUND | StatusCode::GONE => Trouble::Missing(what),
+            StatusCode::NOT_FOUND | StatusCode::GONE => ForgeError::Missing(what),
             StatusCode::UNAUTHORIZED => {
                 let hint = "the token is missing, wrong or expired: pass `github-token: ${{ github.token }}`";
-                let trouble = Trouble::Refused { what, hint: Some(hint.to_owned()) };
+                let trouble = ForgeError::Refused { what, hint: Some(hint.to_owned()) };
                 *self.rejected.borrow_mut() = Some(trouble.clone());
                 trouble
             }
@@ -434,15 +439,15 @@ impl Client {
                 } else {
                     limit(answer, 0).is_none().then(|| permission(method, path))
                 };
-                Trouble::Refused { what, hint }
+                ForgeError::Refused { what, hint }
             }
-            _ => Trouble::Refused { what, hint: None },
+            _ => ForgeError::Refused { what, hint: None },
         }
     }
 }
 
-fn refused(what: String) -> Trouble {
-    Trouble::Refused { what, hint: None }
+fn refused(what: String) -> ForgeError {
+    ForgeError::Refused { what, hint: None }
 }
 
 fn details(errors: &[Value]) -> String {

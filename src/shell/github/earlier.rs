@@ -17,8 +17,8 @@ use crate::model::forge::{RunContext, TRUSTED_EVENTS, percent};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::head;
 use crate::model::time::Timestamp;
-use crate::plan::policy::{HistoryPolicy, Leg};
-use crate::ports::Trouble;
+use crate::plan::policy::{ArtifactMatch, HistoryPolicy};
+use crate::ports::ForgeError;
 
 /// Pages of a hundred artifacts that are looked through.
 const ARTIFACT_PAGES: u32 = 3;
@@ -38,7 +38,7 @@ const ALL_MEGABYTES: u64 = 1024;
 /// One earlier run of one leg, downloaded. Its reports are read one run after
 /// the other, so that no more than one is in memory.
 #[derive(Debug)]
-pub struct Earlier {
+pub struct ArtifactRun {
     /// Number of its artifact, to be remembered.
     pub artifact: u64,
     /// The facts.
@@ -47,7 +47,7 @@ pub struct Earlier {
     file: tempfile::NamedTempFile,
 }
 
-impl Earlier {
+impl ArtifactRun {
     /// The reports in it.
     #[must_use]
     pub fn read(&self) -> Vec<TestRun> {
@@ -55,7 +55,7 @@ impl Earlier {
     }
 }
 
-impl Earlier {
+impl ArtifactRun {
     /// The traffic that was recorded beside the reports, where it lies there.
     fn traffic(&self, masker: &mut Masker) -> Vec<Exchange> {
         let text = archive::text(self.file.as_file(), TRAFFIC, ANY_TRAFFIC);
@@ -66,7 +66,7 @@ impl Earlier {
 
 /// An artifact that is wanted.
 #[derive(Clone, Debug, PartialEq)]
-struct Wanted {
+struct ArtifactRef {
     id: u64,
     name: String,
     facts: RunFacts,
@@ -76,7 +76,7 @@ impl GitHub {
     /// Fetches what the history does not hold yet. Trouble is noted and costs
     /// only what it is about.
     #[must_use]
-    pub fn earlier(&self, scene: &RunContext, policy: &HistoryPolicy, known: &HashSet<u64>) -> Vec<Earlier> {
+    pub fn earlier(&self, scene: &RunContext, policy: &HistoryPolicy, known: &HashSet<u64>) -> Vec<ArtifactRun> {
         let runs = match self.runs(scene, policy) {
             Ok(runs) => runs,
             Err(trouble) => {
@@ -110,22 +110,22 @@ impl GitHub {
     /// woken by its end or by a comment.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<(Vec<TestRun>, Vec<Exchange>), Trouble> {
+    /// [`ForgeError`]
+    pub fn reports_of(&self, run: u64, policy: &HistoryPolicy) -> Result<(Vec<TestRun>, Vec<Exchange>), ForgeError> {
         let found: Artifacts =
             self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
-        let wanted: Vec<Wanted> = found
+        let wanted: Vec<ArtifactRef> = found
             .artifacts
             .into_iter()
             .filter(|artifact| !artifact.expired)
             .filter_map(|artifact| {
                 let variant = policy.leg(&artifact.name)?.variant;
                 let facts = RunFacts { variant, ..RunFacts::default() };
-                Some(Wanted { id: artifact.id, name: artifact.name, facts })
+                Some(ArtifactRef { id: artifact.id, name: artifact.name, facts })
             })
             .collect();
         let fetched = self.fetch(wanted, policy);
-        let read = |earlier: &Earlier| {
+        let read = |earlier: &ArtifactRun| {
             let mut runs = earlier.read();
             for run in &mut runs {
                 run.variant = run.variant.take().or_else(|| earlier.facts.variant.clone());
@@ -144,8 +144,8 @@ impl GitHub {
     /// `prefix`: one for each leg of a matrix.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn plans_of(&self, run: u64, prefix: &str, limit: u64) -> Result<Vec<String>, Trouble> {
+    /// [`ForgeError`]
+    pub fn plans_of(&self, run: u64, prefix: &str, limit: u64) -> Result<Vec<String>, ForgeError> {
         let found: Artifacts =
             self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
         let ids: Vec<(u64, String)> = found
@@ -158,7 +158,8 @@ impl GitHub {
         let mut plans = Vec::new();
         for (name, file) in self.download(&ids, limit) {
             match file.and_then(|file| {
-                archive::text(file.as_file(), "plan.json", limit).map_err(|what| Trouble::Refused { what, hint: None })
+                archive::text(file.as_file(), "plan.json", limit)
+                    .map_err(|what| ForgeError::Refused { what, hint: None })
             }) {
                 Ok(text) => plans.push(text),
                 Err(trouble) => self.note(format!("artifact {name}: {trouble}")),
@@ -168,12 +169,12 @@ impl GitHub {
     }
 
     /// The runs whose artifacts are wanted, the newest first.
-    fn runs(&self, scene: &RunContext, policy: &HistoryPolicy) -> Result<Vec<Run>, Trouble> {
+    fn runs(&self, scene: &RunContext, policy: &HistoryPolicy) -> Result<Vec<Run>, ForgeError> {
         let base = match &scene.workflow {
             Some(file) => format!("/actions/workflows/{}/runs", percent(file)),
             None => "/actions/runs".to_owned(),
         };
-        let list = |filter: String| -> Result<Vec<Run>, Trouble> {
+        let list = |filter: String| -> Result<Vec<Run>, ForgeError> {
             let route = format!("{base}?{filter}&status=completed&exclude_pull_requests=true");
             Ok(self.client.get(&self.path(&route))?.read::<Runs>()?.workflow_runs)
         };
@@ -198,7 +199,7 @@ impl GitHub {
     }
 
     /// The artifacts of the repository, as far back as the runs go.
-    fn artifacts(&self, runs: &[Run], policy: &HistoryPolicy) -> Result<Vec<Artifact>, Trouble> {
+    fn artifacts(&self, runs: &[Run], policy: &HistoryPolicy) -> Result<Vec<Artifact>, ForgeError> {
         let oldest = runs.iter().map(|run| run.created_at).min().unwrap_or(Timestamp::from_unix(0));
         // One literal name can be asked for; globs cannot.
         let only = match policy.artifacts.as_slice() {
@@ -221,7 +222,7 @@ impl GitHub {
 
     /// In so busy a repository that its list of artifacts does not reach back far
     /// enough: the latest runs that are not in it.
-    fn ask_run_by_run(&self, runs: &[Run], all: &mut Vec<Artifact>) -> Result<(), Trouble> {
+    fn ask_run_by_run(&self, runs: &[Run], all: &mut Vec<Artifact>) -> Result<(), ForgeError> {
         let listed: HashSet<u64> = all.iter().filter_map(|a| a.workflow_run.as_ref()?.id).collect();
         let unlisted: Vec<u64> = runs.iter().map(|run| run.id).filter(|id| !listed.contains(id)).collect();
         for run in unlisted.iter().take(RUNS_ASKED) {
@@ -236,7 +237,7 @@ impl GitHub {
         Ok(())
     }
 
-    fn artifacts_of(&self, run: u64) -> Result<Vec<Artifact>, Trouble> {
+    fn artifacts_of(&self, run: u64) -> Result<Vec<Artifact>, ForgeError> {
         let found: Artifacts =
             self.client.get(&self.path(&format!("/actions/runs/{run}/artifacts?per_page=100")))?.read()?;
         Ok(found.artifacts)
@@ -244,7 +245,7 @@ impl GitHub {
 
     /// What earlier attempts of this very run left behind: the run itself is not
     /// listed among those that have ended.
-    fn own_attempts(&self, scene: &RunContext) -> Result<(Vec<Run>, Vec<Artifact>), Trouble> {
+    fn own_attempts(&self, scene: &RunContext) -> Result<(Vec<Run>, Vec<Artifact>), ForgeError> {
         let Some(id) = scene.run.filter(|_| scene.attempt > 1) else { return Ok((Vec::new(), Vec::new())) };
         let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
         let started = run.started_at.unwrap_or(run.created_at);
@@ -260,13 +261,13 @@ impl GitHub {
         scene: &RunContext,
         policy: &HistoryPolicy,
         known: &HashSet<u64>,
-    ) -> Vec<Wanted> {
+    ) -> Vec<ArtifactRef> {
         let by_id: HashMap<u64, &Run> = runs.iter().map(|run| (run.id, run)).collect();
         let mut wanted = Vec::new();
         let (mut expired, mut large, mut sum) = (0, 0, 0);
         for artifact in artifacts {
             let Some(run) = artifact.workflow_run.as_ref().and_then(|r| by_id.get(&r.id?)) else { continue };
-            let Some(Leg { variant }) = policy.leg(&artifact.name) else { continue };
+            let Some(ArtifactMatch { variant }) = policy.leg(&artifact.name) else { continue };
             if known.contains(&artifact.id) {
                 continue;
             }
@@ -279,7 +280,7 @@ impl GitHub {
                 large += 1;
                 continue;
             }
-            wanted.push(Wanted {
+            wanted.push(ArtifactRef {
                 facts: facts_of(run, &artifact, variant, scene),
                 id: artifact.id,
                 name: artifact.name,
@@ -295,7 +296,7 @@ impl GitHub {
         wanted
     }
 
-    fn fetch(&self, wanted: Vec<Wanted>, policy: &HistoryPolicy) -> Vec<Earlier> {
+    fn fetch(&self, wanted: Vec<ArtifactRef>, policy: &HistoryPolicy) -> Vec<ArtifactRun> {
         let ids: Vec<(u64, String)> = wanted.iter().map(|w| (w.id, w.name.clone())).collect();
         let files = self.download(&ids, u64::from(policy.max_megabytes) << 20);
         let mut read = Vec::new();
@@ -303,11 +304,11 @@ impl GitHub {
         for (wanted, (name, file)) in wanted.into_iter().zip(files) {
             let checked = file.and_then(|file| match archive::inspect(file.as_file()) {
                 Ok(()) => Ok(file),
-                Err(what) => Err(Trouble::Refused { what, hint: None }),
+                Err(what) => Err(ForgeError::Refused { what, hint: None }),
             });
             match checked {
                 Ok(file) => {
-                    read.push(Earlier { artifact: wanted.id, facts: wanted.facts, name, file });
+                    read.push(ArtifactRun { artifact: wanted.id, facts: wanted.facts, name, file });
                 }
                 Err(trouble) => {
                     failed += 1;
@@ -323,7 +324,7 @@ impl GitHub {
         read
     }
 
-    fn download(&self, ids: &[(u64, String)], most: u64) -> Vec<(String, Result<tempfile::NamedTempFile, Trouble>)> {
+    fn download(&self, ids: &[(u64, String)], most: u64) -> Vec<(String, Result<tempfile::NamedTempFile, ForgeError>)> {
         let jobs: Vec<(String, tempfile::NamedTempFile)> = ids
             .iter()
             .filter_map(|(id, _)| {

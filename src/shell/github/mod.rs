@@ -22,7 +22,7 @@ use crate::model::forge::{PullRequestRef, RepoSlug, is_sha, percent};
 use crate::model::text::{Untrusted, head};
 use crate::model::time::Timestamp;
 use crate::plan::change::FileDiff;
-use crate::ports::{Forge, Repository, Trouble};
+use crate::ports::{Forge, ForgeError, Repository};
 
 pub use threads::ThreadNow;
 
@@ -132,7 +132,7 @@ impl GitHub {
 
     /// Notes that something needed could not be read; a cause that is known is
     /// told once.
-    fn miss(&self, what: &str, trouble: &Trouble) {
+    fn miss(&self, what: &str, trouble: &ForgeError) {
         self.hampered.set(true);
         let cause = trouble.to_string();
         let known = self.notes.borrow().iter().any(|note| note.ends_with(&cause));
@@ -154,17 +154,17 @@ impl GitHub {
     /// The repository's default branch.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn default_branch(&self) -> Result<String, Trouble> {
+    /// [`ForgeError`]
+    pub fn default_branch(&self) -> Result<String, ForgeError> {
         let found: objects::Repository = self.client.get(&self.path(""))?.read()?;
-        found.default_branch.ok_or_else(|| Trouble::Missing("the repository has no default branch".to_owned()))
+        found.default_branch.ok_or_else(|| ForgeError::Missing("the repository has no default branch".to_owned()))
     }
 
     /// A text file at a revision; `None` where there is none.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn file(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble> {
+    /// [`ForgeError`]
+    pub fn file(&self, path: &str, revision: &str) -> Result<Option<String>, ForgeError> {
         #[derive(Deserialize)]
         struct Content {
             #[serde(default)]
@@ -181,12 +181,12 @@ impl GitHub {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(packed).ok();
                 // Beyond 1 MB, and for what is no file, GitHub hands out no content.
                 let text = bytes.filter(|_| found.encoding == "base64").and_then(|bytes| String::from_utf8(bytes).ok());
-                text.map(Some).ok_or_else(|| Trouble::Refused {
+                text.map(Some).ok_or_else(|| ForgeError::Refused {
                     what: "it is no text file of less than 1 MB".to_owned(),
                     hint: None,
                 })
             }
-            Err(Trouble::Missing(_)) => Ok(None),
+            Err(ForgeError::Missing(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
@@ -194,8 +194,8 @@ impl GitHub {
     /// `CODEOWNERS` from the first of the places where GitHub looks for it.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn owners(&self, revision: &str) -> Result<Option<String>, Trouble> {
+    /// [`ForgeError`]
+    pub fn owners(&self, revision: &str) -> Result<Option<String>, ForgeError> {
         for place in [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"] {
             if let Some(text) = self.file(place, revision)? {
                 return Ok(Some(text));
@@ -208,8 +208,8 @@ impl GitHub {
     /// wrote is not read.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn incidents(&self, label: &str) -> Result<Vec<Incident>, Trouble> {
+    /// [`ForgeError`]
+    pub fn incidents(&self, label: &str) -> Result<Vec<Incident>, ForgeError> {
         let route = format!("/issues?state=all&labels={}&per_page=100", percent(label));
         let found: Vec<Issue> = self.client.get(&self.path(&route))?.read()?;
         let is_known = |issue: &Issue| {
@@ -228,12 +228,12 @@ impl GitHub {
     /// shows they are listed page by page.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn change(&self, pull: &PullRequestRef, head: &str) -> Result<(Vec<FileDiff>, Option<String>), Trouble> {
+    /// [`ForgeError`]
+    pub fn change(&self, pull: &PullRequestRef, head: &str) -> Result<(Vec<FileDiff>, Option<String>), ForgeError> {
         let route = format!("/compare/{}...{}?per_page=1", percent(&pull.base_sha), percent(head));
         let compared = match self.client.get(&self.path(&route)) {
             Ok(answer) => Some(answer.read::<Comparison>()?),
-            Err(Trouble::Missing(_)) => None,
+            Err(ForgeError::Missing(_)) => None,
             Err(trouble) => return Err(trouble),
         };
         let base =
@@ -247,8 +247,8 @@ impl GitHub {
     /// The diff of a pull request, page by page.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn diff(&self, pull: u64) -> Result<Vec<FileDiff>, Trouble> {
+    /// [`ForgeError`]
+    pub fn diff(&self, pull: u64) -> Result<Vec<FileDiff>, ForgeError> {
         let mut files = Vec::new();
         self.client.pages(&self.path(&format!("/pulls/{pull}/files?per_page=100")), FILE_PAGES, |answer| {
             files.extend(diffs(&answer.read::<Vec<PullFile>>()?));
@@ -260,14 +260,14 @@ impl GitHub {
     /// The open pull request whose head is `sha` on `branch` of `owner`.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn pull_at(&self, owner: &str, branch: &str, sha: &str) -> Result<Option<PullRequestRef>, Trouble> {
+    /// [`ForgeError`]
+    pub fn pull_at(&self, owner: &str, branch: &str, sha: &str) -> Result<Option<PullRequestRef>, ForgeError> {
         let route = format!("/pulls?state=open&head={}:{}&per_page=100", percent(owner), percent(branch));
         let found: Vec<objects::Pull> = self.client.get(&self.path(&route))?.read()?;
         Ok(found.into_iter().find(|pull| pull.head.sha == sha).map(facts))
     }
 
-    fn window(&self, good: &str, bad: &str) -> Result<Vec<Commit>, Trouble> {
+    fn window(&self, good: &str, bad: &str) -> Result<Vec<Commit>, ForgeError> {
         let route = format!("/compare/{good}...{bad}?per_page=100");
         let found: Comparison = self.client.get(&self.path(&route))?.read()?;
         let mut commits: Vec<CommitObject> = found.commits;
@@ -343,7 +343,7 @@ impl Repository for GitHub {
         }
         let found = match self.window(good, bad) {
             Ok(commits) => Some(commits),
-            Err(Trouble::Missing(_)) => None,
+            Err(ForgeError::Missing(_)) => None,
             Err(trouble) => {
                 self.miss("the commits of a window could not be read", &trouble);
                 None
@@ -355,7 +355,7 @@ impl Repository for GitHub {
 }
 
 /// Reads through `read` what a plan needs; trouble is noted and costs only this.
-pub fn read_or_note<T>(forge: &GitHub, what: &str, read: impl FnOnce(&GitHub) -> Result<T, Trouble>) -> Option<T> {
+pub fn read_or_note<T>(forge: &GitHub, what: &str, read: impl FnOnce(&GitHub) -> Result<T, ForgeError>) -> Option<T> {
     match read(forge) {
         Ok(value) => Some(value),
         Err(trouble) => {

@@ -8,7 +8,7 @@ use super::{GitHub, PAGES, facts};
 use crate::ingest::event;
 use crate::model::command::Permission;
 use crate::model::forge::{CompletedRun, PullRequestRef, is_sha, percent};
-use crate::ports::Trouble;
+use crate::ports::ForgeError;
 
 /// An issue or a pull request as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,15 +49,15 @@ impl GitHub {
     /// somebody else since. `None` where there is no such account.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn level_of(&self, login: &str) -> Result<Option<(u64, Permission)>, Trouble> {
+    /// [`ForgeError`]
+    pub fn level_of(&self, login: &str) -> Result<Option<(u64, Permission)>, ForgeError> {
         match self.client.get(&self.path(&format!("/collaborators/{}/permission", percent(login)))) {
             Ok(answer) => {
                 let found: Rights = answer.read()?;
                 let level = Permission::of(&found.permission, &found.role_name);
                 Ok(found.user.map(|user| (user.id, level)))
             }
-            Err(Trouble::Missing(_)) => Ok(None),
+            Err(ForgeError::Missing(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
@@ -65,8 +65,8 @@ impl GitHub {
     /// A thread as it is now.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn thread(&self, number: u64, is_pull: bool) -> Result<ThreadNow, Trouble> {
+    /// [`ForgeError`]
+    pub fn thread(&self, number: u64, is_pull: bool) -> Result<ThreadNow, ForgeError> {
         if is_pull {
             let pull: Pull = self.client.get(&self.path(&format!("/pulls/{number}")))?.read()?;
             return Ok(ThreadNow {
@@ -89,8 +89,8 @@ impl GitHub {
     /// timeline tells: commits that came, a force-push, the end of the branch.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn moved_since(&self, number: u64, comment: u64) -> Result<Option<String>, Trouble> {
+    /// [`ForgeError`]
+    pub fn moved_since(&self, number: u64, comment: u64) -> Result<Option<String>, ForgeError> {
         let mut is_behind = false;
         let mut moved = None;
         self.client.whole(&self.path(&format!("/issues/{number}/timeline?per_page=100")), PAGES, |answer| {
@@ -119,8 +119,8 @@ impl GitHub {
     /// The latest runs that are done: of a commit, or of a branch.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn runs_of(&self, commit: Option<&str>, branch: Option<&str>) -> Result<Vec<CompletedRun>, Trouble> {
+    /// [`ForgeError`]
+    pub fn runs_of(&self, commit: Option<&str>, branch: Option<&str>) -> Result<Vec<CompletedRun>, ForgeError> {
         let filter = match (commit, branch) {
             (Some(commit), _) => format!("head_sha={}", percent(commit)),
             (None, branch) => format!("branch={}", percent(branch.unwrap_or_default())),
@@ -134,9 +134,9 @@ impl GitHub {
     /// One run.
     ///
     /// # Errors
-    /// [`Trouble`]
-    pub fn ended_run(&self, id: u64) -> Result<CompletedRun, Trouble> {
+    /// [`ForgeError`]
+    pub fn ended_run(&self, id: u64) -> Result<CompletedRun, ForgeError> {
         let found: serde_json::Value = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
-        event::ended_run(&found).ok_or_else(|| Trouble::Missing(format!("run {id} is none that can be read")))
+        event::ended_run(&found).ok_or_else(|| ForgeError::Missing(format!("run {id} is none that can be read")))
     }
 }

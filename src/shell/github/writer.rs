@@ -15,7 +15,7 @@ use super::{GitHub, PAGES, is_ours};
 use crate::model::forge::{BotPullRequest, RunLink, percent};
 use crate::plan::action::{Action, Annotation, LineComment};
 use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState, PullRequestState, RunState};
-use crate::ports::{Claimed, Forge, Trouble};
+use crate::ports::{Forge, ForgeError, LockStatus};
 use crate::shell::surroundings;
 
 /// How long a claim counts: longer than the longest wait for a limit, and no
@@ -23,7 +23,7 @@ use crate::shell::surroundings;
 const CLAIM_SECONDS: i64 = 300;
 
 impl GitHub {
-    fn list_comments(&self, route: &str, on_lines: bool) -> Result<Vec<BotComment>, Trouble> {
+    fn list_comments(&self, route: &str, on_lines: bool) -> Result<Vec<BotComment>, ForgeError> {
         let mut ours = Vec::new();
         let mut other = None;
         self.client.whole(&self.path(route), PAGES, |answer| {
@@ -46,15 +46,15 @@ impl GitHub {
     /// Objects with our marker that another bot signed are most likely ours, written
     /// with a token of another app than we think: to write more would be to write
     /// everything twice.
-    fn not_another(&self, login: Option<String>) -> Result<(), Trouble> {
+    fn not_another(&self, login: Option<String>) -> Result<(), ForgeError> {
         let Some(login) = login else { return Ok(()) };
-        Err(Trouble::Refused {
+        Err(ForgeError::Refused {
             what: format!("what testmedic wrote here before is signed by `{login}`, not by `{}`", self.bot),
             hint: Some(format!("pass `bot: {login}`")),
         })
     }
 
-    fn post(&self, method: Method, route: &str, body: &Value) -> Result<Option<String>, Trouble> {
+    fn post(&self, method: Method, route: &str, body: &Value) -> Result<Option<String>, ForgeError> {
         let answer = self.client.send(method, &self.path(route), Some(body))?;
         // It was done, whatever the answer looks like.
         let made = answer.read::<Made>().ok();
@@ -71,12 +71,12 @@ impl GitHub {
 }
 
 impl Forge for GitHub {
-    fn pull(&self, number: u64) -> Result<PullRequestState, Trouble> {
+    fn pull(&self, number: u64) -> Result<PullRequestState, ForgeError> {
         let pull: Pull = self.client.get(&self.path(&format!("/pulls/{number}")))?.read()?;
         Ok(PullRequestState { open: pull.state == "open", head: pull.head.sha, locked: pull.locked })
     }
 
-    fn issues(&self) -> Result<Vec<BotIssue>, Trouble> {
+    fn issues(&self) -> Result<Vec<BotIssue>, ForgeError> {
         let route =
             format!("/issues?state=all&creator={}&sort=updated&direction=desc&per_page=100", percent(&self.bot));
         let mut ours = Vec::new();
@@ -90,23 +90,23 @@ impl Forge for GitHub {
         Ok(ours)
     }
 
-    fn issue(&self, number: u64) -> Result<BotIssue, Trouble> {
+    fn issue(&self, number: u64) -> Result<BotIssue, ForgeError> {
         let issue: Issue = self.client.get(&self.path(&format!("/issues/{number}")))?.read()?;
         if issue.pull_request.is_some() || !is_ours(issue.user.as_ref().map(|u| u.login.as_str()), &self.bot) {
-            return Err(Trouble::Refused { what: format!("issue {number} is not ours"), hint: None });
+            return Err(ForgeError::Refused { what: format!("issue {number} is not ours"), hint: None });
         }
         Ok(issue.ours())
     }
 
-    fn comments(&self, on: u64) -> Result<Vec<BotComment>, Trouble> {
+    fn comments(&self, on: u64) -> Result<Vec<BotComment>, ForgeError> {
         self.list_comments(&format!("/issues/{on}/comments?per_page=100"), false)
     }
 
-    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, Trouble> {
+    fn review_comments(&self, pull: u64) -> Result<Vec<BotComment>, ForgeError> {
         self.list_comments(&format!("/pulls/{pull}/comments?per_page=100"), true)
     }
 
-    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, Trouble> {
+    fn check(&self, head: &str, name: &str) -> Result<Option<BotCheck>, ForgeError> {
         let route =
             format!("/commits/{}/check-runs?check_name={}&filter=latest&per_page=100", percent(head), percent(name));
         let found: CheckRuns = self.client.get(&self.path(&route))?.read()?;
@@ -117,40 +117,40 @@ impl Forge for GitHub {
             .max_by_key(|c| c.id))
     }
 
-    fn branch(&self, name: &str) -> Result<Option<String>, Trouble> {
+    fn branch(&self, name: &str) -> Result<Option<String>, ForgeError> {
         self.commit_at(name)
     }
 
-    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, Trouble> {
+    fn text_at(&self, path: &str, revision: &str) -> Result<Option<String>, ForgeError> {
         self.file(path, revision)
     }
 
-    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, Trouble> {
+    fn branches_like(&self, begin: &str) -> Result<Vec<(String, String)>, ForgeError> {
         self.matching(begin)
     }
 
-    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, Trouble> {
+    fn pulls_into(&self, base: &str) -> Result<Vec<BotPullRequest>, ForgeError> {
         self.our_pulls_into(base)
     }
 
-    fn run_on(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, Trouble> {
+    fn latest_run(&self, workflow: &str, branch: &str) -> Result<Option<RunLink>, ForgeError> {
         self.latest_run_on(workflow, branch)
     }
 
-    fn remark(&self, id: u64) -> Result<Option<CommentState>, Trouble> {
+    fn comment(&self, id: u64) -> Result<Option<CommentState>, ForgeError> {
         match self.client.get(&self.path(&format!("/issues/comments/{id}"))) {
             Ok(answer) => Ok(Some(answer.read::<Comment>()?.remark())),
-            Err(Trouble::Missing(_)) => Ok(None),
+            Err(ForgeError::Missing(_)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }
 
-    fn run(&self, id: u64) -> Result<RunState, Trouble> {
+    fn run(&self, id: u64) -> Result<RunState, ForgeError> {
         let run: Run = self.client.get(&self.path(&format!("/actions/runs/{id}")))?.read()?;
         Ok(RunState { attempt: run.attempt.unwrap_or(1), is_done: run.status.as_deref() == Some("completed") })
     }
 
-    fn write(&mut self, action: &Action) -> Result<Option<String>, Trouble> {
+    fn write(&mut self, action: &Action) -> Result<Option<String>, ForgeError> {
         match action {
             Action::RecordRun { .. } => Ok(None),
             Action::OpenIssue { title, body, labels, assignees, .. } => {
@@ -204,23 +204,23 @@ impl Forge for GitHub {
         }
     }
 
-    fn claim(&mut self, name: &str) -> Result<Claimed, Trouble> {
+    fn lock(&mut self, name: &str) -> Result<LockStatus, ForgeError> {
         let label = label(name);
         match self.client.send(Method::POST, &self.path("/labels"), Some(&self.claim_body(&label))) {
-            Ok(_) => Ok(Claimed::Taken),
+            Ok(_) => Ok(LockStatus::Taken),
             // Whoever holds it now: we, if the answer was lost, or another one.
-            Err(Trouble::Unclear(_)) => self.holder_of(&label),
-            Err(Trouble::Refused { what, .. }) if what.contains("already_exists") => self.holder_of(&label),
+            Err(ForgeError::Unclear(_)) => self.holder_of(&label),
+            Err(ForgeError::Refused { what, .. }) if what.contains("already_exists") => self.holder_of(&label),
             Err(trouble) => Err(trouble),
         }
     }
 
-    fn release(&mut self, name: &str) {
+    fn unlock(&mut self, name: &str) {
         let route = self.path(&format!("/labels/{}", percent(&label(name))));
         for _ in 0..3 {
             match self.client.send(Method::DELETE, &route, None) {
-                Err(Trouble::Unclear(_)) => {}
-                Ok(_) | Err(Trouble::Missing(_)) => return,
+                Err(ForgeError::Unclear(_)) => {}
+                Ok(_) | Err(ForgeError::Missing(_)) => return,
                 Err(trouble) => {
                     return self.note(format!("a claim could not be given back, it ends by itself: {trouble}"));
                 }
@@ -239,14 +239,14 @@ impl GitHub {
         (title, body): (&str, &str),
         labels: &[String],
         assignees: &[String],
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Option<String>, ForgeError> {
         self.signed_by_another(labels)?;
         let mut issue = json!({"title": title, "body": body, "labels": labels});
         if !assignees.is_empty() {
             issue["assignees"] = json!(assignees);
             match self.post(Method::POST, "/issues", &issue) {
                 // Somebody whom CODEOWNERS names cannot be assigned: nothing was made.
-                Err(Trouble::Refused { what, .. }) if what.contains("assignees") => {
+                Err(ForgeError::Refused { what, .. }) if what.contains("assignees") => {
                     self.note(format!("nobody is assigned: {what}"));
                     issue["assignees"] = json!([]);
                 }
@@ -256,7 +256,7 @@ impl GitHub {
         self.post(Method::POST, "/issues", &issue)
     }
 
-    fn write_check(&self, action: &Action) -> Result<Option<String>, Trouble> {
+    fn write_check(&self, action: &Action) -> Result<Option<String>, ForgeError> {
         let Action::CheckRun { head, name, edit, conclusion, title, summary, digest, annotations } = action else {
             return Ok(None);
         };
@@ -276,16 +276,16 @@ impl GitHub {
     }
 
     /// Looks at a claim that is there: ours, somebody's, or too old to count.
-    fn holder_of(&mut self, label: &str) -> Result<Claimed, Trouble> {
+    fn holder_of(&mut self, label: &str) -> Result<LockStatus, ForgeError> {
         let route = self.path(&format!("/labels/{}", percent(label)));
         let found: FoundLabel = match self.client.get(&route) {
             Ok(answer) => answer.read()?,
-            Err(Trouble::Missing(_)) => return Ok(Claimed::Held),
+            Err(ForgeError::Missing(_)) => return Ok(LockStatus::Held),
             Err(trouble) => return Err(trouble),
         };
         let description = found.description.unwrap_or_default();
         if description.starts_with(&format!("{} is writing", self.holder)) {
-            return Ok(Claimed::Taken);
+            return Ok(LockStatus::Taken);
         }
         let until = description.split("until ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<i64>().ok());
         let now = surroundings::now().unix();
@@ -294,35 +294,35 @@ impl GitHub {
             self.take_over(label, &route)?;
             return self.still_ours(&route);
         }
-        Ok(Claimed::Held)
+        Ok(LockStatus::Held)
     }
 }
 
 impl GitHub {
     /// Puts our claim in the place of one that counts no more.
-    fn take_over(&self, label: &str, route: &str) -> Result<(), Trouble> {
+    fn take_over(&self, label: &str, route: &str) -> Result<(), ForgeError> {
         match self.client.send(Method::DELETE, route, None) {
-            Ok(_) | Err(Trouble::Missing(_) | Trouble::Unclear(_)) => {}
+            Ok(_) | Err(ForgeError::Missing(_) | ForgeError::Unclear(_)) => {}
             Err(trouble) => return Err(trouble),
         }
         match self.client.send(Method::POST, &self.path("/labels"), Some(&self.claim_body(label))) {
-            Err(Trouble::Refused { what, .. }) if what.contains("already_exists") => Ok(()),
-            Ok(_) | Err(Trouble::Unclear(_)) => Ok(()),
+            Err(ForgeError::Refused { what, .. }) if what.contains("already_exists") => Ok(()),
+            Ok(_) | Err(ForgeError::Unclear(_)) => Ok(()),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Two who find the same dead claim may both take it over, and the second
     /// removes the first one's: after a moment only one of them still stands.
-    fn still_ours(&self, route: &str) -> Result<Claimed, Trouble> {
+    fn still_ours(&self, route: &str) -> Result<LockStatus, ForgeError> {
         self.client.pause(2);
         let found: FoundLabel = match self.client.get(route) {
             Ok(answer) => answer.read()?,
-            Err(Trouble::Missing(_)) => return Ok(Claimed::Held),
+            Err(ForgeError::Missing(_)) => return Ok(LockStatus::Held),
             Err(trouble) => return Err(trouble),
         };
         let ours = found.description.unwrap_or_default().starts_with(&format!("{} is writing", self.holder));
-        Ok(if ours { Claimed::Taken } else { Claimed::Held })
+        Ok(if ours { LockStatus::Taken } else { LockStatus::Held })
     }
 
     fn claim_body(&self, label: &str) -> Value {
@@ -335,7 +335,7 @@ impl GitHub {
     }
 
     /// Looks for issues with our marker and label that another bot signed.
-    fn signed_by_another(&self, labels: &[String]) -> Result<(), Trouble> {
+    fn signed_by_another(&self, labels: &[String]) -> Result<(), ForgeError> {
         let Some(label) = labels.first() else { return Ok(()) };
         let route = format!("/issues?state=all&labels={}&per_page=100", percent(label));
         let page: Vec<Issue> = self.client.get(&self.path(&route))?.read()?;

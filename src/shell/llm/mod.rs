@@ -17,14 +17,14 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 pub use self::recording::{Recording, Replay};
-use self::wire::Lacks;
+use self::wire::Unsupported;
 use crate::error::Problem;
 use crate::ingest::traffic::hints;
 use crate::model::exchange::Headers;
 use crate::model::secret::{Secret, mask, mask_value};
 use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::text::{clean, head};
-use crate::ports::{Mind, Unheard};
+use crate::ports::{ChatModel, ModelError};
 use crate::shell::{ending, surroundings};
 
 /// Bytes of an answer, and of a refusal.
@@ -55,7 +55,7 @@ pub struct Endpoint {
     settings: Settings,
     runtime: tokio::runtime::Runtime,
     /// What the server was seen not to know.
-    lacks: Mutex<Lacks>,
+    lacks: Mutex<Unsupported>,
 }
 
 /// A refusal, as it goes through the client.
@@ -115,7 +115,7 @@ impl Endpoint {
         Ok(Self { client, settings, runtime, lacks: Mutex::default() })
     }
 
-    fn put(&self, ask: &ChatRequest, lacks: Lacks) -> Result<Value, OpenAIError> {
+    fn put(&self, ask: &ChatRequest, lacks: Unsupported) -> Result<Value, OpenAIError> {
         let body = wire::question(ask, lacks);
         self.runtime.block_on(async {
             let chat = self.client.chat().query(&self.settings.query)?;
@@ -127,7 +127,7 @@ impl Endpoint {
     }
 
     /// What went wrong, without the key.
-    fn told(&self, error: &OpenAIError) -> Unheard {
+    fn told(&self, error: &OpenAIError) -> ModelError {
         let mut is_final = true;
         let (what, may_be_counted) = match error {
             OpenAIError::Boxed(inner) => match inner.downcast_ref::<Refused>() {
@@ -155,7 +155,7 @@ impl Endpoint {
             OpenAIError::JSONDeserialize(..) => ("the model's answer is no JSON".to_owned(), true),
             other => (format!("the model cannot be asked: {other}"), true),
         };
-        Unheard { what: head(&self.harmless(&clean(&what)), 400).to_owned(), may_be_counted, is_final }
+        ModelError { what: head(&self.harmless(&clean(&what)), 400).to_owned(), may_be_counted, is_final }
     }
 
     /// A text of the other side, without our key and without what has the shape of one.
@@ -176,8 +176,8 @@ impl Endpoint {
     }
 }
 
-impl Mind for Endpoint {
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
+impl ChatModel for Endpoint {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, ModelError> {
         let body = json!({"model": model, "input": texts, "encoding_format": "float"});
         let answer = self.runtime.block_on(async {
             let embeddings = self.client.embeddings().query(&self.settings.query)?;
@@ -187,21 +187,21 @@ impl Mind for Endpoint {
             }
         });
         let value = answer.map_err(|error| self.told(&error))?;
-        wire::vectors(&value, texts).map_err(|why| Unheard {
+        wire::vectors(&value, texts).map_err(|why| ModelError {
             what: format!("the model's vectors cannot be read: {why}"),
             may_be_counted: true,
             is_final: false,
         })
     }
 
-    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
+    fn complete(&self, ask: &ChatRequest) -> Result<ChatResponse, ModelError> {
         let mut lacks = *self.lacks.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match self.put(ask, lacks) {
                 Ok(value) => {
                     // It was what it was asked for less that made the difference.
                     *self.lacks.lock().unwrap_or_else(PoisonError::into_inner) = lacks;
-                    let reply = wire::answer(&value, ask).map_err(|why| Unheard {
+                    let reply = wire::answer(&value, ask).map_err(|why| ModelError {
                         what: format!("the model's answer cannot be read: {why}"),
                         may_be_counted: true,
                         is_final: true,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Problem;
 use crate::model::talk::{ChatRequest, ChatResponse, Embeddings, digest_of_texts};
-use crate::ports::{Mind, Unheard};
+use crate::ports::{ChatModel, ModelError};
 use crate::shell::files;
 
 /// One line of a recording.
@@ -18,7 +18,7 @@ struct Line {
     /// A digest of the question.
     asked: String,
     /// The answer, or why there is none.
-    reply: Result<Said, Unheard>,
+    reply: Result<Said, ModelError>,
 }
 
 /// What came: words, or vectors.
@@ -31,7 +31,7 @@ enum Said {
 
 /// A model whose answers are kept.
 pub struct Recording {
-    inner: Box<dyn Mind>,
+    inner: Box<dyn ChatModel>,
     file: Mutex<std::fs::File>,
 }
 
@@ -40,7 +40,7 @@ impl Recording {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn new(inner: Box<dyn Mind>, path: &Path) -> Result<Self, Problem> {
+    pub fn new(inner: Box<dyn ChatModel>, path: &Path) -> Result<Self, Problem> {
         let file = std::fs::File::create(path);
         let file = file.map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))?;
         Ok(Self { inner, file: Mutex::new(file) })
@@ -48,10 +48,10 @@ impl Recording {
 }
 
 impl Recording {
-    fn keep(&self, asked: String, reply: Result<Said, Unheard>) -> Result<(), Unheard> {
+    fn keep(&self, asked: String, reply: Result<Said, ModelError>) -> Result<(), ModelError> {
         let line = Line { asked, reply };
         let text = serde_json::to_string(&line).unwrap_or_default();
-        writeln!(self.file.lock().unwrap_or_else(PoisonError::into_inner), "{text}").map_err(|e| Unheard {
+        writeln!(self.file.lock().unwrap_or_else(PoisonError::into_inner), "{text}").map_err(|e| ModelError {
             what: format!("what the model says cannot be kept: {e}"),
             may_be_counted: true,
             is_final: true,
@@ -59,14 +59,14 @@ impl Recording {
     }
 }
 
-impl Mind for Recording {
-    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
-        let reply = self.inner.think(ask);
+impl ChatModel for Recording {
+    fn complete(&self, ask: &ChatRequest) -> Result<ChatResponse, ModelError> {
+        let reply = self.inner.complete(ask);
         self.keep(ask.digest(), reply.clone().map(Said::Words))?;
         reply
     }
 
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, ModelError> {
         let embedded = self.inner.embed(model, texts);
         self.keep(digest_of_texts(model, texts), embedded.clone().map(Said::Vectors))?;
         embedded
@@ -77,7 +77,7 @@ impl Mind for Recording {
 #[derive(Debug)]
 pub struct Replay {
     /// Answers by question; several where one was asked several times.
-    by_question: Mutex<HashMap<String, Vec<Result<Said, Unheard>>>>,
+    by_question: Mutex<HashMap<String, Vec<Result<Said, ModelError>>>>,
 }
 
 impl Replay {
@@ -86,7 +86,7 @@ impl Replay {
     /// # Errors
     /// A file that is none.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let mut all: HashMap<String, Vec<Result<Said, Unheard>>> = HashMap::new();
+        let mut all: HashMap<String, Vec<Result<Said, ModelError>>> = HashMap::new();
         for (at, line) in files::read_text(path)?.lines().enumerate() {
             let line: Line = serde_json::from_str(line).map_err(|e| {
                 Problem::failed(format!("{} is no recording of a model: line {}", path.display(), at + 1)).because(e)
@@ -101,7 +101,7 @@ impl Replay {
 }
 
 impl Replay {
-    fn said(&self, asked: &str) -> Result<Said, Unheard> {
+    fn said(&self, asked: &str) -> Result<Said, ModelError> {
         let mut all = self.by_question.lock().unwrap_or_else(PoisonError::into_inner);
         let replies = all.get_mut(asked);
         // The last answer is given as often as it is asked for.
@@ -110,23 +110,23 @@ impl Replay {
     }
 }
 
-fn unknown() -> Unheard {
-    Unheard {
+fn unknown() -> ModelError {
+    ModelError {
         what: "the recording of the model has no answer to this question: something else is asked than was".to_owned(),
         may_be_counted: false,
         is_final: true,
     }
 }
 
-impl Mind for Replay {
-    fn think(&self, ask: &ChatRequest) -> Result<ChatResponse, Unheard> {
+impl ChatModel for Replay {
+    fn complete(&self, ask: &ChatRequest) -> Result<ChatResponse, ModelError> {
         match self.said(&ask.digest())? {
             Said::Words(reply) => Ok(reply),
             Said::Vectors(_) => Err(unknown()),
         }
     }
 
-    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, Unheard> {
+    fn embed(&self, model: &str, texts: &[String]) -> Result<Embeddings, ModelError> {
         match self.said(&digest_of_texts(model, texts))? {
             Said::Vectors(embedded) => Ok(embedded),
             Said::Words(_) => Err(unknown()),

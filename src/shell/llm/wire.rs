@@ -9,7 +9,7 @@ const LONGEST: usize = 16 << 10;
 
 /// What a server does not know. `Copy`, as it is passed about with each question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lacks {
+pub(super) struct Unsupported {
     /// Answers of a given form.
     schema: bool,
     /// Tools.
@@ -18,7 +18,7 @@ pub(super) struct Lacks {
     new_name: bool,
 }
 
-impl Lacks {
+impl Unsupported {
     /// What it lacks besides, after a refusal with this text: what the text names, else
     /// what servers lack most often. `None` where nothing is left to leave out.
     pub(super) fn after(self, text: &str) -> Option<Self> {
@@ -49,10 +49,10 @@ impl Lacks {
 }
 
 /// A question.
-pub(super) fn question(ask: &ChatRequest, lacks: Lacks) -> Value {
+pub(super) fn question(ask: &ChatRequest, lacks: Unsupported) -> Value {
     let messages: Vec<Value> = ask.messages.iter().map(|message| self::message(message, lacks)).collect();
     let mut body = json!({"model": ask.model, "messages": messages, "stream": false});
-    body[if lacks.new_name { "max_tokens" } else { "max_completion_tokens" }] = ask.most.into();
+    body[if lacks.new_name { "max_tokens" } else { "max_completion_tokens" }] = ask.max_tokens.into();
     if !lacks.tools && !ask.tools.is_empty() {
         let tool = |tool: &crate::model::talk::Tool| {
             json!({"type": "function", "function": {
@@ -67,20 +67,20 @@ pub(super) fn question(ask: &ChatRequest, lacks: Lacks) -> Value {
     body
 }
 
-fn message(message: &Message, lacks: Lacks) -> Value {
+fn message(message: &Message, lacks: Unsupported) -> Value {
     match message {
-        Message::Rules { text } => json!({"role": "system", "content": text}),
-        Message::Us { text } => json!({"role": "user", "content": text}),
+        Message::System { text } => json!({"role": "system", "content": text}),
+        Message::User { text } => json!({"role": "user", "content": text}),
         // A server without tools knows no such messages.
-        Message::Model { text, calls } if lacks.tools || calls.is_empty() => {
+        Message::Assistant { text, calls } if lacks.tools || calls.is_empty() => {
             json!({"role": "assistant", "content": text})
         }
-        Message::Found { text, .. } if lacks.tools => json!({"role": "user", "content": text}),
-        Message::Model { text, calls } => {
+        Message::Tool { text, .. } if lacks.tools => json!({"role": "user", "content": text}),
+        Message::Assistant { text, calls } => {
             let call = |call: &Call| json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}});
             json!({"role": "assistant", "content": text, "tool_calls": calls.iter().map(call).collect::<Vec<_>>()})
         }
-        Message::Found { call, text } => json!({"role": "tool", "tool_call_id": call, "content": text}),
+        Message::Tool { call, text } => json!({"role": "tool", "tool_call_id": call, "content": text}),
     }
 }
 
@@ -119,7 +119,7 @@ pub(super) fn answer(value: &Value, ask: &ChatRequest) -> Result<ChatResponse, S
     let plausible = |told: Option<u64>, least: u64, most: u64| told.filter(|n| *n > 0).unwrap_or(least).min(most);
     let tokens = TokenUsage {
         asked: plausible(count("prompt_tokens"), size / 3, size),
-        said: plausible(count("completion_tokens"), said / 3, said.max(u64::from(ask.most).saturating_mul(2))),
+        said: plausible(count("completion_tokens"), said / 3, said.max(u64::from(ask.max_tokens).saturating_mul(2))),
     };
     Ok(ChatResponse { text, calls, tokens })
 }
@@ -160,23 +160,29 @@ mod tests {
             arguments: json!({"type": "object"}),
         };
         let messages = vec![
-            Message::Rules { text: "r".to_owned() },
-            Message::Model {
+            Message::System { text: "r".to_owned() },
+            Message::Assistant {
                 text: String::new(),
                 calls: vec![Call { id: "1".to_owned(), name: "read_file".to_owned(), arguments: "{}".to_owned() }],
             },
-            Message::Found { call: "1".to_owned(), text: "f".to_owned() },
+            Message::Tool { call: "1".to_owned(), text: "f".to_owned() },
         ];
-        ChatRequest { model: "m".to_owned(), messages, tools: vec![tool], answer: json!({"type": "object"}), most: 9 }
+        ChatRequest {
+            model: "m".to_owned(),
+            messages,
+            tools: vec![tool],
+            answer: json!({"type": "object"}),
+            max_tokens: 9,
+        }
     }
 
     #[test]
     fn servers_that_know_less_are_asked_for_less() {
-        let full = question(&ask(), Lacks::default());
+        let full = question(&ask(), Unsupported::default());
         assert_eq!(full["messages"][2], json!({"role": "tool", "tool_call_id": "1", "content": "f"}));
         assert!(full["response_format"].is_object() && full["tools"].is_array());
         assert_eq!(full["max_completion_tokens"], 9);
-        let mut lacks = Lacks::default();
+        let mut lacks = Unsupported::default();
         for text in ["unknown field response_format", "tools are not supported", "max_completion_tokens?"] {
             lacks = lacks.after(text).unwrap();
         }

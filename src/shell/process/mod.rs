@@ -60,7 +60,7 @@ impl Default for Limits {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum Termination {
     /// By itself, with this code.
     Exited(i32),
     /// By a signal that we did not send.
@@ -77,7 +77,7 @@ pub enum End {
     TooMany,
 }
 
-impl End {
+impl Termination {
     /// In words; `None` where it ended by itself.
     #[must_use]
     pub fn trouble(self, bounds: &Limits) -> Option<String> {
@@ -95,9 +95,9 @@ impl End {
 
 /// What came of a program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct ProcessOutput {
     /// How it ended.
-    pub end: End,
+    pub end: Termination,
     /// Seconds it took.
     pub seconds: f64,
     /// Beginning and end of what it printed.
@@ -106,7 +106,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Ended {
+impl ProcessOutput {
     /// Both outputs.
     #[must_use]
     pub fn output(&self) -> String {
@@ -118,7 +118,7 @@ impl Ended {
 ///
 /// # Errors
 /// Where the supervisor or the program cannot be started.
-pub fn run(program: &Path, task: &Task) -> Result<Ended, Problem> {
+pub fn run(program: &Path, task: &Task) -> Result<ProcessOutput, Problem> {
     let name = task.argv.first().cloned().unwrap_or_default();
     let failed = |why: String| Problem::failed(format!("`{name}` cannot be run")).because(why);
     // What it leaves behind where the program ends its supervisor comes to us.
@@ -153,7 +153,7 @@ pub fn run(program: &Path, task: &Task) -> Result<Ended, Problem> {
     let out = out.map_err(|e| failed(e.to_string()))?;
     // An answer counts only of a supervisor that came to its end: the program may reach its pipe.
     let is_whole = status.is_ok_and(|status| status.success());
-    let answer = serde_json::from_slice::<Result<Ended, String>>(&out).ok().filter(|_| is_whole);
+    let answer = serde_json::from_slice::<Result<ProcessOutput, String>>(&out).ok().filter(|_| is_whole);
     let answer = answer.ok_or_else(|| failed("it ended its supervisor".to_owned()))?;
     answer.map_err(failed)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{End, Ended, Limits, Task, tree};
+use super::{Limits, ProcessOutput, Task, Termination, tree};
 
 /// Bytes kept of the beginning of an output.
 const HEAD: usize = 64 << 10;
@@ -27,16 +27,17 @@ pub fn supervise() -> u8 {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let mut line = String::new();
     let mut stdin = BufReader::new(std::io::stdin());
-    let answer: Result<Ended, String> = match stdin.read_line(&mut line).map(|_| serde_json::from_str::<Task>(&line)) {
-        Ok(Ok(task)) => watch(&task, stdin),
-        _ => Err("nothing that could be run was asked for".to_owned()),
-    };
+    let answer: Result<ProcessOutput, String> =
+        match stdin.read_line(&mut line).map(|_| serde_json::from_str::<Task>(&line)) {
+            Ok(Ok(task)) => watch(&task, stdin),
+            _ => Err("nothing that could be run was asked for".to_owned()),
+        };
     let text = serde_json::to_string(&answer).unwrap_or_default();
     let _ = std::io::stdout().write_all(text.as_bytes());
     0
 }
 
-fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, String> {
+fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<ProcessOutput, String> {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let abandoned = Arc::new(AtomicBool::new(false));
@@ -56,7 +57,7 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
     let seconds = begun.elapsed().as_secs_f64();
     tree::end();
     let _ = child.wait();
-    if !matches!(end, End::Exited(_)) {
+    if !matches!(end, Termination::Exited(_)) {
         clear(task);
     }
     if abandoned.load(Ordering::SeqCst)
@@ -64,7 +65,7 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<Ended, St
     {
         let _ = std::fs::remove_dir_all(scratch);
     }
-    Ok(Ended { end, seconds, stdout: text(stdout), stderr: text(stderr) })
+    Ok(ProcessOutput { end, seconds, stdout: text(stdout), stderr: text(stderr) })
 }
 
 /// How long an output is waited for when nothing that could write to it should be left.
@@ -128,7 +129,7 @@ fn limit_files(bounds: &Limits) {
     let _ = setrlimit(Resource::Fsize, most(bounds.file));
 }
 
-fn wait(task: &Task, child: &mut Child, printed: &AtomicU64, abandoned: &AtomicBool, begun: Instant) -> End {
+fn wait(task: &Task, child: &mut Child, printed: &AtomicU64, abandoned: &AtomicBool, begun: Instant) -> Termination {
     let bounds = &task.bounds;
     let memory = if bounds.memory == 0 { machine_memory() / 4 * 3 } else { bounds.memory };
     let disk = || task.scratch.as_ref().and_then(|p| rustix::fs::statvfs(p).ok()).map(|d| d.f_bavail * d.f_frsize);
@@ -139,23 +140,23 @@ fn wait(task: &Task, child: &mut Child, printed: &AtomicU64, abandoned: &AtomicB
             return of_status(status);
         }
         if begun.elapsed() >= Duration::from_secs(u64::from(bounds.seconds)) || abandoned.load(Ordering::SeqCst) {
-            return End::TimedOut;
+            return Termination::TimedOut;
         }
         if printed.load(Ordering::Relaxed) > bounds.output {
-            return End::TooLoud;
+            return Termination::TooLoud;
         }
         if pause >= GLANCE {
             let all = tree::below();
             if all.len() > bounds.processes {
-                return End::TooMany;
+                return Termination::TooMany;
             }
             if memory > 0 && all.iter().map(|p| p.resident).sum::<u64>() > memory {
-                return End::TooLarge;
+                return Termination::TooLarge;
             }
             if let (Some(free), Some(now)) = (free, disk())
                 && (now < DISK_RESERVE.min(free / 2) || free.saturating_sub(now) > bounds.disk)
             {
-                return End::DiskFull;
+                return Termination::DiskFull;
             }
         }
         std::thread::sleep(pause);
@@ -163,15 +164,15 @@ fn wait(task: &Task, child: &mut Child, printed: &AtomicU64, abandoned: &AtomicB
     }
 }
 
-fn of_status(status: ExitStatus) -> End {
+fn of_status(status: ExitStatus) -> Termination {
     #[cfg(unix)]
     {
         use std::os::unix::process::ExitStatusExt;
         if let Some(signal) = status.signal() {
-            return End::Signalled(signal);
+            return Termination::Signalled(signal);
         }
     }
-    End::Exited(status.code().unwrap_or(-1))
+    Termination::Exited(status.code().unwrap_or(-1))
 }
 
 /// Bytes of memory of this machine, or of the container that we are in.
@@ -187,13 +188,13 @@ fn machine_memory() -> u64 {
 
 /// Beginning and end of an output.
 #[derive(Default)]
-struct Kept {
+struct CapturedOutput {
     head: Vec<u8>,
     tail: Vec<u8>,
     cut: u64,
 }
 
-impl Kept {
+impl CapturedOutput {
     fn add(&mut self, mut bytes: &[u8]) {
         let room = HEAD.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
@@ -217,10 +218,10 @@ impl Kept {
 }
 
 /// A thread that reads an output, and what it kept so far.
-type Collected = (JoinHandle<()>, Arc<Mutex<Kept>>);
+type Collected = (JoinHandle<()>, Arc<Mutex<CapturedOutput>>);
 
 fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<AtomicU64>) -> Collected {
-    let kept = Arc::new(Mutex::new(Kept::default()));
+    let kept = Arc::new(Mutex::new(CapturedOutput::default()));
     let shared = Arc::clone(&kept);
     let handle = std::thread::spawn(move || {
         let mut piece = vec![0; 64 << 10];

@@ -37,7 +37,7 @@ const MOST: usize = 200_000;
 
 /// What was recorded.
 #[derive(Debug, Default)]
-struct Kept {
+struct Recording {
     masker: Masker,
     /// With the moment at which each began: redirects are told from the inside out.
     exchanges: Vec<(f64, Exchange)>,
@@ -67,7 +67,7 @@ pub struct Waited {
     pub seconds: f64,
 }
 
-impl Kept {
+impl Recording {
     /// Takes in an exchange that began at a moment; masks what must not be kept.
     fn take(&mut self, begun: f64, mut exchange: Exchange) {
         if self.exchanges.len() >= MOST {
@@ -88,7 +88,7 @@ impl Kept {
 /// A recorder that listens.
 #[derive(Debug)]
 pub struct Recorder {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<Recording>>,
     folder: TempDir,
     address: String,
     word: String,
@@ -130,7 +130,7 @@ impl Recorder {
         let mut random = [0_u8; 16];
         let _ = getrandom::fill(&mut random);
         let word: String = random.iter().map(|b| format!("{b:02x}")).collect();
-        let kept = Arc::new(Mutex::new(Kept { masker: Masker::new(mail), ..Kept::default() }));
+        let kept = Arc::new(Mutex::new(Recording { masker: Masker::new(mail), ..Recording::default() }));
         let (own, expected) = (Arc::clone(&kept), word.clone());
         let open = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&open);
@@ -186,7 +186,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Where this machine gives no port.
-    pub fn stand_before(&self, upstream: &Upstream, retries: bool) -> Result<(String, String), Problem> {
+    pub fn start_proxy(&self, upstream: &Upstream, retries: bool) -> Result<(String, String), Problem> {
         let address = proxy::start(upstream, Arc::clone(&self.kept), retries)?;
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).own.push(address.clone());
         let path = upstream.url.path().trim_end_matches('/');
@@ -271,7 +271,7 @@ impl Recorder {
 }
 
 /// Takes in what one client sends; a client that does not know the word is none.
-fn listen(stream: link::Stream, word: &str, kept: &Mutex<Kept>) {
+fn listen(stream: link::Stream, word: &str, kept: &Mutex<Recording>) {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     if (&mut reader).take(100).read_line(&mut first).is_err() || first.trim_end() != word {

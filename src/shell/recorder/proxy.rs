@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::Kept;
+use super::Recording;
 use crate::error::Problem;
 use crate::ingest::traffic::{self, hints, masking};
 use crate::model::exchange::{self, Exchange};
@@ -82,12 +82,12 @@ struct Proxy {
     plain: Service,
     /// For services that speak HTTP/2 without TLS.
     second: Service,
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<Recording>>,
     retries: bool,
 }
 
 /// Starts one; gives its origin, such as `http://127.0.0.1:40123`.
-pub(super) fn start(upstream: &Upstream, kept: Arc<Mutex<Kept>>, retries: bool) -> Result<String, Problem> {
+pub(super) fn start(upstream: &Upstream, kept: Arc<Mutex<Recording>>, retries: bool) -> Result<String, Problem> {
     let failed = |e: std::io::Error| Problem::failed("there is no room for a proxy").because(e);
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;

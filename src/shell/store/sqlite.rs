@@ -24,11 +24,11 @@ use crate::history::rename::{Candidate, link};
 use crate::history::{History, PastFailure, RenamedFrom, RerunResult};
 use crate::model::test::{Outcome, TestId};
 use crate::model::time::Timestamp;
-use crate::ports::{Absorbed, Store};
-use crate::traffic::memory::Memory;
+use crate::ports::{Absorbed, HistoryStore};
+use crate::traffic::memory::ApiModel;
 
-pub use show::{Shown, ShownResult};
-pub use thinking::Spending;
+pub use show::{ShownResult, TestRecord};
+pub use thinking::SqliteBudget;
 
 /// Migrations in order; `PRAGMA user_version` tells how many were applied.
 /// Never edit one that was released: append.
@@ -200,7 +200,7 @@ impl SqliteStore {
         insert_results(&transaction, learned, run, &loud)?;
         insert_failures(&transaction, learned)?;
         transaction.commit()?;
-        Ok(Absorbed::New)
+        Ok(Absorbed::Head)
     }
 
     /// Artifacts that were read already, by the forge's number.
@@ -498,12 +498,12 @@ fn vanished(
         .collect()
 }
 
-impl Store for SqliteStore {
-    fn recall(&self, present: &[RunRecord<'_>]) -> Result<History, Problem> {
+impl HistoryStore for SqliteStore {
+    fn history_for(&self, present: &[RunRecord<'_>]) -> Result<History, Problem> {
         recall::recall(&self.connection, present).map_err(|e| trouble(&self.path, "read", e))
     }
 
-    fn past_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem> {
+    fn history_of(&self, tests: &[TestId], present: &[RunRecord<'_>]) -> Result<History, Problem> {
         recall::past_of(&self.connection, tests, present).map_err(|e| trouble(&self.path, "read", e))
     }
 
@@ -511,23 +511,23 @@ impl Store for SqliteStore {
         recall::failures(&self.connection, until.unix(), limit).map_err(|e| trouble(&self.path, "read", e))
     }
 
-    fn shapes(&self) -> Result<Memory, Problem> {
+    fn api_model(&self) -> Result<ApiModel, Problem> {
         self.read_shapes()
     }
 
-    fn remember(&mut self, seen: &Memory) -> Result<(), Problem> {
+    fn record_api_model(&mut self, seen: &ApiModel) -> Result<(), Problem> {
         self.write_shapes(seen)
     }
 
-    fn waits(&self) -> Result<HashMap<TestId, f64>, Problem> {
+    fn retry_waits(&self) -> Result<HashMap<TestId, f64>, Problem> {
         self.read_waits()
     }
 
-    fn remember_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem> {
+    fn record_retries(&mut self, retried: &[RerunResult]) -> Result<(), Problem> {
         self.write_retries(retried)
     }
 
-    fn absorb(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem> {
+    fn record_run(&mut self, learned: &RunRecord<'_>) -> Result<Absorbed, Problem> {
         let path = self.path.clone();
         self.write(learned).map_err(|error| {
             // Numbers handed out in a transaction that failed do not exist.

@@ -1,15 +1,15 @@
 //! Runs tests of a repository again: on one commit, or on a line of them.
 
-use super::Ward;
+use super::RepoHealer;
 use crate::agent::healer::{Sources, target};
 use crate::diagnose::findings::Findings;
 use crate::error::Problem;
 use crate::investigate::bisect::{self, Found, Lost, Probe};
 use crate::model::ran::{Execution, Scope, TestSelector};
 use crate::model::text::head;
-use crate::ports::{Code, Workbench};
+use crate::ports::{Revision, TestRunner};
 use crate::shell::runner::recognise;
-use crate::shell::workshop::{Bench, Workshop};
+use crate::shell::workshop::{Sandbox, SandboxRunner};
 use crate::shell::{ending, progress};
 
 /// Commits of a line that are looked at.
@@ -20,7 +20,7 @@ const TWICE: u32 = 2;
 const SAID: usize = 2000;
 
 /// A test that is run again.
-pub struct Again {
+pub struct RerunTarget {
     /// Where it stands.
     pub target: TestSelector,
     dialect: Option<&'static str>,
@@ -28,7 +28,7 @@ pub struct Again {
 
 /// How a test ended when it was run several times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct RerunCount {
     /// Its name.
     pub name: String,
     /// How often it passed.
@@ -41,7 +41,7 @@ pub struct Counted {
 
 /// What a bisection found: commits by their hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bisected {
+pub struct BisectResult {
     /// The last commit on which it passed.
     pub last_good: String,
     /// The first one on which it failed.
@@ -52,17 +52,17 @@ pub struct Bisected {
     pub tried: Vec<(String, Probe)>,
 }
 
-impl Ward {
+impl RepoHealer {
     /// The tests of the sources behind failing cases that are called like that; without a
     /// case the one test of the repository with that name.
     ///
     /// # Errors
     /// A name that no test has, or that several have.
-    pub fn tests(&self, found: &Findings, name: &str) -> Result<Vec<Again>, Problem> {
+    pub fn tests(&self, found: &Findings, name: &str) -> Result<Vec<RerunTarget>, Problem> {
         let read = |path: &str| self.read(path);
         let folder = self.git.prefix();
         let sources = Sources::new(&self.files, &read).below(&folder);
-        let mut tests: Vec<Again> = Vec::new();
+        let mut tests: Vec<RerunTarget> = Vec::new();
         for member in found.diagnoses.iter().flat_map(|d| &d.members) {
             let case = found.case(*member);
             if !case.is_called(name) {
@@ -72,11 +72,11 @@ impl Ward {
             if let Some(target) = target::find(&sources, case)
                 && !tests.iter().any(|known| known.target == target)
             {
-                tests.push(Again { target, dialect });
+                tests.push(RerunTarget { target, dialect });
             }
         }
         if tests.is_empty() {
-            tests.push(Again { target: super::one_by_name(&sources, name)?, dialect: None });
+            tests.push(RerunTarget { target: super::one_by_name(&sources, name)?, dialect: None });
         }
         Ok(tests)
     }
@@ -85,14 +85,14 @@ impl Ward {
     ///
     /// # Errors
     /// Where there is no room to run them.
-    pub fn again(&self, tests: &[Again], times: u32) -> Result<Vec<Counted>, Problem> {
-        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+    pub fn again(&self, tests: &[RerunTarget], times: u32) -> Result<Vec<RerunCount>, Problem> {
+        let mut workshop = Sandbox::open(&self.top, &self.policy.run)?;
         let clock = progress::clock();
         let mut all = Vec::new();
         for test in tests {
-            let mut counted = Counted { name: test.target.name.clone(), passed: 0, failed: 0, said: None };
+            let mut counted = RerunCount { name: test.target.name.clone(), passed: 0, failed: 0, said: None };
             for _ in 0..times {
-                if ending::is_told() || self.seconds.is_some_and(|most| clock() > most) {
+                if ending::requested() || self.seconds.is_some_and(|most| clock() > most) {
                     counted.said.get_or_insert_with(|| "time was up".to_owned());
                     break;
                 }
@@ -116,15 +116,15 @@ impl Ward {
 
     fn once(
         &self,
-        workshop: &mut Workshop,
-        test: &Again,
+        workshop: &mut Sandbox,
+        test: &RerunTarget,
         commit: &str,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
         let read = |path: &str| self.read(path);
         let runner = |t: &TestSelector| self.runner.or_else(|| recognise(&t.file, test.dialect, &self.files, &read));
-        let mut bench = Bench::new(workshop, None, commit.to_owned(), &runner);
-        bench.run(Code::New, &test.target, Scope::Alone, overlay)
+        let mut bench = SandboxRunner::new(workshop, None, commit.to_owned(), &runner);
+        bench.run(Revision::New, &test.target, Scope::Alone, overlay)
     }
 
     /// Finds the first commit on which a test fails, on the line of first parents. The
@@ -132,18 +132,18 @@ impl Ward {
     ///
     /// # Errors
     /// Why none can be told, for people.
-    pub fn bisect(&self, test: &Again, good: Option<&str>) -> Result<Bisected, Problem> {
+    pub fn bisect(&self, test: &RerunTarget, good: Option<&str>) -> Result<BisectResult, Problem> {
         let mut line = self.git.line(&self.head, LINE);
         line.reverse();
         let good = good.and_then(|good| self.git.resolve(good)).and_then(|good| line.iter().position(|c| *c == good));
-        let mut workshop = Workshop::open(&self.top, &self.policy.run)?;
+        let mut workshop = Sandbox::open(&self.top, &self.policy.run)?;
         let text = self.read(&test.target.file).unwrap_or_default();
         let overlay = [(test.target.file.clone(), text)];
         let clock = progress::clock();
         let mut probe = |at: usize| -> Result<Probe, Problem> {
             let mut last = None;
             for _ in 0..TWICE {
-                if ending::is_told() || self.seconds.is_some_and(|most| clock() > most) {
+                if ending::requested() || self.seconds.is_some_and(|most| clock() > most) {
                     return Err(Problem::failed("time was up (`heal.max-minutes`)"));
                 }
                 let now = probe(&self.once(&mut workshop, test, &line[at], &overlay)?);
@@ -159,8 +159,8 @@ impl Ward {
     }
 }
 
-fn named(found: &Found, line: &[String]) -> Bisected {
-    Bisected {
+fn named(found: &Found, line: &[String]) -> BisectResult {
+    BisectResult {
         last_good: line[found.last_good].clone(),
         first_bad: line[found.first_bad].clone(),
         between: line[found.last_good + 1..found.first_bad].to_vec(),

@@ -30,7 +30,7 @@ const LEFT: usize = 2000;
 
 /// A commit, ready to run tests in.
 #[derive(Debug)]
-pub struct Tree {
+pub struct Checkout {
     /// Where tests run.
     pub root: PathBuf,
     /// Files of the commit.
@@ -58,9 +58,9 @@ pub struct Tree {
     used: bool,
 }
 
-impl Tree {
+impl Checkout {
     /// Checks a commit of `repository` out beneath `scratch`, as number `number`.
-    pub(super) fn check_out(
+    pub(super) fn at_commit(
         repository: &Path,
         scratch: &Arc<Folder>,
         number: usize,

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{Exemplar, names_in};
 use crate::code::source::Source;
 use crate::code::style::check::{Check, Is, Tree, constant, formats};
-use crate::code::style::piece::{Piece, chosen, indented, kept, once};
-use crate::code::style::{Ask, NewTest, Written, answers, quoted};
+use crate::code::style::piece::{Statement, chosen, indented, kept, once};
+use crate::code::style::{NewTest, RequestVariant, Written, answers, quoted};
 
 /// Where what a written test uses comes from, where its file does not say.
 const ORIGINS: &[(&str, &[&str])] = &[
@@ -48,7 +48,7 @@ impl Exemplar {
             calls.push(format!("Response {} = {};", answers.get(at)?, self.call_text(ask, before)?));
         }
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
-        let asks_nothing = |piece: &Piece| !piece.text.contains("then()");
+        let asks_nothing = |piece: &Statement| !piece.text.contains("then()");
         let mut lines = kept(&self.before, &test.asks, &mut needed, &asks_nothing);
         lines.extend(calls);
         lines.extend(checks(test, &answers));
@@ -59,7 +59,7 @@ impl Exemplar {
         Some(Written { name, header, frame: format!("{} {{\n}}", self.class), text })
     }
 
-    fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
+    fn call_text(&self, ask: &RequestVariant, before: &str) -> Option<String> {
         let chain = &self.chain;
         let (mut method, mut url, mut calls) = (chain.method.clone(), chain.url.clone(), chain.calls.clone());
         let mut more = chain.more.clone();
@@ -71,26 +71,28 @@ impl Exemplar {
             chain.address.at(path)
         };
         match ask {
-            Ask::Same => {}
-            Ask::Path(path) => url = elsewhere(path, &mut calls)?,
-            Ask::Query(path, name, value) => {
+            RequestVariant::Same => {}
+            RequestVariant::Path(path) => url = elsewhere(path, &mut calls)?,
+            RequestVariant::Query(path, name, value) => {
                 url = elsewhere(path, &mut calls)?;
                 calls.retain(|(name, _)| !matches!(name.as_str(), "queryParam" | "queryParams" | "param" | "params"));
                 calls.push(("queryParam".to_owned(), format!("{}, {value}", quoted(name))));
             }
-            Ask::Method(other) => method = other.to_ascii_lowercase(),
-            Ask::MethodOf(other, path) => {
+            RequestVariant::Method(other) => method = other.to_ascii_lowercase(),
+            RequestVariant::MethodOf(other, path) => {
                 method = other.to_ascii_lowercase();
                 url = elsewhere(path, &mut calls)?;
             }
-            Ask::Credentials(header) => credentials(header, &mut calls),
-            Ask::Body(value) => calls.iter_mut().find(|(name, _)| name == "body")?.1 = quoted(&value.to_string()),
-            Ask::Quoting(header, of) => {
+            RequestVariant::Credentials(header) => credentials(header, &mut calls),
+            RequestVariant::Body(value) => {
+                calls.iter_mut().find(|(name, _)| name == "body")?.1 = quoted(&value.to_string());
+            }
+            RequestVariant::Quoting(header, of) => {
                 calls.push(("header".to_owned(), format!("{}, {before}.header({})", quoted(header), quoted(of))));
             }
         }
         // A question without a body has none to send.
-        if matches!(ask, Ask::Method(_)) && matches!(method.as_str(), "get" | "head") {
+        if matches!(ask, RequestVariant::Method(_)) && matches!(method.as_str(), "get" | "head") {
             calls.retain(|(name, _)| name != "body");
         }
         let rest: String = calls.iter().map(|(name, text)| format!(".{name}({text})")).collect();
@@ -101,7 +103,7 @@ impl Exemplar {
     /// What the text needs of the file, in its order: package, imports, members.
     fn header(&self, text: &str, test: &NewTest) -> Vec<String> {
         let mut needed = names(text);
-        let pieces: Vec<&Piece> = self.members.iter().collect();
+        let pieces: Vec<&Statement> = self.members.iter().collect();
         let members = chosen(&pieces, &mut needed);
         needed.extend(names(&self.class));
         let given: BTreeSet<&String> = self.imports.iter().flat_map(|piece| &piece.gives).collect();
@@ -110,7 +112,7 @@ impl Exemplar {
             let name = name.to_owned();
             needed.contains(&name) && !given.contains(&name) && !own.contains(&name)
         };
-        let pieces: Vec<&Piece> = self.imports.iter().collect();
+        let pieces: Vec<&Statement> = self.imports.iter().collect();
         let imports = chosen(&pieces, &mut needed.clone());
         let mut header: Vec<String> = Vec::new();
         if !self.package.is_empty() {

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use tree_sitter::Node;
 
 use crate::code::source::{Source, children, field, walk};
-use crate::code::style::piece::Piece;
+use crate::code::style::piece::Statement;
 
 /// A statement at the top of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Definition {
     /// What it gives and uses.
-    pub(super) piece: Piece,
+    pub(super) piece: Statement,
     /// What it is.
     pub(super) kind: Form,
 }
@@ -56,7 +56,7 @@ fn definition(source: &Source, node: Node<'_>) -> Option<Definition> {
     let for_all = is_fixture || gives.contains("pytestmark");
     // What an import names is what it gives.
     let uses = if kind == Form::Other { names_in(source, node) } else { BTreeSet::new() };
-    Some(Definition { piece: Piece { text, gives, uses, for_all }, kind })
+    Some(Definition { piece: Statement { text, gives, uses, for_all }, kind })
 }
 
 /// The names of an import: what is imported, and under which name.

@@ -9,8 +9,8 @@ use super::needs::{Form, names_in};
 use super::{Exemplar, METHODS};
 use crate::code::source::Source;
 use crate::code::style::check::{Check, Is, Tree, constant, formats};
-use crate::code::style::piece::{Piece, chosen, indented, kept, once};
-use crate::code::style::{Ask, ITEMS, NewTest, SEVERAL, Written, quoted};
+use crate::code::style::piece::{Statement, chosen, indented, kept, once};
+use crate::code::style::{ITEMS, NewTest, RequestVariant, SEVERAL, Written, quoted};
 
 /// A JSON value as Python writes it.
 pub(super) fn literal(value: &Value) -> String {
@@ -67,14 +67,14 @@ impl Exemplar {
     }
 
     /// The call with what is different.
-    fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
+    fn call_text(&self, ask: &RequestVariant, before: &str) -> Option<String> {
         let call = &self.call;
         let mut function = call.function.clone();
         let mut arguments = call.arguments.clone();
         match ask {
-            Ask::Same => {}
-            Ask::Path(path) => arguments[call.url].1 = call.address.at(path)?,
-            Ask::Query(path, name, value) => {
+            RequestVariant::Same => {}
+            RequestVariant::Path(path) => arguments[call.url].1 = call.address.at(path)?,
+            RequestVariant::Query(path, name, value) => {
                 let is_one = |(name, _): &(Option<String>, String)| {
                     name.as_deref().is_some_and(|name| matches!(name, "params" | "query_string"))
                 };
@@ -83,8 +83,8 @@ impl Exemplar {
                     None => arguments[call.url].1 = call.address.at(&format!("{path}?{name}={value}"))?,
                 }
             }
-            Ask::Method(method) | Ask::MethodOf(method, _) => {
-                if let Ask::MethodOf(_, path) = ask {
+            RequestVariant::Method(method) | RequestVariant::MethodOf(method, _) => {
+                if let RequestVariant::MethodOf(_, path) = ask {
                     arguments[call.url].1 = call.address.at(path)?;
                 }
                 let lower = method.to_ascii_lowercase();
@@ -94,7 +94,7 @@ impl Exemplar {
                     None => return None,
                 }
             }
-            Ask::Credentials(header) => {
+            RequestVariant::Credentials(header) => {
                 let wsgi = format!("HTTP_{}", header.to_ascii_uppercase().replace('-', "_"));
                 arguments.retain(|(name, _)| {
                     !name.as_deref().is_some_and(|name| matches!(name, "headers" | "auth") || name == wsgi)
@@ -103,11 +103,11 @@ impl Exemplar {
                 let value = if is_standard { "\"Bearer not-valid\"" } else { "\"not-valid\"" };
                 arguments.push(self.header_argument(header, value));
             }
-            Ask::Body(value) => {
+            RequestVariant::Body(value) => {
                 let at = self.body_argument()?;
                 arguments[at].1 = literal(value);
             }
-            Ask::Quoting(header, of) => {
+            RequestVariant::Quoting(header, of) => {
                 let value = format!("{before}.headers[{}]", quoted(of));
                 let headers = arguments.iter().position(|(name, _)| name.as_deref() == Some("headers"));
                 match headers {
@@ -133,7 +133,7 @@ impl Exemplar {
     }
 
     /// The body of the function: preparation, calls, checks.
-    fn body(&self, calls: &[String], checks: &[String], asks: &[Ask]) -> String {
+    fn body(&self, calls: &[String], checks: &[String], asks: &[RequestVariant]) -> String {
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
         let mut lines: Vec<(usize, Vec<String>)> = Vec::new();
         for (depth, layer) in self.layers.iter().enumerate().rev() {
@@ -164,7 +164,7 @@ impl Exemplar {
     fn checks(&self, test: &NewTest, answers: &[&str]) -> Vec<String> {
         let mut lines = Vec::new();
         let is_unittest = self.class.as_ref().is_some_and(|class| class.bases.contains("TestCase"));
-        let say = Say { is_unittest };
+        let say = AssertStyle { is_unittest };
         for (at, answer) in answers.iter().enumerate() {
             let own: Vec<&Check> = test.checks.iter().filter(|(of, _)| *of == at).map(|(_, check)| check).collect();
             for check in &own {
@@ -209,7 +209,7 @@ impl Exemplar {
             needed.extend(class.needs.iter().cloned());
             needed.extend(class.decorators.iter().flat_map(|d| names(d.trim_start_matches('@'))));
         }
-        let pieces: Vec<&Piece> = self.definitions.iter().map(|definition| &definition.piece).collect();
+        let pieces: Vec<&Statement> = self.definitions.iter().map(|definition| &definition.piece).collect();
         let chosen = chosen(&pieces, &mut needed);
         let mut header: Vec<String> = Vec::new();
         let formats: Vec<String> = patterns(test);
@@ -263,11 +263,11 @@ fn moved(module: &str, file: &str, folder: &str) -> String {
 
 /// How this suite says what must hold: with `assert`, or with unittest's methods.
 #[derive(Clone, Copy)]
-struct Say {
+struct AssertStyle {
     is_unittest: bool,
 }
 
-impl Say {
+impl AssertStyle {
     fn equal(self, own: &str, expected: &str) -> String {
         if self.is_unittest {
             format!("self.assertEqual({own}, {expected})")

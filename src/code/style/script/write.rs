@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{Exemplar, names_in};
 use crate::code::source::Source;
 use crate::code::style::check::{Check, Is, Tree, constant, formats};
-use crate::code::style::piece::{Piece, chosen, indented, kept, once};
-use crate::code::style::{Ask, ITEMS, NewTest, Written, answers, quoted};
+use crate::code::style::piece::{Statement, chosen, indented, kept, once};
+use crate::code::style::{ITEMS, NewTest, RequestVariant, Written, answers, quoted};
 
 impl Exemplar {
     pub(in super::super) fn write(&self, test: &NewTest, file: &str, folder: &str) -> Option<Written> {
@@ -28,28 +28,28 @@ impl Exemplar {
     }
 
     /// The statements before the calls that these need.
-    fn kept(&self, calls: &[String], asks: &[Ask]) -> Vec<String> {
+    fn kept(&self, calls: &[String], asks: &[RequestVariant]) -> Vec<String> {
         let mut needed: BTreeSet<String> = calls.iter().flat_map(|call| names(call)).collect();
         kept(&self.before, asks, &mut needed, &|piece| !piece.text.starts_with("await "))
     }
 
-    fn call_text(&self, ask: &Ask, before: &str) -> Option<String> {
+    fn call_text(&self, ask: &RequestVariant, before: &str) -> Option<String> {
         let chain = &self.chain;
         let (mut method, mut url, mut calls) = (chain.method.clone(), chain.url.clone(), chain.calls.clone());
         match ask {
-            Ask::Same => {}
-            Ask::Path(path) => url = chain.address.at(path)?,
-            Ask::Query(path, name, value) => {
+            RequestVariant::Same => {}
+            RequestVariant::Path(path) => url = chain.address.at(path)?,
+            RequestVariant::Query(path, name, value) => {
                 url = chain.address.at(path)?;
                 calls.retain(|(name, _)| name != "query");
                 calls.push(("query".to_owned(), format!("{{ {}: {value} }}", quoted(name))));
             }
-            Ask::Method(other) => method = other.to_ascii_lowercase(),
-            Ask::MethodOf(other, path) => {
+            RequestVariant::Method(other) => method = other.to_ascii_lowercase(),
+            RequestVariant::MethodOf(other, path) => {
                 method = other.to_ascii_lowercase();
                 url = chain.address.at(path)?;
             }
-            Ask::Credentials(header) => {
+            RequestVariant::Credentials(header) => {
                 let lower = header.to_ascii_lowercase();
                 calls.retain(|(name, text)| {
                     name != "auth" && !(name == "set" && text.to_ascii_lowercase().contains(&lower))
@@ -57,14 +57,14 @@ impl Exemplar {
                 let value = if lower == "authorization" { "Bearer not-valid" } else { "not-valid" };
                 calls.push(("set".to_owned(), format!("{}, {}", quoted(header), quoted(value))));
             }
-            Ask::Body(value) => calls.iter_mut().find(|(name, _)| name == "send")?.1 = value.to_string(),
-            Ask::Quoting(header, of) => {
+            RequestVariant::Body(value) => calls.iter_mut().find(|(name, _)| name == "send")?.1 = value.to_string(),
+            RequestVariant::Quoting(header, of) => {
                 let value = format!("{before}.headers[{}]", quoted(&of.to_ascii_lowercase()));
                 calls.push(("set".to_owned(), format!("{}, {value}", quoted(header))));
             }
         }
         // A question without a body has none to send.
-        if matches!(ask, Ask::Method(_)) && matches!(method.as_str(), "get" | "head") {
+        if matches!(ask, RequestVariant::Method(_)) && matches!(method.as_str(), "get" | "head") {
             calls.retain(|(name, _)| name != "send");
         }
         let rest: String = calls.iter().map(|(name, text)| format!(".{name}({text})")).collect();
@@ -74,7 +74,7 @@ impl Exemplar {
     /// What the text needs of the file, in its order.
     fn header(&self, text: &str, test: &NewTest, file: &str, folder: &str) -> Vec<String> {
         let mut needed = names(text);
-        let pieces: Vec<&Piece> = self.definitions.iter().collect();
+        let pieces: Vec<&Statement> = self.definitions.iter().collect();
         let chosen = chosen(&pieces, &mut needed);
         let mut header: Vec<String> =
             chosen.into_iter().map(|at| moved(&self.definitions[at].text, file, folder)).collect();

@@ -3,7 +3,7 @@
 use super::body::replace_marker;
 use super::{hands_off, push_comment, stamp};
 use crate::diagnose::verdict::Verdict;
-use crate::plan::action::{Action, Guard, Plan, Withheld};
+use crate::plan::action::{Action, Plan, Precondition, SkippedAction};
 use crate::plan::marker::{self, IssueState};
 use crate::plan::planner::{PlannerInput, Recovery, issue_of, planned};
 use crate::render::message::note;
@@ -62,7 +62,7 @@ pub(super) fn close(given: &PlannerInput<'_>, plan: &mut Plan) {
                     format!("{passes} clean runs in a row"),
                     crate::render::terminal::line(&issue.title, 120),
                     format!("issue {number}"),
-                    vec![Guard::IssueIs { number, digest: issue.digest() }],
+                    vec![Precondition::IssueIs { number, digest: issue.digest() }],
                 ));
                 let days = given.policy.issues.reopen_days;
                 let text = note::recovered(tests, (passes, needed), rate, days, given.scene);
@@ -71,7 +71,7 @@ pub(super) fn close(given: &PlannerInput<'_>, plan: &mut Plan) {
             }
         };
         if let Some(reason) = reason {
-            plan.withheld.push(Withheld::new("close-issue", issue.key().unwrap_or_default(), reason));
+            plan.withheld.push(SkippedAction::new("close-issue", issue.key().unwrap_or_default(), reason));
         }
     }
 }

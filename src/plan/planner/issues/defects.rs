@@ -6,7 +6,7 @@ use super::body::replace_marker;
 use super::hands_off;
 use crate::agent::generator::TestDraft;
 use crate::model::exchange::Exchange;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Planned, Withheld};
+use crate::plan::action::{Action, BODY_LIMIT, Plan, Planned, Precondition, SkippedAction};
 use crate::plan::marker::{self, BEGIN, END, IssueState, Occurrence, VERSION, digest};
 use crate::plan::planner::{PlannerInput, planned};
 use crate::plan::snapshot::{BotIssue, KEY_LINE};
@@ -27,7 +27,7 @@ pub(super) fn plan(given: &PlannerInput<'_>, plan: &mut Plan, opened: &mut u32) 
         let about = |issue: &&BotIssue| issue.key().as_deref() == Some(key.as_str());
         let known = given.snapshot.issues.iter().flatten().filter(about).max_by_key(|i| (i.open, i.number));
         let mut withhold =
-            |kind: &str, reason: String| plan.withheld.push(Withheld::new(kind, endpoint.clone(), reason));
+            |kind: &str, reason: String| plan.withheld.push(SkippedAction::new(kind, endpoint.clone(), reason));
         match known {
             Some(issue) if issue.open => {}
             Some(issue) => match came_back(given, issue) {
@@ -85,7 +85,7 @@ fn open(given: &PlannerInput<'_>, endpoint: &str, key: &str, all: &[Seen<'_>]) -
         "the service broke each time it was asked".to_owned(),
         title,
         given.scene.repository.to_string(),
-        vec![Guard::NoIssue { key: key.to_owned(), except: Vec::new() }],
+        vec![Precondition::NoIssue { key: key.to_owned(), except: Vec::new() }],
     )
 }
 
@@ -111,6 +111,6 @@ fn came_back(given: &PlannerInput<'_>, issue: &BotIssue) -> Result<Planned, Stri
         "the service breaks again".to_owned(),
         crate::render::terminal::line(&issue.title, 120),
         format!("issue {number}"),
-        vec![Guard::IssueIs { number, digest: issue.digest() }],
+        vec![Precondition::IssueIs { number, digest: issue.digest() }],
     ))
 }

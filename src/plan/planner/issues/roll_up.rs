@@ -3,7 +3,7 @@
 use super::body::{ROOM, replace_marker};
 use super::{edit, hands_off, stamp};
 use crate::diagnose::verdict::Diagnosis;
-use crate::plan::action::{Action, BODY_LIMIT, Guard, Plan, Withheld};
+use crate::plan::action::{Action, BODY_LIMIT, Plan, Precondition, SkippedAction};
 use crate::plan::marker::{self, BEGIN, END, RollUpState, VERSION, digest};
 use crate::plan::planner::{PlannerInput, planned};
 use crate::plan::snapshot::{BotIssue, KEY_LINE, ROLL_UP_KEY};
@@ -43,7 +43,7 @@ pub(super) fn roll_up(given: &PlannerInput<'_>, overflow: &[&Diagnosis], plan: &
     }
     let existing = rolled_up(given);
     if let Some(reason) = existing.as_ref().and_then(|(issue, _)| hands_off(given, issue)) {
-        plan.withheld.push(Withheld::new("update-issue", ROLL_UP_KEY, reason));
+        plan.withheld.push(SkippedAction::new("update-issue", ROLL_UP_KEY, reason));
         return;
     }
     let mut keys: Vec<String> = overflow.iter().map(|d| d.id.clone()).collect();
@@ -91,6 +91,6 @@ pub(super) fn roll_up(given: &PlannerInput<'_>, overflow: &[&Diagnosis], plan: &
         because,
         title,
         given.scene.repository.to_string(),
-        vec![Guard::NoIssue { key: ROLL_UP_KEY.to_owned(), except }],
+        vec![Precondition::NoIssue { key: ROLL_UP_KEY.to_owned(), except }],
     ));
 }

@@ -96,7 +96,7 @@ async fn between() -> (Arc<Behind>, Recorder, String) {
     });
     let recorder = Recorder::start(false).unwrap();
     let upstream = format!("API=http://{address}/v1").parse().unwrap();
-    let (variable, proxy) = recorder.stand_before(&upstream, true).unwrap();
+    let (variable, proxy) = recorder.start_proxy(&upstream, true).unwrap();
     assert_eq!(variable, "API");
     (service, recorder, proxy)
 }
@@ -228,7 +228,7 @@ async fn sockets_are_connected_through() {
 async fn a_service_that_is_not_there() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let recorder = Recorder::start(false).unwrap();
-    let (_, proxy) = recorder.stand_before(&"http://127.0.0.1:9".parse().unwrap(), true).unwrap();
+    let (_, proxy) = recorder.start_proxy(&"http://127.0.0.1:9".parse().unwrap(), true).unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(format!("{proxy}/x")).send().await.unwrap();
     assert_eq!(answer.status(), 502);

@@ -5,7 +5,7 @@ use rusqlite::{Transaction, params};
 use super::{SqliteStore, trouble};
 use crate::error::Problem;
 use crate::model::time::Timestamp;
-use crate::traffic::memory::{Kind, Memory, Seen};
+use crate::traffic::memory::{ApiModel, Kind, ResponseStats};
 use crate::traffic::shape::Node;
 
 /// Their table; see `MIGRATIONS`.
@@ -25,20 +25,20 @@ pub(super) const TABLE: &str = "
 ";
 
 impl SqliteStore {
-    pub(super) fn read_shapes(&self) -> Result<Memory, Problem> {
-        let read = || -> rusqlite::Result<Memory> {
+    pub(super) fn read_shapes(&self) -> Result<ApiModel, Problem> {
+        let read = || -> rusqlite::Result<ApiModel> {
             let mut statement = self
                 .connection
                 .prepare("SELECT method, template, status, media, answers, runs, first_at, last_at, body FROM shape")?;
             let mut rows = statement.query([])?;
-            let mut memory = Memory::default();
+            let mut memory = ApiModel::default();
             while let Some(row) = rows.next()? {
                 let kind = Kind { method: row.get(0)?, template: row.get(1)?, status: row.get(2)?, media: row.get(3)? };
                 let at = |n: Option<i64>| n.map(Timestamp::from_unix);
                 // A body that a later version wrote otherwise is learned anew.
                 let body: Node = serde_json::from_str(&row.get::<_, String>(8)?).unwrap_or_default();
                 let count = |n: i64| u64::try_from(n).unwrap_or(0);
-                let seen = Seen {
+                let seen = ResponseStats {
                     n: count(row.get(4)?),
                     runs: count(row.get(5)?),
                     first: at(row.get(6)?),
@@ -52,7 +52,7 @@ impl SqliteStore {
         read().map_err(|e| trouble(&self.path, "read", e))
     }
 
-    pub(super) fn write_shapes(&mut self, seen: &Memory) -> Result<(), Problem> {
+    pub(super) fn write_shapes(&mut self, seen: &ApiModel) -> Result<(), Problem> {
         let path = self.path.clone();
         let mut memory = self.read_shapes()?;
         memory.merge(seen);
@@ -64,7 +64,7 @@ impl SqliteStore {
     }
 }
 
-fn write(transaction: &Transaction<'_>, memory: &Memory, changed: &Memory) -> rusqlite::Result<()> {
+fn write(transaction: &Transaction<'_>, memory: &ApiModel, changed: &ApiModel) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare(
         "INSERT OR REPLACE INTO shape (method, template, status, media, answers, runs, first_at, last_at, body)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

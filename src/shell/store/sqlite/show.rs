@@ -25,7 +25,7 @@ pub struct ShownResult {
 
 /// A test and its results.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct TestRecord {
     /// Identity.
     pub id: TestId,
     /// Suite, class and name.
@@ -46,7 +46,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn show(&self, wanted: &str, limit: usize) -> Result<Vec<Shown>, Problem> {
+    pub fn show(&self, wanted: &str, limit: usize) -> Result<Vec<TestRecord>, Problem> {
         find(&self.connection, wanted, limit)
             .and_then(|found| found.into_iter().map(|test| timeline(&self.connection, test)).collect())
             .map_err(|e| trouble(&self.path, "read", e))
@@ -70,7 +70,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Where the store cannot be read, or what `each` says.
-    pub fn export(&self, mut each: impl FnMut(Shown) -> Result<(), Problem>) -> Result<(), Problem> {
+    pub fn export(&self, mut each: impl FnMut(TestRecord) -> Result<(), Problem>) -> Result<(), Problem> {
         let tests = all(&self.connection).map_err(|e| trouble(&self.path, "read", e))?;
         for test in tests {
             let shown = timeline(&self.connection, test).map_err(|e| trouble(&self.path, "read", e))?;
@@ -111,7 +111,7 @@ fn find(connection: &Connection, wanted: &str, limit: usize) -> rusqlite::Result
     Ok(Vec::new())
 }
 
-fn timeline(connection: &Connection, (number, id, suite, class, name): Found) -> rusqlite::Result<Shown> {
+fn timeline(connection: &Connection, (number, id, suite, class, name): Found) -> rusqlite::Result<TestRecord> {
     let mut statement = connection.prepare_cached(
         "SELECT r.num, r.key, r.commit_sha, r.branch, r.at, r.ci_run, r.attempt, r.variant, r.gate, r.tests, r.bad, r.flaky,
                 r.passed, r.skipped, x.outcome, x.flaky, x.fingerprint, f.masked
@@ -138,5 +138,5 @@ fn timeline(connection: &Connection, (number, id, suite, class, name): Found) ->
     }
     let alias =
         connection.query_row("SELECT because FROM alias WHERE now = ?", [&id.bytes()[..]], |row| row.get(0)).ok();
-    Ok(Shown { id, suite, class, name, results, alias })
+    Ok(TestRecord { id, suite, class, name, results, alias })
 }

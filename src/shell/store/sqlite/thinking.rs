@@ -52,7 +52,7 @@ pub(super) const VECTORS: &str = "
 const LONGEST: usize = 64 << 10;
 
 /// Budgets and answers in a history.
-pub struct Spending {
+pub struct SqliteBudget {
     store: SqliteStore,
     /// Names of budgets, what each is called, and its bound.
     scopes: Vec<(String, &'static str, Micros)>,
@@ -61,7 +61,7 @@ pub struct Spending {
     now: i64,
 }
 
-impl Spending {
+impl SqliteBudget {
     /// Opens those of some scopes: a key, what people call it, and its bound (0 is none).
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Spending {
     }
 }
 
-impl Ledger for Spending {
+impl Ledger for SqliteBudget {
     fn reserve(&mut self, micros: u64) -> Result<(), String> {
         let amount = i64::try_from(micros).unwrap_or(i64::MAX);
         match self.add(amount, true) {
@@ -186,7 +186,7 @@ mod tests {
         let path = folder.path().join("h.db");
         let open = || {
             let scopes = vec![("day:1".to_owned(), "this day", 100), ("head:a".to_owned(), "this head", 0)];
-            Spending::open(&path, "http://m", scopes, 0).unwrap()
+            SqliteBudget::open(&path, "http://m", scopes, 0).unwrap()
         };
         let (mut one, mut other) = (open(), open());
         one.reserve(60).unwrap();
