@@ -106,7 +106,7 @@ fn stage(name: &str, args: &[String]) -> (u64, Option<f64>) {
 /// Files → verdict, without history.
 fn verdict(path: &str) -> u64 {
     let runs = read_all(path);
-    let found = testmedic::run::triage(testmedic::run::TriageInput {
+    let found = testmedic::pipeline::triage(testmedic::pipeline::TriageInput {
         runs,
         facts: testmedic::model::run::RunFacts::default(),
         default_branch: None,
@@ -122,7 +122,8 @@ fn verdict(path: &str) -> u64 {
 }
 
 fn read_all(path: &str) -> Vec<testmedic::model::run::TestRun> {
-    testmedic::shell::files::read_reports(std::path::Path::new(""), &[path.to_owned()], &|_| {}).expect("the reports")
+    testmedic::adapters::files::read_reports(std::path::Path::new(""), &[path.to_owned()], &|_| {})
+        .expect("the reports")
 }
 
 fn count(name: &str, args: &[String]) -> u64 {

@@ -24,13 +24,13 @@ use std::path::Path;
 use std::time::Instant as Clock;
 
 use support::{Cost, measure, scratch, serve};
+use testmedic::adapters::store::sqlite::SqliteStore;
 use testmedic::diagnose::group;
 use testmedic::ingest::junit;
 use testmedic::model::run::{RunFacts, TestRun};
 use testmedic::model::time::Timestamp;
+use testmedic::pipeline::{self, TriageInput};
 use testmedic::ports::HistoryStore;
-use testmedic::run::{self, TriageInput};
-use testmedic::shell::store::sqlite::SqliteStore;
 
 const TESTS: usize = 100_000;
 const RUNS: usize = 100;
@@ -110,7 +110,7 @@ fn import(history: &Path) -> (u64, Option<f64>) {
     let mut store = SqliteStore::open(history).expect("a history");
     let mut results = 0;
     for run in 0..RUNS {
-        results += run::import(vec![report(run, 1000)], &facts(run), &mut store).expect("an import").results;
+        results += pipeline::import(vec![report(run, 1000)], &facts(run), &mut store).expect("an import").results;
     }
     (results, None)
 }
@@ -119,7 +119,7 @@ fn triage(history: &Path, every: usize) -> (u64, Option<f64>) {
     let runs = vec![report(3, every)];
     let start = Clock::now();
     let store = SqliteStore::open(history).expect("a history");
-    let found = run::triage(TriageInput {
+    let found = pipeline::triage(TriageInput {
         runs,
         facts: facts(RUNS + 1),
         default_branch: None,

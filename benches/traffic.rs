@@ -17,7 +17,7 @@ use std::time::Instant as Clock;
 use serde_json::json;
 use testmedic::model::exchange::{Body, Exchange, Headers, Request, Response};
 use testmedic::model::time::Timestamp;
-use testmedic::traffic::memory::ApiModel;
+use testmedic::traffic::api_model::ApiModel;
 use testmedic::traffic::template::Templates;
 
 /// Exchanges in all, and in one round: rounds keep the memory of the measurement small.

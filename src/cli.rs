@@ -9,26 +9,26 @@ mod heal;
 mod history;
 mod job;
 mod local;
+mod maintenance;
+mod model_setup;
 mod respond;
-mod round;
 mod run;
 pub mod think;
-mod tidy;
 mod triage;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::adapters::git::Git;
+use crate::adapters::recorder::Upstream;
+use crate::adapters::system;
 use crate::diagnose::incident::Incident;
 use crate::error::Problem;
 use crate::model::forge::RunContext;
 use crate::model::run::RunFacts;
 use crate::model::time::Timestamp;
 use crate::plan::policy::{self, Policy};
-use crate::shell::git::Git;
-use crate::shell::recorder::Upstream;
-use crate::shell::surroundings;
 
 pub use self::local::LocalArgs;
 
@@ -171,7 +171,7 @@ impl FactArgs {
     /// The facts as given, completed from environment and repository.
     #[must_use]
     pub fn facts(&self, repository: Option<&Git>, scene: Option<&RunContext>) -> RunFacts {
-        let around = scene.map_or_else(surroundings::facts, |scene| RunFacts {
+        let around = scene.map_or_else(system::facts, |scene| RunFacts {
             commit: Some(scene.head.clone()),
             branch: Some(scene.branch.clone()).filter(|b| !b.is_empty()),
             run: scene.run.map(|id| id.to_string()),
@@ -539,7 +539,7 @@ fn local_policy(root: &Path, named: Option<&Path>) -> Result<Policy, Problem> {
     if named.is_none() && !path.is_file() {
         return Ok(Policy::default());
     }
-    let text = crate::shell::files::read_text(&path)?;
+    let text = crate::adapters::files::read_text(&path)?;
     Policy::parse(&text).map_err(|e| Problem::usage(format!("the policy {}: {e}", path.display())))
 }
 
@@ -571,7 +571,7 @@ impl Cli {
     /// What went wrong, for people.
     pub fn run(self) -> Result<u8, Problem> {
         let colour = match self.color {
-            Colour::Auto => surroundings::wants_colour(),
+            Colour::Auto => system::wants_colour(),
             Colour::Always => true,
             Colour::Never => false,
         };
@@ -587,11 +587,11 @@ impl Cli {
             Command::Run(args) => run::run(&args, colour),
             Command::Heal(args) => heal::heal(&args, colour),
             Command::Generate(args) => generate::generate(&args, colour),
-            Command::Supervise => Ok(crate::shell::process::supervise::supervise()),
+            Command::Supervise => Ok(crate::adapters::process::supervise::supervise()),
             Command::Guard(args) => guard::guard(&args),
             Command::Eval(args) => eval::eval(&args),
             Command::Transcript(args) => think::transcript(&args),
-            Command::Demo(args) => crate::shell::demo::run(args.dir.as_deref(), colour),
+            Command::Demo(args) => crate::adapters::demo::run(args.dir.as_deref(), colour),
         }
     }
 }

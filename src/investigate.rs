@@ -2,30 +2,30 @@
 //! with what it proposes and why.
 
 pub mod bisect;
-mod counsel;
 pub mod generate;
-mod prove;
-pub mod think;
+mod model_edits;
+pub mod model_session;
+mod proof;
 
 use std::collections::BTreeMap;
 
-use crate::agent::healer::clash::{self, FailureKind, ParsedFailure};
-use crate::agent::healer::healing::{HealResult, ModelAdvice, Outcome, ProofStep, Timings};
+use crate::agent::healer::failure::{self, FailureKind, ParsedFailure};
 use crate::agent::healer::propose;
-use crate::agent::healer::weigh::{self, Decision, Score};
-use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sisters, snapshot};
+use crate::agent::healer::result::{HealResult, ModelAdvice, Outcome, ProofStep, Timings};
+use crate::agent::healer::scoring::{self, Decision, Score};
+use crate::agent::healer::{Candidate, Part, Sources, Test, renamed, request, sibling_tests, snapshot};
 use crate::code::guards::{self, Bounds, FilePatch};
-use crate::code::inline;
+use crate::code::rust_inline_tests;
 use crate::error::Problem;
-use crate::ingest::place::is_test_path;
+use crate::ingest::source_location::is_test_path;
 use crate::model::change::{Commit, FileChange};
+use crate::model::execution::{Execution, Scope, TestResult, TestSelector};
 use crate::model::heal::{EditKind, ProofCase};
-use crate::model::ran::{Execution, Scope, TestResult, TestSelector};
 use crate::model::test::Outcome as Ended;
+use crate::pipeline::chain;
 use crate::ports::{Revision, TestRunner};
-use crate::run::chain;
 
-pub use self::counsel::ModelEdits;
+pub use self::model_edits::ModelEdits;
 
 /// Edits that one test may need, one after the other.
 const ROUNDS: usize = 8;
@@ -145,7 +145,7 @@ impl HealRun<'_> {
     /// in it only the tests.
     fn laid(&self, code: Revision, path: &str, text: &str) -> String {
         let old = (code == Revision::Base).then(|| (self.given.read_old)(path)).flatten();
-        old.and_then(|old| inline::with_tests_from(path, &old, text)).unwrap_or_else(|| text.to_owned())
+        old.and_then(|old| rust_inline_tests::with_tests_from(path, &old, text)).unwrap_or_else(|| text.to_owned())
     }
 
     fn note(&mut self, corner: ProofCase, extent: Scope, execution: &Execution, times: u32) {
@@ -255,11 +255,11 @@ impl HealRun<'_> {
         passed_before: Option<bool>,
         repeated: u32,
     ) -> Result<EditSearch, Problem> {
-        let first_clash = clash::read(failure);
+        let first_clash = failure::read(failure);
         let mut tried = EditSearch { overlay: state.clone(), ..EditSearch::default() };
         let mut ran = failure.clone();
         for round in 0..ROUNDS {
-            let Some(clash) = clash::read(&ran) else { break };
+            let Some(clash) = failure::read(&ran) else { break };
             let candidates = self.candidates(&clash, &tried.overlay);
             let judged: Vec<(Candidate, Score)> = candidates
                 .into_iter()
@@ -395,10 +395,12 @@ impl HealRun<'_> {
     ) -> Score {
         let read = |path: &str| overlay.get(path).cloned().or_else(|| (self.given.read)(path));
         let sources = Sources::new(self.given.files, &read);
-        let contradicting: Vec<String> =
-            parts.iter().flat_map(|p| sisters::contradicting(&sources, self.target, p, self.given.fails)).collect();
-        let promise = sisters::promise(&sources, self.target, self.given.read_old);
-        weigh::score(&weigh::ScoringInput {
+        let contradicting: Vec<String> = parts
+            .iter()
+            .flat_map(|p| sibling_tests::contradicting(&sources, self.target, p, self.given.fails))
+            .collect();
+        let promise = sibling_tests::promise(&sources, self.target, self.given.read_old);
+        scoring::score(&scoring::ScoringInput {
             promise: promise.as_ref(),
             candidate,
             change: self.given.change,
@@ -446,7 +448,7 @@ impl HealRun<'_> {
         } else {
             let all = self.prove(&done.parts, &tried.overlay, &tried.state, (tried.alone, done.advice.is_some()))?;
             done.outcome = match band {
-                _ if done.advice.is_some() => counsel::outcome(&done, band, all, &self.proof),
+                _ if done.advice.is_some() => model_edits::outcome(&done, band, all, &self.proof),
                 Decision::Heal if all => Outcome::Healed,
                 Decision::Heal => Outcome::Suggested,
                 _ => Outcome::Ask,
@@ -494,12 +496,12 @@ fn without_edit(clash: &ParsedFailure, change: &[FileChange]) -> Option<Score> {
         }
         _ => return None,
     };
-    Some(Score { band: Decision::Defect, score: weigh::PRIOR, reasons: Vec::new(), veto: Some(veto) })
+    Some(Score { band: Decision::Defect, score: scoring::PRIOR, reasons: Vec::new(), veto: Some(veto) })
 }
 
 /// Whether two failures are the same: masked message and place.
 fn same_failure(a: &TestResult, b: &TestResult) -> bool {
-    let (Some(a), Some(b)) = (clash::read(a), clash::read(b)) else { return false };
+    let (Some(a), Some(b)) = (failure::read(a), failure::read(b)) else { return false };
     a.what.same(&b.what) && a.places.first() == b.places.first()
 }
 

@@ -4,6 +4,7 @@
 //! The programme is one line, [`run::triage`]: ingest → history → diagnose →
 //! plan → report. What judges is pure; what touches the world is in [`shell`].
 
+pub mod adapters;
 pub mod agent;
 pub mod apply;
 pub mod cli;
@@ -14,10 +15,9 @@ pub mod history;
 pub mod ingest;
 pub mod investigate;
 pub mod model;
+pub mod pipeline;
 pub mod plan;
 pub mod ports;
 pub mod render;
 pub mod report;
-pub mod run;
-pub mod shell;
 pub mod traffic;

@@ -1,21 +1,21 @@
-//! What the line needs of the world, as traits that `shell/` implements.
+//! What the line needs of the world, as traits that `adapters/` implements.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::error::Problem;
-use crate::history::learn::RunRecord;
+use crate::history::record::RunRecord;
 use crate::history::{History, PastFailure, RerunResult};
 use crate::model::change::Commit;
+use crate::model::chat::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::exchange::Exchange;
+use crate::model::execution::{Execution, Scope, TestSelector};
 use crate::model::forge::{BotPullRequest, RunLink};
 use crate::model::mutant::Mutant;
-use crate::model::ran::{Execution, Scope, TestSelector};
-use crate::model::talk::{ChatRequest, ChatResponse, Embeddings};
 use crate::model::test::TestId;
 use crate::model::time::Timestamp;
 use crate::plan::action::Action;
 use crate::plan::snapshot::{BotCheck, BotComment, BotIssue, CommentState, PullRequestState, RunState};
-use crate::traffic::memory::ApiModel;
+use crate::traffic::api_model::ApiModel;
 
 /// What became of a run that was to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use testmedic::code::spec;
+use testmedic::code::openapi;
 
 fuzz_target!(|text: &str| {
-    let operations = spec::read(text);
+    let operations = openapi::read(text);
     for operation in operations.iter().take(20) {
-        let _ = spec::find(&operations, &operation.method, &operation.path);
+        let _ = openapi::find(&operations, &operation.method, &operation.path);
     }
 });

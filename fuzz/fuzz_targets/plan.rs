@@ -6,11 +6,11 @@ use libfuzzer_sys::fuzz_target;
 use testmedic::ingest::event;
 use testmedic::model::forge::RepoSlug;
 use testmedic::plan::Action;
-use testmedic::plan::admit::{PlanOrigin, validate};
-use testmedic::plan::change::FileDiff;
+use testmedic::plan::plan_file::SavedPlan;
+use testmedic::plan::plan_validation::{PlanOrigin, validate};
 use testmedic::plan::policy::Policy;
+use testmedic::plan::pr_diff::FileDiff;
 use testmedic::plan::preview::preview;
-use testmedic::plan::saved::SavedPlan;
 
 fuzz_target!(|text: &str| {
     if let Ok(value) = serde_json::from_str(text) {

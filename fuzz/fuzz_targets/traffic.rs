@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use testmedic::ingest::traffic::masking::Masker;
 use testmedic::ingest::traffic::read;
 use testmedic::model::time::Timestamp;
+use testmedic::traffic::api_model::ApiModel;
 use testmedic::traffic::drift;
-use testmedic::traffic::memory::ApiModel;
 use testmedic::traffic::template::Templates;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::model::talk::Citation;
+use crate::model::chat::Citation;
 use crate::model::text::{clean, head};
 
 /// Letters that a quote must have: what is shorter stands anywhere.

@@ -2,14 +2,14 @@
 //! the world; running tests and reading files is asked for.
 
 pub mod analyzer;
-pub mod brief;
+pub mod budget;
 pub mod generator;
 pub mod grounding;
+pub mod handoff;
 pub mod healer;
-pub mod lookup;
-pub mod purse;
+pub mod prompt_context;
 pub mod retrier;
 pub mod session;
-pub mod team;
+pub mod termination;
+pub mod tool_results;
 pub mod tools;
-pub mod until;

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::agent::brief::{self, PromptContext};
 use crate::agent::grounding::Shown;
-use crate::agent::team::Role;
+use crate::agent::handoff::Role;
+use crate::agent::prompt_context::{self, PromptContext};
+use crate::agent::termination::{Progress, StopCondition};
 use crate::agent::tools::{self, ToolRequest};
-use crate::agent::until::{Progress, StopCondition};
+use crate::model::chat::{Call, ChatRequest, ChatResponse, Message};
 use crate::model::secret::mask;
-use crate::model::talk::{Call, ChatRequest, ChatResponse, Message};
 use crate::model::text::{clean, elide};
 
 /// Bytes of what one look shows.
@@ -147,7 +147,7 @@ impl<T> Session<T> {
             let text = elide(&mask(&clean(&text)), LOOK).into_owned();
             // What is said about a wish may hold its own words.
             let source = if is_there { wish.source() } else { "refused".to_owned() };
-            self.messages.push(Message::Tool { call: call.id, text: brief::quoted(&source, &text) });
+            self.messages.push(Message::Tool { call: call.id, text: prompt_context::quoted(&source, &text) });
             if is_there {
                 self.shown.entry(source).or_default().extend(wish.pieces(&text));
             }
@@ -161,7 +161,7 @@ impl<T> Session<T> {
         let text = elide(&mask(&clean(why)), LOOK).into_owned();
         let told = format!(
             "What you propose does not hold; what came of it stands below. Propose something else, or nothing.\n{}",
-            brief::quoted("objection", &text)
+            prompt_context::quoted("objection", &text)
         );
         self.messages.push(Message::User { text: told });
         self.ask()

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::model::talk::{Call, Tool};
+use crate::model::chat::{Call, Tool};
 
 /// Lines that one look at a file shows.
 const LINES: usize = 200;

@@ -8,34 +8,34 @@ use std::path::Path;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
+use crate::adapters::actions_env::{self, ActionsEnv};
+use crate::adapters::files;
+use crate::adapters::secret_env;
+use crate::adapters::system::print;
 use crate::cli::job::TriageReport;
-use crate::cli::{ActionArgs, ActionWords, JobPhase, apply, job, respond, round, tidy};
+use crate::cli::{ActionArgs, ActionWords, JobPhase, apply, job, maintenance, model_setup, respond};
 use crate::error::{Problem, exit};
 use crate::model::forge::Trigger;
 use crate::model::run::IssueLevel;
+use crate::pipeline::chain;
 use crate::plan::action::{Action, ActionResult, Plan};
-use crate::plan::saved;
+use crate::plan::plan_file;
 use crate::report::{FailOn, exit_code, missing, plural, regressions, summary};
-use crate::run::chain;
-use crate::shell::actions::{self, ActionsEnv};
-use crate::shell::files;
-use crate::shell::shield;
-use crate::shell::surroundings::print;
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    let shielded = shield::scrub_and_reexec();
+    let shielded = secret_env::scrub_and_reexec();
     let args = match arguments(words) {
         Ok(mut args) => {
             if let Err(problem) = shielded {
-                actions::warn(&format!("no test is repaired: {}", told(&problem)))?;
+                actions_env::warn(&format!("no test is repaired: {}", told(&problem)))?;
                 args.heal = false;
             }
             args
         }
         // A wrong input is a mistake in the workflow, not trouble of ours: it is red.
         Err(problem) => {
-            actions::error(&told(&problem))?;
+            actions_env::error(&told(&problem))?;
             conclude("error");
             return Ok(problem.exit_code());
         }
@@ -48,9 +48,9 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     let code = match outcome {
         Ok(code) => code,
         Err(problem) => {
-            actions::warn(&told(&problem))?;
+            actions_env::warn(&told(&problem))?;
             if let Some(why) = red_all_the_same(&args) {
-                actions::error(&why)?;
+                actions_env::error(&why)?;
                 conclude("failure");
                 return Ok(exit::TESTS_FAILED);
             }
@@ -96,10 +96,10 @@ fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
     let around = ActionsEnv::read()?
         .ok_or_else(|| Problem::usage("this is no GitHub workflow").hint("on a command line use `testmedic triage`"))?;
     if let Some(token) = &around.token {
-        actions::mask(token)?;
+        actions_env::mask(token)?;
     }
-    if let Some(key) = round::key()? {
-        actions::mask(&key)?;
+    if let Some(key) = model_setup::key()? {
+        actions_env::mask(&key)?;
     }
     carry_out(args, &around, colour)
 }
@@ -115,7 +115,7 @@ fn told(problem: &Problem) -> String {
 /// Sets the output that is always set. That it cannot be written is told by
 /// whatever else was to be written there.
 pub(super) fn conclude(conclusion: &str) {
-    let _ = actions::outputs(&[("conclusion", conclusion.to_owned())]);
+    let _ = actions_env::outputs(&[("conclusion", conclusion.to_owned())]);
 }
 
 /// The inputs as options, and over them what stands on the command line.
@@ -123,7 +123,7 @@ fn arguments(words: &ActionWords) -> Result<ActionArgs, Problem> {
     let mut all = Vec::new();
     for argument in ActionArgs::command().get_arguments() {
         let Some(name) = argument.get_long().filter(|name| *name != "help") else { continue };
-        if let Some(value) = actions::input(name) {
+        if let Some(value) = actions_env::input(name) {
             all.push(format!("--{name}={value}"));
         }
     }
@@ -147,7 +147,7 @@ fn carry_out(args: &ActionArgs, around: &ActionsEnv, colour: bool) -> Result<u8,
             return respond::answer(&args.triage, around, remark, how);
         }
         Trigger::Schedule if args.triage.junit.iter().all(|p| p.trim().is_empty()) => {
-            let code = tidy::tidy(&args.triage, around, colour)?;
+            let code = maintenance::tidy(&args.triage, around, colour)?;
             conclude(if code == exit::DONE { "neutral" } else { "error" });
             return Ok(code);
         }
@@ -162,13 +162,13 @@ fn carry_out(args: &ActionArgs, around: &ActionsEnv, colour: bool) -> Result<u8,
     }
     let done = job::TriageRun::prepare(&args.triage, Some(around))?.run(&args.triage, args.heal.then_some(around));
     done.show(&args.triage, colour)?;
-    actions::annotate(&done.annotations)?;
-    actions::job_summary(&summary::render(&done.triage))?;
+    actions_env::annotate(&done.annotations)?;
+    actions_env::job_summary(&summary::render(&done.triage))?;
     let code = exit_code(&done.triage, args.triage.fail_on);
     if code == exit::TESTS_FAILED
         && let Some(why) = missing(&done.triage)
     {
-        actions::error(&format!("the job is red: results are missing, empty or cut off ({why})"))?;
+        actions_env::error(&format!("the job is red: results are missing, empty or cut off ({why})"))?;
     }
     tell(&done, args, code)?;
     Ok(code)
@@ -179,10 +179,10 @@ fn plans(args: &ActionArgs, around: &ActionsEnv, run: u64) -> Result<Vec<String>
     let Some(scene) = around.scene(None) else { return Ok(Vec::new()) };
     let Some(forge) = job::connect(&args.triage.forge, around, &scene)? else { return Ok(Vec::new()) };
     let plans = forge
-        .plans_of(run, &args.plan_artifact, saved::LIMIT)
+        .plans_of(run, &args.plan_artifact, plan_file::LIMIT)
         .map_err(|t| Problem::failed(format!("the artifacts of run {run} cannot be read")).because(t))?;
     for note in forge.take_notes() {
-        actions::warn(&note)?;
+        actions_env::warn(&note)?;
     }
     Ok(plans)
 }
@@ -204,9 +204,9 @@ fn applied(plan: &Plan) -> Result<u8, Problem> {
         )
         .collect();
     for why in failed.iter().take(10) {
-        actions::warn(why)?;
+        actions_env::warn(why)?;
     }
-    actions::outputs(&[
+    actions_env::outputs(&[
         ("issues", json!(issues(plan)).to_string()),
         ("conclusion", if failed.is_empty() { "neutral" } else { "error" }.to_owned()),
     ])?;
@@ -239,7 +239,7 @@ fn tell(done: &TriageReport, args: &ActionArgs, code: u8) -> Result<(), Problem>
         exit::DONE => "success",
         _ => "error",
     };
-    actions::outputs(&[
+    actions_env::outputs(&[
         ("verdicts", json!(verdicts).to_string()),
         ("regressions", regressions(&done.triage).to_string()),
         ("flaky", found.count(crate::diagnose::verdict::Verdict::Flaky).to_string()),
@@ -249,18 +249,18 @@ fn tell(done: &TriageReport, args: &ActionArgs, code: u8) -> Result<(), Problem>
         ("conclusion", conclusion.to_owned()),
     ])?;
     for note in done.triage.notes.iter().take(10) {
-        actions::warn(note)?;
+        actions_env::warn(note)?;
     }
     let unreadable = found.runs.iter().flat_map(|run| run.issues.iter().map(move |issue| (run, issue)));
     for (run, issue) in unreadable.filter(|(_, issue)| issue.level == IssueLevel::Unusable).take(10) {
-        actions::warn(&format!("{}: {}", run.path, issue.message))?;
+        actions_env::warn(&format!("{}: {}", run.path, issue.message))?;
     }
     for planned in &done.triage.plan.actions {
         if let Some(ActionResult::Failed(why)) = &planned.receipt {
-            actions::warn(&format!("{}: {why}", planned.title))?;
+            actions_env::warn(&format!("{}: {why}", planned.title))?;
         }
     }
-    if actions::is_debug() {
+    if actions_env::is_debug() {
         print(&format!("::debug::{} requests to the API\n", done.calls))?;
     }
     Ok(())

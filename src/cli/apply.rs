@@ -2,29 +2,29 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::adapters::actions_env::ActionsEnv;
+use crate::adapters::files;
+use crate::adapters::github::{GitHub, read_or_note};
+use crate::adapters::system::print;
 use crate::apply;
 use crate::cli::respond::CommandContext;
 use crate::cli::{ApplyArgs, ForgeArgs, job};
 use crate::error::{Problem, exit};
 use crate::model::forge::{RunContext, TRUSTED_EVENTS, Trigger};
 use crate::plan::action::{Action, ActionResult, Plan, Precondition};
-use crate::plan::admit::{PlanOrigin, is_path, validate};
 use crate::plan::marker::digest;
+use crate::plan::plan_file::{self, SavedPlan};
+use crate::plan::plan_validation::{PlanOrigin, is_path, validate};
 use crate::plan::planner::comment;
 use crate::plan::policy::{self, Policy};
 use crate::plan::preview;
-use crate::plan::saved::{self, SavedPlan};
 use crate::ports::ForgeError;
 use crate::render::terminal::line;
-use crate::shell::actions::ActionsEnv;
-use crate::shell::files;
-use crate::shell::github::{GitHub, read_or_note};
-use crate::shell::surroundings::print;
 
 pub(super) fn apply(args: &ApplyArgs) -> Result<u8, Problem> {
     let size = args.file.metadata().map_or(0, |m| m.len());
-    if size > saved::LIMIT {
-        return Err(Problem::usage(format!("{} is larger than {} MB", args.file.display(), saved::LIMIT >> 20)));
+    if size > plan_file::LIMIT {
+        return Err(Problem::usage(format!("{} is larger than {} MB", args.file.display(), plan_file::LIMIT >> 20)));
     }
     let text = files::read_text(&args.file)?;
     let around = ActionsEnv::read()?.ok_or_else(|| {

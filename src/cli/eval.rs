@@ -9,26 +9,26 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Deserialize;
 
+use crate::adapters::repo_tools::RepoTools;
+use crate::adapters::store::sqlite::SqliteStore;
+use crate::adapters::system::print;
+use crate::adapters::{files, progress, secret_env, shutdown};
 use crate::agent::analyzer;
-use crate::cli::round;
+use crate::cli::model_setup;
 use crate::cli::think::ModelArgs;
 use crate::diagnose::verdict::{ModelOpinion, Verdict};
 use crate::error::{Problem, exit};
 use crate::ingest::traffic::{self, masking::Masker};
-use crate::investigate::think::{Clock, ModelContext, NoSharedBudget, SessionInput, SessionOutcome, read};
+use crate::investigate::model_session::{Clock, ModelContext, NoSharedBudget, SessionInput, SessionOutcome, read};
 use crate::model::change::{Commit, FileChange};
 use crate::model::exchange::Exchange;
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::text::Untrusted;
 use crate::model::time::Timestamp;
+use crate::pipeline::{self, TriageInput, TriageResult};
 use crate::plan::policy::{Model, Policy};
 use crate::ports::{ChatModel, HistoryStore, Repository};
 use crate::report::evaluation::{self, Cost, EvalRow};
-use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::desk::RepoTools;
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::print;
-use crate::shell::{ending, files, progress, shield};
 
 /// Options of `eval`.
 #[derive(Clone, Debug, Args)]
@@ -124,7 +124,7 @@ impl Repository for Told {
 
 pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    shield::scrub_and_reexec()?;
+    secret_env::scrub_and_reexec()?;
     let policy = match &args.config {
         Some(path) => Policy::parse(&files::read_text(path)?)
             .map_err(|e| Problem::usage(format!("{} is no policy", path.display())).because(e))?,
@@ -136,7 +136,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
         model_replay: args.model_replay.clone(),
         ..ModelArgs::default()
     };
-    let mind = if has_model { Some(round::mind(&policy.model, &own)?) } else { None };
+    let mind = if has_model { Some(model_setup::mind(&policy.model, &own)?) } else { None };
     // Each case has a run's budget of its own.
     let mut cost = Cost::default();
     let clock = progress::clock();
@@ -186,7 +186,7 @@ pub(super) fn eval(args: &EvalArgs) -> Result<u8, Problem> {
 
 /// A round of its own: one case costs what it costs alone.
 fn apart(mind: &Arc<dyn ChatModel>, model: &Model) -> ModelContext {
-    let outside = (Box::new(|| 0.0) as Clock, ending::requested as fn() -> bool);
+    let outside = (Box::new(|| 0.0) as Clock, shutdown::requested as fn() -> bool);
     let terms = (model.terms(), model.bounds());
     ModelContext::new(Arc::clone(mind), terms, Box::new(NoSharedBudget), Box::new(|_| ()), outside)
 }
@@ -200,7 +200,7 @@ fn judge(name: &str, case: &Case, beside: Option<&ModelContext>) -> Result<EvalR
     let runs = reports(case, 'F', folder.path())?;
     let facts = facts(after, 999);
     let at = facts.at;
-    let triage = run::triage(TriageInput {
+    let triage = pipeline::triage(TriageInput {
         runs,
         facts,
         default_branch: Some("main".to_owned()),
@@ -258,7 +258,7 @@ fn remember(case: &Case, folder: &Path, store: &mut SqliteStore) -> Result<u32, 
         }
         (number, day) = (number + 1, day + 1);
         let runs = reports(case, letter, folder)?;
-        let _ = run::import(runs, &facts(number, day), store)?;
+        let _ = pipeline::import(runs, &facts(number, day), store)?;
     }
     Ok(number + 1)
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::adapters::test_writer::{DraftRequest, TestWriter};
+use crate::adapters::{files, secret_env};
 use crate::agent::generator::{GenerationResult, Recipe};
 use crate::cli::GenerateArgs;
 use crate::cli::local::RepoContext;
@@ -9,19 +11,17 @@ use crate::error::{Problem, exit};
 use crate::ingest::traffic::masking::Masker;
 use crate::model::exchange::Exchange;
 use crate::model::run::RunFacts;
+use crate::pipeline::{self, TriageInput, TriageResult};
 use crate::plan::policy::Policy;
 use crate::ports::HistoryStore;
 use crate::report::generate::render;
-use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::author::{DraftRequest, TestWriter};
-use crate::shell::{files, shield};
-use crate::traffic::memory::ApiModel;
+use crate::traffic::api_model::ApiModel;
 
 /// Where `testmedic run` records.
 const RECORDED: &str = ".testmedic/traffic.ndjson";
 
 pub(super) fn generate(args: &GenerateArgs, colour: bool) -> Result<u8, Problem> {
-    shield::scrub_and_reexec()?;
+    secret_env::scrub_and_reexec()?;
     let mut notes = Vec::new();
     let place = Place::find(args, &mut notes)?;
     let exchanges = traffic(args, &mut notes)?;
@@ -99,7 +99,7 @@ impl Place {
         notes: &mut Vec<String>,
     ) -> Result<(TriageResult, ApiModel), Problem> {
         let store = args.local.store(notes)?;
-        let mut triage = run::triage(TriageInput {
+        let mut triage = pipeline::triage(TriageInput {
             runs: Vec::new(),
             facts: RunFacts { commit: Some(self.head.clone()), ..RunFacts::default() },
             default_branch: None,

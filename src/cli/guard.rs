@@ -4,13 +4,13 @@ use std::io::Read;
 
 use serde_json::json;
 
+use crate::adapters::files;
+use crate::adapters::system::print;
 use crate::cli::GuardArgs;
 use crate::code::guards::{self, Finding, PatchRule};
 use crate::code::patch::{self, PatchError};
 use crate::error::{Problem, exit};
 use crate::render::terminal::line;
-use crate::shell::files;
-use crate::shell::surroundings::print;
 
 pub(super) fn guard(args: &GuardArgs) -> Result<u8, Problem> {
     let text = read(args)?;

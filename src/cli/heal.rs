@@ -2,25 +2,25 @@
 
 use std::path::Path;
 
-use crate::agent::healer::healing::{Outcome, TestHeal};
+use crate::adapters::heal::RepoHealer;
+use crate::adapters::runner::{Runner, recognise_by_name};
+use crate::adapters::{files, secret_env};
+use crate::agent::healer::result::{Outcome, TestHeal};
 use crate::cli::local::RepoContext;
-use crate::cli::{HealArgs, round};
+use crate::cli::{HealArgs, model_setup};
 use crate::error::{Problem, exit};
-use crate::investigate::think::ModelContext;
+use crate::investigate::model_session::ModelContext;
 use crate::model::heal::HealMode;
 use crate::model::run::IssueLevel;
+use crate::pipeline::{self, TriageInput, TriageResult};
 use crate::plan::planner::Repairs;
 use crate::ports::HistoryStore;
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
 use crate::report::heal;
-use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::runner::{Runner, recognise_by_name};
-use crate::shell::ward::RepoHealer;
-use crate::shell::{files, shield};
 
 pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
-    shield::scrub_and_reexec()?;
+    secret_env::scrub_and_reexec()?;
     let patterns: Vec<String> = args.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
     if patterns.is_empty() && args.only.is_empty() {
         return Err(Problem::usage("there is nothing to heal")
@@ -49,7 +49,7 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
         )));
     }
     done.notes.splice(0..0, notes);
-    run::add_heal_evidence(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
+    pipeline::add_heal_evidence(&mut triage, Repairs { all: done.all.clone(), ..Repairs::default() });
     let told = |look| heal::render(&done.all, &done.notes, look);
     args.local.show((&told, colour), (args.patch.as_deref(), &done.patch()), (&triage, done.base.clone()))?;
     let in_vain = !done.all.is_empty() && done.all.iter().all(|h| matches!(h.healing.outcome, Outcome::GaveUp(_)));
@@ -60,14 +60,14 @@ pub(super) fn heal(args: &HealArgs, colour: bool) -> Result<u8, Problem> {
 /// A model that is asked where no rule knows an edit; without one the rules heal alone.
 fn round(args: &HealArgs, ward: &RepoHealer, notes: &mut Vec<String>) -> Option<ModelContext> {
     let model = &ward.policy.model;
-    if !round::is_wanted(model, &args.model) || model.edits == 0 {
+    if !model_setup::is_wanted(model, &args.model) || model.edits == 0 {
         return None;
     }
     let begun = args.local.history.path().and_then(|history| {
         let history = history.filter(|path| path.is_file());
-        round::begin(model, &args.model, (history.as_deref(), None), notes)
+        model_setup::begin(model, &args.model, (history.as_deref(), None), notes)
     });
-    begun.inspect_err(|problem| notes.push(format!("healed by the rules alone: {}", run::chain(problem)))).ok()
+    begun.inspect_err(|problem| notes.push(format!("healed by the rules alone: {}", pipeline::chain(problem)))).ok()
 }
 
 /// What the model was asked, and what that cost.
@@ -79,7 +79,7 @@ fn told(all: &[TestHeal], round: &ModelContext) -> Option<String> {
             "{} was asked to repair {}: {}{broken}",
             line(&round.model(), 60),
             plural(asked, "test"),
-            round::cost(round),
+            model_setup::cost(round),
         )
     })
 }
@@ -133,7 +133,7 @@ fn judge(
 ) -> Result<TriageResult, Problem> {
     let runs = files::read_reports(Path::new("."), patterns, &|_| {})?;
     let store = args.local.store(notes)?;
-    Ok(run::triage(TriageInput {
+    Ok(pipeline::triage(TriageInput {
         runs,
         facts: args.facts.facts(Some(&ward.git), None),
         default_branch: None,

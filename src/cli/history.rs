@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::adapters::store::sqlite::{ShownResult, SqliteStore, TestRecord};
+use crate::adapters::system::print;
+use crate::adapters::{files, progress, system};
 use crate::cli::{ExportArgs, HistoryArg, ImportArgs, PruneArgs, ShowArgs};
 use crate::error::{Problem, exit};
-use crate::history::word::Feedback;
+use crate::history::feedback::Feedback;
 use crate::history::{manifest, short};
 use crate::model::run::RunFacts;
 use crate::model::test::Outcome;
 use crate::model::time::Timestamp;
+use crate::pipeline::{self, Imported};
 use crate::render::terminal::line;
 use crate::report::{grouped, plural};
-use crate::run::{self, Imported};
-use crate::shell::store::sqlite::{ShownResult, SqliteStore, TestRecord};
-use crate::shell::surroundings::print;
-use crate::shell::{files, progress, surroundings};
 
 fn path_of(arg: &HistoryArg) -> Result<PathBuf, Problem> {
     arg.path()?.ok_or_else(|| Problem::usage("`--history none` leaves nothing to work on"))
@@ -41,14 +41,14 @@ pub(super) fn import(args: &ImportArgs) -> Result<u8, Problem> {
     let mut failed = Vec::new();
     for (base, reports, facts) in &jobs {
         let runs = files::read_reports(base, reports, &|_| {})?;
-        match run::import(runs, facts, &mut store) {
+        match pipeline::import(runs, facts, &mut store) {
             Ok(one) => {
                 sum.new += one.new;
                 sum.known += one.known;
                 sum.results += one.results;
                 sum.unusable.extend(one.unusable);
             }
-            Err(problem) => failed.push(format!("{}: {}", reports.join(", "), run::chain(&problem))),
+            Err(problem) => failed.push(format!("{}: {}", reports.join(", "), pipeline::chain(&problem))),
         }
         bar.inc(1);
     }
@@ -251,7 +251,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8, Problem> {
 /// Forgets what is too old.
 pub(super) fn prune(args: &PruneArgs) -> Result<u8, Problem> {
     let mut store = existing(&args.history)?;
-    let now = args.now.unwrap_or_else(surroundings::now);
+    let now = args.now.unwrap_or_else(system::now);
     let before = Timestamp::from_unix(now.unix() - i64::from(args.keep_days) * 86_400);
     let gone = store.prune(before)?;
     print(&format!("forgot {} from before {}\n", plural(gone as u64, "run"), before.date()))?;

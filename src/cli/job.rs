@@ -1,52 +1,52 @@
 //! What a triage works with: gathers it from options, environment and forge,
 //! and takes it down the line.
 
-mod asked;
 mod converge;
 mod deliver;
-mod done;
+mod feedback;
 mod generate;
 mod heal;
-mod memory;
-mod people;
-mod think;
+mod model_review;
+mod output;
+mod request;
+mod similar_failures;
 
-pub(super) use self::asked::{Evaluated, RequestedWork};
-pub(super) use self::done::TriageReport;
+pub(super) use self::output::TriageReport;
+pub(super) use self::request::{Evaluated, RequestedWork};
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::adapters::actions_env::ActionsEnv;
+use crate::adapters::git::Git;
+use crate::adapters::github::client::Connection;
+use crate::adapters::github::{GitHub, read_or_note};
+use crate::adapters::store::sqlite::SqliteStore;
+use crate::adapters::{files, progress, system};
 use crate::cli::{ForgeArgs, ForgeChoice, TriageArgs};
-use crate::code::spec;
+use crate::code::openapi;
 use crate::diagnose::incident::Incident;
 use crate::diagnose::verdict::Evidence;
 use crate::error::Problem;
 use crate::history::RerunResult;
-use crate::history::word::Feedback;
+use crate::history::feedback::Feedback;
 use crate::ingest::traffic::masking::Masker;
-use crate::investigate::think::ModelContext;
+use crate::investigate::model_session::ModelContext;
 use crate::model::change::Commit;
 use crate::model::exchange::Exchange;
 use crate::model::forge::{RunContext, Trigger};
 use crate::model::run::{RunFacts, TestRun};
 use crate::model::test::TestId;
 use crate::model::time::Timestamp;
+use crate::pipeline::{self, TriageInput, TriageResult};
 use crate::plan::action::{Plan, Precondition};
-use crate::plan::change::FileDiff;
 use crate::plan::policy::{self, Policy};
+use crate::plan::pr_diff::FileDiff;
 use crate::plan::snapshot::BotIssue;
 use crate::ports::{HistoryStore, Repository};
 use crate::report::json::Origin;
-use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::actions::ActionsEnv;
-use crate::shell::git::Git;
-use crate::shell::github::client::Connection;
-use crate::shell::github::{GitHub, read_or_note};
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::{files, progress, surroundings};
 
 /// What a triage works with.
 pub(super) struct TriageRun {
@@ -86,7 +86,7 @@ pub(super) struct TriageRun {
     guards: Vec<Precondition>,
     /// A model that thinks along, and what it came to.
     round: Option<ModelContext>,
-    told: think::Told,
+    told: model_review::Told,
 }
 
 impl TriageRun {
@@ -107,7 +107,7 @@ impl TriageRun {
             exchanges: Vec::new(),
             heard: Vec::new(),
             retried: Vec::new(),
-            now: args.now.unwrap_or_else(surroundings::now),
+            now: args.now.unwrap_or_else(system::now),
             notes: Vec::new(),
             forbidden: None,
             diff: None,
@@ -118,7 +118,7 @@ impl TriageRun {
             asked: None,
             guards: Vec::new(),
             round: None,
-            told: think::Told::default(),
+            told: model_review::Told::default(),
         };
         let event = around.map(|a| &a.event.occasion);
         let leg = args.facts.variant.clone().filter(|v| !v.is_empty());
@@ -191,12 +191,12 @@ impl TriageRun {
     /// read nothing is written: what it forbids is not known.
     fn read_policy(&mut self, args: &ForgeArgs, repo: &Path) {
         let text = if let Some(path) = &args.config {
-            files::read_text(path).map(Some).map_err(|p| run::chain(&p))
+            files::read_text(path).map(Some).map_err(|p| pipeline::chain(&p))
         } else if let (Some(forge), Some(scene)) = (&self.forge, &self.scene) {
             forge.file(policy::PATH, &scene.default_branch).map_err(|trouble| trouble.to_string())
         } else {
             let path = repo.join(policy::PATH);
-            if path.is_file() { files::read_text(&path).map(Some).map_err(|p| run::chain(&p)) } else { Ok(None) }
+            if path.is_file() { files::read_text(&path).map(Some).map_err(|p| pipeline::chain(&p)) } else { Ok(None) }
         };
         let name = args.config.as_ref().map_or(policy::PATH.to_owned(), |path| path.display().to_string());
         let read = text.and_then(|text| {
@@ -267,13 +267,13 @@ impl TriageRun {
     }
 
     /// What the API descriptions of the repository promise, where there is traffic.
-    fn described(&self) -> Vec<spec::Operation> {
+    fn described(&self) -> Vec<openapi::Operation> {
         let Some(git) = self.git.as_ref().filter(|_| !self.exchanges.is_empty()) else { return Vec::new() };
         let Some(top) = git.top() else { return Vec::new() };
         let files = git.files();
-        let descriptions = files.iter().filter(|file| spec::is_description(file)).take(20);
+        let descriptions = files.iter().filter(|file| openapi::is_description(file)).take(20);
         let texts = descriptions.filter_map(|file| files::read_text(&top.join(file)).ok());
-        texts.flat_map(|text| spec::read(&text)).collect()
+        texts.flat_map(|text| openapi::read(&text)).collect()
     }
 
     /// Takes in what was recorded beside the reports.
@@ -313,7 +313,7 @@ impl TriageRun {
                 .hint("pass them with --junit, for example --junit 'reports/**/*.xml'; in a workflow: `junit: reports/**/*.xml`")
         };
         let (Some(scene), Some(forge)) = (&self.scene, &self.forge) else { return Err(nothing()) };
-        let own = surroundings::variable("GITHUB_RUN_ID").and_then(|id| id.parse::<u64>().ok());
+        let own = system::variable("GITHUB_RUN_ID").and_then(|id| id.parse::<u64>().ok());
         let Some(run) = scene.run.filter(|run| Some(*run) != own) else { return Err(nothing()) };
         (self.runs, self.exchanges) = forge
             .reports_of(run, &self.policy.history)
@@ -340,7 +340,7 @@ impl TriageRun {
         self.read_change(triage.found.bad() > 0);
         let repairs = self.heal(&triage, heals);
         self.tell_thinking(&triage, &repairs);
-        run::add_heal_evidence(&mut triage, repairs);
+        pipeline::add_heal_evidence(&mut triage, repairs);
         self.generate(&mut triage, heals, store.as_ref());
         let base = self.base(args);
         if self.forge.is_none() && self.scene.is_some() {
@@ -366,7 +366,7 @@ impl TriageRun {
         let repository = self.scene.as_ref().map(|s| s.repository.to_string());
         TriageReport {
             origin: Origin {
-                repository: repository.or_else(|| surroundings::variable("GITHUB_REPOSITORY")),
+                repository: repository.or_else(|| system::variable("GITHUB_REPOSITORY")),
                 base,
                 pull: self.scene.as_ref().and_then(|s| s.pull.as_ref()).map(|p| p.number),
             },
@@ -382,7 +382,7 @@ impl TriageRun {
     fn open_store(&mut self, apply: bool) -> Option<SqliteStore> {
         let path = self.history.clone()?;
         self.try_open(&path, apply).unwrap_or_else(|problem| {
-            self.notes.push(format!("judged without history: {}", run::chain(&problem)));
+            self.notes.push(format!("judged without history: {}", pipeline::chain(&problem)));
             self.notes.extend(problem.hints.iter().cloned());
             None
         })
@@ -408,16 +408,16 @@ impl TriageRun {
     fn learn_earlier(&mut self, store: &mut Option<SqliteStore>) {
         let (Some(forge), Some(scene), Some(store)) = (&self.forge, &self.scene, store.as_mut()) else { return };
         let known = store.artifacts().unwrap_or_else(|problem| {
-            self.notes.push(run::chain(&problem));
+            self.notes.push(pipeline::chain(&problem));
             HashSet::new()
         });
         let mut failed = 0;
         for earlier in forge.earlier(scene, &self.policy.history, &known) {
             let at = earlier.facts.at.unwrap_or(self.now);
-            let learned = run::import(earlier.read(), &earlier.facts, store).map(|_| ());
+            let learned = pipeline::import(earlier.read(), &earlier.facts, store).map(|_| ());
             failed += usize::from(learned.is_err());
             if let Err(problem) = store.remember_artifact(earlier.artifact, at) {
-                self.notes.push(run::chain(&problem));
+                self.notes.push(pipeline::chain(&problem));
             }
         }
         if failed > 0 {
@@ -428,7 +428,7 @@ impl TriageRun {
     fn judge(&mut self, store: Option<&SqliteStore>) -> TriageResult {
         let incidents = self.incidents();
         let both = Both { git: self.git.as_ref(), forge: self.forge.as_ref() };
-        let mut triage = run::triage(TriageInput {
+        let mut triage = pipeline::triage(TriageInput {
             runs: std::mem::take(&mut self.runs),
             facts: self.facts.clone(),
             default_branch: self.scene.as_ref().map(|s| s.default_branch.clone()).filter(|b| !b.is_empty()),
@@ -441,8 +441,8 @@ impl TriageRun {
             record_to: self.history.as_ref().map(|p| p.display().to_string()),
         });
         triage.retried = std::mem::take(&mut self.retried);
-        run::add_rerun_evidence(&mut triage.found, &self.heard);
-        run::apply_policy(&mut triage.found, &self.policy);
+        pipeline::add_rerun_evidence(&mut triage.found, &self.heard);
+        pipeline::apply_policy(&mut triage.found, &self.policy);
         self.hear_people(&mut triage, store);
         triage
     }
@@ -456,10 +456,10 @@ impl TriageRun {
     fn record(&mut self, triage: &mut TriageResult, apply: bool, store: Option<&mut SqliteStore>) {
         let Some(path) = self.history.as_ref().filter(|_| apply && !triage.plan.actions.is_empty()) else { return };
         match store {
-            Some(store) if self.scratch.is_none() => run::apply_record(triage, store),
+            Some(store) if self.scratch.is_none() => pipeline::apply_record(triage, store),
             _ => match SqliteStore::open(path) {
-                Ok(mut store) => run::apply_record(triage, &mut store),
-                Err(problem) => run::fail_record(triage, &problem),
+                Ok(mut store) => pipeline::apply_record(triage, &mut store),
+                Err(problem) => pipeline::fail_record(triage, &problem),
             },
         }
     }

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::adapters::git::Git;
+use crate::adapters::store::sqlite::SqliteStore;
+use crate::adapters::system::print;
+use crate::adapters::{files, system};
 use crate::cli::HistoryArg;
 use crate::error::Problem;
 use crate::model::time::Timestamp;
+use crate::pipeline::{self, TriageResult};
 use crate::plan::policy::Policy;
 use crate::report::json::{Origin, report};
 use crate::report::terminal::RenderOptions;
-use crate::run::{self, TriageResult};
-use crate::shell::git::Git;
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::surroundings::print;
-use crate::shell::{files, surroundings};
 
 /// Options of such commands.
 #[derive(Clone, Debug, Args)]
@@ -71,7 +71,7 @@ impl LocalArgs {
     pub(super) fn store(&self, notes: &mut Vec<String>) -> Result<Option<SqliteStore>, Problem> {
         let opened = self.history.path()?.map(|p| SqliteStore::open_existing(&p)).transpose();
         let store = opened.unwrap_or_else(|problem| {
-            notes.push(format!("judged without history: {}", run::chain(&problem)));
+            notes.push(format!("judged without history: {}", pipeline::chain(&problem)));
             None
         });
         Ok(store.flatten())
@@ -79,7 +79,7 @@ impl LocalArgs {
 
     /// The moment that counts as now.
     pub(super) fn now(&self) -> Timestamp {
-        self.now.unwrap_or_else(surroundings::now)
+        self.now.unwrap_or_else(system::now)
     }
 
     /// Shows what was done: `told` for people unless the diff or the JSON is printed.
@@ -91,7 +91,7 @@ impl LocalArgs {
     ) -> Result<(), Problem> {
         let is_stdout = |path: Option<&Path>| path == Some(Path::new("-"));
         if !is_stdout(self.json.as_deref()) && !is_stdout(patch) {
-            print(&told(RenderOptions { colour, width: surroundings::width() }))?;
+            print(&told(RenderOptions { colour, width: system::width() }))?;
         }
         if let Some(path) = patch {
             write(path, diff)?;

@@ -4,15 +4,18 @@
 //! may not be asked for is refused; a reply is made that no second job makes; only then
 //! anything is done.
 
-mod acts;
-mod carry;
-mod hearing;
-mod look;
-mod people;
-mod publish;
+mod code_commands;
+mod context;
+mod dispatch;
+mod feedback_commands;
+mod run_lookup;
+mod second_job;
 
-pub(super) use self::hearing::CommandContext;
-use self::hearing::hear;
+pub(super) use self::context::CommandContext;
+use self::context::hear;
+use crate::adapters::actions_env::{self, ActionsEnv};
+use crate::adapters::secret_env;
+use crate::adapters::system::{self, print};
 use crate::apply;
 use crate::cli::{JobPhase, RespondArgs, TriageArgs, action};
 use crate::error::{Problem, exit};
@@ -20,20 +23,17 @@ use crate::ingest::command::{CommandError, ParsedLine, read};
 use crate::model::command::{CommandKind, CommandLine, Permission};
 use crate::model::forge::{CommentEvent, Trigger};
 use crate::model::time::Timestamp;
+use crate::pipeline::chain;
 use crate::plan::action::{ActionResult, BODY_LIMIT, Plan, Planned};
-use crate::plan::authority::Decision;
+use crate::plan::authorization::Decision;
 use crate::plan::preview;
 use crate::plan::reply;
 use crate::plan::snapshot::BotComment;
 use crate::plan::texts::TextRules;
 use crate::render::message::reply::{self as message, CommandStatus, body, mood};
 use crate::render::terminal::line;
-use crate::run::chain;
-use crate::shell::actions::{self, ActionsEnv};
-use crate::shell::shield;
-use crate::shell::surroundings::{self, print};
 
-pub(super) use self::publish::publish;
+pub(super) use self::second_job::publish;
 
 /// How a job answers.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub(super) struct How {
 
 pub(super) fn respond(args: &RespondArgs) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
-    shield::scrub_and_reexec()?;
+    secret_env::scrub_and_reexec()?;
     let around = ActionsEnv::read()?.ok_or_else(|| {
         Problem::usage("there is no comment to answer").hint(
             "`respond` runs in a workflow that `issue_comment` wakes; GITHUB_EVENT_NAME and GITHUB_EVENT_PATH tell it which",
@@ -83,7 +83,7 @@ pub(super) fn answer(args: &TriageArgs, around: &ActionsEnv, remark: &CommentEve
     hearing.refuse_moved(&mut parts)?;
     hearing.spare(&mut parts);
     if how.part == JobPhase::Execute {
-        return publish::execute(&mut hearing, parts);
+        return second_job::execute(&mut hearing, parts);
     }
     if !hearing.begin(&mut parts)? {
         return quiet("not answered: another job answers this comment");
@@ -94,7 +94,7 @@ pub(super) fn answer(args: &TriageArgs, around: &ActionsEnv, remark: &CommentEve
             "Handed over to a job that may only read.".clone_into(&mut parts[at].part.text);
             continue;
         }
-        parts[at].part = carry::carry(&mut hearing, &order);
+        parts[at].part = dispatch::carry(&mut hearing, &order);
         let is_last = parts.iter().all(|one| one.order.is_none());
         if !is_last && hearing.tell(&parts, true) == ReplyStatus::Stopped {
             return quiet("stopped by another command");
@@ -107,7 +107,7 @@ pub(super) fn answer(args: &TriageArgs, around: &ActionsEnv, remark: &CommentEve
     }
     if told == ReplyStatus::Said && is_open {
         let head = hearing.thread.pull.as_ref().map_or(hearing.scene.head.as_str(), |pull| pull.head_sha.as_str());
-        actions::outputs(&[("execute", "true".to_owned()), ("head", head.to_owned())])?;
+        actions_env::outputs(&[("execute", "true".to_owned()), ("head", head.to_owned())])?;
     }
     action::conclude(if told == ReplyStatus::Said { "neutral" } else { "error" });
     Ok(if told == ReplyStatus::Said { exit::DONE } else { exit::COULD_NOT })
@@ -136,7 +136,7 @@ struct CommandReply {
 fn quiet(why: &str) -> Result<u8, Problem> {
     let why = line(why, 400);
     print(&format!("{why}\n"))?;
-    actions::job_summary(&format!("testmedic: {}\n", crate::render::markdown::spans(&why, 400)))?;
+    actions_env::job_summary(&format!("testmedic: {}\n", crate::render::markdown::spans(&why, 400)))?;
     action::conclude("neutral");
     Ok(exit::DONE)
 }
@@ -296,6 +296,6 @@ impl CommandContext<'_> {
 
     /// The moment that counts as now.
     pub(super) fn now(&self) -> Timestamp {
-        self.args.now.unwrap_or_else(surroundings::now)
+        self.args.now.unwrap_or_else(system::now)
     }
 }

@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use self::select::{Reports, Select};
+use crate::adapters::actions_env::ActionsEnv;
+use crate::adapters::recorder::{self, Recorder};
+use crate::adapters::store::sqlite::SqliteStore;
+use crate::adapters::system::print;
+use crate::adapters::user_command::Ended;
+use crate::adapters::{files, secret_env, system, user_command};
 use crate::cli::RunArgs;
 use crate::cli::job::TriageRun;
 use crate::error::{Problem, exit};
 use crate::model::test::TestId;
 use crate::model::time::Timestamp;
 use crate::ports::HistoryStore;
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
 use crate::report::{FailOn, exit_code};
-use crate::shell::actions::ActionsEnv;
-use crate::shell::recorder::{self, Recorder};
-use crate::shell::store::sqlite::SqliteStore;
-use crate::shell::suite::Ended;
-use crate::shell::surroundings::print;
-use crate::shell::{files, shield, suite, surroundings};
 
 /// The suite, as it can be run again.
 pub(super) struct Suite<'a> {
@@ -46,7 +46,7 @@ pub(super) struct Suite<'a> {
 impl Suite<'_> {
     /// Runs the whole suite, or `tests` of it in their order.
     fn run(&self, tests: Option<&[String]>, report: &Path, quiet: bool) -> Result<Ended, Problem> {
-        let mut variables = self.recorder.variables(&surroundings::variable);
+        let mut variables = self.recorder.variables(&system::variable);
         variables.extend(self.for_jvm.clone());
         variables.extend(self.proxies.iter().cloned());
         variables.push(("TESTMEDIC_PROXIES".to_owned(), self.recorder.proxies().join(" ")));
@@ -60,7 +60,7 @@ impl Suite<'_> {
         }
         // Each run writes a report of its own.
         files::remove(report);
-        let ended = suite::run(&command, &variables, quiet)?;
+        let ended = user_command::run(&command, &variables, quiet)?;
         self.recorder.settle();
         Ok(ended)
     }
@@ -95,7 +95,7 @@ impl Suite<'_> {
 }
 
 pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
-    shield::scrub_and_reexec()?;
+    secret_env::scrub_and_reexec()?;
     let recorder = Recorder::start(false)?;
     let folder = tempfile::tempdir().map_err(|e| Problem::failed("no temporary folder can be made").because(e))?;
     let report = folder.path().join("report.xml");
@@ -110,7 +110,7 @@ pub(super) fn run(args: &RunArgs, colour: bool) -> Result<u8, Problem> {
         first: Vec::new(),
         reports: Reports::at(&args.triage.junit),
     };
-    let begun = surroundings::now();
+    let begun = system::now();
     let before = suite.reports.present();
     let ended = suite.run(None, &report, false)?;
     let code = ended.code;
@@ -223,7 +223,7 @@ fn for_jvm(recorder: &Recorder) -> Result<Option<(String, String)>, Problem> {
     if !builds.iter().any(|name| Path::new(name).is_file()) {
         return Ok(None);
     }
-    match recorder.jvm_variables(&surroundings::variable) {
+    match recorder.jvm_variables(&system::variable) {
         Ok(own) => Ok(Some(own)),
         Err(why) => print(&format!("tests of the JVM are not recorded: {}\n", line(&why, 300))).map(|()| None),
     }

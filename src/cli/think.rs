@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::adapters::files;
+use crate::adapters::system::print;
 use crate::error::{Problem, exit};
-use crate::investigate::think::{TranscriptEvent, TranscriptEventKind};
+use crate::investigate::model_session::{TranscriptEvent, TranscriptEventKind};
 use crate::render::transcript::{self, Shown};
-use crate::shell::files;
-use crate::shell::surroundings::print;
 
 /// How a model thinks along.
 #[derive(Clone, Debug, Default, Args)]

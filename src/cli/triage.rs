@@ -1,10 +1,10 @@
 //! `testmedic triage`.
 
+use crate::adapters::actions_env::ActionsEnv;
 use crate::cli::TriageArgs;
 use crate::cli::job::TriageRun;
 use crate::error::Problem;
 use crate::report::exit_code;
-use crate::shell::actions::ActionsEnv;
 
 /// Reads, judges, plans, writes if asked, reports.
 pub(super) fn triage(args: &TriageArgs, colour: bool) -> Result<u8, Problem> {

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::code::difference::Change;
 use crate::code::expr::{Expr, Kind};
 use crate::code::language::Language;
+use crate::code::literal_writer::LiteralStyle;
 use crate::code::source::Source;
 use crate::code::value::Value;
-use crate::code::writing::LiteralStyle;
+use crate::code::value_diff::Change;
 
 /// Bytes that are replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 //! They look at the files before and after, not at what anybody says about
 //! them. One finding is enough to refuse the whole patch.
 
-mod doubled;
-mod loosened;
-mod origins;
+mod banned_tokens;
+mod imports;
 mod paths;
 mod strength;
+mod substitution;
 mod swallowed;
 mod tests_kept;
-mod words;
+mod tolerances;
 
 use crate::code::language::Language;
 use crate::code::source::Source;
@@ -171,13 +171,13 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
         syntax(&pair, &mut out);
         strength::check(&pair, &mut out);
         swallowed::check(&pair, &mut out);
-        loosened::check(&pair, &mut out);
-        doubled::check(&pair, &mut out);
-        origins::check(&pair, &mut out);
-        words::check(file, &pair, &mut out);
+        tolerances::check(&pair, &mut out);
+        substitution::check(&pair, &mut out);
+        imports::check(&pair, &mut out);
+        banned_tokens::check(file, &pair, &mut out);
     }
     for file in files.iter().filter(|f| pair(f).is_none()) {
-        words::plain(file, &mut out);
+        banned_tokens::plain(file, &mut out);
     }
     tests_kept::check(&pairs, files, &mut out);
     out.sort();

@@ -2,20 +2,20 @@
 //! mismatch; edit it; and the guards that no patch may break.
 
 pub mod assertion;
-pub mod cases;
-pub mod difference;
 pub mod edit;
 pub mod expr;
 pub mod guards;
 pub mod hunks;
-pub mod inline;
 pub mod language;
+pub mod literal_writer;
 pub mod lower;
-pub mod marks;
+pub mod openapi;
 pub mod patch;
-pub mod printed;
+pub mod repr_parser;
+pub mod rust_inline_tests;
+pub mod skip_markers;
 pub mod source;
-pub mod spec;
 pub mod style;
+pub mod test_discovery;
 pub mod value;
-pub mod writing;
+pub mod value_diff;

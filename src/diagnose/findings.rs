@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::diagnose::verdict::{CaseRef, Diagnosis, Verdict};
 use crate::history::History;
-use crate::history::learn::KnownFailure;
+use crate::history::record::KnownFailure;
 use crate::model::run::{IssueLevel, RunFacts, TestRun, Totals};
 use crate::model::test::TestCase;
 use crate::model::time::Timestamp;

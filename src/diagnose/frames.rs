@@ -1,6 +1,6 @@
 //! Stack frames of a failure that belong to the project.
 
-use crate::ingest::place::{is_foreign, is_test_path, places};
+use crate::ingest::source_location::{is_foreign, is_test_path, places};
 
 /// Packages whose frames say nothing about the project, by the start of a
 /// frame's function (Java, Kotlin, JavaScript, Go, Rust).

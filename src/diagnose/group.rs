@@ -7,17 +7,17 @@ use rayon::prelude::*;
 
 use crate::diagnose::cluster::{Clusters, cluster};
 use crate::diagnose::fingerprint::{MaskedFailure, fingerprint};
+use crate::diagnose::past_failures::PastFailureIndex;
 use crate::diagnose::rules::{RuleInput, count, evidence, weights};
-use crate::diagnose::seen::PastFailureIndex;
 use crate::diagnose::severity::{SeverityInput, severity};
 use crate::diagnose::suspects::{self, FailureTerms};
-use crate::diagnose::timeline::{self, RunMark, TestHistory};
+use crate::diagnose::test_history::{self, RunMark, TestHistory};
 use crate::diagnose::traffic::TrafficByTest;
 use crate::diagnose::verdict::{
     CaseRef, Diagnosis, DiagnosisHistory, Evidence, SEEN_BEFORE, SimilarFailure, Verdict, decide,
 };
 use crate::diagnose::{mismatch, signal};
-use crate::history::learn::KnownFailure;
+use crate::history::record::KnownFailure;
 use crate::history::{History, PastFailure};
 use crate::model::change::Commit;
 use crate::model::failure::{FailureMark, RunExclusion, Signal};
@@ -125,7 +125,7 @@ pub fn groups<'a>(failures: Failures<'a>, history: &History, facts: &RunFacts) -
         .map(|i| {
             let case = failures.case(i);
             let mark = case.failure().map(|_| failures.prints[i].fingerprint);
-            timeline::read(history, case.id, facts, case.variant.as_deref(), mark)
+            test_history::read(history, case.id, facts, case.variant.as_deref(), mark)
         })
         .collect();
     let gates = gates(&failures);
@@ -222,7 +222,7 @@ fn join_newcomers(by_class: &mut BTreeMap<(usize, SplitReason), Vec<usize>>) {
 /// Whether each leg of the present run is broken as a whole.
 fn gates(failures: &Failures<'_>) -> HashMap<Option<String>, Option<RunExclusion>> {
     let known = failures.known();
-    crate::history::learn::legs(failures.runs, &RunFacts::default(), Timestamp::from_unix(0), &known)
+    crate::history::record::legs(failures.runs, &RunFacts::default(), Timestamp::from_unix(0), &known)
         .into_iter()
         .map(|leg| (leg.facts.variant.clone(), leg.gate))
         .collect()

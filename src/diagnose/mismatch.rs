@@ -2,14 +2,14 @@
 //!
 //! One row of [`STYLES`] an assertion style; the first that matches wins.
 
-pub mod whole;
+pub mod full_values;
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use crate::diagnose::fingerprint::kinds;
-use crate::ingest::place::failure_place;
+use crate::ingest::source_location::failure_place;
 use crate::model::test::{Failure, Place};
 use crate::model::text::{Untrusted, head};
 

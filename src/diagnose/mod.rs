@@ -10,7 +10,6 @@
 
 pub mod changepoint;
 pub mod cluster;
-pub mod described;
 pub mod embedding;
 pub mod findings;
 pub mod fingerprint;
@@ -20,13 +19,14 @@ pub mod incident;
 pub mod lexical;
 pub mod mask;
 pub mod mismatch;
+pub mod past_failures;
 pub mod reproduce;
 pub mod rules;
-pub mod seen;
 pub mod severity;
 pub mod signal;
 pub mod similarity;
+pub mod spec_conformance;
 pub mod suspects;
-pub mod timeline;
+pub mod test_history;
 pub mod traffic;
 pub mod verdict;

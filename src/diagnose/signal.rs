@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use crate::ingest::place::places;
+use crate::ingest::source_location::places;
 use crate::model::failure::Signal;
 use crate::model::test::TestCase;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::diagnose::frames::{Frame, short};
 use crate::diagnose::mismatch::{Mismatch, literal};
-use crate::ingest::place::is_test_path;
+use crate::ingest::source_location::is_test_path;
 use crate::model::change::{Commit, FileChange};
 
 /// Suspects shown.

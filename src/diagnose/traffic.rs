@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::code::spec::Operation;
+use crate::code::openapi::Operation;
 use crate::model::exchange::Exchange;
 use crate::model::test::TestCase;
 

@@ -5,10 +5,10 @@ use crate::diagnose::mismatch::Mismatch;
 use crate::diagnose::rules::weights;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::suspects::Suspect;
-use crate::diagnose::timeline::RunMark;
+use crate::diagnose::test_history::RunMark;
 use crate::history::PastFailure;
+use crate::model::chat::Citation;
 use crate::model::failure::Fingerprint;
-use crate::model::talk::Citation;
 use crate::model::text::Untrusted;
 use crate::model::time::Timestamp;
 

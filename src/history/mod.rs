@@ -6,11 +6,11 @@
 //! hundred runs of a hundred thousand tests are a hundred small sets instead
 //! of ten million rows.
 
-pub mod learn;
+pub mod feedback;
 pub mod manifest;
+pub mod record;
 pub mod recovery;
 pub mod rename;
-pub mod word;
 
 use std::collections::HashMap;
 

@@ -6,7 +6,7 @@
 
 mod case;
 mod elements;
-mod ending;
+mod eof;
 mod interned;
 mod suites;
 mod xml;
@@ -17,7 +17,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::ingest::source::{Source, SourceNotes};
-use crate::ingest::{attempts, dialects, foreign};
+use crate::ingest::{attempts, dialects, unsupported};
 use crate::model::run::{IssueLevel, ParseIssue, TestRun};
 
 pub use elements::Builder;
@@ -42,7 +42,7 @@ pub const ISSUE_LIMIT: usize = 50;
 pub fn read_all(path: &str, bytes: impl Read) -> Vec<TestRun> {
     let mut source = Source::new(bytes);
     let refusal = match source.peek() {
-        Ok(head) => foreign::detect(head),
+        Ok(head) => unsupported::detect(head),
         Err(error) => Some(unreadable(&error)),
     };
     let mut builder = Builder::new(path);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::agent::generator::settle::infer_assertions;
+use crate::agent::generator::assertion_inference::infer_assertions;
 use crate::agent::generator::{GeneratedTest, GenerationResult, RejectedTest, TestDraft};
 use crate::code::guards::{self, Bounds, FilePatch};
 use crate::code::language::Language;
@@ -11,11 +11,11 @@ use crate::code::style::file::Kept;
 use crate::code::style::{self, NewTest, Written, file};
 use crate::error::Problem;
 use crate::model::exchange::Exchange;
+use crate::model::execution::{Execution, TestResult};
 use crate::model::mutant::Mutant;
-use crate::model::ran::{Execution, TestResult};
 use crate::model::test::Outcome;
 use crate::ports::{GeneratedRun, GeneratedTestRunner, Mutants, RunOrder};
-use crate::traffic::memory::ApiModel;
+use crate::traffic::api_model::ApiModel;
 
 /// How often the requests of drafts are sent before it is settled what is checked.
 const PROBES: u32 = 3;

@@ -11,16 +11,16 @@
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;
+pub mod chat;
 pub mod command;
 pub mod exchange;
+pub mod execution;
 pub mod failure;
 pub mod forge;
 pub mod heal;
 pub mod mutant;
-pub mod ran;
 pub mod run;
 pub mod secret;
-pub mod talk;
 pub mod test;
 pub mod text;
 pub mod time;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::learn::RecordError;
+use crate::history::record::RecordError;
 use crate::model::time::Timestamp;
 
 /// Bytes of an issue or a comment. GitHub takes 65,536 characters.

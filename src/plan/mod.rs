@@ -8,20 +8,20 @@
 //! prints one for people.
 
 pub mod action;
-pub mod admit;
-pub mod authority;
-pub mod change;
-pub mod ledger;
+pub mod authorization;
+pub mod codeowners;
+pub mod feedback_issue;
+pub mod maintenance;
 pub mod marker;
-pub mod owners;
+pub mod plan_file;
+pub mod plan_validation;
 pub mod planner;
 pub mod policy;
+pub mod pr_diff;
 pub mod preview;
 pub mod quarantine;
 pub mod reply;
-pub mod saved;
 pub mod snapshot;
 pub mod texts;
-pub mod tidy;
 
 pub use action::{Action, ActionResult, Plan, Planned, Precondition, SkippedAction};

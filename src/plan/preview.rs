@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::plan::action::{Action, CommitDraft, Plan, Planned, Precondition};
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
 
 /// Lines of a body that are shown.
 const LINES: usize = 12;

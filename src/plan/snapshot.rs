@@ -2,10 +2,10 @@
 
 use crate::model::forge::{Account, BotBranch};
 use crate::model::time::Timestamp;
-use crate::plan::change::FileDiff;
-use crate::plan::ledger;
+use crate::plan::feedback_issue;
+use crate::plan::maintenance::{self, DigestState};
 use crate::plan::marker::{self, IssueState, NoteState, ReplyState, RollUpState, StickyState, digest};
-use crate::plan::tidy::{self, DigestState};
+use crate::plan::pr_diff::FileDiff;
 
 /// What was read; `None` where it could not be read (and a note says why) or
 /// was not needed.
@@ -84,11 +84,11 @@ impl BotIssue {
         if let Some(state) = self.state() {
             return Some(state.key);
         }
-        if ledger::is_one(self) {
-            return Some(ledger::KEY.to_owned());
+        if feedback_issue::is_one(self) {
+            return Some(feedback_issue::KEY.to_owned());
         }
-        if marker::read_first::<DigestState>(tidy::DIGEST, &self.body).is_some() {
-            return Some(tidy::KEY.to_owned());
+        if marker::read_first::<DigestState>(maintenance::DIGEST, &self.body).is_some() {
+            return Some(maintenance::KEY.to_owned());
         }
         self.roll_up().map(|_| ROLL_UP_KEY.to_owned()).or_else(|| visible_key(&self.body))
     }

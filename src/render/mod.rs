@@ -5,6 +5,6 @@
 pub mod curl;
 pub mod markdown;
 pub mod message;
+pub mod plural;
 pub mod terminal;
 pub mod transcript;
-pub mod words;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::agent::purse::money;
-use crate::model::talk::{Call, Citation, TokenUsage};
+use crate::agent::budget::money;
+use crate::model::chat::{Call, Citation, TokenUsage};
 use crate::render::terminal::line;
 
 /// Letters of one line.

@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::agent::purse::{Micros, Usage, money};
+use crate::agent::budget::{Micros, Usage, money};
 use crate::diagnose::verdict::Verdict;
-use crate::model::talk::TokenUsage;
+use crate::model::chat::TokenUsage;
 
 /// What was judged of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::agent::healer::healing::{HealResult, Outcome, TestHeal};
-use crate::agent::healer::weigh::{DEFECT, Decision, HEAL, PRIOR, Score};
-use crate::model::ran::Scope;
+use crate::agent::healer::result::{HealResult, Outcome, TestHeal};
+use crate::agent::healer::scoring::{DEFECT, Decision, HEAL, PRIOR, Score};
+use crate::model::execution::Scope;
 use crate::render::message::heal::missing;
 use crate::render::terminal::line;
 use crate::report::plural;

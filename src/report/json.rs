@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::agent::generator::{GeneratedTest, GenerationResult};
-use crate::agent::healer::healing::{Outcome, TestHeal};
+use crate::agent::healer::result::{Outcome, TestHeal};
 use crate::code::edit;
 use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
@@ -12,9 +12,9 @@ use crate::model::run::{IssueLevel, TestRun, Totals};
 use crate::model::secret::mask;
 use crate::model::test::TestCase;
 use crate::model::time::Timestamp;
+use crate::pipeline::TriageResult;
 use crate::render::curl::curl;
 use crate::render::message::heal;
-use crate::run::TriageResult;
 use crate::traffic::drift::Drift;
 
 /// The value of the field `schema`.

@@ -10,10 +10,10 @@ pub mod terminal;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
 use crate::model::run::IssueLevel;
+use crate::pipeline::TriageResult;
 use crate::plan::ActionResult;
-use crate::run::TriageResult;
 
-pub use crate::render::words::{counts, grouped, plural, strip_plain, strip_squares};
+pub use crate::render::plural::{counts, grouped, plural, strip_plain, strip_squares};
 
 /// What makes the exit code 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

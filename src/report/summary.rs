@@ -6,10 +6,10 @@ use std::fmt::Write;
 use crate::diagnose::verdict::Diagnosis;
 use crate::history::short;
 use crate::model::run::IssueLevel;
+use crate::pipeline::TriageResult;
 use crate::render::markdown::{code, prose};
 use crate::render::message::{self, has_window, icon};
 use crate::report::{counts, plural, strip_squares};
-use crate::run::TriageResult;
 
 /// GitHub shows 1 MiB of a job summary and drops the whole of it beyond; some
 /// room is left for what other steps write.

@@ -8,10 +8,10 @@ use crate::diagnose::severity::Severity;
 use crate::diagnose::verdict::{Diagnosis, Evidence, Verdict};
 use crate::history::short;
 use crate::model::run::IssueLevel;
+use crate::pipeline::TriageResult;
 use crate::plan::{Action, ActionResult, Planned, preview};
 use crate::render::terminal::line;
 use crate::report::{counts, plural, strip_plain};
-use crate::run::TriageResult;
 
 /// Evidence shown for each diagnosis; all of it is in `report.json`.
 const EVIDENCE: usize = 4;

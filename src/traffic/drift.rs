@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::api_model::{ApiModel, ResponseStats};
 use super::formats;
-use super::memory::{ApiModel, ResponseStats};
 use super::shape::{Node, Objects};
 
 /// Answers before which a field that was always there is called required.

@@ -8,7 +8,7 @@ use crate::differences;
 use crate::support::{Workplace, check_contract, fixtures};
 use testmedic::ingest::junit;
 use testmedic::model::run::{IssueLevel, TestRun, Totals};
-use testmedic::run;
+use testmedic::pipeline;
 
 fn runners() -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(fixtures().join("junit"))
@@ -37,7 +37,7 @@ fn read(runner: &str) -> Vec<TestRun> {
         .iter()
         .flat_map(|path| junit::read_all(&path.to_string_lossy(), std::fs::File::open(path).unwrap()))
         .collect();
-    run::prepare(&mut runs, &testmedic::model::run::RunFacts::default());
+    pipeline::prepare(&mut runs, &testmedic::model::run::RunFacts::default());
     runs
 }
 

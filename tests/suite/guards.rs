@@ -284,7 +284,7 @@ mod anything {
         /// Whatever was printed is read, and whatever a patch says.
         #[test]
         fn values_and_patches_may_be_anything(text in "[\\[\\]{}()'\"a-z0-9:=>,. \\\\n-]{0,200}", patch in "(diff --git a/x b/x\n|--- a/x\n|\\+\\+\\+ b/x\n|@@ -1,2 \\+1 @@\n|-a\n|\\+b\n| c\n|.{0,20}\n){0,12}") {
-            let _ = testmedic::code::printed::read(&text);
+            let _ = testmedic::code::repr_parser::read(&text);
             let _ = testmedic::code::patch::read(&patch, &|_| testmedic::code::patch::FileState::Text("a\nc\n".to_owned()));
         }
     }

@@ -1,8 +1,8 @@
 //! What failing comparisons of real runners expected and got.
 
-use testmedic::code::printed;
+use testmedic::code::repr_parser;
 use testmedic::code::value::Value;
-use testmedic::diagnose::mismatch::whole;
+use testmedic::diagnose::mismatch::full_values;
 use testmedic::ingest::junit;
 
 /// The comparison of the first case of a fixture that failed by one.
@@ -12,23 +12,28 @@ fn compared(folder: &str, file: &str) -> Option<(Value, Value, &'static str)> {
     let texts =
         run.cases.iter().filter(|c| c.name.name.raw().to_lowercase().contains("fails")).filter_map(|c| c.failure());
     let found =
-        texts.map(|f| format!("{}\n{}", f.message.raw(), f.detail.raw())).find_map(|text| whole::both(&text))?;
-    Some((printed::read(&found.expected), printed::read(&found.actual), found.style))
+        texts.map(|f| format!("{}\n{}", f.message.raw(), f.detail.raw())).find_map(|text| full_values::both(&text))?;
+    Some((repr_parser::read(&found.expected), repr_parser::read(&found.actual), found.style))
 }
 
 #[test]
 fn comparisons_of_real_runners() {
-    let four = || printed::read("4");
-    let three = || printed::read("3");
+    let four = || repr_parser::read("4");
+    let three = || repr_parser::read("3");
     let table = [
-        ("pytest", "report.xml", printed::read("{'a': 1, 'b': [1, 3]}"), printed::read("{'a': 1, 'b': [1, 2]}")),
+        (
+            "pytest",
+            "report.xml",
+            repr_parser::read("{'a': 1, 'b': [1, 3]}"),
+            repr_parser::read("{'a': 1, 'b': [1, 2]}"),
+        ),
         ("pytest-rerunfailures", "report.xml", four(), three()),
         ("unittest", "report.xml", four(), three()),
-        ("jest", "report.xml", printed::read("[1, 3]"), printed::read("[1, 2]")),
-        ("vitest", "report.xml", printed::read("[1, 3]"), printed::read("[1, 2]")),
-        ("mocha", "report.xml", printed::read("[1, 3]"), printed::read("[1, 2]")),
-        ("node-test", "report.xml", printed::read("[1, 3]"), printed::read("[1, 2]")),
-        ("playwright", "report.xml", printed::read("[1, 3]"), printed::read("[1, 2]")),
+        ("jest", "report.xml", repr_parser::read("[1, 3]"), repr_parser::read("[1, 2]")),
+        ("vitest", "report.xml", repr_parser::read("[1, 3]"), repr_parser::read("[1, 2]")),
+        ("mocha", "report.xml", repr_parser::read("[1, 3]"), repr_parser::read("[1, 2]")),
+        ("node-test", "report.xml", repr_parser::read("[1, 3]"), repr_parser::read("[1, 2]")),
+        ("playwright", "report.xml", repr_parser::read("[1, 3]"), repr_parser::read("[1, 2]")),
         ("surefire-junit4", "TEST-shop.CartTest.xml", four(), three()),
         ("surefire-junit5", "TEST-shop.CartTest.xml", four(), three()),
         ("surefire-testng", "TEST-shop.CartTest.xml", four(), three()),

@@ -212,7 +212,7 @@ fn a_claim_of_a_dead_job_does_not_last() {
     assert!(state.labels.is_empty());
 }
 
-/// A cold start with a hundred earlier runs: calls as `shell/github/earlier.rs` says.
+/// A cold start with a hundred earlier runs: calls as `adapters/github/artifacts.rs` says.
 #[test]
 fn a_cold_start_with_a_hundred_runs() {
     let mut story = broken_main();

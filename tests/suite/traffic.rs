@@ -727,7 +727,7 @@ fn overhead() {
     let text = "import flask\n\napp = flask.Flask(__name__)\n\n\n@app.get('/u/<int:key>')\ndef get(key):\n    return flask.jsonify(id=key, names=['Ada'] * 20)\n\n\nimport pytest\n\n\n@pytest.mark.parametrize('key', range(200))\ndef test_get(key):\n    client = app.test_client()\n    for n in range(5):\n        assert client.get(f'/u/{key}').json['id'] == key\n";
     let place = suite(text);
     let venv = crate::healing::prepared().join("venv/bin/python");
-    let recorder = testmedic::shell::recorder::Recorder::start(false).unwrap();
+    let recorder = testmedic::adapters::recorder::Recorder::start(false).unwrap();
     let own = recorder.variables(&|name| std::env::var(name).ok());
     // The same command and surroundings, but for the plug-in.
     let pytest = |own: &[(String, String)]| {

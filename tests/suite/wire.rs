@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use testmedic::plan::ledger::WordsState;
+use testmedic::plan::feedback_issue::WordsState;
+use testmedic::plan::maintenance::DigestState;
 use testmedic::plan::marker::{
     self, IssueState, LegState, NoteState, RepairState, ReplyState, RollUpState, StickyState,
 };
+use testmedic::plan::plan_file::SavedPlan;
 use testmedic::plan::policy::Policy;
-use testmedic::plan::saved::SavedPlan;
-use testmedic::plan::tidy::DigestState;
 
 use crate::house::root;
 use crate::support::Workplace;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::agent::grounding::{Shown, claim_schema, json_in, supported};
 use crate::agent::session::ParsedAnswer;
 use crate::diagnose::verdict::{ModelOpinion, Verdict};
-use crate::model::talk::Citation;
+use crate::model::chat::Citation;
 
 /// The form, for servers that know JSON Schema.
 pub(super) fn schema() -> Value {

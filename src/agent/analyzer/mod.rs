@@ -5,9 +5,9 @@
 
 mod answer;
 
-use crate::agent::brief::PromptContext;
+use crate::agent::handoff::Role;
+use crate::agent::prompt_context::PromptContext;
 use crate::agent::session::Task;
-use crate::agent::team::Role;
 use crate::diagnose::findings::Findings;
 use crate::diagnose::traffic::TrafficByTest;
 use crate::diagnose::verdict::{Diagnosis, ModelOpinion};

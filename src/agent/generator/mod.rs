@@ -5,11 +5,11 @@
 //! decides which checks are written (see [`settle`]), and what mutants of the answers
 //! a test notices decides whether it is kept.
 
-pub mod asked;
-pub mod names;
+pub mod asserted_fields;
+pub mod assertion_inference;
+pub mod checkable;
+pub mod observed_endpoint;
 pub mod recipe;
-pub mod settle;
-pub mod shapes;
 
 use std::fmt;
 

@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::asked::ObservedEndpoint;
-use super::{Endpoint, Mutating, Recipe, TestDraft, TestIntent, shapes};
+use super::observed_endpoint::ObservedEndpoint;
+use super::{Endpoint, Mutating, Recipe, TestDraft, TestIntent, checkable};
 use crate::code::style::{self, ExampleTest, RequestVariant};
 use crate::diagnose::incident::Incident;
 use crate::ingest::traffic::masking::names::{self, Says};
 use crate::model::exchange::{Body, Exchange, is_inside};
-use crate::traffic::memory::{ApiModel, Kind};
+use crate::traffic::api_model::{ApiModel, Kind};
 
 /// Fields of a body that are left out one by one.
 const FIELDS: usize = 4;
@@ -48,8 +48,8 @@ pub fn new_fields(now: &ApiModel, known: &ApiModel) -> Vec<(Kind, Vec<String>)> 
     for (kind, seen) in &now.kinds {
         let Some(had) = known.kinds.get(kind).filter(|had| had.n > seen.n) else { continue };
         let is_new =
-            |place: &Vec<String>| place.last().is_some_and(|n| n != "*") && shapes::at(&had.body, place).is_none();
-        found.extend(shapes::places(&seen.body).into_iter().filter(is_new).map(|place| (kind.clone(), place)));
+            |place: &Vec<String>| place.last().is_some_and(|n| n != "*") && checkable::at(&had.body, place).is_none();
+        found.extend(checkable::places(&seen.body).into_iter().filter(is_new).map(|place| (kind.clone(), place)));
     }
     found
 }
@@ -125,7 +125,7 @@ impl RecipeBuilder<'_> {
             media: response.and_then(|r| r.headers.media_type()).unwrap_or_default(),
         };
         let Some(seen) = self.ground.memory.kinds.get(&kind) else { return };
-        let places = shapes::places(&seen.body);
+        let places = checkable::places(&seen.body);
         let new: Vec<&Vec<String>> =
             self.ground.new_fields.iter().filter(|(of, _)| *of == kind).map(|(_, place)| place).collect();
         let same = || vec![(RequestVariant::Same, vec![kind.status])];

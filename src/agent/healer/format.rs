@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::code::printed;
+use crate::code::repr_parser;
 use crate::code::value::Value;
 
 /// The printed values of a message, in the order of the holes of its format;
@@ -39,7 +39,7 @@ pub fn values(format: &str, message: &str) -> Option<Vec<Value>> {
     // A value may hold a line end; then the whole message is meant.
     let whole = Regex::new(&format!("{}$", pattern.trim_end_matches(r"(?:\n|$)"))).ok()?;
     let captures = whole.captures(message.trim_end()).or_else(|| found.captures(message))?;
-    Some((1..=holes).filter_map(|n| captures.get(n)).map(|m| printed::read(m.as_str())).collect())
+    Some((1..=holes).filter_map(|n| captures.get(n)).map(|m| repr_parser::read(m.as_str())).collect())
 }
 
 #[cfg(test)]

@@ -5,20 +5,20 @@
 //! literal behind it, [`propose`], [`renamed`] and [`request`] make the smallest
 //! edit, [`weigh`] tells an outdated test from a defect.
 
-pub mod clash;
+pub mod edit_classifier;
+pub mod failure;
 pub mod format;
-pub mod healing;
+pub mod literal_tracing;
+pub mod model_proposal;
 pub mod mutant;
 pub mod propose;
-pub mod read_off;
 pub mod renamed;
 pub mod request;
-pub mod sisters;
+pub mod result;
+pub mod scoring;
+pub mod sibling_tests;
 pub mod snapshot;
-pub mod target;
-pub mod thought;
-pub mod trace;
-pub mod weigh;
+pub mod test_locator;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ use crate::code::value::Value;
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
-use self::clash::ParsedFailure;
+use self::failure::ParsedFailure;
 
 /// One thing that an edit changes, for judging it.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,20 +2,20 @@
 
 use std::rc::Rc;
 
-use super::clash::{FailureKind, ParsedFailure};
-use super::trace::{self, TraceContext};
+use super::failure::{FailureKind, ParsedFailure};
+use super::literal_tracing::{self, TraceContext};
 use super::{Candidate, Part, Test};
 use crate::code::assertion::{self, Assertion, Op, plain};
-use crate::code::cases::{self, TestFn};
-use crate::code::difference::{self, Change, Terms};
 use crate::code::edit::{self, Edit};
 use crate::code::expr::{Expr, Kind};
 use crate::code::language::Language;
 use crate::code::lower::lower;
-use crate::code::printed;
+use crate::code::repr_parser;
 use crate::code::source::{Source, walk};
+use crate::code::test_discovery::{self, TestFn};
 use crate::code::value::{self, Value};
-use crate::ingest::place::is_test_path;
+use crate::code::value_diff::{self, Change, Terms};
+use crate::ingest::source_location::is_test_path;
 use crate::model::heal::EditKind;
 
 /// An assertion that failed, and its file.
@@ -58,7 +58,7 @@ pub fn located(test: &Test<'_>) -> Vec<Located> {
 fn by_message(test: &Test<'_>) -> Vec<Located> {
     let FailureKind::Message { wanted, .. } = &test.clash.what else { return Vec::new() };
     let Some(source) = test.sources.source(test.file) else { return Vec::new() };
-    let all = cases::find(&source);
+    let all = test_discovery::find(&source);
     let Some(case) = all.iter().find(|c| c.path == test.path) else { return Vec::new() };
     let wants = |a: &Assertion| a.expected.as_ref().and_then(Expr::text) == Some(wanted.as_str());
     let found: Vec<Assertion> = assertion::find(&source, case.node).into_iter().filter(wants).collect();
@@ -92,7 +92,7 @@ pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
 
 fn of_assertion(test: &Test<'_>, located: &Located) -> Option<Candidate> {
     let Located { source, assertion } = located;
-    let all = cases::find(source);
+    let all = test_discovery::find(source);
     let case = all.iter().find(|c| c.node.byte_range().contains(&assertion.range.start));
     let expected = assertion.expected.as_ref()?;
     // What the test prints in its own words is read by its own format.
@@ -158,7 +158,7 @@ fn unwrapped(expected: &Expr, clash: &ParsedFailure) -> Option<(Expr, ParsedFail
     let inner = |v: &Value| match v {
         Value::Bare(text) => {
             let inside = text.strip_prefix(&format!("{}(", call.name))?.strip_suffix(')')?;
-            Some(printed::read(inside))
+            Some(repr_parser::read(inside))
         }
         _ => None,
     };
@@ -174,9 +174,9 @@ const VAGUE: &[&str] =
 #[must_use]
 pub fn subject_of(source: &Source, case: Option<&TestFn<'_>>, assertion: &Assertion) -> String {
     let subject = assertion.subject.trim();
-    let given = case
-        .filter(|_| VAGUE.contains(&subject))
-        .and_then(|c| trace::last_assigned(source, c.node, subject, assertion.range.end).map(|n| plain(source.of(n))));
+    let given = case.filter(|_| VAGUE.contains(&subject)).and_then(|c| {
+        literal_tracing::last_assigned(source, c.node, subject, assertion.range.end).map(|n| plain(source.of(n)))
+    });
     given.unwrap_or_else(|| subject.to_owned())
 }
 
@@ -194,10 +194,10 @@ fn compared(test: &Test<'_>, located: &Located, case: Option<&TestFn<'_>>, expec
         name: test.name,
         printed: vec![first.clone(), second.clone()],
     };
-    let found = trace::literal(expected, &around)?;
+    let found = literal_tracing::literal(expected, &around)?;
     let (actual, quotes_shown) = test.clash.actual(&found.literal)?;
     let terms = Terms { quotes_shown, subset: assertion.op == Op::Subset };
-    let changes = difference::compare(&found.literal, actual, terms);
+    let changes = value_diff::compare(&found.literal, actual, terms);
     if changes.is_empty() {
         return None;
     }

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::clash::FailureKind;
+use super::failure::FailureKind;
 use super::propose::{Located, field_of, formatted, located, resolve, subject_of};
-use super::{Candidate, Part, Test, trace};
-use crate::code::cases::{self, TestFn};
+use super::{Candidate, Part, Test, literal_tracing};
 use crate::code::edit::Edit;
 use crate::code::expr::Kind;
 use crate::code::lower::lower;
 use crate::code::source::{Source, walk};
-use crate::ingest::place::is_test_path;
+use crate::code::test_discovery::{self, TestFn};
+use crate::ingest::source_location::is_test_path;
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
@@ -33,7 +33,7 @@ pub fn candidates(test: &Test<'_>) -> Vec<Candidate> {
         if !is_nothing {
             continue;
         }
-        let all = cases::find(&place.source);
+        let all = test_discovery::find(&place.source);
         let case = all.iter().find(|c| c.node.byte_range().contains(&place.assertion.range.start));
         let old = field_of(&subject_of(&place.source, case, &place.assertion));
         for new in new_names(test.change, &old) {
@@ -49,7 +49,8 @@ fn in_assertion(place: &Located, case: Option<&TestFn<'_>>, old: &str, new: &str
     let node = source.root().descendant_for_byte_range(assertion.range.start, assertion.range.end)?;
     let mut edits = below(source, node, old, new);
     if edits.is_empty() {
-        let given = trace::last_assigned(source, case?.node, assertion.subject.trim(), assertion.range.start)?;
+        let given =
+            literal_tracing::last_assigned(source, case?.node, assertion.subject.trim(), assertion.range.start)?;
         edits = below(source, given, old, new);
     }
     (!edits.is_empty()).then(|| candidate(source.path.clone(), edits, old, new))

@@ -2,18 +2,18 @@
 
 use std::rc::Rc;
 
-use super::clash::FailureKind;
+use super::failure::FailureKind;
+use super::literal_tracing::{self, TraceContext};
 use super::propose::located;
-use super::trace::{self, TraceContext};
 use super::{Candidate, Part, Test};
-use crate::code::cases::{self, TestFn};
 use crate::code::edit::{self, Edit};
 use crate::code::expr::{Expr, Kind};
+use crate::code::literal_writer::LiteralStyle;
 use crate::code::lower::lower;
 use crate::code::source::{Source, walk};
+use crate::code::test_discovery::{self, TestFn};
 use crate::code::value::{self, Value};
-use crate::code::writing::LiteralStyle;
-use crate::ingest::place::is_test_path;
+use crate::ingest::source_location::is_test_path;
 use crate::model::change::FileChange;
 use crate::model::heal::EditKind;
 
@@ -48,7 +48,7 @@ pub fn payloads(test: &Test<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let Some((source, at)) = place(test) else { return Vec::new() };
-    let all = cases::find(&source);
+    let all = test_discovery::find(&source);
     let Some(case) = all.iter().find(|c| c.node.byte_range().contains(&at)) else { return Vec::new() };
     let mut found = Vec::new();
     for (map_source, map) in sent(test, &source, case, at) {
@@ -109,7 +109,7 @@ fn sent(test: &Test<'_>, source: &Rc<Source>, case: &TestFn<'_>, at: usize) -> V
                 printed: Vec::new(),
             };
             let inner = arg.value.call().filter(|c| c.name == "stringify" || c.name == "dumps").and_then(|c| c.arg(0));
-            let literal = trace::literal(inner.unwrap_or(&arg.value), &around);
+            let literal = literal_tracing::literal(inner.unwrap_or(&arg.value), &around);
             if let Some(l) =
                 literal.filter(|l| matches!(&l.literal.kind, Kind::Map { entries, .. } if !entries.is_empty()))
             {
@@ -277,7 +277,7 @@ fn in_descriptions(change: &[FileChange], field: &str) -> Option<Value> {
             for word in ["example", "default", "enum"] {
                 let Some((_, rest)) = line.split_once(word) else { continue };
                 let value = rest.trim_start_matches(['"', '\'', ':', ' ']).trim_end_matches([',', ' ']);
-                let read = crate::code::printed::read(value);
+                let read = crate::code::repr_parser::read(value);
                 let read = match read {
                     Value::List(items) => items.into_iter().next()?,
                     Value::Bare(text) => Value::Text(text),
@@ -306,7 +306,7 @@ pub fn paths(test: &Test<'_>) -> Vec<Candidate> {
         return Vec::new();
     }
     let Some((source, at)) = place(test) else { return Vec::new() };
-    let all = cases::find(&source);
+    let all = test_discovery::find(&source);
     let Some(case) = all.iter().find(|c| c.node.byte_range().contains(&at)) else { return Vec::new() };
     let mut found = Vec::new();
     walk(case.node, |node| {

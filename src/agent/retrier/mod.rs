@@ -1,9 +1,9 @@
 //! The retrier: why a failed test is run again, when, and how often.
 
-pub mod order;
+pub mod order_dependency;
 
 use crate::diagnose::verdict::Verdict;
-use crate::ingest::traffic::hints;
+use crate::ingest::traffic::retry_after;
 use crate::model::exchange::Exchange;
 use crate::model::time::Timestamp;
 
@@ -57,7 +57,7 @@ pub fn decide(verdict: Verdict, exchanges: &[&Exchange], before: Tried, jitter: 
         Verdict::RateLimited => {
             let hint = exchanges.iter().rev().find_map(|e| {
                 let response = e.response.as_ref().filter(|r| matches!(r.status, 429 | 503 | 413))?;
-                Some((hints::wait(&response.headers, e.at.unwrap_or(now))?, e.line()))
+                Some((retry_after::wait(&response.headers, e.at.unwrap_or(now))?, e.line()))
             });
             match hint {
                 Some((hint, line)) if hint.seconds > LONGEST => Decision::Leave(format!(

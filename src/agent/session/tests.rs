@@ -2,10 +2,10 @@ use serde_json::json;
 
 use super::{Observation, PromptContext, Session, SessionLimits, Step};
 use crate::agent::analyzer;
+use crate::agent::termination::StopCondition;
 use crate::agent::tools::{ToolRequest, may_be_shown};
-use crate::agent::until::StopCondition;
 use crate::diagnose::verdict::{ModelOpinion, Verdict};
-use crate::model::talk::{Call, ChatRequest, ChatResponse, Message};
+use crate::model::chat::{Call, ChatRequest, ChatResponse, Message};
 
 fn session() -> Session<ModelOpinion> {
     let sections = [

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::agent::healer::healing::{HealResult, Outcome};
+use crate::adapters::fixture_repo::{self, Files};
+use crate::adapters::heal::RepoHealer;
+use crate::agent::healer::result::{HealResult, Outcome};
 use crate::error::Problem;
-use crate::investigate::think::ModelContext;
+use crate::investigate::model_session::ModelContext;
 use crate::plan::policy::Policy;
 use crate::report::evaluation::{Came, HealOf};
-use crate::shell::laid::{self, Files};
-use crate::shell::ward::RepoHealer;
 
 /// A world, as its file tells it. What else stands there is for others.
 #[derive(Debug, Deserialize)]
@@ -113,7 +113,7 @@ fn ward(place: &Path, world: &HealScenario, case: &Case, policy: &Policy, called
     }
     let top = place.join("repository");
     let states = [("The beginning", old), ("A change", new)];
-    let git = laid::repository(&top, &laid::stream(&states))
+    let git = fixture_repo::repository(&top, &fixture_repo::stream(&states))
         .ok_or_else(|| Problem::failed(format!("{called}: its repository cannot be made; is git installed?")))?;
     let commit = |revision: &str| git.resolve(revision).unwrap_or_default();
     let (head, base) = (commit("HEAD"), commit("HEAD~1"));

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::TriageRun;
+use crate::adapters::git::Git;
+use crate::adapters::github::read_or_note;
+use crate::adapters::store::sqlite::SqliteStore;
 use crate::apply;
 use crate::cli::TriageArgs;
+use crate::pipeline::{self, TriageResult};
 use crate::plan::action::{Action, ActionResult, Annotation, Plan, Planned};
 use crate::plan::planner::{self, PlannerInput, PlannerOutput, Recovery};
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
 use crate::ports::{Forge, HistoryStore};
 use crate::report::is_red;
-use crate::run::{self, TriageResult};
-use crate::shell::git::Git;
-use crate::shell::github::read_or_note;
-use crate::shell::store::sqlite::SqliteStore;
 
 /// How often a plan is made anew because something changed meanwhile.
 const ROUNDS: u32 = 12;
@@ -95,7 +95,7 @@ impl TriageRun {
         store: Option<&SqliteStore>,
     ) -> Option<PlannerOutput> {
         let scene = self.scene.clone()?;
-        let recoveries = run::recoveries(
+        let recoveries = pipeline::recoveries(
             snapshot.issues.as_deref().unwrap_or_default(),
             &triage.found,
             &scene.default_branch,

@@ -2,8 +2,10 @@
 //! the forge shows then.
 
 use super::TriageRun;
+use crate::adapters::github::{GitHub, read_or_note};
 use crate::apply::{self, holds};
 use crate::model::forge::{BotBranch, BotPullRequest, OUR_BRANCHES};
+use crate::pipeline::TriageResult;
 use crate::plan::action::Plan;
 use crate::plan::planner;
 use crate::plan::planner::offer::Offer;
@@ -11,8 +13,6 @@ use crate::plan::planner::repairs::drafts;
 use crate::plan::snapshot::Snapshot;
 use crate::plan::texts::TextRules;
 use crate::ports::ForgeError;
-use crate::run::TriageResult;
-use crate::shell::github::{GitHub, read_or_note};
 
 /// How often a plan is made anew because something changed meanwhile.
 const ROUNDS: u32 = 3;

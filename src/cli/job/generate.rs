@@ -1,17 +1,17 @@
 //! Writing tests in a workflow, where the policy wants it and the traffic is known.
 
 use super::{RequestedWork, TriageRun};
+use crate::adapters::actions_env::ActionsEnv;
+use crate::adapters::store::sqlite::SqliteStore;
+use crate::adapters::test_writer::{DraftRequest, TestWriter};
 use crate::agent::generator::GenerationResult;
 use crate::error::Problem;
 use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
+use crate::pipeline::{self, TriageResult};
 use crate::plan::action::SkippedAction;
 use crate::plan::policy::generate::Mode;
 use crate::ports::HistoryStore;
-use crate::run::{self, TriageResult};
-use crate::shell::actions::ActionsEnv;
-use crate::shell::author::{DraftRequest, TestWriter};
-use crate::shell::store::sqlite::SqliteStore;
-use crate::traffic::memory::ApiModel;
+use crate::traffic::api_model::ApiModel;
 
 impl TriageRun {
     /// Writes the tests that are missing: in pull requests of the repository's own
@@ -36,7 +36,7 @@ impl TriageRun {
         }
         match self.author(triage, store) {
             Ok(written) => triage.written = written,
-            Err(problem) => triage.plan.withheld.push(withhold(run::chain(&problem))),
+            Err(problem) => triage.plan.withheld.push(withhold(pipeline::chain(&problem))),
         }
     }
 

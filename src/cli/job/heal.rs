@@ -1,16 +1,16 @@
 //! Healing in a workflow, where the policy wants it.
 
 use super::{RequestedWork, TriageRun};
-use crate::agent::healer::healing::{Outcome, TestHeal};
+use crate::adapters::actions_env::ActionsEnv;
+use crate::adapters::heal::{HealReport, RepoHealer};
+use crate::agent::healer::result::{Outcome, TestHeal};
 use crate::history::short;
 use crate::model::forge::{OUR_BRANCHES, Trigger, Trust};
 use crate::model::heal::HealMode;
+use crate::pipeline::{self, TriageResult};
 use crate::plan::action::SkippedAction;
 use crate::plan::planner::Repairs;
 use crate::plan::planner::repairs::drafts;
-use crate::run::{self, TriageResult};
-use crate::shell::actions::ActionsEnv;
-use crate::shell::ward::{HealReport, RepoHealer};
 
 impl TriageRun {
     /// Heals what failed, in pull requests of the repository's own branches: where
@@ -40,7 +40,9 @@ impl TriageRun {
                 }
                 self.take(healings, kind, &mut repairs);
             }
-            Err(problem) => repairs.withheld.push(SkippedAction::new(kind, "outdated tests", run::chain(&problem))),
+            Err(problem) => {
+                repairs.withheld.push(SkippedAction::new(kind, "outdated tests", pipeline::chain(&problem)))
+            }
         }
         repairs
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Suite;
-use crate::agent::retrier::order::{NextRun, OrderDependence, PollutionSearch};
+use crate::adapters::system::print;
+use crate::adapters::{files, system};
+use crate::agent::retrier::order_dependency::{NextRun, OrderDependence, PollutionSearch};
 use crate::agent::retrier::{Decision, Tried, decide};
 use crate::diagnose::rules::weights;
 use crate::diagnose::traffic::{TrafficByTest, is_test};
@@ -16,11 +18,9 @@ use crate::history::RerunResult;
 use crate::model::run::RunFacts;
 use crate::model::test::{TestCase, TestId};
 use crate::model::text::Untrusted;
+use crate::pipeline::{self, TriageInput, TriageResult};
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
-use crate::run::{self, TriageInput, TriageResult};
-use crate::shell::surroundings::print;
-use crate::shell::{files, surroundings};
 
 /// Rounds of waiting.
 const ROUNDS: u32 = 4;
@@ -64,7 +64,7 @@ pub(super) fn again(suite: &mut Suite<'_>, waits: &HashMap<TestId, f64>) -> Resu
                 diagnosis.members.iter().flat_map(|m| sent.of(triage.found.case(*m))).copied().collect::<Vec<_>>();
             let learned = failing.iter().filter_map(|(_, id)| waits.get(id).copied()).reduce(f64::max);
             let tried = Tried { rounds: round, learned };
-            match decide(diagnosis.verdict, &own, tried, surroundings::random(), surroundings::now()) {
+            match decide(diagnosis.verdict, &own, tried, system::random(), system::now()) {
                 Decision::Wait { seconds, why } if waited + seconds <= WAITS => {
                     if seconds >= longest.0 {
                         longest = (seconds, why);
@@ -107,11 +107,11 @@ fn retry(
 ) -> Result<(), Problem> {
     let many = plural(tests.len() as u64, "test");
     print(&format!("\nretry {}: {many} again in {seconds:.1} s: {}\n", round + 1, line(why, 200)))?;
-    surroundings::pause(Duration::from_secs_f64(seconds));
+    system::pause(Duration::from_secs_f64(seconds));
     let nodes: Vec<String> = tests.iter().map(|(node, _)| node.clone()).collect();
     let reports = suite.run_tests(&nodes, &format!("-rerun-{}", round + 1), false)?;
     let bad = still_bad(&reports)?;
-    let at = surroundings::now();
+    let at = system::now();
     let mut passed = 0;
     for (node, test) in tests {
         let held = !reports.is_empty() && !bad.iter().any(|case| is_test(node, case));
@@ -127,14 +127,14 @@ fn retry(
 fn judge(suite: &Suite<'_>, more: &[PathBuf]) -> Result<TriageResult, Problem> {
     let patterns = super::names(suite.first.iter().chain(more));
     let exchanges = suite.recorder.so_far();
-    Ok(run::triage(TriageInput {
+    Ok(pipeline::triage(TriageInput {
         runs: files::read_reports(std::path::Path::new(""), &patterns, &|_| {})?,
         facts: RunFacts::default(),
         default_branch: None,
         exchanges: &exchanges,
         described: Vec::new(),
         incidents: Vec::new(),
-        now: surroundings::now(),
+        now: system::now(),
         store: None,
         repository: None,
         record_to: None,
@@ -160,7 +160,7 @@ fn isolate(suite: &mut Suite<'_>, tests: &[(String, TestId)], out: &mut RerunRep
     if suite.recorder.order().len() < 2 {
         return Ok(());
     }
-    let clock = crate::shell::progress::clock();
+    let clock = crate::adapters::progress::clock();
     let order = suite.recorder.order();
     let mut victims = 0;
     let mut known: HashMap<Vec<String>, bool> = HashMap::new();

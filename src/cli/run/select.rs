@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::adapters::files;
 use crate::error::Problem;
-use crate::shell::files;
 
 /// What the command of a suite understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use globset::Glob;
 
 use super::{Bounds, FilePatch, Finding, PatchRule};
-use crate::code::inline;
-use crate::ingest::place::is_test_path;
+use crate::code::rust_inline_tests;
+use crate::ingest::source_location::is_test_path;
 
 /// Files that steer how tests are found and run, by name.
 const STEERING: &[&str] = &[
@@ -133,7 +133,7 @@ fn outside(path: &str) -> Option<String> {
 /// Whether only unit tests inside of a Rust product file change.
 fn only_inline_tests(file: &FilePatch) -> bool {
     let (Some(old), Some(new), None) = (&file.old, &file.new, &file.renamed_from) else { return false };
-    match (inline::product(&file.path, old), inline::product(&file.path, new)) {
+    match (rust_inline_tests::product(&file.path, old), rust_inline_tests::product(&file.path, new)) {
         (Some(old), Some(new)) => old == new,
         _ => false,
     }

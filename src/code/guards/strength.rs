@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::{self, Assertion, Op, plain};
-use crate::code::cases;
 use crate::code::expr::{Expr, Kind};
 use crate::code::source::Source;
+use crate::code::test_discovery;
 
 pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     let Some(new) = &pair.new else { return };
@@ -49,7 +49,7 @@ fn short(source: &Source, assertion: &Assertion) -> String {
 /// Assertions by the test they stand in; those outside of tests (in helpers)
 /// under the empty name.
 pub(super) fn by_test(source: &Source) -> BTreeMap<String, Vec<Assertion>> {
-    let cases = cases::find(source);
+    let cases = test_discovery::find(source);
     let mut found = BTreeMap::from([(String::new(), Vec::new())]);
     for case in &cases {
         found.entry(case.path.join(" › ")).or_default();

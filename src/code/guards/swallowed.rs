@@ -7,9 +7,9 @@ use tree_sitter::Node;
 use super::strength::{by_test, matched};
 use super::{Finding, Pair, PatchRule};
 use crate::code::assertion::Assertion;
-use crate::code::cases;
 use crate::code::language::Language;
 use crate::code::source::{Source, field, walk};
+use crate::code::test_discovery;
 
 pub(super) fn check(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     let Some(new) = &pair.new else { return };
@@ -215,7 +215,7 @@ fn returns(pair: &Pair<'_>, old: &Source, new: &Source, out: &mut Vec<Finding>) 
 
 /// Tests, and functions beside them, by their names.
 fn functions(source: &Source) -> Vec<(String, Node<'_>)> {
-    let cases = cases::find(source);
+    let cases = test_discovery::find(source);
     let mut found: Vec<(String, Node<'_>)> = cases.iter().map(|c| (c.path.join(" › "), c.node)).collect();
     let ranges: Vec<_> = cases.iter().map(|c| c.node.byte_range()).collect();
     walk(source.root(), |node| {

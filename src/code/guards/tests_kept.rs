@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use tree_sitter::Node;
 
 use super::{FilePatch, Finding, Pair, PatchRule};
-use crate::code::cases;
 use crate::code::expr::Kind;
 use crate::code::language::Language;
 use crate::code::lower::lower;
-use crate::code::marks;
+use crate::code::skip_markers;
 use crate::code::source::{Source, field, walk};
+use crate::code::test_discovery;
 
 pub(super) fn check(pairs: &[Pair<'_>], files: &[FilePatch], out: &mut Vec<Finding>) {
     // A test that moves to another file of the patch is not lost.
     let mut after: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for new in pairs.iter().filter_map(|p| p.new.as_ref()) {
-        for case in cases::find(new) {
+        for case in test_discovery::find(new) {
             after.entry(case.path.join(" › ")).or_default().push(rows(new, case.node));
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn check(pairs: &[Pair<'_>], files: &[FilePatch], out: &mut Vec<Findi
 
 fn lost(pair: &Pair<'_>, after: &mut BTreeMap<String, Vec<usize>>, out: &mut Vec<Finding>) {
     let Some(old) = &pair.old else { return };
-    for case in cases::find(old) {
+    for case in test_discovery::find(old) {
         let name = case.path.join(" › ");
         let line = Some(old.line_of(case.node.start_byte()));
         let had = rows(old, case.node);
@@ -115,7 +115,7 @@ fn shadowed(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     };
     let counts = |source: &Source| {
         let mut counts: BTreeMap<String, (usize, u32)> = BTreeMap::new();
-        for case in cases::find(source).iter().filter(|c| c.node.kind() != "call") {
+        for case in test_discovery::find(source).iter().filter(|c| c.node.kind() != "call") {
             let entry = counts.entry(case.path.join(" › ")).or_default();
             *entry = (entry.0 + 1, source.line_of(case.node.start_byte()));
         }
@@ -134,8 +134,8 @@ fn marked(pair: &Pair<'_>, out: &mut Vec<Finding>) {
     // Reasons and messages in parentheses may change.
     let name = |written: &str| written.split(['(', '=']).next().unwrap_or(written).trim().to_owned();
     let mut before: Vec<String> =
-        pair.old.as_ref().map(marks::find).unwrap_or_default().into_iter().map(|m| name(&m.written)).collect();
-    for mark in marks::find(new) {
+        pair.old.as_ref().map(skip_markers::find).unwrap_or_default().into_iter().map(|m| name(&m.written)).collect();
+    for mark in skip_markers::find(new) {
         if let Some(at) = before.iter().position(|b| *b == name(&mark.written)) {
             before.remove(at);
             continue;

@@ -141,7 +141,7 @@ fn with_wrote(language: Language, text: &str, names: &[String]) -> String {
 
 fn standing(source: &Source, language: Language) -> Vec<Standing> {
     let lead = format!("{} testmedic: ", comment(language));
-    crate::code::cases::find(source)
+    crate::code::test_discovery::find(source)
         .into_iter()
         .map(|case| {
             let node = statement(case.node);

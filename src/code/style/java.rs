@@ -11,8 +11,8 @@ use tree_sitter::Node;
 use super::address::{Address, Part, sender};
 use super::piece::{Statement, text_of};
 use super::{RequestPattern, RequestVariant};
-use crate::code::cases::{self, TestFn};
 use crate::code::source::{Source, children, field, walk};
+use crate::code::test_discovery::{self, TestFn};
 
 /// How a test asks; see the room's words.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ fn head(source: &Source, class: Node<'_>) -> Option<String> {
 
 /// What a class has besides tests.
 fn members(source: &Source, class: Node<'_>) -> Option<Vec<Statement>> {
-    let tests: BTreeSet<usize> = cases::find(source).iter().map(|case| case.node.id()).collect();
+    let tests: BTreeSet<usize> = test_discovery::find(source).iter().map(|case| case.node.id()).collect();
     let all = children(field(class, "body")?).into_iter().filter(|node| !tests.contains(&node.id()));
     let piece = |node: Node<'_>| {
         let gives: BTreeSet<String> = match node.kind() {
@@ -284,12 +284,12 @@ impl Exemplar {
 
 #[cfg(test)]
 mod tests {
-    use crate::code::cases;
     use crate::code::language::Language;
     use crate::code::source::Source;
     use crate::code::style::check::{Check, Is};
     use crate::code::style::file::{Kept, update};
     use crate::code::style::{ExampleTest, NewTest, RequestPattern, RequestVariant, Written, exemplar, file_name};
+    use crate::code::test_discovery;
     use serde_json::json;
 
     const SUITE: &str = r#"package a.b;
@@ -320,7 +320,7 @@ public class UsersTest extends Base {
 
     fn found(call: &str, path: &str) -> Option<ExampleTest> {
         let source = Source::parse("src/test/java/a/b/UsersTest.java", &SUITE.replace("CALL", call))?;
-        let cases = cases::find(&source);
+        let cases = test_discovery::find(&source);
         exemplar(&source, cases.first()?, RequestPattern { method: "GET", origin: "http://localhost:1", path })
     }
 

@@ -18,9 +18,9 @@ use serde_json::Value;
 
 use self::check::Check;
 use self::piece::Statement;
-use crate::code::cases::TestFn;
 use crate::code::language::Language;
 use crate::code::source::Source;
+use crate::code::test_discovery::TestFn;
 
 /// Names of answers where a test has several, and of elements of lists, by depth.
 const SEVERAL: [&str; 3] = ["first", "second", "third"];
@@ -242,12 +242,12 @@ fn holds(text: &str, piece: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::cases;
+    use crate::code::test_discovery;
     use serde_json::json;
 
     fn read(path: &str, text: &str, method: &str, origin: &str, asked: &str) -> Option<ExampleTest> {
         let source = Source::parse(path, text)?;
-        let cases = cases::find(&source);
+        let cases = test_discovery::find(&source);
         let case = cases.first()?;
         exemplar(&source, case, RequestPattern { method, origin, path: asked })
     }

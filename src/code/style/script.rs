@@ -9,8 +9,8 @@ use tree_sitter::Node;
 use super::address::{Address, Part, sender};
 use super::piece::{Statement, text_of};
 use super::{RequestPattern, RequestVariant};
-use crate::code::cases::TestFn;
 use crate::code::source::{Source, children, field, walk};
+use crate::code::test_discovery::TestFn;
 
 /// How a test asks; see the room's words.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use super::weights as w;
 use super::{EvidenceSink, RuleInput, count};
-use crate::code::spec;
+use crate::code::openapi;
 use crate::diagnose::mismatch::literal;
 use crate::diagnose::verdict::Verdict::{Environment, OutdatedTest, RateLimited, Regression};
 use crate::model::exchange::{Body, Exchange, is_inside};
@@ -45,7 +45,7 @@ fn lacking(file: &RuleInput<'_>, last: &Exchange, out: &mut EvidenceSink) {
     let wanted = file.mismatch.as_ref().and_then(|m| literal(&m.expected));
     let Body::Json(serde_json::Value::Object(sent)) = &last.request.body else { return };
     let method = last.request.method.to_ascii_lowercase();
-    let Some(operation) = spec::find(file.described, &method, &last.request.path) else { return };
+    let Some(operation) = openapi::find(file.described, &method, &last.request.path) else { return };
     let missing: Vec<String> =
         operation.needs.iter().filter(|name| !sent.contains_key(*name)).map(|name| format!("`{name}`")).collect();
     if missing.is_empty() || wanted.is_some_and(|status| status.starts_with('4')) {

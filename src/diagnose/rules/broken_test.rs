@@ -3,7 +3,7 @@
 use super::weights as w;
 use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::verdict::Verdict::BrokenTest;
-use crate::ingest::place::is_test_path;
+use crate::ingest::source_location::is_test_path;
 use crate::model::failure::Signal;
 
 /// Errors that come from how code is written rather than from what it computes.

@@ -2,7 +2,7 @@
 
 use super::weights as w;
 use super::{EvidenceSink, RuleInput, count};
-use crate::diagnose::timeline::TestHistory;
+use crate::diagnose::test_history::TestHistory;
 use crate::diagnose::verdict::Verdict::Flaky;
 use crate::model::failure::Signal;
 

@@ -13,12 +13,12 @@ mod rate_limited;
 mod regression;
 pub mod weights;
 
-use crate::code::spec::Operation;
+use crate::code::openapi::Operation;
 use crate::diagnose::fingerprint::MaskedFailure;
 use crate::diagnose::mismatch::Mismatch;
-use crate::diagnose::seen::PastFailureIndex;
+use crate::diagnose::past_failures::PastFailureIndex;
 use crate::diagnose::suspects::Suspect;
-use crate::diagnose::timeline::TestHistory;
+use crate::diagnose::test_history::TestHistory;
 use crate::diagnose::verdict::{Evidence, Verdict};
 use crate::history::{History, short};
 use crate::model::change::Commit;

@@ -6,7 +6,7 @@ use crate::diagnose::mismatch::{self, Mismatch, is_error_value, literal};
 use crate::diagnose::suspects::contains;
 use crate::diagnose::verdict::Verdict::{OutdatedTest, Regression};
 use crate::history::short;
-use crate::ingest::place::{is_prose, is_test_path};
+use crate::ingest::source_location::{is_prose, is_test_path};
 use crate::model::change::{Commit, FileChange};
 
 pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {

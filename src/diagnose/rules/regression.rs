@@ -5,7 +5,7 @@ use super::{EvidenceSink, RuleInput, count};
 use crate::diagnose::changepoint;
 use crate::diagnose::verdict::Verdict::Regression;
 use crate::history::short;
-use crate::ingest::place::is_test_path;
+use crate::ingest::source_location::is_test_path;
 
 pub(super) fn testify(file: &RuleInput<'_>, out: &mut EvidenceSink) {
     if file.cases.iter().all(|c| c.is_flaky()) {

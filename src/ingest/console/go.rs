@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{failure, ran};
-use crate::model::ran::TestResult;
+use crate::model::execution::TestResult;
 use crate::model::test::Outcome;
 
 #[derive(Deserialize)]

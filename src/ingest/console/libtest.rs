@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{failure, ran};
-use crate::model::ran::TestResult;
+use crate::model::execution::TestResult;
 use crate::model::test::Outcome;
 
 /// The cases in the text. One that panics prints its text in a section of its own.

@@ -10,7 +10,7 @@ pub use go::go;
 pub use libtest::libtest;
 pub use script::{jest, mocha, rspec};
 
-use crate::model::ran::TestResult;
+use crate::model::execution::TestResult;
 use crate::model::run::TestRun;
 use crate::model::test::{Failure, Outcome, TestName};
 use crate::model::text::{Untrusted, first_line};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{failure, ran};
-use crate::model::ran::{Comparison, TestResult};
+use crate::model::execution::{Comparison, TestResult};
 use crate::model::test::{Outcome, Place};
 use crate::model::text::Untrusted;
 

@@ -4,7 +4,7 @@ use quick_xml::events::BytesStart;
 
 use super::xml::{Clip, attributes, seconds, unescape};
 use super::{DETAIL_LIMIT, MESSAGE_LIMIT, NAME_LIMIT, OUTPUT_LIMIT};
-use crate::ingest::place::failure_place;
+use crate::ingest::source_location::failure_place;
 use crate::model::test::{Attempt, Failure, Outcome, Place, TestCase, TestId, TestName};
 use crate::model::text::{Untrusted, first_line, head};
 

@@ -8,8 +8,8 @@ use super::suites::Declared;
 use super::xml::{Clip, attributes, entity, unescape};
 use super::{DETAIL_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, Position, keys};
 use crate::ingest::dialects::{Clues, UNKNOWN, recognise};
-use crate::ingest::foreign;
 use crate::ingest::identity::{Prefix, canonical};
+use crate::ingest::unsupported;
 use crate::model::run::{IssueLevel, TestRun};
 use crate::model::test::TestId;
 use crate::model::text::{clean, head};
@@ -290,7 +290,7 @@ impl Builder {
         }
         let name = tag.local_name();
         let name = name.as_ref();
-        if let Some(message) = foreign::by_root(name, &keys(tag)) {
+        if let Some(message) = unsupported::by_root(name, &keys(tag)) {
             self.issue(IssueLevel::Unusable, name.to_owned(), message);
         }
     }

@@ -6,9 +6,9 @@
 
 mod cassette;
 mod har;
-pub mod hints;
 pub mod masking;
 pub mod recording;
+pub mod retry_after;
 
 use self::masking::Masker;
 use crate::model::exchange::{Body, Exchange, Headers};

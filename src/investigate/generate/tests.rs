@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::agent::generator::{Endpoint, Recipe, TestIntent};
-use crate::code::cases;
 use crate::code::source::Source;
 use crate::code::style::{RequestPattern, RequestVariant};
+use crate::code::test_discovery;
 use crate::model::exchange::{Body, Headers, Request, Response};
 use crate::model::test::TestName;
 use crate::model::text::Untrusted;
@@ -81,7 +81,7 @@ impl GeneratedTestRunner for Play {
 fn draft(aim: TestIntent) -> TestDraft {
     let text = "def test_a(client):\n    response = client.get('/users/1')\n    assert response.ok\n";
     let source = Source::parse("tests/test_a.py", text).unwrap();
-    let all = cases::find(&source);
+    let all = test_discovery::find(&source);
     let sought = RequestPattern { method: "GET", origin: "", path: "/users/1" };
     TestDraft {
         endpoint: Endpoint { method: "GET".to_owned(), template: "/users/{user}".to_owned() },

@@ -4,8 +4,8 @@ use super::{PlannerInput, ended_bad, planned};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::forge::RunContext;
 use crate::plan::action::{ANNOTATIONS, Action, Annotation, Plan, SUMMARY_LIMIT, SkippedAction};
-use crate::plan::change;
 use crate::plan::marker::digest;
+use crate::plan::pr_diff;
 use crate::render::message::check;
 use crate::render::terminal::line;
 
@@ -99,7 +99,7 @@ pub(super) fn annotations(given: &PlannerInput<'_>) -> (Vec<Annotation>, usize) 
         let mut files: Vec<String> = Vec::new();
         for member in &d.members {
             let Some(place) = given.found.case(*member).place.as_ref() else { continue };
-            let Some(path) = change::resolve(given.files, place.file.raw()) else { continue };
+            let Some(path) = pr_diff::resolve(given.files, place.file.raw()) else { continue };
             let annotation = annotation(given, d, path.clone(), place.line.unwrap_or(1));
             if files.contains(&path) {
                 others.push(annotation);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{PlannerInput, generated, offer, planned, repairs};
-use crate::agent::healer::healing::TestHeal;
+use crate::agent::healer::result::TestHeal;
 use crate::diagnose::verdict::Diagnosis;
 use crate::plan::action::{Action, BODY_LIMIT, Plan, Precondition, SkippedAction};
 use crate::plan::marker::{self, LegState, StickyState, VERSION, digest};

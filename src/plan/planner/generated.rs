@@ -7,7 +7,7 @@ use crate::plan::action::{CommitDraft, FileText, Plan, SkippedAction};
 use crate::plan::marker;
 use crate::plan::policy::generate::Mode;
 use crate::render::message::generate;
-use crate::render::words::plural;
+use crate::render::plural::plural;
 
 /// What the branches of written tests are about.
 const ABOUT: &str = "tests";

@@ -12,16 +12,16 @@ pub use self::close::needed_passes;
 use self::body::{inner, rewritten, saw};
 use self::roll_up::listed;
 use super::{PlannerInput, ended_bad, issue_of, issues_of, planned};
-use crate::diagnose::timeline::RunMark;
+use crate::diagnose::test_history::RunMark;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::time::Timestamp;
 use crate::plan::action::{Action, Plan, Planned, Precondition, SkippedAction};
-use crate::plan::change;
+use crate::plan::codeowners;
 use crate::plan::marker::{self, BEGIN, END, IssueState, NoteState, VERSION, digest};
-use crate::plan::owners;
+use crate::plan::pr_diff;
 use crate::plan::snapshot::{BotIssue, KEY_LINE};
-use crate::render::message::{issue, note};
-use crate::render::words::plural;
+use crate::render::message::{issue, issue_comment};
+use crate::render::plural::plural;
 
 /// Web pages of open issues about diagnoses of this run.
 pub(super) fn known(given: &PlannerInput<'_>) -> HashMap<String, String> {
@@ -194,8 +194,8 @@ fn assignees(given: &PlannerInput<'_>, d: &Diagnosis) -> Vec<String> {
         return Vec::new();
     };
     let mut files = d.members.iter().filter_map(|m| given.found.case(*m).place.as_ref());
-    let path = files.find_map(|place| change::resolve(given.files, place.file.raw()));
-    path.map(|path| owners::people(owners, &path)).unwrap_or_default().into_iter().take(10).collect()
+    let path = files.find_map(|place| pr_diff::resolve(given.files, place.file.raw()));
+    path.map(|path| codeowners::people(owners, &path)).unwrap_or_default().into_iter().take(10).collect()
 }
 
 fn update(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut Plan) {
@@ -224,7 +224,7 @@ fn update(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut 
         "the failure was seen again",
     ));
     if changed && quiet {
-        let text = note::changed(d, (&was.0, &was.1), given.scene);
+        let text = issue_comment::changed(d, (&was.0, &was.1), given.scene);
         push_comment(given, issue, "changed", &text, "it reads differently now", plan);
     } else if changed {
         let reason =
@@ -320,6 +320,6 @@ fn closed(given: &PlannerInput<'_>, d: &Diagnosis, issue: &BotIssue, plan: &mut 
     let inner = inner(given, d, &state);
     let body = rewritten(&issue.body, &mut state, &inner);
     plan.actions.push(edit(given, issue, |number| Action::ReopenIssue { number, body }, d, "the failure is back"));
-    let text = note::reopened(d, given.scene);
+    let text = issue_comment::reopened(d, given.scene);
     push_comment(given, issue, "reopened", &text, "the failure is back", plan);
 }

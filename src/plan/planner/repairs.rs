@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlannerInput;
 use super::offer::{self, Offer};
-use crate::agent::healer::healing::{HealResult, Outcome, TestHeal};
+use crate::agent::healer::result::{HealResult, Outcome, TestHeal};
 use crate::code::hunks::{Hunk, hunks};
 use crate::model::heal::HealMode;
 use crate::model::secret::mask;
 use crate::plan::action::{Action, CommitDraft, FileText, Plan, SkippedAction};
 use crate::plan::marker;
 use crate::render::message::heal;
-use crate::render::words::plural;
+use crate::render::plural::plural;
 
 /// Bytes of the lines of one suggestion.
 const SUGGESTED: usize = 10_000;

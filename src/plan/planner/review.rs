@@ -3,13 +3,13 @@
 
 use super::repairs::{self, Draft, Handover};
 use super::{PlannerInput, ended_bad, planned};
-use crate::agent::healer::healing::{HealResult, TestHeal};
+use crate::agent::healer::result::{HealResult, TestHeal};
 use crate::code::guards::FilePatch;
 use crate::code::hunks::{Hunk, hunks};
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::plan::action::{Action, LineComment, Plan, Precondition, SkippedAction};
-use crate::plan::change::{self, FileDiff};
 use crate::plan::marker::{self, NoteState, VERSION};
+use crate::plan::pr_diff::{self, FileDiff};
 use crate::plan::snapshot::{BotComment, SUGGESTION};
 use crate::render::message::heal;
 use crate::render::message::review::{self, Spot};
@@ -149,12 +149,12 @@ fn spot(d: &Diagnosis, given: &PlannerInput<'_>, diff: &[FileDiff]) -> Option<(S
     let cases = d.members.iter().take(20).filter_map(|m| given.found.case(*m).place.as_ref());
     let assertion = mismatch.into_iter().chain(cases).find_map(|place| {
         let line = place.line?;
-        let file = change::find(diff, place.file.raw()).filter(|file| file.shows(line))?;
+        let file = pr_diff::find(diff, place.file.raw()).filter(|file| file.shows(line))?;
         Some((Spot::Assertion, file.path.clone(), line))
     });
     let frame = |wanted: &dyn Fn(&FileDiff, u32) -> bool| {
         d.frames.iter().filter(|f| !f.in_test).find_map(|f| {
-            let file = change::find(diff, &f.file).filter(|file| wanted(file, f.line))?;
+            let file = pr_diff::find(diff, &f.file).filter(|file| wanted(file, f.line))?;
             Some((Spot::Frame, file.path.clone(), f.line))
         })
     };

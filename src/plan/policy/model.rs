@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::purse::{BudgetLimits, Micros, Price};
+use crate::agent::budget::{BudgetLimits, Micros, Price};
+use crate::agent::handoff::Role;
 use crate::agent::session::SessionLimits;
-use crate::agent::team::Role;
-use crate::agent::until::StopCondition;
+use crate::agent::termination::StopCondition;
 
 /// How often a session may come to the same before it is ended.
 const ALIKE: u32 = 3;

@@ -5,8 +5,8 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::RunContext;
 use crate::render::markdown::code;
+use crate::render::plural::{counts, plural};
 use crate::render::terminal::line;
-use crate::render::words::{counts, plural};
 
 /// In one line.
 #[must_use]

@@ -7,7 +7,7 @@ use crate::history::PastRun;
 use crate::model::forge::RunContext;
 use crate::model::time::Timestamp;
 use crate::render::markdown::code;
-use crate::render::words::plural;
+use crate::render::plural::plural;
 
 /// Rows of a table.
 const ROWS: usize = 15;

@@ -8,7 +8,7 @@ use crate::diagnose::findings::Findings;
 use crate::diagnose::verdict::Diagnosis;
 use crate::model::forge::RunContext;
 use crate::render::markdown::code;
-use crate::render::words::plural;
+use crate::render::plural::plural;
 
 /// Groups that are listed.
 const LISTED: usize = 30;

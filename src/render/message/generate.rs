@@ -11,8 +11,8 @@ use crate::model::forge::RunContext;
 use crate::model::mutant::Mutant;
 use crate::render::curl::{curl, reproducing};
 use crate::render::markdown::{code, fence, prose, spans};
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
 
 /// Rows of a table, and of what came to nothing.
 const ROWS: usize = 100;

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use super::Page;
-use crate::agent::healer::healing::{self, HealResult, ModelAdvice, Outcome, TestHeal};
-use crate::agent::healer::weigh::{DEFECT, Decision, HEAL, Score};
+use crate::agent::healer::result::{self, HealResult, ModelAdvice, Outcome, TestHeal};
+use crate::agent::healer::scoring::{DEFECT, Decision, HEAL, Score};
 use crate::code::hunks::Hunk;
+use crate::model::execution::Scope;
 use crate::model::forge::{BotBranch, RunContext, percent};
 use crate::model::heal::ProofCase;
-use crate::model::ran::Scope;
 use crate::render::markdown::{code, diff, prose, spans, suggestion};
+use crate::render::plural::plural;
 use crate::render::terminal::line;
-use crate::render::words::plural;
 
 /// Reasons that are shown of one test.
 const REASONS: usize = 8;
@@ -336,7 +336,7 @@ pub fn missing(healing: &HealResult) -> String {
         let (test, code) = corner.words();
         format!("{test} test on {code} code")
     };
-    healing::missing(&healing.proof).into_iter().map(words).collect::<Vec<_>>().join(", ")
+    result::missing(&healing.proof).into_iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::diagnose::reproduce;
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::model::forge::RunContext;
 use crate::render::markdown::code;
+use crate::render::plural::{plural, strip_squares};
 use crate::render::terminal::line;
-use crate::render::words::{plural, strip_squares};
 
 /// Characters of a title. GitHub takes 256.
 const TITLE: usize = 160;

@@ -9,7 +9,7 @@ pub mod explain;
 pub mod generate;
 pub mod heal;
 pub mod issue;
-pub mod note;
+pub mod issue_comment;
 pub mod reply;
 pub mod review;
 pub mod sticky;
@@ -22,7 +22,7 @@ use crate::history::short;
 use crate::model::forge::{RunContext, is_sha};
 use crate::model::test::TestCase;
 use crate::render::markdown::{code, fence, prose};
-use crate::render::words::plural;
+use crate::render::plural::plural;
 use crate::traffic::drift::Drift;
 
 /// How the answers of the API changed, as a table; empty where they did not.

@@ -8,7 +8,7 @@ use crate::diagnose::verdict::Diagnosis;
 use crate::history::short;
 use crate::model::forge::RunContext;
 use crate::render::markdown::code;
-use crate::render::words::{counts, strip_squares};
+use crate::render::plural::{counts, strip_squares};
 
 /// Diagnoses in the table.
 const ROWS: usize = 25;

@@ -6,8 +6,8 @@ use crate::diagnose::verdict::Verdict;
 use crate::plan::action::{Action, Plan, Precondition, SkippedAction};
 use crate::plan::marker::{self, IssueState};
 use crate::plan::planner::{PlannerInput, Recovery, issue_of, planned};
-use crate::render::message::note;
-use crate::render::words::plural;
+use crate::render::message::issue_comment;
+use crate::render::plural::plural;
 
 /// Clean runs asked for at most, however rarely a test fails.
 const MOST_PASSES: u64 = 300;
@@ -65,7 +65,7 @@ pub(super) fn close(given: &PlannerInput<'_>, plan: &mut Plan) {
                     vec![Precondition::IssueIs { number, digest: issue.digest() }],
                 ));
                 let days = given.policy.issues.reopen_days;
-                let text = note::recovered(tests, (passes, needed), rate, days, given.scene);
+                let text = issue_comment::recovered(tests, (passes, needed), rate, days, given.scene);
                 push_comment(given, issue, "recovered", &text, "it has recovered", plan);
                 None
             }

@@ -8,7 +8,7 @@ use crate::plan::marker::{self, BEGIN, END, RollUpState, VERSION, digest};
 use crate::plan::planner::{PlannerInput, planned};
 use crate::plan::snapshot::{BotIssue, KEY_LINE, ROLL_UP_KEY};
 use crate::render::message::issue;
-use crate::render::words::plural;
+use crate::render::plural::plural;
 
 /// Failures that a roll-up lists.
 const KEYS: usize = 200;

@@ -1,0 +1,84 @@
+//! What an execution leaves: the files that its command was told to write, and nothing else.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use crate::adapters::beneath::{Folder, Kind};
+use crate::ingest::junit;
+use crate::model::run::TestRun;
+
+/// Bytes of one result file.
+const FILE: u64 = 256 << 20;
+/// Bytes of all result files of one pattern.
+const ALL: u64 = 1 << 30;
+/// Result files of one pattern.
+const FILES: usize = 10_000;
+/// Paths that are looked at for one pattern.
+const PATHS: usize = 500_000;
+
+/// The folders in which results may stand, held open since before anything ran.
+#[derive(Debug)]
+pub struct Outputs<'f> {
+    folders: Vec<&'f Folder>,
+}
+
+impl<'f> Outputs<'f> {
+    /// Of these folders.
+    #[must_use]
+    pub fn of(folders: Vec<&'f Folder>) -> Self {
+        Self { folders }
+    }
+
+    /// A result file as text; empty where there is none.
+    #[must_use]
+    pub fn text(&self, path: &Path) -> String {
+        let read = self.place(path).and_then(|(folder, inside)| folder.read(&inside, FILE).ok());
+        String::from_utf8_lossy(&read.unwrap_or_default()).into_owned()
+    }
+
+    /// The reports that a pattern names: a path, or a glob relative to `base`.
+    #[must_use]
+    pub fn reports(&self, base: &Path, pattern: &str) -> Vec<TestRun> {
+        let mut runs = Vec::new();
+        let mut left = ALL;
+        for (folder, path) in self.matching(base, pattern) {
+            let Ok(bytes) = folder.read(&path, FILE.min(left)) else {
+                runs.push(junit::unusable(&path, "it is no plain file, or too large"));
+                continue;
+            };
+            left = left.saturating_sub(bytes.len() as u64);
+            runs.extend(junit::read_all(&path, Cursor::new(bytes)));
+        }
+        runs
+    }
+
+    /// Removes what a pattern names, so that old results are not taken for new ones.
+    pub fn clear(&self, base: &Path, pattern: &str) {
+        for (folder, path) in self.matching(base, pattern) {
+            folder.remove(&path);
+        }
+    }
+
+    fn matching(&self, base: &Path, pattern: &str) -> Vec<(&'f Folder, String)> {
+        let whole = base.join(pattern);
+        let Some((folder, inside)) = self.place(&whole) else { return Vec::new() };
+        if !inside.contains(['*', '?', '[', '{']) {
+            return if folder.kind(&inside).is_some() { vec![(folder, inside)] } else { Vec::new() };
+        }
+        let Ok(glob) = GlobBuilder::new(&inside).literal_separator(true).build() else { return Vec::new() };
+        let glob = glob.compile_matcher();
+        let found = folder.walk(PATHS, &|path| !path.ends_with("node_modules") && path != ".git");
+        let files = found.into_iter().filter(|(path, entry)| entry.kind == Kind::File && glob.is_match(path));
+        files.take(FILES).map(|(path, _)| (folder, path)).collect()
+    }
+
+    /// The folder in which a path stands, and the path inside of it.
+    fn place(&self, path: &Path) -> Option<(&'f Folder, String)> {
+        self.folders.iter().find_map(|folder| {
+            let inside: PathBuf = path.strip_prefix(folder.path()).ok()?.to_owned();
+            Some((*folder, inside.to_str()?.to_owned()))
+        })
+    }
+}
