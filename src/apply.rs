@@ -20,7 +20,7 @@ const LOOKS: u32 = 6;
 
 /// Carries out all actions that have no receipt yet, in order. Each text is checked by `rules`
 /// right before it is written, whatever was composed into it since it was planned. Recording the
-/// history is another matter ([`crate::run::apply_record`]).
+/// history is another matter ([`crate::pipeline::apply_record`]).
 pub fn apply(plan: &mut Plan, rules: &TextRules, forge: &mut dyn Forge) {
     let mut hand = Executor { forge, rules, held: None, refused: HashSet::new(), done: HashSet::new() };
     let open =

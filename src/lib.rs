@@ -1,8 +1,8 @@
 //! testmedic reads test results, finds out why tests failed, and says so with
 //! evidence that a person can check.
 //!
-//! The programme is one line, [`run::triage`]: ingest → history → diagnose →
-//! plan → report. What judges is pure; what touches the world is in [`shell`].
+//! The programme is one line, [`pipeline::triage`]: ingest → history → diagnose →
+//! plan → report. What judges is pure; what touches the world is in [`adapters`].
 
 pub mod adapters;
 pub mod agent;

@@ -3,7 +3,7 @@
 //!
 //! The line through this room: [`fingerprint`] (with [`mask`] and [`frames`])
 //! makes failures comparable, [`signal`] reads what they say about the world,
-//! [`cluster`] and [`group`] put together what belongs together, [`timeline`]
+//! [`cluster`] and [`group`] put together what belongs together, [`test_history`]
 //! and [`changepoint`] read the past, [`suspects`] and [`mismatch`] read the
 //! change, [`rules`] weigh the evidence, [`verdict`] sums it up and
 //! [`severity`] says how much it matters.

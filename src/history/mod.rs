@@ -1,5 +1,5 @@
 //! What earlier runs tell, and what to remember of this one. Pure: the store
-//! that keeps it is [`crate::shell::store`].
+//! that keeps it is [`crate::adapters::store`].
 //!
 //! A run is kept as two sets of test numbers (passed at once, skipped) and one
 //! row for each result that has more to tell. Most results are passes, so a

@@ -5,9 +5,9 @@
 //!
 //! The line through this room: [`source`] turns any bytes into bounded UTF-8,
 //! [`junit`] streams elements out of it with quick-xml, [`attempts`] puts
-//! retries of one case together, [`identity`] names the case. [`foreign`]
+//! retries of one case together, [`identity`] names the case. [`unsupported`]
 //! recognises files that are not JUnit, [`archive`] opens zip and gzip,
-//! [`legs`] tells matrix legs apart, [`second_opinion`] converts junit-parser's model.
+//! [`variants`] tells matrix legs apart, [`junit_parser_compat`] converts junit-parser's model.
 
 pub mod archive;
 pub mod attempts;

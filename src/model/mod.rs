@@ -7,7 +7,7 @@
 //! * [`change`]: commits and the lines they touch;
 //! * [`forge`]: the repository, pull request and event that a run belongs to;
 //! * [`secret`]: values that hide themselves, and texts in which secrets are masked;
-//! * [`talk`]: what is said to a model of language, and what it says;
+//! * [`chat`]: what is said to a model of language, and what it says;
 //! * [`time`]: points in time as the core sees them.
 
 pub mod change;

@@ -3,8 +3,8 @@
 //! is withheld and why, and the admission of a plan that somebody else wrote.
 //!
 //! The line through this room: [`policy`] and [`snapshot`] are read,
-//! [`planner`] decides, [`action`] holds the decisions, [`saved`] writes and
-//! reads them as `plan.json`, [`admit`] judges a saved plan anew, [`preview`]
+//! [`planner`] decides, [`action`] holds the decisions, [`plan_file`] writes and
+//! reads them as `plan.json`, [`plan_validation`] judges a saved plan anew, [`preview`]
 //! prints one for people.
 
 pub mod action;

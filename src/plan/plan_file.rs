@@ -1,7 +1,7 @@
 //! `plan.json`: a plan that another job carries out.
 //!
 //! A plan that was written by a job with few rights (the run of a fork) and
-//! carried out by one with more is untrusted input: see [`super::admit`].
+//! carried out by one with more is untrusted input: see [`super::plan_validation`].
 
 use serde::{Deserialize, Serialize};
 

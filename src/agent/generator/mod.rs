@@ -2,7 +2,7 @@
 //! they check.
 //!
 //! Everything here is a draft until its requests were sent: what a service answers
-//! decides which checks are written (see [`settle`]), and what mutants of the answers
+//! decides which checks are written (see [`assertion_inference`]), and what mutants of the answers
 //! a test notices decides whether it is kept.
 
 pub mod asserted_fields;

@@ -1,9 +1,9 @@
 //! The healer: repairs tests that are out of date, and refuses to touch tests
 //! that found a bug.
 //!
-//! [`clash`] reads what a failing test expected and got, [`trace`] finds the
+//! [`failure`] reads what a failing test expected and got, [`literal_tracing`] finds the
 //! literal behind it, [`propose`], [`renamed`] and [`request`] make the smallest
-//! edit, [`weigh`] tells an outdated test from a defect.
+//! edit, [`scoring`] tells an outdated test from a defect.
 
 pub mod edit_classifier;
 pub mod failure;

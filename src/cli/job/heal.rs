@@ -41,7 +41,7 @@ impl TriageRun {
                 self.take(healings, kind, &mut repairs);
             }
             Err(problem) => {
-                repairs.withheld.push(SkippedAction::new(kind, "outdated tests", pipeline::chain(&problem)))
+                repairs.withheld.push(SkippedAction::new(kind, "outdated tests", pipeline::chain(&problem)));
             }
         }
         repairs
