@@ -248,7 +248,7 @@ const WAITS: &str = "def wait(scratch):\n    for _ in range(400):\n        if os
 #[test]
 fn what_looks_dead_is_ended_too() {
     let code = format!(
-        "import ctypes, os, sys, threading, time\n{WAITS}def other():\n    wait(sys.argv[1])\n    time.sleep(30)\nif os.fork() == 0:\n    os.setsid()\n    threading.Thread(target=other).start()\n    ctypes.CDLL(None).syscall(60, 0)\n"
+        "import ctypes, os, platform, sys, threading, time\n{WAITS}def other():\n    wait(sys.argv[1])\n    time.sleep(30)\nif os.fork() == 0:\n    os.setsid()\n    threading.Thread(target=other).start()\n    ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)\n"
     );
     let before = format!(
         "cat > \"$HOME/dead.py\" <<'END'\n{code}END\npython3 \"$HOME/dead.py\" \"$scratch\" 8761 >/dev/null 2>&1; sleep 0.2"
