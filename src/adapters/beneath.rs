@@ -1,9 +1,9 @@
-//! Files beneath a folder that others may write to.
+//! Access to files in a directory that untrusted processes can write to.
 //!
-//! Everything is opened step by step from a descriptor of the folder, and no link is followed: a
-//! name that leads out of the folder, a link that another process puts there at any moment, or a
-//! folder that is moved away is met as an error, and never as a file somewhere else. What is read is
-//! a regular file with one name, and bounded.
+//! Paths are opened one component at a time, starting from an open directory descriptor, and symbolic
+//! links are never followed. A path with `..`, a link that another process creates at any moment, or a
+//! directory that was moved causes an error; it never leads to a file elsewhere. Reads accept only
+//! regular files with a single hard link, up to a size limit.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr};
@@ -15,62 +15,62 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat};
 
-/// Folders that are nested deeper are not looked into.
+/// Directory levels that [`Folder::walk`] descends.
 const DEPTH: usize = 40;
-/// Folders that are nested deeper are not copied or removed: each holds a descriptor.
+/// Directory levels that are copied or removed. Each level keeps a descriptor open.
 const NESTED: usize = 200;
 
-/// A folder, held open.
+/// An open directory.
 #[derive(Debug)]
 pub struct Folder {
     handle: OwnedFd,
     path: PathBuf,
 }
 
-/// What stands at a name.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file.
     File,
-    /// A folder.
+    /// A directory.
     Folder,
     /// A link, a device, a pipe or a socket.
     Other,
 }
 
-/// What stands at a name, and what tells whether it was written to.
+/// The metadata of a directory entry that changes when the entry is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// The type of the entry.
     pub kind: Kind,
-    /// Bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// Nanoseconds since 1970 at which it was written to.
+    /// Modification time in nanoseconds since the Unix epoch.
     pub written: i128,
 }
 
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 impl Folder {
-    /// Opens a folder whose path is ours; links on the way to it count.
+    /// Opens the directory at a trusted path. Links in the parent directories are followed.
     ///
     /// # Errors
-    /// Where there is no folder, or a link stands in its place.
+    /// If the path is not a directory, or is a symbolic link.
     pub fn open(path: &Path) -> io::Result<Self> {
         let handle = openat(rustix::fs::CWD, path, FOLDER, Mode::empty())?;
         Ok(Self { handle, path: path.to_owned() })
     }
 
-    /// Its path when it was opened.
+    /// Returns the path under which the directory was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes a folder that is not there yet, and opens it.
+    /// Creates a subdirectory and opens it.
     ///
     /// # Errors
-    /// Where something stands there already.
+    /// If the name already exists.
     pub fn create(&self, name: &str) -> io::Result<Self> {
         let (parent, last) = self.parent(name, false)?;
         mkdirat(&parent, &*last, Mode::from_raw_mode(0o777))?;
@@ -78,48 +78,48 @@ impl Folder {
         Ok(Self { handle, path: self.path.join(name) })
     }
 
-    /// Opens a folder beneath it.
+    /// Opens a subdirectory.
     ///
     /// # Errors
-    /// Where there is none, or a link stands in its place.
+    /// If the path is not a directory, or one of its components is a symbolic link.
     pub fn folder(&self, path: &str) -> io::Result<Self> {
         let (parent, last) = self.parent(path, false)?;
         let handle = openat(&parent, &*last, FOLDER, Mode::empty())?;
         Ok(Self { handle, path: self.path.join(path) })
     }
 
-    /// Whether its path still leads to it.
+    /// Returns whether the path under which the directory was opened still refers to it.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         let there = statat(rustix::fs::CWD, &self.path, AtFlags::SYMLINK_NOFOLLOW);
         there.ok().zip(fstat(&self.handle).ok()).is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
     }
 
-    /// Copies all that is in it into another folder that is empty, with rights and times. Links are
-    /// copied as links; where the file system can, no space is used.
+    /// Copies the contents into an empty directory and keeps permissions and modification times.
+    /// Symbolic links are copied as links. Files share their blocks if the file system supports it.
     ///
     /// # Errors
-    /// Where something cannot be read or written.
+    /// If an entry cannot be read or written.
     pub fn copy_into(&self, to: &Self) -> io::Result<()> {
         copy_all(self.handle.as_fd(), to.handle.as_fd(), 0)
     }
 
-    /// Removes a file, a link, or a folder with all that is in it. What cannot be removed stays.
+    /// Removes a file, a link, or a directory with its contents. Entries that cannot be removed remain.
     pub fn remove_all(&self, name: &str) {
         if let Ok((parent, last)) = self.parent(name, false) {
             remove_all(parent.as_fd(), &last, 0);
         }
     }
 
-    /// Gives an entry another name beneath the same folder.
+    /// Renames an entry of the directory.
     ///
     /// # Errors
-    /// Where it is not there.
+    /// If the entry does not exist.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(renameat(&self.handle, from, &self.handle, to)?)
     }
 
-    /// What stands at a path beneath it; `None` where there is nothing.
+    /// Returns the type of the entry at `path`, or `None` if there is no such entry.
     #[must_use]
     pub fn kind(&self, path: &str) -> Option<Kind> {
         let (parent, last) = self.parent(path, false).ok()?;
@@ -127,7 +127,7 @@ impl Folder {
         Some(kind_of(FileType::from_raw_mode(found.st_mode)))
     }
 
-    /// Whether its owner may execute a file.
+    /// Returns whether `path` is a regular file that its owner may execute.
     #[must_use]
     pub fn is_executable(&self, path: &str) -> bool {
         let stat = self
@@ -137,15 +137,15 @@ impl Folder {
         stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file() && stat.st_mode & 0o100 != 0)
     }
 
-    /// The bytes of a regular file of one name and at most `limit` bytes.
+    /// Reads a regular file of at most `limit` bytes that has a single hard link.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is no such file.
     pub fn read(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
         self.read_with(path, limit, 1)
     }
 
-    /// As [`Folder::read`], also where the file has other names.
+    /// Like [`Folder::read`], but accepts files with several hard links.
     ///
     /// # Errors
     /// See [`Folder::read`].
@@ -155,7 +155,7 @@ impl Folder {
 
     fn read_with(&self, path: &str, limit: u64, names: u64) -> io::Result<Vec<u8>> {
         let (parent, last) = self.parent(path, false)?;
-        // A pipe must not keep us waiting.
+        // `NONBLOCK`: opening a pipe must not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let handle = openat(&parent, &*last, flags, Mode::empty())?;
         let found = fstat(&handle)?;
@@ -168,32 +168,33 @@ impl Folder {
         if bytes.len() as u64 > limit { Err(io::Error::other("too large")) } else { Ok(bytes) }
     }
 
-    /// Where a link points to.
+    /// Returns the target of a symbolic link.
     ///
     /// # Errors
-    /// Where no link stands there.
+    /// If `path` is not a symbolic link.
     pub fn link(&self, path: &str) -> io::Result<Vec<u8>> {
         let (parent, last) = self.parent(path, false)?;
         Ok(rustix::fs::readlinkat(&parent, &*last, Vec::new())?.into_bytes())
     }
 
-    /// Makes a link where nothing stands yet, in a folder that is there.
+    /// Creates a symbolic link in an existing directory.
     ///
     /// # Errors
-    /// Where something stands there already.
+    /// If the name already exists.
     pub fn symlink(&self, path: &str, to: &Path) -> io::Result<()> {
         let (parent, last) = self.parent(path, false)?;
         Ok(rustix::fs::symlinkat(to, &parent, &*last)?)
     }
 
-    /// Writes a new file in the place of what stands there, with its right to be executed.
+    /// Replaces the entry at `path` with a new file and keeps its executable bit. Missing parent
+    /// directories are created.
     ///
     /// # Errors
-    /// Where a link or a file is on the way, or a folder stands there.
+    /// If a parent is not a directory, or `path` is one.
     pub fn write(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let (parent, last) = self.parent(path, true)?;
         let mode = if self.is_executable(path) { 0o777 } else { 0o666 };
-        // The name goes, not what other names the file may have.
+        // Unlink instead of truncate: the file may have other hard links.
         match unlinkat(&parent, &*last, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
@@ -203,17 +204,17 @@ impl Folder {
         File::from(handle).write_all(bytes)
     }
 
-    /// Removes a name, if a file or link stands there.
+    /// Removes the file or link at `path`, if there is one.
     pub fn remove(&self, path: &str) {
         if let Ok((parent, last)) = self.parent(path, false) {
             let _ = unlinkat(&parent, &*last, AtFlags::empty());
         }
     }
 
-    /// Moves a file or folder from another place to the same path here, where nothing stands yet.
+    /// Moves the file or directory at `path` in `from` to the same path in this directory.
     ///
     /// # Errors
-    /// Where it is not there, is a link, or something stands here already.
+    /// If it does not exist, is a symbolic link, or `path` already exists here.
     pub fn take_over(&self, from: &Self, path: &str) -> io::Result<()> {
         if from.kind(path).is_none_or(|kind| kind == Kind::Other) || self.kind(path).is_some() {
             return Err(io::Error::other("nothing that can be moved"));
@@ -222,8 +223,8 @@ impl Folder {
         Ok(renameat(&old, &*name, &new, &*name)?)
     }
 
-    /// What stands beneath it by paths, `most` at the most; folders that `into` rejects are named and
-    /// not looked into.
+    /// Returns up to `most` entries below the directory by relative path. A directory for which `into`
+    /// returns `false` is listed but not descended into.
     #[must_use]
     pub fn walk(&self, most: usize, into: &dyn Fn(&str) -> bool) -> BTreeMap<String, Entry> {
         let mut found = BTreeMap::new();
@@ -243,7 +244,7 @@ impl Folder {
         found
     }
 
-    /// The entries of a folder beneath it whose names are UTF-8.
+    /// Returns the entries of a subdirectory whose names are valid UTF-8.
     fn entries(&self, folder: &str) -> io::Result<Vec<(String, Entry)>> {
         let handle = if folder.is_empty() {
             openat(&self.handle, c".", FOLDER, Mode::empty())?
@@ -265,7 +266,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// The folder in which a path's last name stands, opened step by step, and that name.
+    /// Opens the parent directory of `path` one component at a time; returns it and the last component.
     fn parent(&self, path: &str, create: bool) -> io::Result<(OwnedFd, CString)> {
         let names: Vec<&OsStr> = Path::new(path)
             .components()
@@ -287,7 +288,7 @@ impl Folder {
     }
 }
 
-/// The entries of an open folder, of any names.
+/// Returns the names of all entries of an open directory.
 fn names(folder: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
     let handle = openat(folder, c".", FOLDER, Mode::empty())?;
     let mut found = Vec::new();
@@ -336,7 +337,7 @@ fn copy_all(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: usize) -> io::Resul
                 let leads = rustix::fs::readlinkat(from, &*name, Vec::new())?;
                 rustix::fs::symlinkat(&*leads, to, &*name)?;
             }
-            // No repository and no package holds a device.
+            // Repositories and packages contain no devices, pipes or sockets.
             _ => {}
         }
     }
@@ -358,7 +359,7 @@ fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
     if unlinkat(parent, name, AtFlags::empty()).is_ok() || depth > NESTED {
         return;
     }
-    // Whoever made it may have taken the right to look into it.
+    // The process that created the directory may have removed its permissions.
     let _ = rustix::fs::chmodat(parent, name, Mode::from_raw_mode(0o700), AtFlags::empty());
     let Ok(folder) = openat(parent, name, FOLDER, Mode::empty()) else { return };
     for inner in names(folder.as_fd()).unwrap_or_default() {
@@ -380,7 +381,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    /// A folder `in` with a neighbour `canary`, which nothing may read or change.
+    /// Creates a directory `in` beside a file `canary` that must not be read or changed.
     fn place() -> (tempfile::TempDir, Folder) {
         let whole = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(whole.path().join("in/sub")).unwrap();
@@ -457,7 +458,7 @@ mod tests {
             assert!(folder.write(name, b"dead").is_err(), "{name} was written");
             folder.remove(name);
         }
-        // A name that is a link is replaced, and what it pointed to stays.
+        // Writing replaces a link and leaves its target unchanged.
         for name in ["link", "relative", "hard", "pipe"] {
             folder.write(name, b"own").unwrap();
             assert_eq!(folder.read(name, 9).unwrap(), b"own");
@@ -470,7 +471,7 @@ mod tests {
         assert!(Folder::open(&at("up")).is_err());
     }
 
-    /// Another thread swaps a folder and a link to the outside as fast as it can.
+    /// A second thread keeps swapping a directory with a link to the outside.
     #[test]
     fn a_race_is_lost_by_who_swaps_links() {
         let (whole, folder) = place();

@@ -1,11 +1,11 @@
-//! One way to call git: with an environment and a configuration that are closed, and within bounds.
+//! Runs git with a fixed environment and configuration, a time limit and an output limit.
 //!
-//! A repository in which foreign code ran may name programs in its configuration: filters, hooks, a
-//! file system monitor, a helper for credentials, a transport. None of them runs. The environment is
-//! empty but for what stands in [`CLOSED`], the configuration of user and system is left out, and what
-//! a repository's own configuration could start is overridden ([`OVERRIDES`]). What remains, filters by
-//! names that nobody knows, works on files of a checkout only: such calls use a git folder of ours
-//! ([`Call::with_own_folder`]), whose configuration we wrote.
+//! After untrusted code ran in a repository, the repository's configuration may name programs: filters,
+//! hooks, a file system monitor, credential helpers, transports. None of them may run. The environment
+//! contains only [`CLOSED`], user and system configuration are ignored, and [`OVERRIDES`] replaces every
+//! repository setting that starts a program. Filters have arbitrary names and cannot be overridden, but
+//! git applies them only to files of a work tree; such calls use a private git directory instead
+//! ([`Call::with_own_folder`]).
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -13,12 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Seconds that a call may take.
+/// Time limit of a call in seconds.
 const SECONDS: u64 = 120;
-/// Bytes kept of what it says about errors.
+/// Bytes of standard error that are kept.
 const ERRORS: u64 = 4000;
 
-/// The whole environment of a call, besides `PATH` and `TMPDIR`.
+/// The environment of a call; `PATH` and `TMPDIR` are inherited.
 const CLOSED: [(&str, &str); 15] = [
     ("LC_ALL", "C"),
     ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -27,7 +27,7 @@ const CLOSED: [(&str, &str); 15] = [
     ("GIT_ATTR_NOSYSTEM", "1"),
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_OPTIONAL_LOCKS", "0"),
-    // Objects that a partial clone lacks are not fetched: a transport is a program.
+    // Missing objects of a partial clone are not fetched: transports are programs.
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_ALLOW_PROTOCOL", "none"),
     ("GIT_TERMINAL_PROMPT", "0"),
@@ -38,7 +38,7 @@ const CLOSED: [(&str, &str); 15] = [
     ("HOME", "/nonexistent"),
 ];
 
-/// What a repository's own configuration may not decide.
+/// Settings that override the configuration of a repository.
 const OVERRIDES: [&str; 18] = [
     "safe.directory=*",
     "core.fsmonitor=false",
@@ -60,7 +60,7 @@ const OVERRIDES: [&str; 18] = [
     "advice.detachedHead=false",
 ];
 
-/// A call of git.
+/// A git command that is about to run.
 #[derive(Debug)]
 pub struct Call<'i> {
     command: Command,
@@ -69,7 +69,7 @@ pub struct Call<'i> {
 }
 
 impl<'i> Call<'i> {
-    /// In a folder of a repository. Only for calls that touch no file of a checkout.
+    /// Returns a call in a directory of a repository. It must not read or write files of the work tree.
     #[must_use]
     pub fn within(folder: &Path) -> Self {
         let mut call = Self::new();
@@ -77,7 +77,7 @@ impl<'i> Call<'i> {
         call
     }
 
-    /// With a git folder of ours, over the files of a checkout.
+    /// Returns a call with a private git directory and `files` as the work tree.
     #[must_use]
     pub fn with_own_folder(git: &Path, files: &Path) -> Self {
         let mut call = Self::new();
@@ -98,43 +98,43 @@ impl<'i> Call<'i> {
         Self { command, input: None, limit: u64::MAX }
     }
 
-    /// Adds arguments; options of git itself before the name of the command.
+    /// Adds arguments. Options of git itself come before the subcommand.
     #[must_use]
     pub fn words(mut self, words: &[&str]) -> Self {
         self.command.args(words);
         self
     }
 
-    /// A variable besides.
+    /// Sets an environment variable.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// What it reads from standard input.
+    /// Sets the bytes that git reads from standard input.
     #[must_use]
     pub fn input(mut self, input: &'i [u8]) -> Self {
         self.input = Some(input);
         self
     }
 
-    /// Bytes after which nothing more of its output is read; what was read then is the answer.
+    /// Limits the output to `bytes`. Output up to the limit is returned as a success.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes as u64;
         self
     }
 
-    /// Runs it and gives what it printed.
+    /// Runs git and returns its standard output.
     ///
     /// # Errors
-    /// What git said where it failed, could not be started, or took too long.
+    /// The standard error of git if it fails, cannot be started, or exceeds the time limit.
     pub fn run(mut self) -> Result<Vec<u8>, String> {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
-            // What it starts is ended with it.
+            // Kill the processes that git starts together with git.
             self.command.process_group(0);
         }
         self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -156,7 +156,7 @@ impl<'i> Call<'i> {
                 let _ = stderr.map(|pipe| {
                     let mut pipe = pipe.take(ERRORS);
                     let _ = pipe.read_to_end(&mut text);
-                    // The rest is read and dropped, so that git is not kept waiting.
+                    // Drain the rest so that git does not block on a full pipe.
                     std::io::copy(pipe.get_mut(), &mut std::io::sink())
                 });
                 text
@@ -191,7 +191,7 @@ impl<'i> Call<'i> {
         Err(String::from_utf8_lossy(errors).trim().to_owned())
     }
 
-    /// As [`Call::text`], with `input` on standard input.
+    /// Like [`Call::text`], with `input` on standard input.
     ///
     /// # Errors
     /// See [`Call::run`].
@@ -199,7 +199,7 @@ impl<'i> Call<'i> {
         Call { command: self.command, input: Some(input), limit: self.limit }.text()
     }
 
-    /// As [`Call::run`], as text.
+    /// Like [`Call::run`], as text.
     ///
     /// # Errors
     /// See [`Call::run`].
@@ -208,7 +208,7 @@ impl<'i> Call<'i> {
     }
 }
 
-/// Ends a group of processes.
+/// Kills a process group.
 fn end(id: u32) {
     #[cfg(unix)]
     if let Some(id) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
@@ -220,7 +220,7 @@ fn end(id: u32) {
 mod tests {
     use super::*;
 
-    /// Settings that name a program.
+    /// Settings whose value git runs as a program.
     const PROGRAMS: [&str; 23] = [
         "core.fsmonitor",
         "core.sshCommand",
@@ -247,8 +247,7 @@ mod tests {
         "interactive.diffFilter",
     ];
 
-    /// A repository whose configuration names a program wherever git takes one; the program leaves
-    /// `canary` behind.
+    /// Creates a repository whose configuration and hooks run a program that writes `canary`.
     fn hostile(root: &Path, canary: &Path) {
         let text = |words: &[&str]| Call::within(root).words(words).text().unwrap();
         std::fs::create_dir_all(root.join(".git/hooks")).unwrap();
@@ -273,7 +272,7 @@ mod tests {
         std::fs::write(root.join(".gitattributes"), "* filter=x diff=x merge=x\n").unwrap();
     }
 
-    /// Two commits with one file `a`.
+    /// Creates two commits with one file `a`.
     fn commits(root: &Path) -> (String, String) {
         let text = |words: &[&str]| Call::within(root).words(words).text().unwrap();
         let blob = Call::within(root).words(&["hash-object", "-w", "--stdin"]).text_of(b"a\n").unwrap();
@@ -312,7 +311,7 @@ mod tests {
         }
         let said = || std::fs::read_to_string(&canary).unwrap_or_default();
         assert_eq!(said(), "");
-        // A checkout, and changes of files, by a git folder of ours: it knows no filter.
+        // Calls on the work tree use a private git directory, which has no filters.
         let files = place.path().join("files");
         std::fs::create_dir_all(&files).unwrap();
         let own = crate::adapters::git::own::OwnFolder::create(&root, &place.path().join("own")).unwrap();

@@ -1,24 +1,24 @@
-//! A git folder of ours that borrows the objects of a repository.
+//! A private git directory that borrows the objects of a repository.
 //!
-//! The repository stays as it is, whatever happens: a worktree of git's own would leave entries in it
-//! after `kill -9`. Its configuration is not read: which programs run for a checkout is written here.
+//! The repository itself is never modified; `git worktree` would leave entries in it after `kill -9`.
+//! The repository's configuration is not read either, so it cannot name programs that a checkout runs.
 
 use std::path::{Path, PathBuf};
 
 use super::command::Call;
 use crate::error::Problem;
 
-/// The folder.
+/// A private git directory.
 #[derive(Debug)]
 pub struct OwnFolder {
     path: PathBuf,
 }
 
 impl OwnFolder {
-    /// Makes one at `path`, where nothing is yet, over the objects of the repository at `repository`.
+    /// Creates a git directory at `path` that uses the objects of the repository at `repository`.
     ///
     /// # Errors
-    /// Where there is no repository, or no room.
+    /// If there is no repository, `path` already exists, or the disk is full.
     pub fn create(repository: &Path, path: &Path) -> Result<Self, Problem> {
         let failed =
             |what: &str, why: &dyn std::fmt::Display| Problem::failed(what.to_owned()).because(why.to_string());
@@ -33,7 +33,7 @@ impl OwnFolder {
         let shallow = ask(&["rev-parse", "--path-format=absolute", "--git-path", "shallow"])?;
         let format = ask(&["rev-parse", "--show-object-format"])?;
         let no_room = |why: std::io::Error| failed("a git folder cannot be made", &why);
-        // Only a folder that is not there yet: in one that is, somebody else's configuration may stand.
+        // An existing directory could hold a configuration that an attacker wrote.
         std::fs::create_dir(path).map_err(no_room)?;
         let format = format!("--object-format={format}");
         let words = ["init", "--quiet", "--template=", "--initial-branch=testmedic", "--bare", &format];
@@ -47,32 +47,32 @@ impl OwnFolder {
         Ok(own)
     }
 
-    /// Its path.
+    /// Returns the path of the git directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A call over the files in `files`.
+    /// Returns a git call with `files` as the work tree.
     #[must_use]
     pub fn call(&self, files: &Path) -> Call<'static> {
         Call::with_own_folder(&self.path, files)
     }
 
-    /// Checks a commit out into an empty folder.
+    /// Checks out `commit` into the empty directory `files`.
     ///
     /// # Errors
-    /// Where the commit is not there.
+    /// If the commit does not exist.
     pub fn check_out(&self, commit: &str, files: &Path) -> Result<(), Problem> {
         let words = ["checkout", "--quiet", "--force", "--detach", commit, "--"];
         let done = self.call(files).words(&words).run();
         done.map(|_| ()).map_err(|why| Problem::failed("a commit cannot be checked out").because(why))
     }
 
-    /// The files of the commit that was checked out.
+    /// Returns the paths of all files of the commit that was checked out.
     ///
     /// # Errors
-    /// Where nothing was.
+    /// If git cannot read the index.
     pub fn files(&self, files: &Path) -> Result<Vec<String>, Problem> {
         let listed = self.call(files).words(&["ls-files", "-z"]).text();
         let listed = listed.map_err(|why| Problem::failed("the files of a commit cannot be listed").because(why))?;
@@ -80,10 +80,10 @@ impl OwnFolder {
     }
 }
 
-/// Where a repository's objects are.
+/// Returns the object directory of a repository.
 ///
 /// # Errors
-/// Where there is no repository.
+/// If there is no repository.
 pub fn objects(repository: &Path) -> Result<PathBuf, Problem> {
     let words = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
     let told = Call::within(repository).words(&words).text();
