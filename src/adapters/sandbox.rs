@@ -1,9 +1,8 @@
-//! A place where tests are run at commits: checkouts beside the repository, which stays as it is,
-//! whatever happens.
+//! Runs tests at given commits, in checkouts outside of the repository. The repository never changes.
 //!
-//! Foreign code sees, and in a container mounts, the checkout in which it runs, folders for its build
-//! outputs and its results, a home, and a folder that is shared with us. What is ours (git folders, the
-//! copies that checkouts are made from) lies beside them.
+//! Untrusted code uses its checkout, directories for build outputs and results, a home directory, and a
+//! directory that is shared with testmedic. In a container only these are mounted. The git directories
+//! and the clean copies of the commits are separate.
 
 mod checkout;
 mod outputs;
@@ -31,28 +30,28 @@ use crate::ports::{Revision, TestRunner};
 
 /// Bytes of output kept for people.
 const SHOWN: usize = 4000;
-/// Bytes of a lock file.
+/// Size limit of a lock file in bytes.
 const LOCK: u64 = 64 << 20;
-/// Bytes of a file that a framework brings up to date.
+/// Size limit in bytes of a file that a test framework updates.
 const SNAPSHOT: u64 = 8 << 20;
 
-/// The place.
+/// Checkouts of several commits and the means to run tests in them.
 #[derive(Debug)]
 pub struct Sandbox {
     /// This program, for the supervisor.
     program: PathBuf,
-    /// Removed at the end.
+    /// The scratch directory; removed on drop.
     scratch: TempDir,
-    /// The same, held open.
+    /// The scratch directory, open.
     room: Arc<Folder>,
     repository: PathBuf,
     policy: RunPolicy,
     env: Vec<(String, String)>,
     container: Option<Container>,
     trees: HashMap<String, Checkout>,
-    /// Checkouts in which dependencies were installed, by the state of their lock files.
+    /// Commits whose dependencies are installed, by the hash of their lock files.
     prepared: HashMap<String, Prepared>,
-    /// What tests and we both read and write.
+    /// The directory that tests and testmedic both use.
     shared: Folder,
     home: PathBuf,
     runs: usize,
@@ -61,7 +60,7 @@ pub struct Sandbox {
     pub setup_seconds: f64,
 }
 
-/// The commit in whose checkout dependencies were installed.
+/// A commit whose dependencies are installed.
 #[derive(Debug)]
 struct Prepared {
     commit: String,
@@ -127,7 +126,7 @@ impl Sandbox {
         let locks = locks_of(tree.handle(), runner);
         let same_as_here = locks == here;
         if let Some(done) = self.prepared.get(&locks) {
-            // Links in there may be anybody's: only those that we made are made again.
+            // Untrusted code may have added links there; only ours are made again.
             done.links.iter().for_each(|(path, real)| tree.link(path, real));
             return self.trees.get(&done.commit).and_then(|other| tree.copy_dependencies(other).err());
         }
@@ -165,7 +164,7 @@ impl Sandbox {
         }
     }
 
-    /// Runs a command in `folder` of the checkout at `root`. It sees the folders in `more` besides.
+    /// Runs a command in the directory `folder` of the checkout at `root`. A container mounts `more` too.
     fn execute(
         &mut self,
         argv: Vec<String>,
@@ -264,7 +263,7 @@ impl Sandbox {
         whole.ok_or_else(|| Problem::failed("there is no file to run"))
     }
 
-    /// A folder that tests see, for as long as this workshop stands.
+    /// Returns the directory that tests and testmedic both use.
     #[must_use]
     pub fn shared(&self) -> &Folder {
         &self.shared
@@ -305,7 +304,7 @@ impl Sandbox {
         Ok(found)
     }
 
-    /// Runs the command that `make` gives in a commit's fresh checkout, and reads its results.
+    /// Runs the command that `make` returns in the working copy of a commit, and reads its results.
     fn once(
         &mut self,
         commit: &str,
@@ -315,7 +314,7 @@ impl Sandbox {
         let name = format!("run-{}", self.runs);
         self.in_place()?;
         let out = self.room.create(&name).map_err(no_room)?;
-        // It is given back behind the execution: until then nobody else may use it.
+        // The checkout is put back after the execution; nothing else may use it until then.
         let tree = self.trees.remove(commit).ok_or_else(|| Problem::failed("the checkout is gone"))?;
         let done = self.execute_tests(&tree, &out, make);
         self.trees.insert(commit.to_owned(), tree);
@@ -323,7 +322,7 @@ impl Sandbox {
         done
     }
 
-    /// Whether the folder in which everything lies is where it was: tests can move it away.
+    /// Fails if a test moved the scratch directory away.
     fn in_place(&self) -> Result<(), Problem> {
         if self.room.is_in_place() {
             Ok(())
@@ -436,8 +435,8 @@ fn dependencies(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Takes what is installed in the repository over into a checkout that lacks it: copies, and links to
-/// where a link leads.
+/// Copies the dependencies that are installed in the repository into a checkout; links are recreated
+/// with absolute targets.
 fn copy_dependencies(from: &Path, tree: &mut Checkout) -> Result<(), String> {
     for folder in dependencies(from) {
         let source = from.join(&folder);

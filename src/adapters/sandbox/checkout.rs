@@ -1,10 +1,10 @@
-//! A commit's files in two copies: one that git made and nobody runs anything in, and one in which
-//! tests run, which is made anew from the first before each execution.
+//! Two copies of the files of a commit: a clean copy that git checks out, in which nothing ever runs,
+//! and a working copy for the tests, which is recreated from the clean copy before each execution.
 //!
-//! Foreign code writes to the second copy as it likes. Of what it leaves there only folders of
-//! dependencies and of build outputs go on to the next execution, so that nothing is installed or
-//! compiled twice; they are moved and not looked into. No git ever works in the second copy: its
-//! `.git`, which tests may read, is a copy too.
+//! Untrusted code can write anything to the working copy. Only directories of dependencies and build
+//! outputs are carried over to the next execution, so that nothing is installed or compiled twice; they
+//! are moved without being read. testmedic never runs git in the working copy. Its `.git`, which tests
+//! may use, is a copy as well.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,51 +15,51 @@ use crate::adapters::beneath::{Folder, Kind};
 use crate::adapters::git::own::OwnFolder;
 use crate::error::Problem;
 
-/// Folders of installed dependencies, which no repository holds.
+/// Directories of installed dependencies, which are not part of a repository.
 pub(super) const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
-/// Folders into which builds write.
+/// Directories that build tools write to.
 const BUILDS: &[&str] = &["target", "build", ".gradle", "out", "bin", "obj", "dist"];
-/// How deep folders of dependencies and builds are looked for.
+/// Directory levels that are searched for dependencies and build outputs.
 pub(super) const DEPTH: usize = 4;
-/// Paths of a checkout that are looked at.
+/// Paths of a checkout that are listed at most.
 const PATHS: usize = 500_000;
-/// Bytes of git's configuration.
+/// Size limit of a git configuration file in bytes.
 const CONFIG: u64 = 1 << 20;
-/// What a set-up command may leave that is no folder of dependencies.
+/// Paths that a set-up command may create and that are carried over.
 const LEFT: usize = 2000;
 
-/// A commit, ready to run tests in.
+/// A checkout of a commit in which tests can run.
 #[derive(Debug)]
 pub struct Checkout {
-    /// Where tests run.
+    /// Path of the working copy.
     pub root: PathBuf,
-    /// Files of the commit.
+    /// Paths of the files of the commit.
     pub files: Vec<String>,
-    /// Whether what it needs could be installed; the reason where not.
+    /// The reason why the dependencies could not be installed, if they could not.
     pub unprepared: Option<String>,
-    /// A folder for build outputs outside of the checkout.
+    /// A directory for build outputs outside of the checkout.
     pub build: PathBuf,
     own: OwnFolder,
-    /// The folder in which all of this lies, held open like all folders here: names can be moved away.
+    /// The scratch directory. All directories here stay open, because tests can move the paths away.
     scratch: Arc<Folder>,
-    /// Name of the checkout in it.
+    /// Name of the working copy in the scratch directory.
     name: String,
     git: Folder,
     clean: Folder,
-    /// The checkout as it was made, whatever stands at its path by now.
+    /// The working copy, even if another directory now has its path.
     handle: Folder,
-    /// Paths besides those of the commit that go on to the next execution.
+    /// Paths that the set-up command created and that are carried over.
     kept: BTreeSet<String>,
-    /// Links of ours to dependencies that are installed elsewhere.
+    /// Links that we made to dependencies outside of the checkout.
     links: Vec<(String, PathBuf)>,
-    /// Paths at which texts of ours stood: builds compare times, and the commit's own text that
-    /// takes the place of a later one must not look older.
+    /// Paths that an earlier overlay replaced. Build tools compare modification times, so the commit's
+    /// file must get a new one when it replaces the overlay.
     overlaid: BTreeSet<String>,
     used: bool,
 }
 
 impl Checkout {
-    /// Checks a commit of `repository` out beneath `scratch`, as number `number`.
+    /// Checks out a commit of `repository` into new directories in `scratch` that end in `number`.
     pub(super) fn at_commit(
         repository: &Path,
         scratch: &Arc<Folder>,
@@ -93,7 +93,7 @@ impl Checkout {
         })
     }
 
-    /// Puts `overlay` (path and text) into a checkout in which nothing has run yet.
+    /// Recreates the working copy if something ran in it, and writes `overlay` (paths and texts).
     pub(super) fn fresh(&mut self, overlay: &[(String, String)]) -> Result<(), Problem> {
         if self.used {
             self.renew()?;
@@ -112,7 +112,7 @@ impl Checkout {
         Ok(())
     }
 
-    /// Remembers what a set-up command left, for the executions to come.
+    /// Records the paths that the set-up command created, so that they are carried over.
     pub(super) fn keep_set_up(&mut self) {
         self.used = true;
         let clean = self.clean_paths();
@@ -121,21 +121,21 @@ impl Checkout {
         self.kept.extend(new.map(|(path, _)| path).filter(|path| path != ".git").take(LEFT));
     }
 
-    /// Whether nothing stands at a path, in a folder that is one and no link.
+    /// Returns whether `path` does not exist and its parent is a directory.
     pub(super) fn lacks(&self, path: &str) -> bool {
         let home = path.rsplit_once('/').is_none_or(|(home, _)| self.handle.kind(home) == Some(Kind::Folder));
         home && self.handle.kind(path).is_none()
     }
 
-    /// Makes a link to a folder of dependencies, here and in the checkouts to come.
+    /// Creates a link to a directory of dependencies in this and all later working copies.
     pub(super) fn link(&mut self, path: &str, real: &Path) {
         if self.lacks(path) && self.handle.symlink(path, real).is_ok() {
             self.links.push((path.to_owned(), real.to_owned()));
         }
     }
 
-    /// Copies the folders of dependencies of another checkout, in which foreign code ran: folders
-    /// alone, never links, and never by name.
+    /// Copies the directories of dependencies of another checkout. Untrusted code ran there, so links
+    /// are ignored and no path is opened by name.
     pub(super) fn copy_dependencies(&self, other: &Self) -> Result<(), String> {
         let found =
             other.handle.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
@@ -149,12 +149,13 @@ impl Checkout {
         Ok(())
     }
 
-    /// The links that were made.
+    /// Returns the links that [`Checkout::link`] made.
     pub(super) fn links(&self) -> &[(String, PathBuf)] {
         &self.links
     }
 
-    /// Files that an execution changed or made, with their texts, but those that git ignores.
+    /// Returns the files, with their texts, that were changed or created since `before` and that git does
+    /// not ignore.
     pub(super) fn changed(&self, before: &Stamps) -> Vec<(String, String)> {
         let mut paths: Vec<String> =
             self.stamps().0.into_iter().filter(|now| !before.0.contains(now)).map(|(p, ..)| p).collect();
@@ -166,20 +167,19 @@ impl Checkout {
         paths.into_iter().filter_map(|path| text(&path).map(|text| (path, text))).collect()
     }
 
-    /// What tells whether files are written to.
+    /// Returns the path, size and modification time of each file.
     pub(super) fn stamps(&self) -> Stamps {
         let found = self.handle.walk(PATHS, &|path| !is_output(path) && path != ".git");
         let files = found.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
         Stamps(files.map(|(path, entry)| (path, entry.size, entry.written)).collect())
     }
 
-    /// The checkout as it was made.
+    /// Returns the open working copy.
     pub(super) fn handle(&self) -> &Folder {
         &self.handle
     }
 
-    /// Which of some paths the commit's own rules ignore. Asked over the copy that nobody ran
-    /// anything in.
+    /// Returns which of `paths` the `.gitignore` files of the commit ignore. git reads the clean copy.
     fn ignored(&self, paths: &[&String]) -> BTreeSet<String> {
         if paths.is_empty() {
             return BTreeSet::new();
@@ -189,7 +189,7 @@ impl Checkout {
         told.unwrap_or_default().split('\0').map(str::to_owned).collect()
     }
 
-    /// Files and folders of the commit.
+    /// Returns the paths of all files and directories of the commit.
     fn clean_paths(&self) -> BTreeSet<String> {
         let mut paths: BTreeSet<String> = BTreeSet::new();
         for file in &self.files {
@@ -202,7 +202,7 @@ impl Checkout {
         paths
     }
 
-    /// A checkout in which nothing ran, in the place of the present one.
+    /// Replaces the working copy with a new one and carries over dependencies and build outputs.
     fn renew(&mut self) -> Result<(), Problem> {
         let worn = format!("{}.worn", self.name);
         self.scratch.remove_all(&worn);
@@ -214,7 +214,7 @@ impl Checkout {
         let outputs = found.into_iter().filter(|(path, entry)| entry.kind == Kind::Folder && is_output(path));
         let kept: Vec<String> = outputs.map(|(path, _)| path).chain(self.kept.iter().cloned()).collect();
         for path in kept.iter().filter(|path| !clean.contains(*path)) {
-            // What cannot be moved is made again.
+            // A path that cannot be moved is installed or built again.
             let _ = self.handle.take_over(&old, path);
         }
         for (path, real) in &self.links {
@@ -226,22 +226,22 @@ impl Checkout {
     }
 }
 
-/// Path, size and time of each file.
+/// Path, size and modification time of each file.
 pub(super) struct Stamps(BTreeSet<(String, i64, i128)>);
 
-/// Whether a folder holds dependencies or build outputs.
+/// Returns whether a directory contains dependencies or build outputs.
 fn is_output(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     DEPENDENCIES.contains(&name) || BUILDS.contains(&name)
 }
 
-/// Copies a commit's files and git folder to a new folder of this name.
+/// Creates a working copy called `name` from the clean copy and the git directory.
 fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Folder, Problem> {
     let attempt = || -> std::io::Result<Folder> {
         let root = scratch.create(name)?;
         clean.copy_into(&root)?;
         git.copy_into(&root.create(".git")?)?;
-        // With files beside it, as git has it for people.
+        // The copy has a work tree, unlike the git directory that made it.
         let config = String::from_utf8_lossy(&git.read("config", CONFIG)?).replace("bare = true", "bare = false");
         root.write(".git/config", config.as_bytes())?;
         Ok(root)
@@ -249,7 +249,7 @@ fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Fol
     attempt().map_err(no_room)
 }
 
-/// `cp -a`, of what nobody but the user wrote.
+/// Runs `cp -a`. Only for files that no untrusted code wrote.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
     let mut command = Command::new("cp");
     let done = command.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).stdin(Stdio::null()).output();

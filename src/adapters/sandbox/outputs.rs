@@ -1,4 +1,4 @@
-//! What an execution leaves: the files that its command was told to write, and nothing else.
+//! Reads the result files of an execution: those that its command was told to write, and no others.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -9,36 +9,36 @@ use crate::adapters::beneath::{Folder, Kind};
 use crate::ingest::junit;
 use crate::model::run::TestRun;
 
-/// Bytes of one result file.
+/// Size limit of one result file in bytes.
 const FILE: u64 = 256 << 20;
-/// Bytes of all result files of one pattern.
+/// Size limit of all result files of one pattern in bytes.
 const ALL: u64 = 1 << 30;
-/// Result files of one pattern.
+/// Result files that one pattern may match.
 const FILES: usize = 10_000;
-/// Paths that are looked at for one pattern.
+/// Paths that are compared with one pattern.
 const PATHS: usize = 500_000;
 
-/// The folders in which results may stand, held open since before anything ran.
+/// The directories that may contain results. They were opened before anything ran.
 #[derive(Debug)]
 pub struct Outputs<'f> {
     folders: Vec<&'f Folder>,
 }
 
 impl<'f> Outputs<'f> {
-    /// Of these folders.
+    /// Reads results from these directories.
     #[must_use]
     pub fn of(folders: Vec<&'f Folder>) -> Self {
         Self { folders }
     }
 
-    /// A result file as text; empty where there is none.
+    /// Returns a result file as text, or an empty text if there is no plain file.
     #[must_use]
     pub fn text(&self, path: &Path) -> String {
         let read = self.place(path).and_then(|(folder, inside)| folder.read(&inside, FILE).ok());
         String::from_utf8_lossy(&read.unwrap_or_default()).into_owned()
     }
 
-    /// The reports that a pattern names: a path, or a glob relative to `base`.
+    /// Parses the reports that `pattern` matches: a path, or a glob relative to `base`.
     #[must_use]
     pub fn reports(&self, base: &Path, pattern: &str) -> Vec<TestRun> {
         let mut runs = Vec::new();
@@ -54,7 +54,7 @@ impl<'f> Outputs<'f> {
         runs
     }
 
-    /// Removes what a pattern names, so that old results are not taken for new ones.
+    /// Removes the files that `pattern` matches, so that old results do not count as new ones.
     pub fn clear(&self, base: &Path, pattern: &str) {
         for (folder, path) in self.matching(base, pattern) {
             folder.remove(&path);
@@ -74,7 +74,7 @@ impl<'f> Outputs<'f> {
         files.take(FILES).map(|(path, _)| (folder, path)).collect()
     }
 
-    /// The folder in which a path stands, and the path inside of it.
+    /// Returns the directory that contains `path`, and the path relative to it.
     fn place(&self, path: &Path) -> Option<(&'f Folder, String)> {
         self.folders.iter().find_map(|folder| {
             let inside: PathBuf = path.strip_prefix(folder.path()).ok()?.to_owned();
