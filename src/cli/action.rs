@@ -40,7 +40,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
             return Ok(problem.exit_code());
         }
     };
-    // Whatever happens from here on is ours. It turns no green job red, and no red one green.
+    // Problems from here on are testmedic's own. They must not change the result of the tests.
     let outcome = std::panic::catch_unwind(|| act(&args, colour)).unwrap_or_else(|_| {
         let bug = Problem::failed("this is a bug of testmedic, not of your tests");
         Err(bug.hint("please report it with the log of this step"))
@@ -65,8 +65,8 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-/// Why the job is red although testmedic could not do its own: the reports alone, read plainly, hold
-/// failed tests or are not all there. `None` where nothing was to be judged or `fail-on` is `never`.
+/// Returns why the step must fail after testmedic itself failed: the reports contain failed tests or are
+/// incomplete. Returns `None` if `fail-on` is `never` or the event has no reports.
 fn red_all_the_same(args: &ActionArgs) -> Option<String> {
     let judges = ActionsEnv::read().ok().flatten().is_none_or(|around| {
         !matches!(around.event.occasion, Trigger::Comment(_) | Trigger::Schedule | Trigger::WorkflowRun(_))
@@ -76,7 +76,7 @@ fn red_all_the_same(args: &ActionArgs) -> Option<String> {
     }
     let patterns: Vec<String> = args.triage.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
     if patterns.is_empty() {
-        return Some("the job is red: no reports are named, so nobody knows whether tests failed".to_owned());
+        return Some("the step fails: no reports are named, so testmedic cannot tell whether tests failed".to_owned());
     }
     let read = std::panic::catch_unwind(|| files::read_reports(Path::new(""), &patterns, &|_| {}).unwrap_or_default());
     let runs = read.unwrap_or_default();
@@ -84,9 +84,9 @@ fn red_all_the_same(args: &ActionArgs) -> Option<String> {
     let tests: u64 = runs.iter().map(|run| run.totals.tests).sum();
     let unreadable = runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
     if bad > 0 {
-        Some(format!("the job is red: {bad} of {} failed; they were not judged", plural(tests, "test")))
+        Some(format!("the step fails: {bad} of {} failed, and testmedic could not analyze them", plural(tests, "test")))
     } else if tests == 0 || unreadable {
-        Some("the job is red: the results are missing, empty or cut off".to_owned())
+        Some("the step fails: results are missing, empty or truncated".to_owned())
     } else {
         None
     }
@@ -168,7 +168,7 @@ fn carry_out(args: &ActionArgs, around: &ActionsEnv, colour: bool) -> Result<u8,
     if code == exit::TESTS_FAILED
         && let Some(why) = missing(&done.triage)
     {
-        actions_env::error(&format!("the job is red: results are missing, empty or cut off ({why})"))?;
+        actions_env::error(&format!("the step fails: results are missing, empty or truncated ({why})"))?;
     }
     tell(&done, args, code)?;
     Ok(code)

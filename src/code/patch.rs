@@ -1,10 +1,10 @@
-//! Unified diffs, plain or as git writes them → the files before and after.
+//! Parses unified diffs, with or without git headers, into the files before and after the change.
 //!
-//! A patch is canonical and whole, or it is rejected. The guards judge what stands here, and people
-//! apply the patch with `git apply` or `patch`: a line that only one of them reads would be a change
-//! that nobody judged. So every line belongs to a header, a hunk or a mail around the patch, every
-//! hunk fits at the very line that it names, and paths lose one leading folder (`a/`, `b/`), as with
-//! `git apply`.
+//! A patch that several programs could interpret differently is rejected. The guards check the result
+//! of this parser, but people apply the patch with `git apply` or `patch`; a change that only those
+//! programs see would be unchecked. Therefore every line must belong to a file header, a hunk, or a
+//! mail around the patch; every hunk must match at its stated line; and one leading directory (`a/`,
+//! `b/`) is removed from paths, as `git apply` does.
 
 mod hunk;
 mod names;
@@ -14,44 +14,44 @@ use std::collections::HashSet;
 use self::hunk::Hunk;
 use crate::code::guards::FilePatch;
 
-/// Bytes of a patch that is read.
+/// Size limit of a patch in bytes.
 pub const LIMIT: usize = 8 << 20;
-/// Files of a patch that are read.
+/// Files that a patch may change.
 const FILES: usize = 1000;
 
-/// What a repository holds at a path.
+/// The state of a path in a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileState {
-    /// Nothing.
+    /// The path does not exist.
     Nothing,
-    /// A text.
+    /// A text file.
     Text(String),
-    /// Something that is no text file, and what.
+    /// Anything else, with a description such as `a symbolic link`.
     Odd(String),
 }
 
-/// Why a patch cannot be judged.
+/// The reason why a patch cannot be checked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
-    /// It is larger than is read, or holds no change at all.
+    /// The patch is too large, or contains no change.
     #[error("{0}")]
     NoPatch(String),
-    /// It is not canonical, not whole, or does not fit the files.
+    /// The patch is ambiguous, incomplete, or does not match the files.
     #[error("line {line}: {why}")]
     Rejected {
-        /// Line of the patch, from 1.
+        /// Line number in the patch, from 1.
         line: u32,
-        /// The file that it is about, if that is known; else empty.
+        /// The affected file; empty if it is unknown.
         path: String,
         /// The reason.
         why: String,
     },
 }
 
-/// Reads a patch against the files that `held` gives.
+/// Parses a patch and applies it to the files that `held` returns.
 ///
 /// # Errors
-/// [`PatchError`]: no patch, or one that could be read in more than one way.
+/// See [`PatchError`].
 pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatch>, PatchError> {
     if text.len() > LIMIT {
         return Err(PatchError::NoPatch(format!("the patch is larger than {} MB", LIMIT >> 20)));
@@ -70,7 +70,7 @@ pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatc
         }
         let changed = Changed::parse(&mut lines, is_git)?;
         for path in changed.renamed_from.iter().chain([&changed.path]) {
-            // Each look at it would see one half; some file systems have one file for both cases.
+            // Compared without case, because some file systems ignore it.
             if !known.insert(path.to_lowercase()) {
                 return Err(lines.reject(path, "the patch holds this file twice"));
             }
@@ -80,7 +80,7 @@ pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatc
     Ok(files)
 }
 
-/// The lines of a patch, and where we are.
+/// The lines of a patch and the current position.
 struct Lines<'t> {
     all: Vec<&'t str>,
     at: usize,
@@ -89,7 +89,7 @@ struct Lines<'t> {
 impl<'t> Lines<'t> {
     fn new(text: &'t str) -> Self {
         let mut all: Vec<&str> = text.split('\n').collect();
-        // A text that ends in a line end has no line behind it.
+        // A final newline does not start another line.
         if all.last() == Some(&"") {
             all.pop();
         }
@@ -104,7 +104,7 @@ impl<'t> Lines<'t> {
         self.peek().is_some_and(|line| line.starts_with(begin))
     }
 
-    /// The rest of the present line, if it begins like this; then the next line is the present one.
+    /// If the current line starts with `begin`, returns the rest of it and advances.
     fn take(&mut self, begin: &str) -> Option<&'t str> {
         let rest = self.peek()?.strip_prefix(begin)?;
         self.at += 1;
@@ -119,23 +119,22 @@ impl<'t> Lines<'t> {
         PatchError::Rejected { line: self.number(), path: path.to_owned(), why: why.into() }
     }
 
-    /// Whether only blank lines, or the signature of a mail, are left.
+    /// Returns whether only blank lines or a mail signature remain.
     fn is_at_end(&self, is_git: bool) -> bool {
         let mut rest = self.all[self.at..].iter().copied().skip_while(|line| line.is_empty()).peekable();
         if is_git && rest.next_if_eq(&"-- ").is_some() {
-            // git's version, as `git format-patch` ends a mail.
+            // `git format-patch` ends a mail with the version of git.
             rest.next_if(|line| line.starts_with(|c: char| c.is_ascii_digit()) && is_harmless(line));
         }
         rest.all(str::is_empty)
     }
 }
 
-/// Passes over what a mail or `git show` writes before the first file.
+/// Skips the header of a mail or of `git show` before the first file.
 fn skip_mail_header(lines: &mut Lines<'_>) -> Result<(), PatchError> {
     while let Some(line) = lines.peek().filter(|line| !line.starts_with("diff --git ")) {
         if !is_harmless(line) {
-            let why =
-                "before the first file stands what could be read as a patch of its own; use the output of `git diff`";
+            let why = "a patch program could treat this line before the first file as part of the patch; use the output of `git diff`";
             return Err(lines.reject("", why));
         }
         lines.at += 1;
@@ -143,8 +142,8 @@ fn skip_mail_header(lines: &mut Lines<'_>) -> Result<(), PatchError> {
     Ok(())
 }
 
-/// Whether no program takes the line for a part of a patch, in any of the forms that GNU patch reads
-/// (unified, context, normal, ed), quoted or indented.
+/// Returns whether no patch program treats the line as part of a patch. GNU patch accepts unified,
+/// context, normal and ed diffs, also indented or quoted.
 fn is_harmless(line: &str) -> bool {
     let words = ["--- ", "+++ ", "@@ -", "*** ", "****", "diff -", "Index:", "GIT binary patch", "Prereq:"];
     let bare = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '>' | '-' | '|'));
@@ -156,12 +155,12 @@ fn is_harmless(line: &str) -> bool {
     !words.iter().any(|word| line.contains(word)) && !is_command && !line.contains('\r') && !line.contains('\0')
 }
 
-/// What a git header says about a file besides its hunks.
+/// The extended header lines of git for one file.
 #[derive(Debug, Default)]
 struct Header<'t> {
     old_mode: Option<&'t str>,
     new_mode: Option<&'t str>,
-    /// Mode in the `index` line, for a file whose mode stays.
+    /// Mode in the `index` line, which git writes if the mode does not change.
     mode: Option<&'t str>,
     is_new: bool,
     is_deleted: bool,
@@ -169,7 +168,7 @@ struct Header<'t> {
     is_binary: bool,
 }
 
-/// One file of a patch, as written.
+/// One file of a patch before it is applied.
 struct Changed {
     path: String,
     renamed_from: Option<String>,
@@ -177,7 +176,7 @@ struct Changed {
     is_deleted: bool,
     oddity: Option<String>,
     hunks: Vec<Hunk>,
-    /// Line of the patch at which it begins.
+    /// Line of the patch where the file starts.
     line: u32,
 }
 
@@ -241,7 +240,7 @@ impl Changed {
         Ok(Self { path, renamed_from, is_new, is_deleted, oddity, hunks, line })
     }
 
-    /// The file before and after.
+    /// Applies the hunks and returns the file before and after.
     fn against(self, held: &dyn Fn(&str) -> FileState) -> Result<FilePatch, PatchError> {
         let before = self.renamed_from.as_ref().unwrap_or(&self.path);
         let there = if self.is_new { FileState::Text(String::new()) } else { held(before) };
@@ -269,8 +268,8 @@ impl Changed {
             line: self.line,
             path: self.path.clone(),
             why: format!(
-                "the patch does not fit `{}` at the lines that it names; make it anew against the files in --repo, \
-                 where it must not be applied yet",
+                "the patch does not fit `{}` at the line numbers that it states; create it again with `git diff` \
+                 against the files in --repo, before it is applied",
                 self.path
             ),
         })?;
@@ -317,7 +316,7 @@ impl<'t> Header<'t> {
         }
         if lines.next_is("Binary files ") || lines.next_is("GIT binary patch") {
             made.is_binary = true;
-            // Nothing in it is judged: the whole patch is rejected for it.
+            // The content is not checked: the guards reject every binary file.
             lines.at += 1;
             while lines.peek().is_some_and(|line| !line.starts_with("diff --git ")) {
                 lines.at += 1;
@@ -335,7 +334,7 @@ impl<'t> Header<'t> {
         } else if modes.contains(&Some("160000")) {
             "a submodule"
         } else if self.new_mode == Some("100755") {
-            // Whatever it says that the mode was: git takes this one over.
+            // git sets this mode even if the stated old mode is wrong.
             "a file that becomes executable"
         } else if modes.iter().flatten().any(|mode| !matches!(*mode, "100644" | "100755")) {
             "a file of an unknown mode"

@@ -1,9 +1,8 @@
-//! Whether a text holds only what our own messages hold.
+//! Checks that a text contains only what testmedic's own messages contain.
 //!
-//! Every text is checked twice: when a saved plan is admitted, and by the loop that carries a plan
-//! out, right before the request, with all that was composed into it meanwhile. Nothing is cleaned:
-//! what is not ours is refused. The text is read with every extension that GitHub's Markdown has, so
-//! that nothing is active there which was inert here.
+//! Every text is checked twice: when a saved plan is validated, and right before the request, after the
+//! text was combined with comments that already exist. Texts are rejected, never cleaned. The parser has
+//! the extensions of GitHub's Markdown and no others, so that both read a text in the same way.
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
@@ -14,47 +13,47 @@ use crate::plan::action::{Action, Annotation, BODY_LIMIT, CommitDraft, SUMMARY_L
 use crate::plan::marker;
 use crate::render::message::heal::is_inert;
 
-/// Bytes of a commit's message.
+/// Size limit of a commit message in bytes.
 const MESSAGE: usize = 20_000;
-/// Bytes of an annotation's message.
+/// Size limit of an annotation in bytes.
 const ANNOTATION: usize = 16_000;
-/// Bytes of a title.
+/// Size limit of a title in bytes.
 const TITLE: usize = 1000;
 
-/// What texts may point to, and who may suggest code.
+/// The rules for texts: where links may point, and what the origin of a text allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextRules {
-    /// The repository that is written to.
+    /// The repository that receives the texts.
     pub repository: RepoSlug,
-    /// Web address of the forge; links may lead to the repository's pages there and nowhere else.
+    /// Web address of the code host. Links may only point to pages of the repository there.
     pub server: String,
-    /// Who composed the texts.
+    /// Where the texts come from.
     pub origin: Origin,
 }
 
-/// Who composed a text, and so what it may hold.
+/// The job that composed a text. Later variants allow more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// A job that ran the code of a fork. No suggestion and no comparison of branches: a click takes
-    /// one over.
+    /// A job that ran code of a fork. Suggestions and branch comparisons are rejected, because one click
+    /// accepts them.
     Fork,
-    /// A job that ran code of a branch of the repository itself.
+    /// A job that ran code of a branch of the repository.
     OwnBranch,
-    /// This very run. Charts besides.
+    /// The current process. Charts are allowed too.
     ThisRun,
 }
 
 impl TextRules {
-    /// The rules of a run that judges code of its own repository.
+    /// Returns the rules for texts that the current process composes.
     #[must_use]
     pub fn of(scene: &RunContext) -> Self {
         Self { repository: scene.repository.clone(), server: scene.server.clone(), origin: Origin::ThisRun }
     }
 
-    /// Checks every text of an action as it would be written.
+    /// Checks all texts of an action in their final form.
     ///
     /// # Errors
-    /// What is not ours in it.
+    /// The reason why a text is rejected.
     pub fn check(&self, action: &Action) -> Result<(), String> {
         match action {
             Action::OpenIssue { title, body, .. } | Action::OpenPullRequest { title, body, .. } => {
@@ -62,7 +61,7 @@ impl TextRules {
                 self.markdown(body, BODY_LIMIT)
             }
             Action::UpdateIssue { body, .. } | Action::ReopenIssue { body, .. } | Action::CloseIssue { body, .. } => {
-                // People write before and behind our part; their words are theirs.
+                // People may add text before and after our part; it is not checked.
                 match marker::split(body) {
                     Some((_, ours, _)) if body.len() <= BODY_LIMIT => self.markdown(ours, BODY_LIMIT),
                     _ => self.markdown(body, BODY_LIMIT),
@@ -85,11 +84,11 @@ impl TextRules {
         }
     }
 
-    /// No picture, no link but to commits, runs and issues of the repository, no mention or
-    /// reference, no HTML but ours, no hidden characters, no more than fits.
+    /// Checks a Markdown text. It must not contain images, mentions, issue references, links except to
+    /// pages of the repository, HTML except [`TAGS`], or invisible characters.
     ///
     /// # Errors
-    /// What is not ours in it.
+    /// The reason why the text is rejected.
     pub fn markdown(&self, body: &str, limit: usize) -> Result<(), String> {
         if body.len() > limit {
             return Err(format!("its text is {} bytes long; {limit} are allowed", body.len()));
@@ -102,7 +101,7 @@ impl TextRules {
     }
 }
 
-/// A title: one line without anything active.
+/// Checks a title: a single line without mentions and references.
 fn line(title: &str) -> Result<(), String> {
     if title.contains('\n') || title.len() > TITLE {
         return Err("its title is no single line".to_owned());
@@ -114,7 +113,7 @@ fn line(title: &str) -> Result<(), String> {
     plain(title)
 }
 
-/// A commit's message: nothing that works anywhere.
+/// Checks a commit message: no mentions, references, or keywords that close issues or skip workflows.
 fn message(commit: &CommitDraft) -> Result<(), String> {
     let fine = commit.message.len() <= MESSAGE && commit.message.lines().all(is_inert);
     if !fine || has_token(&commit.message) || visible(&commit.message).is_err() {
@@ -123,7 +122,7 @@ fn message(commit: &CommitDraft) -> Result<(), String> {
     Ok(())
 }
 
-/// An annotation is shown as plain text.
+/// Checks an annotation, which GitHub shows as plain text.
 fn annotation(annotation: &Annotation) -> Result<(), String> {
     if annotation.message.len() > ANNOTATION || annotation.title.len() > TITLE {
         return Err("an annotation is too long".to_owned());
@@ -134,10 +133,10 @@ fn annotation(annotation: &Annotation) -> Result<(), String> {
     visible(&annotation.message).and_then(|()| visible(&annotation.title))
 }
 
-/// No character that hides text, turns its direction, or steers a terminal. Names from outside lose
-/// them when they are read.
+/// Rejects characters that are invisible, change the direction of text, or control a terminal. Text from
+/// reports loses them when it is parsed.
 fn visible(text: &str) -> Result<(), String> {
-    // A word joiner is what we put behind an `@` in titles, where nothing else breaks a mention.
+    // Titles have no markup, so a word joiner after `@` prevents mentions there.
     let hides = |c: char| match c {
         '\n' | '\r' | '\t' | '\u{2060}' => false,
         '\u{2028}' | '\u{2029}' => true,
@@ -145,11 +144,11 @@ fn visible(text: &str) -> Result<(), String> {
     };
     match text.chars().find(|c| hides(*c)) {
         None => Ok(()),
-        Some(c) => Err(format!("its text holds the hidden character U+{:04X}", u32::from(c))),
+        Some(c) => Err(format!("its text contains the invisible character U+{:04X}", u32::from(c))),
     }
 }
 
-/// The words of a refusal: one line, bounded.
+/// Shortens a quoted text to one line.
 fn cut(text: &str) -> String {
     crate::render::terminal::line(text, 200)
 }
@@ -157,7 +156,7 @@ fn cut(text: &str) -> String {
 /// Tags that our own messages use.
 const TAGS: [&str; 8] = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<span>", "</span>"];
 
-/// The extensions that GitHub has. One that it lacks would make words inert here that are live there.
+/// The extensions of GitHub's Markdown. Others would hide text here that GitHub renders.
 fn options() -> Options {
     Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -177,8 +176,8 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
         }
         match event {
             Event::Text(_) if in_code => {}
-            // A word may come in pieces, each entity is one: a mention is one all the
-            // same. A link written with an entity is none.
+            // Entities split a word into several events, so mentions are searched in the joined
+            // text. GitHub does not link a URL that contains an entity.
             Event::Text(text) => {
                 no_link(&text)?;
                 running.push_str(&text);
@@ -191,7 +190,7 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
                 running.clear();
                 match other {
                     Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                        // A click takes a suggestion over: a stranger's is not handed on.
+                        // One click accepts a suggestion, so those of forks are rejected.
                         let known = match &*info {
                             "text" | "diff" | "" => true,
                             "suggestion" => rules.origin >= Origin::OwnBranch,
@@ -215,26 +214,28 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
         }
     }
     plain(&running)?;
-    if depth == 0 { Ok(()) } else { Err("its text opens a section and does not close it".to_owned()) }
+    if depth == 0 { Ok(()) } else { Err("its text opens `<details>` and does not close it".to_owned()) }
 }
 
-/// How many sections are open behind an element: none is closed that was not opened, and each part of
-/// a comment closes its own.
+/// Returns the number of open `<details>` after an event. Fails if one is closed that was not opened, or
+/// if one is still open at the end of a part of a comment.
 fn folded(event: &Event<'_>, mut depth: usize) -> Result<usize, String> {
     let (Event::Html(html) | Event::InlineHtml(html)) = event else { return Ok(depth) };
     for line in html.lines() {
         let ends = is_marker(line.trim()) && line.contains("testmedic:leg-end");
         depth += line.matches("<details>").count();
-        depth = depth.checked_sub(line.matches("</details>").count()).ok_or("its text closes a section of others")?;
+        depth = depth
+            .checked_sub(line.matches("</details>").count())
+            .ok_or("its text closes `<details>` that it did not open")?;
         if ends && depth > 0 {
-            return Err("its text opens a section and does not close it".to_owned());
+            return Err("its text opens `<details>` and does not close it".to_owned());
         }
     }
     Ok(depth)
 }
 
-/// What GitHub may read in another way than we do: a row of dashes makes a table of the paragraph in
-/// which it stands, and then code that crosses lines is none.
+/// Rejects text that GitHub may parse differently: GitHub turns a paragraph that contains a delimiter row
+/// into a table, which splits code spans over several lines.
 fn in_one_way(event: &Event<'_>, written: &str) -> Result<(), String> {
     let is_dashes = |line: &str| {
         let bare: String = line.chars().filter(|c| !c.is_whitespace() && *c != '>').collect();
@@ -245,10 +246,14 @@ fn in_one_way(event: &Event<'_>, written: &str) -> Result<(), String> {
         Event::Start(Tag::Paragraph | Tag::Heading { .. }) => written.lines().any(is_dashes),
         _ => false,
     };
-    if doubtful { Err("its text can be read in two ways".to_owned()) } else { Ok(()) }
+    if doubtful {
+        Err("its text contains a table or a code span that GitHub may parse differently".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
-/// Whether a word of the kind that closes issues stands right before what follows.
+/// Returns whether `text` ends in a keyword that closes the issue which follows.
 fn closes(text: &str) -> bool {
     let before = text.trim_end_matches(|c: char| c.is_whitespace() || c == ':').to_ascii_lowercase();
     let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
@@ -294,7 +299,7 @@ fn is_own_page(url: &str, rules: &TextRules) -> bool {
         ["runs", check] => number(check),
         ["actions", "runs", run] => number(run),
         ["actions", "runs", run, "attempts", attempt] => number(run) && number(attempt),
-        // What the forge calls the pages of what was just written.
+        // Addresses that the code host returned for objects that were just written.
         _ => {
             rules.origin == Origin::ThisRun
                 && rest.chars().all(|c| is_plain(c) || "?=&#".contains(c))
@@ -303,13 +308,13 @@ fn is_own_page(url: &str, rules: &TextRules) -> bool {
     }
 }
 
-/// Two branches, plainly written, the second one of ours.
+/// Returns whether `range` compares a branch with one of testmedic's branches.
 fn is_comparison(range: &str) -> bool {
     let (base, branch) = range.trim_end_matches("?expand=1").split_once("...").unwrap_or(("", ""));
     !base.is_empty() && base.chars().all(is_plain) && is_our_branch(branch)
 }
 
-/// A branch of ours, plainly written.
+/// Returns whether `branch` is one of testmedic's branches.
 fn is_our_branch(branch: &str) -> bool {
     branch.starts_with(OUR_BRANCHES) && branch.chars().all(is_plain) && !branch.contains("..")
 }
@@ -350,7 +355,7 @@ pub(super) fn plain(text: &str) -> Result<(), String> {
     let around = |at: usize, length: usize| (text[..at].chars().next_back(), text[at + length..].chars().next());
     for (at, _) in text.match_indices('@') {
         let (before, after) = around(at, 1);
-        // A mention, or an address, which may go on with a dot or a hyphen.
+        // A mention or an e-mail address, whose domain may start with a dot or a hyphen on GitHub.
         if after.is_some_and(|c| !c.is_whitespace() && c != '\u{2060}') {
             return Err(
                 if word(before) { "its text holds an address" } else { "its text mentions somebody" }.to_owned()

@@ -22,9 +22,9 @@ pub enum FailOn {
     #[default]
     #[value(alias = "")]
     Never,
-    /// A failure that is a regression, or results that are missing, empty or cut off.
+    /// A failure that is a regression, or results that are missing, empty or truncated.
     Regression,
-    /// Any failed or errored test (flaky ones have passed), or results that are missing, empty or cut off.
+    /// Any failed or errored test (flaky ones have passed), or results that are missing, empty or truncated.
     Failure,
 }
 
@@ -38,8 +38,8 @@ pub fn regressions(triage: &TriageResult) -> usize {
     found.diagnoses.iter().filter(counts).filter(|d| !found.is_older_than_branch(d)).count()
 }
 
-/// The exit code of a triage. Results that are missing, empty or cut off are red where failing tests
-/// would be ([`is_red`]), and else a job that could not be done.
+/// Returns the exit code of a triage. Missing, empty or truncated results count like failing tests
+/// ([`is_red`]); with [`FailOn::Never`] the exit code is [`exit::COULD_NOT`].
 #[must_use]
 pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(ActionResult::Failed(_))));
@@ -50,7 +50,7 @@ pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
     }
 }
 
-/// Why the results are not all that should be there; `None` if nothing is missing.
+/// Returns why results are missing, or `None` if they are complete.
 #[must_use]
 pub fn missing(triage: &TriageResult) -> Option<String> {
     let found = &triage.found;
@@ -67,7 +67,7 @@ pub fn missing(triage: &TriageResult) -> Option<String> {
     }
 }
 
-/// Whether tests failed in the sense of `fail_on`, or may have: what is missing is not green.
+/// Returns whether tests failed in the sense of `fail_on`, or results are missing.
 #[must_use]
 pub fn is_red(triage: &TriageResult, fail_on: FailOn) -> bool {
     let failed = match fail_on {

@@ -1,23 +1,24 @@
-//! Hunks: their lines, and what they make of a text.
+//! Parses hunks and applies them to a text.
 
 use super::{Lines, PatchError};
 
-/// What stands behind the last line of a file without a line end.
+/// The marker after the last line of a file that does not end in a newline.
 const NO_END: &str = "\\ No newline at end of file";
 
-/// One hunk, with all of its lines.
+/// A hunk.
 #[derive(Clone, Debug)]
 pub(super) struct Hunk {
     old: Span,
     new: Span,
-    /// Lines before and after, with their line ends.
+    /// The old lines, with line ends.
     before: String,
+    /// The new lines, with line ends.
     after: String,
-    /// Whether its last line is one of context.
+    /// Whether the last line is a context line.
     ends_in_context: bool,
 }
 
-/// First line, from 1, and number of lines. Of an empty span git names the line before it.
+/// The first line (from 1) and the number of lines. For an empty range git states the line before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
     first: usize,
@@ -25,7 +26,7 @@ struct Span {
 }
 
 impl Span {
-    /// `12,3`, or `12` for one line.
+    /// Parses `12,3`, or `12` for one line.
     fn parse(text: &str) -> Option<Self> {
         let (first, count) = text.split_once(',').unwrap_or((text, "1"));
         let number =
@@ -33,14 +34,14 @@ impl Span {
         Some(Self { first: number(first)??, count: number(count)?? })
     }
 
-    /// Lines of the file that stand before it.
+    /// Returns the number of lines before the range.
     fn skipped(self) -> Option<usize> {
         if self.count == 0 { Some(self.first) } else { self.first.checked_sub(1) }
     }
 }
 
 impl Hunk {
-    /// Reads a hunk whose `@@` line is the present one. `last` is the one before it in the file.
+    /// Parses the hunk at the current line. `last` is the previous hunk of the file.
     pub(super) fn parse(lines: &mut Lines<'_>, path: &str, last: Option<&Self>) -> Result<Self, PatchError> {
         let spans = lines.peek().and_then(header);
         let Some((old, new)) = spans else { return Err(lines.reject(path, "this is not the head of a hunk")) };
@@ -48,7 +49,7 @@ impl Hunk {
             return Err(lines.reject(path, "lines are counted from 1"));
         };
         let (old_end, new_end) = last.map_or((0, 0), Self::ends);
-        // Between two hunks the same lines stand on both sides.
+        // The unchanged lines between two hunks have the same number on both sides.
         if old_start < old_end || new_start.checked_sub(new_end) != old_start.checked_sub(old_end) {
             return Err(lines.reject(path, "the line numbers of its hunks do not follow from each other"));
         }
@@ -61,7 +62,7 @@ impl Hunk {
         Ok(hunk)
     }
 
-    /// Lines of both files up to its end.
+    /// Returns the line numbers of both files at the end of the hunk.
     fn ends(&self) -> (usize, usize) {
         let end = |span: Span| span.skipped().unwrap_or(0) + span.count;
         (end(self.old), end(self.new))
@@ -73,7 +74,7 @@ impl Hunk {
             let Some(line) = lines.peek() else { return Err(lines.reject(path, "the patch ends within a hunk")) };
             let mut characters = line.chars();
             let (is_old, is_new) = match characters.next() {
-                // Some programs cut the space of an empty line.
+                // Some programs remove the space of an empty context line.
                 Some(' ') | None => (true, true),
                 Some('-') => (true, false),
                 Some('+') => (false, true),
@@ -81,7 +82,7 @@ impl Hunk {
             };
             for (is_there, side) in [(is_old, &self.before), (is_new, &self.after)] {
                 if is_there && !side.is_empty() && !side.ends_with('\n') {
-                    return Err(lines.reject(path, "a line follows behind one that ends the file"));
+                    return Err(lines.reject(path, "a line follows after the end of the file"));
                 }
             }
             lines.at += 1;
@@ -108,14 +109,14 @@ impl Hunk {
     }
 }
 
-/// Both spans of `@@ -1,2 +1,3 @@ …`.
+/// Parses both ranges of `@@ -1,2 +1,3 @@ …`.
 fn header(line: &str) -> Option<(Span, Span)> {
     let (spans, _) = line.strip_prefix("@@ -").filter(|line| !line.contains('\r'))?.split_once(" @@")?;
     let (old, new) = spans.split_once(" +")?;
     Some((Span::parse(old)?, Span::parse(new)?))
 }
 
-/// What hunks make of a text, each at the very line that it names; `None` where one does not fit.
+/// Applies hunks at their stated lines. Returns `None` if one does not match there.
 pub(super) fn apply(hunks: &[Hunk], text: &str) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut out = String::new();
@@ -126,7 +127,7 @@ pub(super) fn apply(hunks: &[Hunk], text: &str) -> Option<String> {
         if lines.get(start..end)?.concat() != hunk.before {
             return None;
         }
-        // As for `git apply`: a hunk without context at its end is one at the end of the file.
+        // Like `git apply`: a hunk without trailing context must end at the end of the file.
         let cut = !hunk.after.is_empty() && !hunk.after.ends_with('\n');
         if (!hunk.ends_in_context || cut) && end != lines.len() {
             return None;

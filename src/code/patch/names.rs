@@ -1,22 +1,22 @@
-//! The names of files in a patch.
+//! Parses file names in patches.
 
 use super::{Lines, PatchError};
 
-/// The files of a `---` and a `+++` line; `None` stands for `/dev/null`.
+/// The paths of a `---` and a `+++` line. `None` stands for `/dev/null`.
 pub(super) struct Named {
     pub(super) old: Option<String>,
     pub(super) new: Option<String>,
 }
 
-/// What a `---` or `+++` line names.
+/// The name in a `---` or `+++` line.
 enum Name {
     /// `/dev/null`.
     Nothing,
-    /// A file, without its first folder.
+    /// A path without its first directory.
     Path(String),
 }
 
-/// Reads a `---` and a `+++` line.
+/// Parses a `---` and a `+++` line.
 pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> {
     let mut name = |begin: &str| -> Result<Option<String>, PatchError> {
         let found = lines.peek().and_then(|line| line.strip_prefix(begin)).and_then(of_line);
@@ -39,9 +39,8 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
     Ok(named)
 }
 
-/// The name in such a line; `None` where there is none that can be taken. git writes a tab behind a
-/// name with spaces. A date there is not read: some dates mean that the file is deleted, and programs do
-/// not agree on which.
+/// Parses the name in such a line. git writes a tab after a name that contains spaces. Timestamps are
+/// rejected, because programs disagree on which of them mark a deleted file.
 fn of_line(text: &str) -> Option<Name> {
     if text == "/dev/null" {
         return Some(Name::Nothing);
@@ -56,26 +55,26 @@ fn of_line(text: &str) -> Option<Name> {
     stripped(name).map(Name::Path)
 }
 
-/// Whether a path is one that every program takes for the same: no part that is empty or dots, and no
-/// character that ends a name somewhere.
+/// Returns whether all patch programs interpret the path in the same way: no empty, `.` or `..` component,
+/// and no control characters, which end a name in some programs.
 fn is_plain(path: &str) -> bool {
     let odd = |c: char| c.is_control() || matches!(c, '\\' | '\u{2028}' | '\u{2029}');
     let parts = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     parts && !path.contains(odd) && !path.starts_with(' ') && !path.ends_with(' ')
 }
 
-/// The path without its first folder, as `git apply` takes it.
+/// Removes the first directory of a path, as `git apply` does.
 fn stripped(name: &str) -> Option<String> {
     let (folder, path) = name.split_once('/')?;
     (!folder.is_empty() && is_plain(path)).then(|| path.to_owned())
 }
 
-/// The path in a `rename from` or `rename to` line, which has no folder to strip.
+/// Parses the path of a `rename from` or `rename to` line, which has no prefix to remove.
 pub(super) fn renamed(name: &str) -> Option<String> {
     unquoted(name).filter(|path| is_plain(path))
 }
 
-/// Whether the names of a `diff --git` line are these two, each behind a folder.
+/// Returns whether a `diff --git` line names `from` and `to`, each with a prefix.
 pub(super) fn are_of_git_header(names: &str, from: &str, to: &str) -> bool {
     let pair = if let Some(rest) = names.strip_prefix('"') {
         closing_quote(rest)
@@ -89,20 +88,20 @@ pub(super) fn are_of_git_header(names: &str, from: &str, to: &str) -> bool {
     pair.is_some_and(|(old, new)| stripped(&old).as_deref() == Some(from) && stripped(&new).as_deref() == Some(to))
 }
 
-/// The one path that `a/PATH b/PATH` names; `None` for two different ones.
+/// Parses `a/PATH b/PATH`. Returns `None` if the two paths differ.
 pub(super) fn of_git_header(names: &str) -> Option<String> {
     if let Some(rest) = names.strip_prefix('"') {
         let end = closing_quote(rest)?;
         let (old, new) = (unquoted(&names[..end + 2])?, unquoted(names[end + 2..].strip_prefix(' ')?)?);
         return stripped(&old).filter(|old| stripped(&new).as_ref() == Some(old));
     }
-    // Names with spaces stand there without quotes: both halves are the same, whatever is in them.
+    // Names with spaces are not quoted here, but both halves are equal.
     let half = names.len().checked_sub(1)? / 2;
     let (old, new) = (names.get(..half)?, names.get(half..)?.strip_prefix(' ')?);
     stripped(old).filter(|old| stripped(new).as_ref() == Some(old))
 }
 
-/// Where the quoted text ends that begins before `rest`.
+/// Returns the position of the closing quote in `rest`.
 fn closing_quote(rest: &str) -> Option<usize> {
     let mut escaped = false;
     rest.bytes().position(|byte| {
@@ -112,7 +111,7 @@ fn closing_quote(rest: &str) -> Option<usize> {
     })
 }
 
-/// A name as git writes it: as it is, or in quotes with the escapes of C.
+/// Decodes a name as git writes it: unchanged, or in quotes with C escapes.
 pub(super) fn unquoted(name: &str) -> Option<String> {
     let Some(rest) = name.strip_prefix('"') else { return Some(name.to_owned()) };
     let end = closing_quote(rest).filter(|end| end + 1 == rest.len())?;
