@@ -18,8 +18,8 @@ const PATIENCE: u32 = 40;
 /// How often a new object is looked for until the forge shows it.
 const LOOKS: u32 = 6;
 
-/// Carries out all actions that have no receipt yet, in order. Each text is checked by `rules`
-/// right before it is written, whatever was composed into it since it was planned. Recording the
+/// Carries out all actions that have no receipt yet, in order. `rules` checks each text
+/// right before the request, in its final form. Recording the
 /// history is another matter ([`crate::pipeline::apply_record`]).
 pub fn apply(plan: &mut Plan, rules: &TextRules, forge: &mut dyn Forge) {
     let mut hand = Executor { forge, rules, held: None, refused: HashSet::new(), done: HashSet::new() };

@@ -1,4 +1,4 @@
-//! What the line needs of the world, as traits that `adapters/` implements.
+//! The traits through which the pipeline uses the outside world. `adapters/` implements them.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Any text as an API description: read to its end, whatever refers to what, without a panic.
+//! Parses any text as an API description: it must terminate without a panic, whatever the references.
 //!
 //! `cargo +nightly fuzz run description fixtures/demo`
 #![no_main]

@@ -1,5 +1,5 @@
-//! Any text as a source file of each language: parsing ends, tests and assertions are found
-//! without a panic, and the guards judge the change from nothing to it.
+//! Parses any text as a source file of each language and runs the guards on it as a new file. Both must
+//! terminate without a panic.
 //!
 //! `cargo +nightly fuzz run source tests/guards tests/healing`
 #![no_main]
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use testmedic::code::guards::{self, Bounds, FilePatch};
 use testmedic::code::source::Source;
 
-/// A path of each language.
+/// A test file of each language.
 const PATHS: [&str; 10] = [
     "tests/test_a.py",
     "tests/a.test.js",

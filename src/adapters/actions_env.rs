@@ -118,7 +118,7 @@ impl ActionsEnv {
             (_, Some(pull)) => !is_own(&repository, pull.head_repository.as_ref()),
             _ => false,
         };
-        // Which job of another run wrote its reports is not known.
+        // It is unknown which job of another run wrote the reports.
         let job = self.job_key.clone().filter(|_| !matches!(self.event.occasion, Trigger::WorkflowRun(_)));
         let (head, branch, run, attempt, workflow) = match (&self.event.occasion, &pull) {
             (Trigger::WorkflowRun(ended), _) => (

@@ -1,6 +1,6 @@
 //! Foreign code in a container: an image, no network but where the policy wants
 //! one, no right that a container can do without, and nothing of this machine but
-//! its own checkout, home and results to write to and the repository's objects to read.
+//! the checkout, the home directory and the results (writable) and the repository's objects (read-only).
 //!
 //! The engine's command line is used (`docker`, else `podman`): it knows where
 //! its socket is. The path of the scratch folder is the same inside, so that
@@ -39,12 +39,12 @@ pub struct Container {
     objects: Option<PathBuf>,
 }
 
-/// What a command in a container sees of this machine.
+/// The directories of this machine that a container mounts.
 #[derive(Clone, Copy, Debug)]
 pub struct Room<'a> {
-    /// Where it runs.
+    /// The working directory.
     pub folder: &'a Path,
-    /// Folders that it may write to.
+    /// Writable directories.
     pub shared: &'a [&'a Path],
 }
 

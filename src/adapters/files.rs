@@ -346,11 +346,11 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
     attempt().map_err(|e| Problem::failed(format!("cannot write {}", path.display())).because(e))
 }
 
-/// Writes files of a repository. A link in the place of a file or folder is not followed: the test of
-/// a pull request can be one.
+/// Writes files of a repository, given as paths and texts. Links are not followed, because a pull request
+/// can replace a test file with a link.
 ///
 /// # Errors
-/// Where one cannot be written.
+/// If a file cannot be written.
 pub fn write_beneath<'f>(top: &Path, files: impl Iterator<Item = (&'f str, &'f str)>) -> Result<(), Problem> {
     let folder = Folder::open(top).map_err(|e| Problem::failed(format!("cannot open {}", top.display())).because(e))?;
     for (path, text) in files {

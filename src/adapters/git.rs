@@ -1,8 +1,8 @@
 //! A git repository, read through the `git` command.
 //!
 //! Arguments never come from a report: commits are checked to be hexadecimal
-//! before they are handed over. Nothing of the repository's own configuration
-//! runs: see [`command`].
+//! before they are handed over. The repository's configuration
+//! cannot start a program: see [`command`].
 
 pub mod command;
 pub mod own;
@@ -23,16 +23,16 @@ use crate::ports::Repository;
 const COMMITS: usize = 200;
 /// Bytes of patch text read of one window.
 const PATCH: usize = 8 << 20;
-/// Bytes of a changed file that is not committed.
+/// Size limit in bytes of a changed file that is not committed.
 const SIZE: u64 = 64 << 20;
 /// Lines kept of one file's removed or added lines.
 const LINES: usize = 2000;
 /// Bytes kept of one line.
 const LINE: usize = 400;
 
-/// Options of all commands that print patches: no program of the repository's, and names as they are read here.
+/// Options of all commands that print patches: no external programs, and the prefixes that the parser expects.
 const PATCHES: [&str; 5] = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
-/// Who signs commits that nobody is shown.
+/// Author of commits that are only used internally.
 const PERSON: [(&str, &str); 4] = [
     ("GIT_AUTHOR_NAME", "testmedic"),
     ("GIT_AUTHOR_EMAIL", "testmedic@localhost"),
@@ -279,7 +279,7 @@ impl Git {
     }
 }
 
-/// The line for `git update-index --index-info` that puts a file into the index as it is now.
+/// Returns the input line for `git update-index --index-info` that updates the index entry of a file.
 fn entry(files: &Folder, path: &str, call: &dyn Fn() -> Call<'static>) -> Option<Vec<u8>> {
     let hash = |bytes: &[u8], options: &[&str]| {
         let words = [&["hash-object", "-w", "--stdin"], options].concat();

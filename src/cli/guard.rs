@@ -58,7 +58,7 @@ fn read(args: &GuardArgs) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// The findings as text. `files` is the number of files, if the patch could be read.
+/// Formats the findings for the terminal. `files` is the number of files, if the patch was parsed.
 fn told(found: &[Finding], files: Option<usize>) -> String {
     let patch = files.map_or_else(
         || "this patch".to_owned(),

@@ -33,7 +33,7 @@ pub struct FilePatch {
 /// Which guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PatchRule {
-    /// It is canonical and whole, and fits: nothing of it can be read in another way.
+    /// The patch is unambiguous and complete, and matches the files.
     Form,
     /// Only paths of tests, and none that steer how tests run.
     Paths,
@@ -185,13 +185,14 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
     out
 }
 
-/// A file of a known language that the parser does not finish cannot be checked.
+/// Rejects files of a known language if the parser exceeds its limit, because they cannot be checked.
 fn unread(file: &FilePatch, out: &mut Vec<Finding>) {
     let before = file.renamed_from.as_deref().unwrap_or(&file.path);
     for (text, path) in [(&file.old, before), (&file.new, file.path.as_str())] {
         let Some(text) = text else { continue };
         if let Some(language) = Language::of_path(path).filter(|_| Source::parse(path, text).is_none()) {
-            let why = format!("the {} parser does not finish this file, so it cannot be checked", language.name());
+            let why =
+                format!("the {} parser exceeds its step limit on this file, so it cannot be checked", language.name());
             out.push(Finding { guard: PatchRule::Syntax, path: file.path.clone(), line: None, why });
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Bytes of a description that is read.
 const LIMIT: usize = 8 << 20;
-/// References to references that are followed.
+/// Length of a chain of references that is followed.
 const DEPTH: usize = 24;
 
 /// One method of one path.
@@ -101,12 +101,12 @@ fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>) {
     }
 }
 
-/// Schemas that are still to be visited, the outer ones first. Each is visited once: schemas refer to each other and to
-/// themselves, and the ways through them are endless or too many.
+/// Visits schemas in breadth-first order, each once. Schemas refer to each other and to themselves, so the
+/// number of paths through them is infinite or exponential.
 struct Schemas<'v> {
     whole: &'v Value,
     open: VecDeque<&'v Value>,
-    /// Addresses of the schemas in the document that were visited.
+    /// Addresses of the visited schemas in the document.
     seen: HashSet<*const Value>,
 }
 
@@ -144,7 +144,7 @@ fn resolved<'v>(whole: &'v Value, value: &'v Value) -> &'v Value {
     at
 }
 
-/// Adds the fields of a schema and of all that it refers to.
+/// Adds the fields of a schema and of all schemas that it refers to.
 fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>) {
     let mut open = Schemas::from(whole, schema);
     while let Some(schema) = open.next() {
@@ -165,7 +165,7 @@ fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>) {
     }
 }
 
-/// Adds what a property's schema says to a field.
+/// Adds the type, the example and the requirement of a property to a field.
 fn described(property: &Value, required: bool, field: &mut Field) {
     field.required |= required;
     if field.kind.is_empty() {

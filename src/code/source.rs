@@ -9,11 +9,12 @@ use crate::code::language::Language;
 /// Bytes of a source file that is parsed; test files are far smaller.
 pub const SIZE_LIMIT: usize = 4 << 20;
 
-/// Calls of the parser's progress callback, one for each 100 steps, that a file of any size may
-/// take. Steps are counted instead of seconds, so that a file has one result on every machine.
+/// Calls of the parser's progress callback that are allowed for a file of any size. The parser calls it
+/// every 100 steps. Counting steps instead of seconds gives the same result on every machine.
 const CALLS: usize = 200;
-/// Bytes of a file that add one call. 4,400 sources in nine languages took one call for 30 bytes or
-/// more, whole or broken at random; error recovery in some grammars takes one for each byte and more.
+/// Bytes of a file that allow one more call. Valid and truncated sources need at most one call for 30
+/// bytes (the test `real_sources_stay_far_below_the_limit`); pathological error recovery needs one or
+/// more for each byte.
 const BYTES_PER_CALL: usize = 12;
 
 /// A source file with its syntax tree.
@@ -94,14 +95,14 @@ impl Source {
     }
 }
 
-/// Parses `text`; `None` if the parser calls back more than `most` times.
+/// Parses `text`. Returns `None` if the parser calls the progress callback more than `most` times.
 fn bounded(parser: &mut Parser, language: Language, text: &str, most: usize) -> Option<Tree> {
     let mut calls = 0;
     let mut progress = |_: &tree_sitter::ParseState| {
         calls += 1;
         if calls > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    // Kotlin's scanner looks for white space behind an `@` and does not stop at the end of the file.
+    // Kotlin's scanner skips to white space after `@` and does not stop at the end of the file.
     let end: &[u8] = if language == Language::Kotlin { b"\n" } else { b"" };
     let bytes = text.as_bytes();
     let mut read = |at: usize, _: Point| match bytes.get(at..) {

@@ -98,7 +98,7 @@ pub fn unite(raw: RawRun) -> TestRun {
     run
 }
 
-/// Whether no two elements declare different files or lines. Elements that passed keep none.
+/// Returns whether all elements that declare a file or line declare the same. Passed elements keep none.
 fn stand_at_one_place(run: &TestRun, same: &[&Occurrence]) -> bool {
     let mut places = same.iter().filter(|occurrence| occurrence.declares_file).filter_map(|o| match o.spot {
         ElementRef::Case(index) => run.cases[index].place.as_ref(),

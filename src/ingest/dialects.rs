@@ -3,22 +3,22 @@
 //! A dialect is recognised by what its writer always writes. To add one, add a
 //! row to [`DIALECTS`] and a fixture under `fixtures/junit/`.
 
-/// What a second `<testcase>` of the same class and name is.
+/// The meaning of a second `<testcase>` with the same class and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// Another test. Most writers use one title for different tests: Mocha and Jest for tests of
-    /// several files, TestNG for the rows of a data provider, JUnit for display names.
+    /// Another test. Most writers use the same title for different tests: Mocha and Jest for tests in
+    /// several files, TestNG for rows of a data provider, JUnit for display names.
     AreTests,
-    /// A retry of the first: names are unique, and the writer writes one element per try.
+    /// A retry. Names are unique, and the writer writes one element per attempt.
     AreRetries,
-    /// A retry if the name is that of a method, as `adds` or `adds()`. Gradle's test-retry plugin
-    /// writes one element per try, but Gradle also writes `[1] a = 1` or a display name, which
-    /// several methods of one class can share.
+    /// A retry if the name is a method name such as `adds` or `adds()`. Gradle's test-retry plugin writes
+    /// one element per attempt, but Gradle also writes names such as `[1] a = 1` and display names, which
+    /// several methods of a class can share.
     AreRetriesOfMethods,
 }
 
 impl Repeats {
-    /// Whether further elements called `name` are retries.
+    /// Returns whether further elements called `name` are retries.
     #[must_use]
     pub fn are_retries(self, name: &str) -> bool {
         match self {
@@ -29,7 +29,7 @@ impl Repeats {
     }
 }
 
-/// Whether `name` is a Java identifier, with or without `()` behind it.
+/// Returns whether `name` is a Java identifier, optionally followed by `()`.
 fn is_method(name: &str) -> bool {
     let bare = name.strip_suffix("()").unwrap_or(name);
     !bare.is_empty()
@@ -43,7 +43,7 @@ fn is_method(name: &str) -> bool {
 pub struct Dialect {
     /// Name in `report.json`.
     pub name: &'static str,
-    /// Which further `<testcase>` elements of one name are retries of the first.
+    /// The meaning of further `<testcase>` elements with the same name.
     pub repeats: Repeats,
     /// Whether suite names tell the machine or build rather than the place of a
     /// test, so that they are kept out of identities.

@@ -146,14 +146,14 @@ fn keys(tag: &BytesStart<'_>) -> String {
     names.join(" ")
 }
 
-/// Where a case stands in its report.
+/// The position of a case in its report.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Position {
-    /// Quiet cases before it.
+    /// Number of passed or skipped cases before it.
     pub quiet_before: usize,
     /// Index of its suite element.
     pub suite_element: u32,
-    /// Whether an attribute names its file, so that its place is that of the test, not of the failure.
+    /// Whether an attribute names the file. Then the place is that of the test, not of the failure.
     pub declares_file: bool,
 }
 
@@ -161,7 +161,7 @@ pub struct Position {
 pub struct RawRun {
     /// The run; its `cases` may hold one case several times.
     pub run: TestRun,
-    /// Where each of `run.cases` stands in the file.
+    /// The position of each of `run.cases`.
     pub order: Vec<Position>,
     /// Whether its only suite holds more elements than the tests it declares.
     pub reruns: bool,

@@ -208,7 +208,7 @@ pub struct RunContext {
     pub trust: Trust,
     /// File of the workflow, such as `ci.yml`.
     pub workflow: Option<String>,
-    /// Key of the job in the workflow; `None` where another run is judged.
+    /// Key of the job in the workflow. `None` if the reports come from another run.
     pub job: Option<String>,
     /// Commit that was tested: the head of the pull request, not its merge commit.
     pub head: String,

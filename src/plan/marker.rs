@@ -104,7 +104,7 @@ pub struct StickyState {
 /// What stands before each leg's part of a sticky comment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegState {
-    /// Key of the job; empty where it is not known, as in comments of version 0.1.
+    /// Key of the job. Empty if it is unknown, and in comments of version 0.1.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub job: String,
     /// Matrix leg; empty for a run without legs.
@@ -120,7 +120,7 @@ pub struct LegState {
 }
 
 impl LegState {
-    /// Whether both are about the same leg of the same job. A job that is not known may be any.
+    /// Returns whether both describe the same variant of the same job. An unknown job matches any.
     #[must_use]
     pub fn is_same_leg(&self, other: &Self) -> bool {
         self.leg == other.leg && (self.job == other.job || self.job.is_empty() || other.job.is_empty())

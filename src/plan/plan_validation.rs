@@ -124,8 +124,7 @@ fn admit_one(
     }
 }
 
-/// Whether an action is one of ours: its texts as they are in the plan and as they would be written,
-/// and then everything else in it.
+/// Checks an action: its texts as saved and as they would be written, and then all other fields.
 fn admitted(saved: &Action, action: &Action, source: &PlanOrigin, policy: &Policy) -> Result<(), String> {
     let rules = source.rules();
     rules.check(saved)?;
@@ -133,9 +132,9 @@ fn admitted(saved: &Action, action: &Action, source: &PlanOrigin, policy: &Polic
     judge(action, source, policy)
 }
 
-/// An action as it would be carried out: without what only its writer can have known, and a sticky
-/// comment as its parts alone make it. What stands around the parts is dropped when comments are put
-/// together, so it must not decide how the parts are read.
+/// Returns the action as it would be carried out. The id of a check run to edit is dropped. The body of a
+/// sticky comment is composed again from its parts: combining comments drops all text around the parts,
+/// so that text must not change how the parts are parsed.
 fn own(action: &Action, source: &PlanOrigin) -> Action {
     let mut action = action.clone();
     match &mut action {

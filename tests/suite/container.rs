@@ -145,7 +145,7 @@ fn each(run: impl Fn(&str, &[(&str, &str)])) {
     }
 }
 
-/// Runs something with podman, where containers can be run.
+/// Calls `run` with the environment for podman, if this machine can run containers.
 pub fn podman_alone(run: impl Fn(&[(&str, &str)])) {
     let _alone = ENGINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if engines().contains(&"podman") {

@@ -1,8 +1,9 @@
-//! Foreign code that tries to get out of its checkout through us: it plants configuration, links and
-//! processes, and we check commits out, write test files and read results beside it.
+//! Untrusted code that tries to escape from its checkout with the help of testmedic: it plants
+//! configuration, links and processes before testmedic checks out commits, writes test files and reads
+//! results.
 //!
-//! As a plain process it could write to the canary itself, since it is the same user; it does not. What
-//! is tried is whether we do it for it, or run its program outside of where it may run anything.
+//! A plain process could write to the canary file itself, because it runs as the same user. The tests
+//! check that testmedic does not write there for it, and does not run its programs.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,12 +11,12 @@ use std::time::{Duration, Instant};
 use crate::container;
 use crate::support::{Ran, Workplace};
 
-/// What a try must come to besides leaving the canary alone.
+/// The required result of an attempt, besides an unchanged canary file.
 #[derive(Clone, Copy, PartialEq)]
 enum Must {
-    /// The test is healed all the same.
+    /// The test is healed.
     Heal,
-    /// No result counts: the test is not healed.
+    /// The test is not healed, because no result counts.
     Fail,
     /// Either.
     End,
@@ -23,8 +24,8 @@ enum Must {
 
 use Must::{End, Fail, Heal};
 
-/// Name, what is run before the results are written, what is run behind that, and what must come of it.
-/// `OUT` is the folder of the canary, `EVIL` a program that touches it.
+/// Name, script before the results are written, script after that, and required result. `OUT` is the
+/// directory of the canary file, `EVIL` a program that creates a file there.
 const TRIES: [(&str, &str, &str, Must); 35] = [
     ("a filter in the checkout", "CONFIG .git", "", Heal),
     (
@@ -143,7 +144,7 @@ const TRIES: [(&str, &str, &str, Must); 35] = [
     ),
 ];
 
-/// A repository whose product makes the try when it is tested.
+/// Creates a repository whose product code makes the attempt while it is tested.
 fn repository(before: &str, after: &str, bounds: &str) -> Workplace {
     let config = "CONFIG() { printf '[core]\\nrepositoryformatversion = 0\\nbare = false\\n[filter \"evil\"]\\nsmudge = EVIL\\nclean = EVIL\\nprocess = EVIL\\n' >> \"$1/config\"; mkdir -p \"$1/info\"; printf '* filter=evil\\n' > \"$1/info/attributes\"; }";
     let evil = "printf '#!/bin/sh\\necho ran > OUT/ran\\ncat\\n' > \"$HOME/evil\"; chmod 755 \"$HOME/evil\"";
@@ -183,7 +184,7 @@ fn tree(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Runs a try, and checks that nothing outside was touched.
+/// Makes an attempt, and checks that no file outside changed.
 fn tried(name: &str, place: &Workplace, variables: &[(&str, &str)]) -> Ran {
     let before = (tree(&place.path().join("outside")), tree(&place.path().join("repo")));
     let begun = Instant::now();
@@ -213,7 +214,7 @@ fn no_plain_process_gets_out_through_us() {
 
 #[test]
 fn nothing_gets_out_of_a_container_through_us() {
-    // What spoils no result is tried at once; every start of a container takes its time.
+    // Attempts that do not affect the results run together, because starting a container is slow.
     let quiet: Vec<&str> = TRIES.iter().filter(|t| t.3 == Heal && t.2.is_empty()).map(|t| t.1).collect();
     let mut tries = vec![("all that is quiet".to_owned(), quiet.join("\n"), "", Heal)];
     let loud = TRIES.iter().filter(|t| t.3 != Heal || !t.2.is_empty());
@@ -222,13 +223,13 @@ fn nothing_gets_out_of_a_container_through_us() {
         for (name, before, after, must) in &tries {
             let place = repository(before, after, "timeout-seconds = 60\n");
             let ran = tried(name, &place, &[variables, &[TOKEN]].concat());
-            // A device cannot be made there: the report stays away, or is the one that was written.
+            // A container cannot create devices, so such an attempt leaves a valid report or none.
             judge(name, if *must == Heal { Heal } else { End }, &ran);
         }
     });
 }
 
-/// A test that kills the process which watches it does not outlive us.
+/// The processes of a test that kills its supervisor are killed.
 #[test]
 fn who_kills_its_supervisor_is_ended() {
     let before = "setsid sleep 8751 >/dev/null 2>&1 &\np=$$\nwhile [ \"$p\" -gt 1 ]; do p=$(sed 's/.*) . \\([0-9]*\\) .*/\\1/' /proc/$p/stat); if grep -q supervise /proc/$p/cmdline; then kill -9 $p; break; fi; done\nsleep 1";
@@ -241,10 +242,10 @@ fn who_kills_its_supervisor_is_ended() {
     assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "its process lives");
 }
 
-/// Code that waits in Python for the next git folder of ours, and names its own program in it.
+/// Python code that waits for the next private git directory and adds a filter to its configuration.
 const WAITS: &str = "def wait(scratch):\n    for _ in range(400):\n        if os.path.isdir(scratch + '/git-1/info') or os.path.isdir(scratch + '/git-1/objects'):\n            os.makedirs(scratch + '/git-1/info', exist_ok=True)\n            open(scratch + '/git-1/info/attributes', 'w').write('* filter=evil\\n')\n            open(scratch + '/git-1/config', 'a').write('[filter \"evil\"]\\nsmudge = ' + os.environ['HOME'] + '/evil\\n')\n            return\n        time.sleep(0.002)\n";
 
-/// A process whose first thread has ended looks like a zombie, and lives.
+/// A process whose main thread has ended looks like a zombie but still runs.
 #[test]
 fn what_looks_dead_is_ended_too() {
     let code = format!(
@@ -262,7 +263,7 @@ fn what_looks_dead_is_ended_too() {
     assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "it lives");
 }
 
-/// A test that answers in the place of its supervisor, and then ends it.
+/// A test writes the answer of its supervisor itself and then kills it.
 #[test]
 fn an_answer_of_the_tests_is_none() {
     let code = format!(
@@ -280,20 +281,20 @@ fn an_answer_of_the_tests_is_none() {
     assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|entry| lives(&entry)), "it lives");
 }
 
-/// A lock file of a commit that is a pipe or a device is not waited for.
+/// A lock file that is a pipe or a device does not block.
 #[test]
 fn lock_files_are_plain_files() {
     let place = repository("", "", "image = \"\"\ntimeout-seconds = 20\n");
     std::os::unix::fs::symlink("/dev/zero", place.path().join("repo/requirements.txt")).unwrap();
     place.git(&["-C", "repo", "add", "requirements.txt"]);
     place.git(&["-C", "repo", "commit", "-q", "--amend", "--no-edit"]);
-    // The repository is not compared: reading a device has no end.
+    // The repository is not compared afterwards, because reading the device would not terminate.
     let ran = place.run_with(&HEAL, &[]);
     judge("device", Heal, &ran);
 }
 
-/// The last step of the native action: the shell that runs it must not stay, since tests could read
-/// the token in its environment.
+/// The shell of the native action's last step must be replaced: tests could read the token in its
+/// environment.
 #[test]
 fn no_shell_with_a_token_stands_above_the_tests() {
     let action = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("native/action.yml")).unwrap();

@@ -175,7 +175,7 @@ fn the_command_says_why() {
     assert_eq!((json["admitted"].as_bool(), json["findings"][0]["guard"].as_str()), (Some(false), Some("form")));
 }
 
-/// What `git apply` makes of a patch in a folder that holds `old` at `t.txt`; `None` if git rejects it.
+/// Runs `git apply` in a directory with `old` as `t.txt`. Returns all files, or `None` if git fails.
 fn git_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String, String>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("t.txt"), old).unwrap();
@@ -193,7 +193,7 @@ fn git_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String
     })
 }
 
-/// What the reader of patches makes of the same.
+/// Applies the same patch with the parser of the guards.
 fn our_apply(patch: &str, old: &str) -> Option<std::collections::BTreeMap<String, String>> {
     use testmedic::code::patch::{FileState, read};
     let there = [("t.txt", old), ("u.txt", "x\n")];
@@ -245,8 +245,8 @@ mod anything {
             prop_assert!(guards::check(&[file(&cut, &cut)], &Bounds::default()).is_empty());
         }
 
-        /// A patch that is read means to `git apply` what it means to the guards, also after
-        /// lines of it were moved, doubled, dropped or put in.
+        /// If the parser accepts a patch, `git apply` produces the same files, also if lines of the
+        /// patch were moved, duplicated, removed or inserted.
         #[test]
         fn git_reads_a_patch_as_the_guards_do(
             old in "(a|b|c)(\n(a|b|c)){3,14}\n?",

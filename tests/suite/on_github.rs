@@ -370,7 +370,7 @@ fn the_reports_of_a_run_that_ended_are_judged() {
     assert_eq!((state.comments.len(), state.review_comments.len()), (1, 1), "{}", ran.out);
 }
 
-/// The body with `text` in its part and the part within a fence.
+/// Adds `text` to the part of a comment and wraps the part in a code fence.
 fn fenced(body: &str, text: &str) -> String {
     let (marker, rest) = body.split_once('\n').unwrap();
     let (leg, rest) = rest.split_once('\n').unwrap();
@@ -379,8 +379,7 @@ fn fenced(body: &str, text: &str) -> String {
     format!("{marker}\n```text\n{leg}\n{part}\n{text}\n<!-- testmedic:leg-end -->\n```\n")
 }
 
-/// What another leg of a comment holds is not ours to vouch for: what comes of both is checked again
-/// right before it is written.
+/// The combination of a plan's comment with existing parts is checked before it is written.
 #[test]
 fn what_is_composed_is_checked_where_it_is_written() {
     let (world, plan) = plan_of_a_fork();
@@ -415,8 +414,7 @@ fn what_is_composed_is_checked_where_it_is_written() {
     assert!(world.server.state().comments.iter().all(|c| !c.body.contains("octocat")), "{}", ran.out);
 }
 
-/// Two workflows, and two jobs of one, speak for themselves: neither takes the place of another's check
-/// or part of a comment.
+/// Two workflows, and two jobs of a workflow, do not replace each other's check runs and comment parts.
 #[test]
 fn each_workflow_and_each_job_has_its_own_check() {
     let mut world = World::new(broken_pull());
@@ -449,7 +447,7 @@ fn each_workflow_and_each_job_has_its_own_check() {
     assert!(comment.contains("🔴") && comment.contains("`unit`") && comment.contains("`web`"), "{comment}");
 }
 
-/// The comment of version 0.1 names no job in its parts: it is found, and brought up to date.
+/// A comment of version 0.1, whose parts name no job, is found and updated.
 #[test]
 fn a_comment_of_an_older_version_is_found() {
     let mut world = World::new(broken_pull());
@@ -465,7 +463,7 @@ fn a_comment_of_an_older_version_is_found() {
     assert!(body.contains("\"job\":\"unit\""), "{body}");
 }
 
-/// What should be there and is not is red, under any `fail-on` but `never`, whatever becomes of us.
+/// Missing results fail the step with any `fail-on` except `never`.
 #[test]
 fn missing_results_are_red_in_the_action() {
     let results = [
@@ -494,7 +492,7 @@ fn missing_results_are_red_in_the_action() {
     }
 }
 
-/// Trouble of our own, before the verdicts are out: red reports stay red, green ones green.
+/// If testmedic itself fails, failing reports still fail the step, and passing reports do not.
 #[test]
 fn our_own_trouble_changes_no_colour() {
     for (reports, fail_on, code) in [

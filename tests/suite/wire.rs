@@ -1,5 +1,5 @@
-//! Names on the wire: what version 0.1 wrote (plans, markers, transcripts, recordings, a history, a
-//! policy, traffic) is read today, and what is written today has the same names.
+//! Compatibility of data formats: the current version reads the plans, markers, transcripts, recordings,
+//! history, policy and traffic of version 0.1, and writes the same names.
 //!
 //! The files in `fixtures/wire/0.1` were written by that version. They are never made anew.
 

@@ -121,7 +121,7 @@ impl ProcessOutput {
 pub fn run(program: &Path, task: &Task) -> Result<ProcessOutput, Problem> {
     let name = task.argv.first().cloned().unwrap_or_default();
     let failed = |why: String| Problem::failed(format!("`{name}` cannot be run")).because(why);
-    // What it leaves behind where the program ends its supervisor comes to us.
+    // If the program kills the supervisor, its other processes become our children.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut command = Command::new(program);
@@ -148,10 +148,10 @@ pub fn run(program: &Path, task: &Task) -> Result<ProcessOutput, Problem> {
     };
     let out = attempt();
     let status = child.wait();
-    // Whatever its supervisor did not end, because the program ended it, ends here.
+    // Kill the processes that a killed supervisor left behind.
     tree::end();
     let out = out.map_err(|e| failed(e.to_string()))?;
-    // An answer counts only of a supervisor that came to its end: the program may reach its pipe.
+    // The program may have written to the supervisor's pipe, so the supervisor must have exited normally.
     let is_whole = status.is_ok_and(|status| status.success());
     let answer = serde_json::from_slice::<Result<ProcessOutput, String>>(&out).ok().filter(|_| is_whole);
     let answer = answer.ok_or_else(|| failed("it ended its supervisor".to_owned()))?;

@@ -22,7 +22,7 @@ const DISK_RESERVE: u64 = 128 << 20;
 /// `Err(why)` as JSON to standard output.
 #[must_use]
 pub fn supervise() -> u8 {
-    // The program that it runs must not reach its pipes (`/proc/PID/fd`).
+    // The program must not open the supervisor's pipes through `/proc/PID/fd`.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let mut line = String::new();
@@ -68,10 +68,10 @@ fn watch(task: &Task, mut stdin: impl Read + Send + 'static) -> Result<ProcessOu
     Ok(ProcessOutput { end, seconds, stdout: text(stdout), stderr: text(stderr) })
 }
 
-/// How long an output is waited for when nothing that could write to it should be left.
+/// Time to wait for the end of an output after all processes were killed.
 const DRAINED: Duration = Duration::from_secs(5);
 
-/// What was kept of an output, of which the end is not waited for without bounds.
+/// Returns the output that was collected. Waits for its end at most [`DRAINED`].
 fn text(collected: Option<Collected>) -> String {
     let Some((handle, kept)) = collected else { return String::new() };
     let begun = Instant::now();
@@ -217,7 +217,7 @@ impl CapturedOutput {
     }
 }
 
-/// A thread that reads an output, and what it kept so far.
+/// A thread that reads an output, and the part that it has read.
 type Collected = (JoinHandle<()>, Arc<Mutex<CapturedOutput>>);
 
 fn collect(mut pipe: impl Read + Send + 'static, printed: Arc<AtomicU64>) -> Collected {

@@ -20,7 +20,7 @@ pub(super) fn below() -> Vec<Process> {
     for entry in entries.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else { continue };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The first thread of a process may have ended while others live: then it is no zombie.
+        // A process whose main thread has ended has the state `Z` although other threads still run.
         let lives = || entry.path().join("task").read_dir().is_ok_and(|threads| threads.count() > 1);
         if let Some((parent, pages)) = parse(&stat, &lives) {
             children
@@ -41,7 +41,8 @@ pub(super) fn below() -> Vec<Process> {
 }
 
 /// Parent and resident pages in `/proc/PID/stat`; the name in parentheses may
-/// hold anything. `None` for a zombie none of whose threads `lives`: it holds nothing and cannot be ended.
+/// hold anything. Returns `None` for a zombie
+/// without living threads (`lives`), which cannot be killed.
 fn parse(stat: &str, lives: &dyn Fn() -> bool) -> Option<(i32, u64)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

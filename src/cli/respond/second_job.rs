@@ -133,7 +133,7 @@ fn is_reply(planned: &Planned, remark: u64) -> bool {
     matches!(&planned.action, Action::Comment { key, .. } if *key == reply::key(remark))
 }
 
-/// The plan of the job before, as far as it is admitted, and what its texts may hold.
+/// Returns the valid part of the previous job's plan, and the rules for its texts.
 fn planned(
     hearing: &CommandContext<'_>,
     granted: &[(usize, CommandLine)],

@@ -63,9 +63,9 @@ pub(super) fn plan(given: &PlannerInput<'_>, annotations: &[Annotation], hidden:
     plan
 }
 
-/// The name of the check run: `testmedic (ci / unit / linux)`, with workflow, job and matrix leg, as
-/// far as they are known. GitHub shows the latest check run of a name, so two jobs must not share one:
-/// the green one would replace the red one.
+/// Returns the name of the check run, such as `testmedic (ci / unit / linux)`: workflow, job and variant,
+/// as far as they are known. GitHub shows only the latest check run of a name, so with a shared name a
+/// successful job would hide the failure of another.
 #[must_use]
 pub fn name(base: &str, scene: &RunContext) -> String {
     let parts = [scene.workflow.as_deref().map(stem), scene.job.as_deref(), scene.variant.as_deref()];
@@ -73,7 +73,7 @@ pub fn name(base: &str, scene: &RunContext) -> String {
     if parts.is_empty() { base.to_owned() } else { format!("{base} ({})", parts.join(" / ")) }
 }
 
-/// Whether a check run of this name belongs to `workflow`; to any, where it is not known.
+/// Returns whether a check run with this name belongs to `workflow`, or to any workflow if that is `None`.
 #[must_use]
 pub fn is_of_workflow(name: &str, base: &str, workflow: Option<&str>) -> bool {
     let Some(inner) = name.strip_prefix(base).and_then(|rest| rest.strip_prefix(" (")?.strip_suffix(')')) else {
@@ -85,7 +85,7 @@ pub fn is_of_workflow(name: &str, base: &str, workflow: Option<&str>) -> bool {
     })
 }
 
-/// The name of a workflow file without its ending.
+/// Returns the name of a workflow file without its extension.
 fn stem(workflow: &str) -> &str {
     workflow.strip_suffix(".yml").or_else(|| workflow.strip_suffix(".yaml")).unwrap_or(workflow)
 }

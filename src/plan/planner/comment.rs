@@ -1,5 +1,4 @@
-//! The sticky comment of a pull request: one part for each job and matrix leg,
-//! each written by that job.
+//! The sticky comment of a pull request. Each job and variant writes its own part.
 
 use std::collections::HashMap;
 
