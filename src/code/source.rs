@@ -168,6 +168,35 @@ mod tests {
         let _ = Source::parse("A.kt", &endless);
     }
 
+    /// Prints and bounds the callbacks per byte on the sources of this repository, valid and truncated.
+    #[test]
+    fn real_sources_stay_far_below_the_limit() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut open: Vec<_> = ["src", "tests", "benches", "fixtures"].iter().map(|name| root.join(name)).collect();
+        let (mut files, mut worst) = (0, 0.0_f64);
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(path.read_dir().unwrap().flatten().map(|entry| entry.path()));
+                continue;
+            }
+            let Some(language) = path.to_str().and_then(Language::of_path) else { continue };
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let half = &text[..(0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)];
+            for part in [text.as_str(), half] {
+                let mut parser = Parser::new();
+                parser.set_language(&language.grammar()).unwrap();
+                let least =
+                    (0..).find(|most| bounded(&mut parser, language, part, CALLS + most * 500).is_some()).unwrap();
+                let calls = (CALLS + least * 500) as f64;
+                // The fixed part allows small files; only what is above it counts per byte.
+                worst = worst.max((calls - CALLS as f64) / part.len().max(1) as f64);
+                files += 1;
+            }
+        }
+        println!("{files} texts, at most one call for {:.0} bytes", 1.0 / worst.max(1e-9));
+        assert!(files > 500 && worst * (BYTES_PER_CALL as f64) < 1.0, "{worst}");
+    }
+
     #[test]
     fn a_file_that_takes_too_many_steps_is_given_up() {
         let mut parser = Parser::new();
