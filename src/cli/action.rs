@@ -20,7 +20,7 @@ use crate::model::run::IssueLevel;
 use crate::pipeline::chain;
 use crate::plan::action::{Action, ActionResult, Plan};
 use crate::plan::plan_file;
-use crate::report::{FailOn, exit_code, missing, plural, regressions, summary};
+use crate::report::{FailOn, exit_code, missing, red_without_analysis, regressions, summary};
 
 pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
     // Tests may be run: before anything else their eyes are closed.
@@ -49,8 +49,8 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
         Ok(code) => code,
         Err(problem) => {
             actions_env::warn(&told(&problem))?;
-            if let Some(why) = red_all_the_same(&args) {
-                actions_env::error(&why)?;
+            if let Some(why) = red_despite_trouble(&args) {
+                actions_env::error(&format!("the step fails: {why}"))?;
                 conclude("failure");
                 return Ok(exit::TESTS_FAILED);
             }
@@ -67,7 +67,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
 
 /// Returns why the step must fail after testmedic itself failed: the reports contain failed tests or are
 /// incomplete. Returns `None` if `fail-on` is `never` or the event has no reports.
-fn red_all_the_same(args: &ActionArgs) -> Option<String> {
+fn red_despite_trouble(args: &ActionArgs) -> Option<String> {
     let judges = ActionsEnv::read().ok().flatten().is_none_or(|around| {
         !matches!(around.event.occasion, Trigger::Comment(_) | Trigger::Schedule | Trigger::WorkflowRun(_))
     });
@@ -76,20 +76,10 @@ fn red_all_the_same(args: &ActionArgs) -> Option<String> {
     }
     let patterns: Vec<String> = args.triage.junit.iter().filter(|p| !p.trim().is_empty()).cloned().collect();
     if patterns.is_empty() {
-        return Some("the step fails: no reports are named, so testmedic cannot tell whether tests failed".to_owned());
+        return Some("no reports are named, so testmedic cannot tell whether tests failed".to_owned());
     }
     let read = std::panic::catch_unwind(|| files::read_reports(Path::new(""), &patterns, &|_| {}).unwrap_or_default());
-    let runs = read.unwrap_or_default();
-    let bad: u64 = runs.iter().map(|run| run.totals.failed + run.totals.errored).sum();
-    let tests: u64 = runs.iter().map(|run| run.totals.tests).sum();
-    let unreadable = runs.iter().any(|run| run.worst() == Some(IssueLevel::Unusable));
-    if bad > 0 {
-        Some(format!("the step fails: {bad} of {} failed, and testmedic could not analyze them", plural(tests, "test")))
-    } else if tests == 0 || unreadable {
-        Some("the step fails: results are missing, empty or truncated".to_owned())
-    } else {
-        None
-    }
+    red_without_analysis(&read.unwrap_or_default())
 }
 
 fn act(args: &ActionArgs, colour: bool) -> Result<u8, Problem> {
@@ -166,7 +156,7 @@ fn carry_out(args: &ActionArgs, around: &ActionsEnv, colour: bool) -> Result<u8,
     actions_env::job_summary(&summary::render(&done.triage))?;
     let code = exit_code(&done.triage, args.triage.fail_on);
     if code == exit::TESTS_FAILED
-        && let Some(why) = missing(&done.triage)
+        && let Some(why) = missing(&done.triage.found.runs)
     {
         actions_env::error(&format!("the step fails: results are missing, empty or truncated ({why})"))?;
     }

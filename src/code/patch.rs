@@ -9,8 +9,6 @@
 mod hunk;
 mod names;
 
-use std::collections::HashSet;
-
 use self::hunk::Hunk;
 use crate::code::guards::FilePatch;
 
@@ -63,19 +61,12 @@ pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatc
     } else if !lines.next_is("--- ") {
         return Err(PatchError::NoPatch("there is no change in the patch".to_owned()));
     }
-    let (mut files, mut known) = (Vec::new(), HashSet::new());
+    let mut files = Vec::new();
     while !lines.is_at_end(is_git) {
         if files.len() == FILES {
             return Err(lines.reject("", format!("the patch changes more than {FILES} files")));
         }
-        let changed = Changed::parse(&mut lines, is_git)?;
-        for path in changed.renamed_from.iter().chain([&changed.path]) {
-            // Compared without case, because some file systems ignore it.
-            if !known.insert(path.to_lowercase()) {
-                return Err(lines.reject(path, "the patch holds this file twice"));
-            }
-        }
-        files.push(changed.against(held)?);
+        files.push(Changed::parse(&mut lines, is_git)?.against(held)?);
     }
     Ok(files)
 }
@@ -427,7 +418,6 @@ mod tests {
                 "a rename that is new",
                 "diff --git a/s.py b/u.py\nnew file mode 100644\nrename from s.py\nrename to u.py\n".to_owned(),
             ),
-            ("a file twice", format!("{git}{git}")),
             ("a file twice in other words", format!("{BODY}{}", OTHER.replace("s.py", "./t.py"))),
             ("a marker that is cut", "--- a/s.py\n+++ b/s.py\n@@ -1 +1 @@\n-x\n+y\n\\ \n".to_owned()),
             ("a marker in the middle", BODY.replace("+B\n", "+B\n\\ No newline at end of file\n")),

@@ -9,7 +9,7 @@ pub mod terminal;
 
 use crate::diagnose::verdict::{Diagnosis, Verdict};
 use crate::error::exit;
-use crate::model::run::IssueLevel;
+use crate::model::run::{IssueLevel, TestRun};
 use crate::pipeline::TriageResult;
 use crate::plan::ActionResult;
 
@@ -43,7 +43,7 @@ pub fn regressions(triage: &TriageResult) -> usize {
 #[must_use]
 pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
     let failed = triage.plan.actions.iter().any(|a| matches!(a.receipt, Some(ActionResult::Failed(_))));
-    match (is_red(triage, fail_on), missing(triage).is_some() || failed || triage.hampered) {
+    match (is_red(triage, fail_on), missing(&triage.found.runs).is_some() || failed || triage.hampered) {
         (true, _) => exit::TESTS_FAILED,
         (false, true) => exit::COULD_NOT,
         (false, false) => exit::DONE,
@@ -52,19 +52,31 @@ pub fn exit_code(triage: &TriageResult, fail_on: FailOn) -> u8 {
 
 /// Returns why results are missing, or `None` if they are complete.
 #[must_use]
-pub fn missing(triage: &TriageResult) -> Option<String> {
-    let found = &triage.found;
-    let worst = found.runs.iter().find(|run| run.worst() == Some(IssueLevel::Unusable));
-    if let Some((run, issue)) =
-        worst.and_then(|run| Some((run, run.issues.iter().find(|issue| issue.level == IssueLevel::Unusable)?)))
-    {
-        return Some(format!("{}: {}", run.path, issue.message));
+pub fn missing(runs: &[TestRun]) -> Option<String> {
+    let unusable = |run: &TestRun| {
+        let issue = run.issues.iter().find(|issue| issue.level == IssueLevel::Unusable)?;
+        Some(format!("{}: {}", run.path, issue.message))
+    };
+    if let Some(why) = runs.iter().find_map(unusable) {
+        return Some(why);
     }
-    match (found.runs.len(), found.totals.tests) {
+    match (runs.len(), runs.iter().map(|run| run.totals.tests).sum::<u64>()) {
         (0, _) => Some("no report was read".to_owned()),
-        (files, 0) => Some(format!("no test stands in {}", plural(files as u64, "report"))),
+        (files, 0) => Some(format!("{} without any test", plural(files as u64, "report"))),
         _ => None,
     }
+}
+
+/// Returns why a step must fail although its reports could not be analyzed: tests failed, or results are
+/// missing.
+#[must_use]
+pub fn red_without_analysis(runs: &[TestRun]) -> Option<String> {
+    let bad: u64 = runs.iter().map(|run| run.totals.failed + run.totals.errored).sum();
+    if bad > 0 {
+        let tests: u64 = runs.iter().map(|run| run.totals.tests).sum();
+        return Some(format!("{bad} of {} failed, and testmedic could not analyze them", plural(tests, "test")));
+    }
+    missing(runs).map(|why| format!("results are missing, empty or truncated ({why})"))
 }
 
 /// Returns whether tests failed in the sense of `fail_on`, or results are missing.
@@ -75,5 +87,5 @@ pub fn is_red(triage: &TriageResult, fail_on: FailOn) -> bool {
         FailOn::Regression => regressions(triage) > 0,
         FailOn::Failure => triage.found.totals.failed + triage.found.totals.errored > 0,
     };
-    failed || missing(triage).is_some()
+    failed || missing(&triage.found.runs).is_some()
 }

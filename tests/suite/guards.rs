@@ -120,6 +120,15 @@ fn paths_and_sizes() {
     assert_eq!(guards_of(&[odd]), ["paths"]);
     let many: Vec<FilePatch> = (0..11).map(|n| at(&format!("tests/test_{n}.txt"))).collect();
     assert_eq!(guards_of(&many), ["size"]);
+    let moved = |from: &str, to: &str| FilePatch { renamed_from: Some(from.to_owned()), ..at(to) };
+    for twice in [
+        [at("tests/a.txt"), at("tests/a.txt")],
+        [at("tests/a.txt"), at("tests/A.txt")],
+        [at("tests/a.txt"), moved("tests/a.txt", "tests/b.txt")],
+        [moved("tests/a.txt", "tests/b.txt"), moved("tests/a.txt", "tests/c.txt")],
+    ] {
+        assert_eq!(guards_of(&twice), ["paths"], "{twice:?}");
+    }
     let long = FilePatch { new: Some("line\n".repeat(300)), ..at("tests/long.txt") };
     assert_eq!(guards_of(&[long]), ["size"]);
     let gone = FilePatch { new: None, ..at("tests/test_a.py") };

@@ -1,5 +1,7 @@
 //! Where a patch writes, and how much.
 
+use std::collections::HashSet;
+
 use globset::Glob;
 
 use super::{Bounds, FilePatch, Finding, PatchRule};
@@ -93,9 +95,12 @@ pub(super) fn check(files: &[FilePatch], bounds: &Bounds, out: &mut Vec<Finding>
     let matches = |globs: &[String], path: &str| {
         globs.iter().any(|g| Glob::new(g).is_ok_and(|g| g.compile_matcher().is_match(path)))
     };
-    for (at, file) in files.iter().enumerate() {
-        if files[..at].iter().any(|other| other.path == file.path) {
-            let why = "the patch holds this file twice: each look at it would see one half".to_owned();
+    let mut known = HashSet::new();
+    for file in files {
+        // Compared without case, because some file systems ignore it.
+        let twice = file.renamed_from.iter().chain([&file.path]).any(|path| !known.insert(path.to_lowercase()));
+        if twice {
+            let why = "the patch changes this file twice, so each check would see only one half".to_owned();
             out.push(Finding { guard: PatchRule::Paths, path: file.path.clone(), line: None, why });
         }
         let mut refuse =
