@@ -153,7 +153,7 @@ impl Git {
         for path in changed?.split('\0').filter(|path| !path.is_empty()) {
             entries.extend(entry(&files, path, &call)?);
         }
-        call().words(&["update-index", "-z", "--index-info"]).input(&entries).run().ok()?;
+        call().words(&["update-index", "-z", "--index-info"]).input(entries).run().ok()?;
         let tree = call().words(&["write-tree"]).text().ok()?;
         if self.run(&["rev-parse", "--verify", "--quiet", &format!("{head}^{{tree}}")])?.trim() == tree.trim() {
             return None;
@@ -252,7 +252,7 @@ impl Git {
     }
 
     fn run_in(&self, arguments: &[&str], variables: &[(&str, &str)], input: Option<&str>) -> Option<String> {
-        let call = Call::within(&self.folder).words(arguments).input(input.unwrap_or_default().as_bytes());
+        let call = Call::within(&self.folder).words(arguments).input(input.unwrap_or_default());
         variables.iter().fold(call, |call, (name, value)| call.variable(name, value)).text().ok()
     }
 
@@ -280,10 +280,10 @@ impl Git {
 }
 
 /// Returns the input line for `git update-index --index-info` that updates the index entry of a file.
-fn entry(files: &Folder, path: &str, call: &dyn Fn() -> Call<'static>) -> Option<Vec<u8>> {
+fn entry(files: &Folder, path: &str, call: &dyn Fn() -> Call) -> Option<Vec<u8>> {
     let hash = |bytes: &[u8], options: &[&str]| {
         let words = [&["hash-object", "-w", "--stdin"], options].concat();
-        call().words(&words).text_of(bytes).ok().map(|hash| hash.trim().to_owned())
+        call().words(&words).input(bytes).text().ok().map(|hash| hash.trim().to_owned())
     };
     let (mode, blob) = match files.kind(path) {
         Some(Kind::File) => {
@@ -379,6 +379,31 @@ mod tests {
         assert_eq!(commits[0].files[1].renamed_from.as_deref(), Some("old.txt"));
         assert_eq!(commits[0].files[1].path, "new.txt");
         assert!(commits[1].files.is_empty());
+    }
+
+    #[test]
+    fn changes_that_are_not_committed() {
+        use crate::adapters::fixture_repo::{Files, repository, stream};
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("r");
+        let names = ["changed", "deleted", "linked", "executable", "same"];
+        let files: Files = names.iter().map(|name| ((*name).to_owned(), "old\n".to_owned())).collect();
+        let git = repository(&root, &stream(&[("One", files)])).unwrap();
+        assert_eq!(git.with_changes(), None);
+        std::fs::write(root.join("changed"), "new\n").unwrap();
+        std::fs::remove_file(root.join("deleted")).unwrap();
+        std::fs::remove_file(root.join("linked")).unwrap();
+        std::os::unix::fs::symlink("same", root.join("linked")).unwrap();
+        std::fs::set_permissions(root.join("executable"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::write(root.join("untracked"), "x\n").unwrap();
+        let commit = git.with_changes().unwrap();
+        assert_eq!(git.files_at(&commit), ["changed", "executable", "linked", "same"]);
+        assert_eq!(git.text_at(&commit, "changed").unwrap(), "new\n");
+        assert_eq!(git.text_at(&commit, "linked").unwrap(), "same");
+        assert!(git.is_executable_at(&commit, "executable") && !git.is_executable_at(&commit, "same"));
+        assert_eq!(git.resolve(&format!("{commit}~1")), git.head());
+        let left = git.run(&["status", "--porcelain"]).unwrap();
+        assert_eq!(left, " M changed\n D deleted\n M executable\n T linked\n?? untracked\n", "index and files stay");
     }
 
     #[test]

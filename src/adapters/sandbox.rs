@@ -17,7 +17,7 @@ use tempfile::TempDir;
 pub use self::checkout::Checkout;
 pub use self::outputs::Outputs;
 
-use self::checkout::{DEPENDENCIES, DEPTH, copy};
+use self::checkout::dependencies;
 use crate::adapters::beneath::Folder;
 use crate::adapters::container::{Container, Room};
 use crate::adapters::git::own::objects;
@@ -122,25 +122,29 @@ impl Sandbox {
     /// repository, or what the set-up command installs, once for each state of
     /// the lock files.
     fn prepare(&mut self, tree: &mut Checkout, commit: &str, runner: Runner) -> Option<String> {
-        let here = Folder::open(&self.repository).map(|here| locks_of(&here, runner)).unwrap_or_default();
+        let here = match Folder::open(&self.repository) {
+            Ok(here) => here,
+            Err(error) => return Some(format!("the repository cannot be opened: {error}")),
+        };
         let locks = locks_of(tree.handle(), runner);
-        let same_as_here = locks == here;
+        let same_as_here = locks == locks_of(&here, runner);
         if let Some(done) = self.prepared.get(&locks) {
             // Untrusted code may have added links there; only ours are made again.
             done.links.iter().for_each(|(path, real)| tree.link(path, real));
-            return self.trees.get(&done.commit).and_then(|other| tree.copy_dependencies(other).err());
+            return self.trees.get(&done.commit).and_then(|other| tree.copy_dependencies(other.handle()).err());
         }
         self.prepared.insert(locks.clone(), Prepared { commit: commit.to_owned(), links: Vec::new() });
         // What is installed on this machine is none of a container's.
         if self.container.is_some() {
             return if self.policy.setup.is_empty() { None } else { self.set_up(tree) };
         }
-        let installed = dependencies(&self.repository);
+        let has_installed = !dependencies(&here).is_empty();
         if same_as_here || self.policy.setup.is_empty() {
-            let copied = copy_dependencies(&self.repository, tree).err();
+            tree.link_dependencies(&here);
+            let copied = tree.copy_dependencies(&here).err();
             self.prepared.insert(locks, Prepared { commit: commit.to_owned(), links: tree.links().to_vec() });
-            if copied.is_some() || !installed.is_empty() || self.policy.setup.is_empty() {
-                let differs = !same_as_here && !installed.is_empty();
+            if copied.is_some() || has_installed || self.policy.setup.is_empty() {
+                let differs = !same_as_here && has_installed;
                 return copied.or_else(|| {
                     differs
                         .then(|| "its lock files differ from those of the dependencies that are installed".to_owned())
@@ -281,24 +285,16 @@ impl Sandbox {
         target: &TestSelector,
         overlay: &[(String, String)],
     ) -> Result<Vec<(String, String)>, Problem> {
-        if !self.policy.command.is_empty() {
-            return Ok(Vec::new());
-        }
+        let switch = runner::snapshot_switch(runner).filter(|_| self.policy.command.is_empty());
+        let Some(switch) = switch else { return Ok(Vec::new()) };
         let tree = self.tree(commit, runner)?;
         tree.fresh(overlay)?;
         let before = tree.stamps();
-        let has_switch = std::cell::Cell::new(true);
-        let done = self.once(commit, &|site, policy| {
-            let ready = command(policy, runner, target, Scope::Alone, site)?;
-            runner::updating(runner, ready).ok_or_else(|| {
-                has_switch.set(false);
-                Problem::failed("this runner has no switch for snapshots")
-            })
-        });
-        if !has_switch.get() {
-            return Ok(Vec::new());
-        }
-        done?;
+        self.once(commit, &|site, policy| {
+            let mut ready = command(policy, runner, target, Scope::Alone, site)?;
+            switch.add_to(&mut ready);
+            Ok(ready)
+        })?;
         let mut found = self.tree(commit, runner)?.changed(&before);
         found.retain(|(path, text)| !overlay.contains(&(path.clone(), text.clone())));
         Ok(found)
@@ -410,47 +406,6 @@ fn locks_of(root: &Folder, runner: Runner) -> String {
         }
     }
     hash.finalize().iter().take(16).fold(String::new(), |t, b| t + &format!("{b:02x}"))
-}
-
-/// Folders of installed dependencies, relative to the root.
-fn dependencies(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![(PathBuf::new(), 0)];
-    while let Some((folder, depth)) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(root.join(&folder)) else { continue };
-        for entry in entries.flatten().filter(|e| e.path().is_dir()) {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let path = folder.join(name.as_ref());
-            // A link to a folder is taken over as a link, and not looked into.
-            let linked = entry.file_type().is_ok_and(|t| t.is_symlink());
-            if DEPENDENCIES.contains(&name.as_ref()) {
-                found.push(path);
-            } else if !linked && depth < DEPTH && !name.starts_with('.') && name != "target" && name != "build" {
-                open.push((path, depth + 1));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// Copies the dependencies that are installed in the repository into a checkout; links are recreated
-/// with absolute targets.
-fn copy_dependencies(from: &Path, tree: &mut Checkout) -> Result<(), String> {
-    for folder in dependencies(from) {
-        let source = from.join(&folder);
-        let Some(path) = folder.to_str().filter(|path| tree.lacks(path)) else { continue };
-        if source.is_symlink() {
-            // A relative link would lead nowhere from there.
-            let real = source.canonicalize().map_err(|error| format!("{path}: {error}"))?;
-            tree.link(path, &real);
-        } else {
-            let copied = copy(&source, &tree.root.join(path));
-            copied.map_err(|why| format!("{path} cannot be copied into the checkout: {why}"))?;
-        }
-    }
-    Ok(())
 }
 
 /// The command in a network of its own that has nothing but itself. Where the

@@ -62,13 +62,13 @@ const OVERRIDES: [&str; 18] = [
 
 /// A git command that is about to run.
 #[derive(Debug)]
-pub struct Call<'i> {
+pub struct Call {
     command: Command,
-    input: Option<&'i [u8]>,
+    input: Option<Vec<u8>>,
     limit: u64,
 }
 
-impl<'i> Call<'i> {
+impl Call {
     /// Returns a call in a directory of a repository. It must not read or write files of the work tree.
     #[must_use]
     pub fn within(folder: &Path) -> Self {
@@ -114,8 +114,8 @@ impl<'i> Call<'i> {
 
     /// Sets the bytes that git reads from standard input.
     #[must_use]
-    pub fn input(mut self, input: &'i [u8]) -> Self {
-        self.input = Some(input);
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(input.into());
         self
     }
 
@@ -139,7 +139,7 @@ impl<'i> Call<'i> {
         }
         self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = self.command.spawn().map_err(|error| format!("git cannot be started: {error}"))?;
-        let (input, limit) = (self.input, self.limit);
+        let (input, limit) = (self.input.take(), self.limit);
         let (done, waits) = mpsc::channel::<()>();
         let id = child.id();
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -163,7 +163,7 @@ impl<'i> Call<'i> {
             });
             scope.spawn(move || {
                 if let (Some(mut pipe), Some(input)) = (stdin, input) {
-                    let _ = pipe.write_all(input);
+                    let _ = pipe.write_all(&input);
                 }
             });
             let mut out = Vec::new();
@@ -189,14 +189,6 @@ impl<'i> Call<'i> {
             return Ok(out);
         }
         Err(String::from_utf8_lossy(errors).trim().to_owned())
-    }
-
-    /// Like [`Call::text`], with `input` on standard input.
-    ///
-    /// # Errors
-    /// See [`Call::run`].
-    pub fn text_of(self, input: &[u8]) -> Result<String, String> {
-        Call { command: self.command, input: Some(input), limit: self.limit }.text()
     }
 
     /// Like [`Call::run`], as text.
@@ -275,7 +267,7 @@ mod tests {
     /// Creates two commits with one file `a`.
     fn commits(root: &Path) -> (String, String) {
         let text = |words: &[&str]| Call::within(root).words(words).text().unwrap();
-        let blob = Call::within(root).words(&["hash-object", "-w", "--stdin"]).text_of(b"a\n").unwrap();
+        let blob = Call::within(root).words(&["hash-object", "-w", "--stdin"]).input(b"a\n").text().unwrap();
         text(&["update-index", "--add", "--cacheinfo", &format!("100644,{},a", blob.trim())]);
         let tree = text(&["write-tree"]);
         let commit = |parents: &[&str]| {
@@ -328,8 +320,11 @@ mod tests {
     fn answers_are_bounded_and_failures_say_why() {
         let place = tempfile::tempdir().unwrap();
         Call::within(place.path()).words(&["init", "--quiet", "."]).run().unwrap();
-        let blob =
-            Call::within(place.path()).words(&["hash-object", "-w", "--stdin"]).text_of(&vec![b'x'; 100_000]).unwrap();
+        let blob = Call::within(place.path())
+            .words(&["hash-object", "-w", "--stdin"])
+            .input(vec![b'x'; 100_000])
+            .text()
+            .unwrap();
         let read = Call::within(place.path()).words(&["cat-file", "blob", blob.trim()]).limit(1000).run().unwrap();
         assert_eq!(read.len(), 1000);
         let error = Call::within(place.path()).words(&["rev-parse", "--verify", "nothing"]).run().unwrap_err();

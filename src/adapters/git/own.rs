@@ -55,7 +55,7 @@ impl OwnFolder {
 
     /// Returns a git call with `files` as the work tree.
     #[must_use]
-    pub fn call(&self, files: &Path) -> Call<'static> {
+    pub fn call(&self, files: &Path) -> Call {
         Call::with_own_folder(&self.path, files)
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::recognise::nearest;
-use super::{Ready, Results, Runner, Site, jvm, script};
+use super::{Ready, Results, Runner, Site, SnapshotSwitch, jvm, script};
 use crate::model::execution::{Scope, TestSelector};
 
 /// Our own files that runners load.
@@ -250,22 +250,18 @@ fn phpunit(target: &TestSelector, extent: Scope, site: &Site<'_>) -> Ready {
 /// See [`super::updating`]: Jest's and Vitest's `-u`, Playwright's, syrupy's and
 /// pytest-snapshot's option, and the variables of insta, go-snaps, cupaloy,
 /// rspec-snapshot and spatie's assertions.
-pub(super) fn updating(runner: Runner, mut ready: Ready) -> Option<Ready> {
-    let (options, variables): (&[&str], &[&str]) = match runner {
+pub(super) fn snapshot_switch(runner: Runner) -> Option<SnapshotSwitch> {
+    let (options, variables): (&[&str], &[(&str, &str)]) = match runner {
         Runner::Jest | Runner::Vitest => (&["-u"], &[]),
         Runner::Playwright => (&["--update-snapshots"], &[]),
         Runner::Pytest => (&["--snapshot-update"], &[]),
-        Runner::CargoTest | Runner::Nextest => (&[], &["INSTA_UPDATE"]),
-        Runner::Go => (&[], &["UPDATE_SNAPS", "UPDATE_SNAPSHOTS"]),
-        Runner::Rspec | Runner::Phpunit => (&[], &["UPDATE_SNAPSHOTS"]),
+        Runner::CargoTest | Runner::Nextest => (&[], &[("INSTA_UPDATE", "always")]),
+        Runner::Go => (&[], &[("UPDATE_SNAPS", "true"), ("UPDATE_SNAPSHOTS", "true")]),
+        Runner::Rspec | Runner::Phpunit => (&[], &[("UPDATE_SNAPSHOTS", "true")]),
         _ => return None,
     };
-    ready.argv.extend(words(options));
-    for name in variables {
-        let value = if *name == "INSTA_UPDATE" { "always" } else { "true" };
-        ready.env.push(((*name).to_owned(), value.to_owned()));
-    }
-    Some(ready)
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Some(SnapshotSwitch { options: words(options), variables })
 }
 
 pub(super) fn from_template(

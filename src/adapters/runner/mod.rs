@@ -193,11 +193,25 @@ pub fn from_template(
     commands::from_template(template, runner, target, extent, site)
 }
 
-/// The same command with the switch by which the framework brings snapshots up
-/// to date; `None` where there is none.
+/// The options and variables with which a framework updates its snapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotSwitch {
+    options: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl SnapshotSwitch {
+    /// Adds the switch to a command.
+    pub fn add_to(&self, ready: &mut Ready) {
+        ready.argv.extend(self.options.iter().cloned());
+        ready.env.extend(self.variables.iter().cloned());
+    }
+}
+
+/// Returns the snapshot switch of a runner, or `None` if the framework has none.
 #[must_use]
-pub fn updating(runner: Runner, ready: Ready) -> Option<Ready> {
-    commands::updating(runner, ready)
+pub fn snapshot_switch(runner: Runner) -> Option<SnapshotSwitch> {
+    commands::snapshot_switch(runner)
 }
 
 /// Adds files to a command that runs one.

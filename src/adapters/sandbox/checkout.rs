@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::adapters::beneath::{Folder, Kind};
@@ -16,11 +15,11 @@ use crate::adapters::git::own::OwnFolder;
 use crate::error::Problem;
 
 /// Directories of installed dependencies, which are not part of a repository.
-pub(super) const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
+const DEPENDENCIES: &[&str] = &["node_modules", ".venv", "venv", "vendor", ".bundle"];
 /// Directories that build tools write to.
 const BUILDS: &[&str] = &["target", "build", ".gradle", "out", "bin", "obj", "dist"];
 /// Directory levels that are searched for dependencies and build outputs.
-pub(super) const DEPTH: usize = 4;
+const DEPTH: usize = 4;
 /// Paths of a checkout that are listed at most.
 const PATHS: usize = 500_000;
 /// Size limit of a git configuration file in bytes.
@@ -134,19 +133,25 @@ impl Checkout {
         }
     }
 
-    /// Copies the directories of dependencies of another checkout. Untrusted code ran there, so links
-    /// are ignored and no path is opened by name.
-    pub(super) fn copy_dependencies(&self, other: &Self) -> Result<(), String> {
-        let found =
-            other.handle.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
-        let is_one = |path: &str| DEPENDENCIES.contains(&path.rsplit('/').next().unwrap_or(path));
-        for (path, entry) in found {
-            if entry.kind == Kind::Folder && is_one(&path) && self.lacks(&path) {
-                let copied = other.handle.folder(&path).and_then(|from| from.copy_into(&self.handle.create(&path)?));
+    /// Copies the directories of dependencies in `other`, a checkout or the repository. Links are ignored,
+    /// because untrusted code may have made them.
+    pub(super) fn copy_dependencies(&self, other: &Folder) -> Result<(), String> {
+        for (path, kind) in dependencies(other) {
+            if kind == Kind::Folder && self.lacks(&path) {
+                let copied = other.folder(&path).and_then(|from| from.copy_into(&self.handle.create(&path)?));
                 copied.map_err(|error| format!("{path} cannot be copied into the checkout: {error}"))?;
             }
         }
         Ok(())
+    }
+
+    /// Recreates the repository's links to dependencies with absolute targets. Broken links are skipped.
+    pub(super) fn link_dependencies(&mut self, repository: &Folder) {
+        for (path, _) in dependencies(repository).into_iter().filter(|(_, kind)| *kind == Kind::Other) {
+            if let Ok(real) = repository.path().join(&path).canonicalize() {
+                self.link(&path, &real);
+            }
+        }
     }
 
     /// Returns the links that [`Checkout::link`] made.
@@ -185,7 +190,7 @@ impl Checkout {
             return BTreeSet::new();
         }
         let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
-        let told = self.own.call(self.clean.path()).words(&["check-ignore", "-z", "--stdin"]).text_of(input.as_bytes());
+        let told = self.own.call(self.clean.path()).words(&["check-ignore", "-z", "--stdin"]).input(input).text();
         told.unwrap_or_default().split('\0').map(str::to_owned).collect()
     }
 
@@ -229,10 +234,14 @@ impl Checkout {
 /// Path, size and modification time of each file.
 pub(super) struct Stamps(BTreeSet<(String, i64, i128)>);
 
-/// Returns whether a directory contains dependencies or build outputs.
+/// Returns whether a path is a directory of dependencies, by its name.
+pub(super) fn is_dependency(path: &str) -> bool {
+    DEPENDENCIES.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
+/// Returns whether a path is a directory of dependencies or build outputs, by its name.
 fn is_output(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    DEPENDENCIES.contains(&name) || BUILDS.contains(&name)
+    is_dependency(path) || BUILDS.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 
 /// Creates a working copy called `name` from the clean copy and the git directory.
@@ -249,15 +258,12 @@ fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Fol
     attempt().map_err(no_room)
 }
 
-/// Runs `cp -a`. Only for files that no untrusted code wrote.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    let mut command = Command::new("cp");
-    let done = command.args(["-a", "--reflink=auto", "--"]).arg(from).arg(to).stdin(Stdio::null()).output();
-    match done {
-        Ok(done) if done.status.success() => Ok(()),
-        Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+/// Returns the directories of dependencies, and the links in their place, below a directory.
+pub(super) fn dependencies(folder: &Folder) -> Vec<(String, Kind)> {
+    let is_hidden = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
+    let into = |path: &str| !is_output(path) && !is_hidden(path) && path.matches('/').count() < DEPTH;
+    let found = folder.walk(PATHS, &into).into_iter().map(|(path, entry)| (path, entry.kind));
+    found.filter(|(path, kind)| *kind != Kind::File && is_dependency(path)).collect()
 }
 
 fn no_room(error: std::io::Error) -> Problem {

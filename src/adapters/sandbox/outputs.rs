@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
+use super::checkout::is_dependency;
 use crate::adapters::beneath::{Folder, Kind};
 use crate::ingest::junit;
 use crate::model::run::TestRun;
@@ -69,7 +70,7 @@ impl<'f> Outputs<'f> {
         }
         let Ok(glob) = GlobBuilder::new(&inside).literal_separator(true).build() else { return Vec::new() };
         let glob = glob.compile_matcher();
-        let found = folder.walk(PATHS, &|path| !path.ends_with("node_modules") && path != ".git");
+        let found = folder.walk(PATHS, &|path| !is_dependency(path) && path != ".git");
         let files = found.into_iter().filter(|(path, entry)| entry.kind == Kind::File && glob.is_match(path));
         files.take(FILES).map(|(path, _)| (folder, path)).collect()
     }
