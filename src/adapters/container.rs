@@ -41,7 +41,7 @@ pub struct Container {
 
 /// The directories of this machine that a container mounts.
 #[derive(Clone, Copy, Debug)]
-pub struct Room<'a> {
+pub struct Mounts<'a> {
     /// The working directory.
     pub folder: &'a Path,
     /// Writable directories.
@@ -96,7 +96,7 @@ impl Container {
         &self,
         name: &str,
         argv: &[String],
-        room: &Room<'_>,
+        room: &Mounts<'_>,
         env: &[(String, String)],
         (bounds, network): (&Limits, bool),
     ) -> Wrapped {
@@ -153,7 +153,7 @@ mod tests {
             engine.wrap(
                 "testmedic-1",
                 &argv,
-                &Room { folder: Path::new("/s/tree/sub"), shared: &[Path::new("/s/tree"), Path::new("/s/home")] },
+                &Mounts { folder: Path::new("/s/tree/sub"), shared: &[Path::new("/s/tree"), Path::new("/s/home")] },
                 &env,
                 (&Limits::default(), network),
             )

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use globset::GlobBuilder;
 use rayon::prelude::*;
 
-use crate::adapters::beneath::Folder;
+use crate::adapters::directory::Directory;
 use crate::code::patch::FileState;
 use crate::error::Problem;
 use crate::ingest::archive;
@@ -352,7 +352,8 @@ pub fn write(path: &Path, text: &str) -> Result<(), Problem> {
 /// # Errors
 /// If a file cannot be written.
 pub fn write_beneath<'f>(top: &Path, files: impl Iterator<Item = (&'f str, &'f str)>) -> Result<(), Problem> {
-    let folder = Folder::open(top).map_err(|e| Problem::failed(format!("cannot open {}", top.display())).because(e))?;
+    let folder =
+        Directory::open(top).map_err(|e| Problem::failed(format!("cannot open {}", top.display())).because(e))?;
     for (path, text) in files {
         let failed = |e| Problem::failed(format!("cannot write {path}")).because(e).hint("links are not followed");
         folder.write(path, text.as_bytes()).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::adapters::git::Git;
-use crate::adapters::git::command::Call;
+use crate::adapters::git::command::GitCommand;
 
 /// Files by their paths.
 pub type Files = BTreeMap<String, String>;
@@ -14,7 +14,7 @@ pub type Files = BTreeMap<String, String>;
 #[must_use]
 pub fn repository(path: &Path, stream: &[u8]) -> Option<Git> {
     std::fs::create_dir_all(path).ok()?;
-    let git = |words: &[&str], input: &[u8]| Call::within(path).words(words).input(input).text().ok();
+    let git = |words: &[&str], input: &[u8]| GitCommand::in_repository(path).args(words).input(input).text().ok();
     git(&["init", "--quiet", "--initial-branch=main", "."], b"")?;
     git(&["fast-import", "--quiet"], stream)?;
     git(&["reset", "--quiet", "--hard", "main"], b"")?;

@@ -5,14 +5,14 @@
 //! cannot start a program: see [`command`].
 
 pub mod command;
-pub mod own;
+pub mod private_dir;
 
 use std::path::{Path, PathBuf};
 
-use self::command::Call;
-use self::own::OwnFolder;
+use self::command::GitCommand;
+use self::private_dir::PrivateGitDir;
 
-use crate::adapters::beneath::{Folder, Kind};
+use crate::adapters::directory::{Directory, EntryKind};
 use crate::model::change::{Commit, FileChange};
 use crate::model::text::{Untrusted, head};
 use crate::model::time::Timestamp;
@@ -135,26 +135,26 @@ impl Git {
     pub fn with_changes(&self) -> Option<String> {
         let (head, top) = (self.head()?, self.top()?);
         let place = tempfile::tempdir().ok()?;
-        let own = OwnFolder::create(&self.folder, &place.path().join("git")).ok()?;
-        let objects = own::objects(&self.folder).ok()?;
+        let own = PrivateGitDir::create(&self.folder, &place.path().join("git")).ok()?;
+        let objects = private_dir::objects(&self.folder).ok()?;
         let index = place.path().join("index");
-        let call = || own.call(&top).variable("GIT_INDEX_FILE", &index).variable("GIT_OBJECT_DIRECTORY", &objects);
+        let call = || own.command(&top).env("GIT_INDEX_FILE", &index).env("GIT_OBJECT_DIRECTORY", &objects);
         // What git noted of files when they were last looked at spares reading all of them.
         let known = self.run(&["rev-parse", "--path-format=absolute", "--git-path", "index"])?;
         let copied = std::fs::copy(known.trim_end_matches('\n'), &index).is_ok();
         let list = ["diff-files", "--name-only", "-z", "--ignore-submodules=all", "--no-ext-diff"];
-        let mut changed = if copied { call().words(&list).text().ok() } else { None };
+        let mut changed = if copied { call().args(&list).text().ok() } else { None };
         if changed.is_none() {
-            call().words(&["read-tree", &head]).run().ok()?;
-            changed = Some(call().words(&list).text().ok()?);
+            call().args(&["read-tree", &head]).run().ok()?;
+            changed = Some(call().args(&list).text().ok()?);
         }
-        let files = Folder::open(&top).ok()?;
+        let files = Directory::open(&top).ok()?;
         let mut entries = Vec::new();
         for path in changed?.split('\0').filter(|path| !path.is_empty()) {
             entries.extend(entry(&files, path, &call)?);
         }
-        call().words(&["update-index", "-z", "--index-info"]).input(entries).run().ok()?;
-        let tree = call().words(&["write-tree"]).text().ok()?;
+        call().args(&["update-index", "-z", "--index-info"]).input(entries).run().ok()?;
+        let tree = call().args(&["write-tree"]).text().ok()?;
         if self.run(&["rev-parse", "--verify", "--quiet", &format!("{head}^{{tree}}")])?.trim() == tree.trim() {
             return None;
         }
@@ -252,8 +252,8 @@ impl Git {
     }
 
     fn run_in(&self, arguments: &[&str], variables: &[(&str, &str)], input: Option<&str>) -> Option<String> {
-        let call = Call::within(&self.folder).words(arguments).input(input.unwrap_or_default());
-        variables.iter().fold(call, |call, (name, value)| call.variable(name, value)).text().ok()
+        let call = GitCommand::in_repository(&self.folder).args(arguments).input(input.unwrap_or_default());
+        variables.iter().fold(call, |call, (name, value)| call.env(name, value)).text().ok()
     }
 
     /// Where this branch left the one that it will go into: the usual names are tried.
@@ -271,7 +271,7 @@ impl Git {
 
     /// What git prints, up to a bound: what is beyond it is not looked at.
     fn read(&self, arguments: &[&str]) -> Option<Vec<u8>> {
-        Call::within(&self.folder).words(arguments).limit(PATCH).run().ok()
+        GitCommand::in_repository(&self.folder).args(arguments).limit(PATCH).run().ok()
     }
 
     fn knows(&self, commit: &str) -> bool {
@@ -280,18 +280,18 @@ impl Git {
 }
 
 /// Returns the input line for `git update-index --index-info` that updates the index entry of a file.
-fn entry(files: &Folder, path: &str, call: &dyn Fn() -> Call) -> Option<Vec<u8>> {
+fn entry(files: &Directory, path: &str, call: &dyn Fn() -> GitCommand) -> Option<Vec<u8>> {
     let hash = |bytes: &[u8], options: &[&str]| {
         let words = [&["hash-object", "-w", "--stdin"], options].concat();
-        call().words(&words).input(bytes).text().ok().map(|hash| hash.trim().to_owned())
+        call().args(&words).input(bytes).text().ok().map(|hash| hash.trim().to_owned())
     };
-    let (mode, blob) = match files.kind(path) {
-        Some(Kind::File) => {
+    let (mode, blob) = match files.entry_kind(path) {
+        Some(EntryKind::File) => {
             let mode = if files.is_executable(path) { "100755" } else { "100644" };
-            (mode, hash(&files.read_shared(path, SIZE).ok()?, &["--path", path])?)
+            (mode, hash(&files.read_hard_linked(path, SIZE).ok()?, &["--path", path])?)
         }
-        Some(Kind::Other) => ("120000", hash(&files.link(path).ok()?, &["--no-filters"])?),
-        Some(Kind::Folder) => return Some(Vec::new()),
+        Some(EntryKind::Other) => ("120000", hash(&files.link_target(path).ok()?, &["--no-filters"])?),
+        Some(EntryKind::Folder) => return Some(Vec::new()),
         None => ("0", "0".repeat(40)),
     };
     Some(format!("{mode} {blob}\t{path}\0").into_bytes())

@@ -8,9 +8,9 @@
 )]
 
 pub mod actions_env;
-pub mod beneath;
 mod container;
 pub mod demo;
+pub mod directory;
 pub mod files;
 pub mod fixture_repo;
 pub mod git;

@@ -18,9 +18,9 @@ pub use self::checkout::Checkout;
 pub use self::outputs::Outputs;
 
 use self::checkout::dependencies;
-use crate::adapters::beneath::Folder;
-use crate::adapters::container::{Container, Room};
-use crate::adapters::git::own::objects;
+use crate::adapters::container::{Container, Mounts};
+use crate::adapters::directory::Directory;
+use crate::adapters::git::private_dir::objects;
 use crate::adapters::process::{self, Limits, ProcessOutput, Task};
 use crate::adapters::runner::{self, Ready, Results, Runner, Site};
 use crate::error::Problem;
@@ -43,16 +43,16 @@ pub struct Sandbox {
     /// The scratch directory; removed on drop.
     scratch: TempDir,
     /// The scratch directory, open.
-    room: Arc<Folder>,
+    scratch_dir: Arc<Directory>,
     repository: PathBuf,
     policy: RunPolicy,
     env: Vec<(String, String)>,
     container: Option<Container>,
-    trees: HashMap<String, Checkout>,
+    checkouts: HashMap<String, Checkout>,
     /// Commits whose dependencies are installed, by the hash of their lock files.
     prepared: HashMap<String, Prepared>,
     /// The directory that tests and testmedic both use.
-    shared: Folder,
+    shared: Directory,
     home: PathBuf,
     runs: usize,
     executions: usize,
@@ -88,13 +88,13 @@ impl Sandbox {
             program: std::env::current_exe().map_err(failed)?,
             repository,
             container,
-            room: Arc::new(Folder::open(scratch.path()).map_err(failed)?),
+            scratch_dir: Arc::new(Directory::open(scratch.path()).map_err(failed)?),
             scratch,
             policy: policy.clone(),
             env,
-            trees: HashMap::new(),
+            checkouts: HashMap::new(),
             prepared: HashMap::new(),
-            shared: Folder::open(&shared).map_err(failed)?,
+            shared: Directory::open(&shared).map_err(failed)?,
             home,
             runs: 0,
             executions: 0,
@@ -106,32 +106,35 @@ impl Sandbox {
     ///
     /// # Errors
     /// Where the commit is not there.
-    pub fn tree(&mut self, commit: &str, runner: Runner) -> Result<&mut Checkout, Problem> {
-        if !self.trees.contains_key(commit) {
+    pub fn checkout(&mut self, commit: &str, runner: Runner) -> Result<&mut Checkout, Problem> {
+        if !self.checkouts.contains_key(commit) {
             let begun = std::time::Instant::now();
-            self.in_place()?;
-            let mut tree = Checkout::at_commit(&self.repository, &self.room, self.trees.len(), commit)?;
+            self.check_scratch_dir()?;
+            let mut tree = Checkout::at_commit(&self.repository, &self.scratch_dir, self.checkouts.len(), commit)?;
             tree.unprepared = self.prepare(&mut tree, commit, runner);
-            self.trees.insert(commit.to_owned(), tree);
+            self.checkouts.insert(commit.to_owned(), tree);
             self.setup_seconds += begun.elapsed().as_secs_f64();
         }
-        self.trees.get_mut(commit).ok_or_else(|| Problem::failed("the checkout is gone"))
+        self.checkouts.get_mut(commit).ok_or_else(|| Problem::failed("the checkout is gone"))
     }
 
     /// Puts dependencies into a checkout: copies of what is installed in the
     /// repository, or what the set-up command installs, once for each state of
     /// the lock files.
     fn prepare(&mut self, tree: &mut Checkout, commit: &str, runner: Runner) -> Option<String> {
-        let here = match Folder::open(&self.repository) {
+        let here = match Directory::open(&self.repository) {
             Ok(here) => here,
             Err(error) => return Some(format!("the repository cannot be opened: {error}")),
         };
-        let locks = locks_of(tree.handle(), runner);
+        let locks = locks_of(tree.working_copy(), runner);
         let same_as_here = locks == locks_of(&here, runner);
         if let Some(done) = self.prepared.get(&locks) {
             // Untrusted code may have added links there; only ours are made again.
             done.links.iter().for_each(|(path, real)| tree.link(path, real));
-            return self.trees.get(&done.commit).and_then(|other| tree.copy_dependencies(other.handle()).err());
+            return self
+                .checkouts
+                .get(&done.commit)
+                .and_then(|other| tree.copy_dependencies(other.working_copy()).err());
         }
         self.prepared.insert(locks.clone(), Prepared { commit: commit.to_owned(), links: Vec::new() });
         // What is installed on this machine is none of a container's.
@@ -160,7 +163,7 @@ impl Sandbox {
         // Dependencies come from somewhere, also where tests are kept from the network.
         let network = self.container.is_some() || self.policy.network();
         let ended = self.execute(argv, (&tree.root, &tree.root), &[&tree.build], &[], network);
-        tree.keep_set_up();
+        tree.record_set_up();
         match ended {
             Ok(ended) if ended.end == process::Termination::Exited(0) => None,
             Ok(ended) => Some(format!("its set-up command failed: {}", tail(&ended.output(), 500))),
@@ -196,7 +199,7 @@ impl Sandbox {
                 let own = place.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 let name = format!("{}-{}", own.trim_start_matches('.'), self.executions);
                 let shared = [root, self.home.as_path(), self.shared.path()];
-                let room = Room { folder, shared: &[&shared, more].concat() };
+                let room = Mounts { folder, shared: &[&shared, more].concat() };
                 let wrapped = container.wrap(&name, &argv, &room, &env, (&bounds, network));
                 (wrapped.argv, wrapped.env, wrapped.after)
             }
@@ -220,8 +223,8 @@ impl Sandbox {
         extent: Scope,
         overlay: &[(String, String)],
     ) -> Result<Execution, Problem> {
-        self.tree(commit, runner)?.fresh(overlay)?;
-        self.once(commit, &|site, policy| command(policy, runner, target, extent, site))
+        self.checkout(commit, runner)?.renew_with(overlay)?;
+        self.execute_in_checkout(commit, &|site, policy| command(policy, runner, target, extent, site))
     }
 
     /// Runs all tests of some files, which `overlay` brings along. `adjust` has the last
@@ -242,12 +245,12 @@ impl Sandbox {
         let mut whole: Option<Execution> = None;
         for group in groups {
             let target = TestSelector { file: group[0].clone(), ..TestSelector::default() };
-            let tree = self.tree(commit, runner)?;
-            tree.fresh(overlay)?;
+            let tree = self.checkout(commit, runner)?;
+            tree.renew_with(overlay)?;
             let root = tree.root.clone();
             let mut files = tree.files.clone();
             files.extend(overlay.iter().map(|(path, _)| path.clone()));
-            let done = self.once(commit, &|site, policy| {
+            let done = self.execute_in_checkout(commit, &|site, policy| {
                 let site = Site { files: &files, ..*site };
                 let mut ready = command(policy, runner, &target, Scope::File, &site)?;
                 runner::add_files(&mut ready, runner, &root, &group[1..]);
@@ -269,7 +272,7 @@ impl Sandbox {
 
     /// Returns the directory that tests and testmedic both use.
     #[must_use]
-    pub fn shared(&self) -> &Folder {
+    pub fn shared(&self) -> &Directory {
         &self.shared
     }
 
@@ -287,40 +290,40 @@ impl Sandbox {
     ) -> Result<Vec<(String, String)>, Problem> {
         let switch = runner::snapshot_switch(runner).filter(|_| self.policy.command.is_empty());
         let Some(switch) = switch else { return Ok(Vec::new()) };
-        let tree = self.tree(commit, runner)?;
-        tree.fresh(overlay)?;
+        let tree = self.checkout(commit, runner)?;
+        tree.renew_with(overlay)?;
         let before = tree.stamps();
-        self.once(commit, &|site, policy| {
+        self.execute_in_checkout(commit, &|site, policy| {
             let mut ready = command(policy, runner, target, Scope::Alone, site)?;
             switch.add_to(&mut ready);
             Ok(ready)
         })?;
-        let mut found = self.tree(commit, runner)?.changed(&before);
+        let mut found = self.checkout(commit, runner)?.changed(&before);
         found.retain(|(path, text)| !overlay.contains(&(path.clone(), text.clone())));
         Ok(found)
     }
 
     /// Runs the command that `make` returns in the working copy of a commit, and reads its results.
-    fn once(
+    fn execute_in_checkout(
         &mut self,
         commit: &str,
         make: &dyn Fn(&Site<'_>, &RunPolicy) -> Result<Ready, Problem>,
     ) -> Result<Execution, Problem> {
         self.runs += 1;
         let name = format!("run-{}", self.runs);
-        self.in_place()?;
-        let out = self.room.create(&name).map_err(no_room)?;
+        self.check_scratch_dir()?;
+        let out = self.scratch_dir.create(&name).map_err(no_room)?;
         // The checkout is put back after the execution; nothing else may use it until then.
-        let tree = self.trees.remove(commit).ok_or_else(|| Problem::failed("the checkout is gone"))?;
+        let tree = self.checkouts.remove(commit).ok_or_else(|| Problem::failed("the checkout is gone"))?;
         let done = self.execute_tests(&tree, &out, make);
-        self.trees.insert(commit.to_owned(), tree);
-        self.room.remove_all(&name);
+        self.checkouts.insert(commit.to_owned(), tree);
+        self.scratch_dir.remove_all(&name);
         done
     }
 
     /// Fails if a test moved the scratch directory away.
-    fn in_place(&self) -> Result<(), Problem> {
-        if self.room.is_in_place() {
+    fn check_scratch_dir(&self) -> Result<(), Problem> {
+        if self.scratch_dir.is_in_place() {
             Ok(())
         } else {
             Err(Problem::failed("the folder in which tests run was moved away"))
@@ -330,7 +333,7 @@ impl Sandbox {
     fn execute_tests(
         &mut self,
         tree: &Checkout,
-        out: &Folder,
+        out: &Directory,
         make: &dyn Fn(&Site<'_>, &RunPolicy) -> Result<Ready, Problem>,
     ) -> Result<Execution, Problem> {
         let contained = self.container.is_some();
@@ -346,7 +349,7 @@ impl Sandbox {
             contained,
         };
         let ready = make(&site, &self.policy)?;
-        let outputs = Outputs::of(vec![out, tree.handle()]);
+        let outputs = Outputs::new(vec![out, tree.working_copy()]);
         // Results of an earlier execution must not be taken for those of this one.
         if let Results::Junit(patterns) = &ready.results {
             for pattern in patterns {
@@ -396,10 +399,10 @@ fn tail(text: &str, limit: usize) -> String {
 }
 
 /// One hash over the lock files of a checkout.
-fn locks_of(root: &Folder, runner: Runner) -> String {
+fn locks_of(root: &Directory, runner: Runner) -> String {
     let mut hash = Sha256::new();
     for name in runner.locks() {
-        if let Ok(text) = root.read_shared(name, LOCK) {
+        if let Ok(text) = root.read_hard_linked(name, LOCK) {
             hash.update(name.as_bytes());
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(&text);
@@ -475,7 +478,7 @@ impl TestRunner for SandboxRunner<'_> {
             }
         };
         let runner = self.runner_of(target)?;
-        let unprepared = self.workshop.tree(&commit, runner)?.unprepared.clone();
+        let unprepared = self.workshop.checkout(&commit, runner)?.unprepared.clone();
         let mut execution = self.workshop.run(&commit, runner, target, extent, overlay)?;
         if let (Some(why), Some(trouble)) = (unprepared, &mut execution.trouble) {
             trouble.push_str(&format!(" ({why})"));

@@ -49,7 +49,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
         Ok(code) => code,
         Err(problem) => {
             actions_env::warn(&told(&problem))?;
-            if let Some(why) = red_despite_trouble(&args) {
+            if let Some(why) = reason_to_fail(&args) {
                 actions_env::error(&format!("the step fails: {why}"))?;
                 conclude("failure");
                 return Ok(exit::TESTS_FAILED);
@@ -67,7 +67,7 @@ pub(super) fn action(words: &ActionWords, colour: bool) -> Result<u8, Problem> {
 
 /// Returns why the step must fail after testmedic itself failed: the reports contain failed tests or are
 /// incomplete. Returns `None` if `fail-on` is `never` or the event has no reports.
-fn red_despite_trouble(args: &ActionArgs) -> Option<String> {
+fn reason_to_fail(args: &ActionArgs) -> Option<String> {
     let judges = ActionsEnv::read().ok().flatten().is_none_or(|around| {
         !matches!(around.event.occasion, Trigger::Comment(_) | Trigger::Schedule | Trigger::WorkflowRun(_))
     });

@@ -51,7 +51,7 @@ pub(super) fn tidy(args: &TriageArgs, around: &ActionsEnv, colour: bool) -> Resu
         }
     }
     if args.apply {
-        apply::apply(&mut plan, &TextRules::of(&scene), &mut forge);
+        apply::apply(&mut plan, &TextRules::of_this_run(&scene), &mut forge);
     }
     print(&preview::preview(&plan))?;
     for note in forge.take_notes() {

@@ -274,7 +274,7 @@ impl CommandContext<'_> {
     /// Carries out one thing.
     fn write(&mut self, planned: Planned) -> Result<Planned, Problem> {
         let mut plan = Plan { actions: vec![planned], withheld: Vec::new() };
-        apply::apply(&mut plan, &TextRules::of(&self.scene), &mut self.forge);
+        apply::apply(&mut plan, &TextRules::of_this_run(&self.scene), &mut self.forge);
         print(&preview::preview(&plan))?;
         plan.actions.pop().ok_or_else(|| Problem::failed("nothing was planned"))
     }
@@ -283,7 +283,7 @@ impl CommandContext<'_> {
     pub(super) fn carry_out(&mut self, plan: &mut Plan) -> Result<(), String> {
         plan.require(&self.guards());
         if self.args.apply {
-            apply::apply(plan, &TextRules::of(&self.scene), &mut self.forge);
+            apply::apply(plan, &TextRules::of_this_run(&self.scene), &mut self.forge);
         }
         print(&preview::preview(plan)).map_err(|problem| chain(&problem))
     }

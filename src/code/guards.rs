@@ -164,7 +164,7 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
         return out;
     }
     for file in files {
-        unread(file, &mut out);
+        reject_unparsed(file, &mut out);
     }
     let pairs: Vec<Pair<'_>> = files.iter().filter_map(pair).collect();
     for (file, pair) in files.iter().filter_map(|f| Some((f, pair(f)?))) {
@@ -186,7 +186,7 @@ pub fn check(files: &[FilePatch], bounds: &Bounds) -> Vec<Finding> {
 }
 
 /// Rejects files of a known language if the parser exceeds its limit, because they cannot be checked.
-fn unread(file: &FilePatch, out: &mut Vec<Finding>) {
+fn reject_unparsed(file: &FilePatch, out: &mut Vec<Finding>) {
     let before = file.renamed_from.as_deref().unwrap_or(&file.path);
     for (text, path) in [(&file.old, before), (&file.new, file.path.as_str())] {
         let Some(text) = text else { continue };

@@ -94,7 +94,7 @@ fn operation(whole: &Value, method: &str, path: &str, described: &Value) -> Oper
 
 /// The names that a schema requires of an object itself, not of what stands in it.
 fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>) {
-    let mut open = Schemas::from(whole, schema);
+    let mut open = SchemaWalk::from(whole, schema);
     while let Some(schema) = open.next() {
         out.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         open.extend(schema["allOf"].as_array().into_iter().flatten());
@@ -103,14 +103,14 @@ fn needs(whole: &Value, schema: &Value, out: &mut BTreeSet<String>) {
 
 /// Visits schemas in breadth-first order, each once. Schemas refer to each other and to themselves, so the
 /// number of paths through them is infinite or exponential.
-struct Schemas<'v> {
+struct SchemaWalk<'v> {
     whole: &'v Value,
     open: VecDeque<&'v Value>,
     /// Addresses of the visited schemas in the document.
     seen: HashSet<*const Value>,
 }
 
-impl<'v> Schemas<'v> {
+impl<'v> SchemaWalk<'v> {
     fn from(whole: &'v Value, schema: &'v Value) -> Self {
         Self { whole, open: VecDeque::from([schema]), seen: HashSet::new() }
     }
@@ -120,7 +120,7 @@ impl<'v> Schemas<'v> {
     }
 }
 
-impl<'v> Iterator for Schemas<'v> {
+impl<'v> Iterator for SchemaWalk<'v> {
     type Item = &'v Value;
 
     fn next(&mut self) -> Option<&'v Value> {
@@ -146,7 +146,7 @@ fn resolved<'v>(whole: &'v Value, value: &'v Value) -> &'v Value {
 
 /// Adds the fields of a schema and of all schemas that it refers to.
 fn fields(whole: &Value, schema: &Value, out: &mut BTreeMap<String, Field>) {
-    let mut open = Schemas::from(whole, schema);
+    let mut open = SchemaWalk::from(whole, schema);
     while let Some(schema) = open.next() {
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

@@ -66,7 +66,7 @@ pub fn read(text: &str, held: &dyn Fn(&str) -> FileState) -> Result<Vec<FilePatc
         if files.len() == FILES {
             return Err(lines.reject("", format!("the patch changes more than {FILES} files")));
         }
-        files.push(Changed::parse(&mut lines, is_git)?.against(held)?);
+        files.push(FileDiff::parse(&mut lines, is_git)?.against(held)?);
     }
     Ok(files)
 }
@@ -160,7 +160,7 @@ struct Header<'t> {
 }
 
 /// One file of a patch before it is applied.
-struct Changed {
+struct FileDiff {
     path: String,
     renamed_from: Option<String>,
     is_new: bool,
@@ -171,7 +171,7 @@ struct Changed {
     line: u32,
 }
 
-impl Changed {
+impl FileDiff {
     fn parse(lines: &mut Lines<'_>, is_git: bool) -> Result<Self, PatchError> {
         let line = lines.number();
         let (mut path, mut header) = (None, Header::default());

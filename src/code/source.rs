@@ -45,7 +45,7 @@ impl Source {
         }
         let mut parser = Parser::new();
         parser.set_language(&language.grammar()).ok()?;
-        let tree = bounded(&mut parser, language, text, CALLS + text.len() / BYTES_PER_CALL)?;
+        let tree = parse_within(&mut parser, language, text, CALLS + text.len() / BYTES_PER_CALL)?;
         Some(Self { path: path.to_owned(), text: text.to_owned(), language, tree })
     }
 
@@ -96,7 +96,7 @@ impl Source {
 }
 
 /// Parses `text`. Returns `None` if the parser calls the progress callback more than `most` times.
-fn bounded(parser: &mut Parser, language: Language, text: &str, most: usize) -> Option<Tree> {
+fn parse_within(parser: &mut Parser, language: Language, text: &str, most: usize) -> Option<Tree> {
     let mut calls = 0;
     let mut progress = |_: &tree_sitter::ParseState| {
         calls += 1;
@@ -187,7 +187,7 @@ mod tests {
                 let mut parser = Parser::new();
                 parser.set_language(&language.grammar()).unwrap();
                 let least = (0..10_000)
-                    .find(|most| bounded(&mut parser, language, part, CALLS + most * 500).is_some())
+                    .find(|most| parse_within(&mut parser, language, part, CALLS + most * 500).is_some())
                     .unwrap();
                 let calls = (CALLS + least * 500) as f64;
                 // The fixed part allows small files; only what is above it counts per byte.
@@ -204,7 +204,7 @@ mod tests {
         let mut parser = Parser::new();
         parser.set_language(&Language::Go.grammar()).unwrap();
         let text = format!("package a\n{}", "var a = b\n".repeat(1000));
-        assert!(bounded(&mut parser, Language::Go, &text, 10).is_none());
+        assert!(parse_within(&mut parser, Language::Go, &text, 10).is_none());
         assert!(Source::parse("a.go", &text).is_some());
     }
 }

@@ -83,7 +83,7 @@ pub fn unite(raw: RawRun) -> TestRun {
                 (is_retry_sequence(&same) && alike) || (dialect.silent_reruns && reruns && same.len() > 1 && ran);
             // Cases without a name have nothing in common.
             let named = same.iter().all(|o| !o.raw.2.is_empty());
-            if dialect.repeats.are_retries(&raw.2) && retried && named && stand_at_one_place(&run, &same) {
+            if dialect.repeats.are_retries(&raw.2) && retried && named && declare_one_place(&run, &same) {
                 *ordinal += 1;
                 merge.retries(id, *ordinal, &same);
             } else {
@@ -99,7 +99,7 @@ pub fn unite(raw: RawRun) -> TestRun {
 }
 
 /// Returns whether all elements that declare a file or line declare the same. Passed elements keep none.
-fn stand_at_one_place(run: &TestRun, same: &[&Occurrence]) -> bool {
+fn declare_one_place(run: &TestRun, same: &[&Occurrence]) -> bool {
     let mut places = same.iter().filter(|occurrence| occurrence.declares_file).filter_map(|o| match o.spot {
         ElementRef::Case(index) => run.cases[index].place.as_ref(),
         ElementRef::Quiet(_) => None,

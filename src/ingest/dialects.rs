@@ -5,7 +5,7 @@
 
 /// The meaning of a second `<testcase>` with the same class and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeats {
+pub enum RepeatedNames {
     /// Another test. Most writers use the same title for different tests: Mocha and Jest for tests in
     /// several files, TestNG for rows of a data provider, JUnit for display names.
     AreTests,
@@ -17,7 +17,7 @@ pub enum Repeats {
     AreRetriesOfMethods,
 }
 
-impl Repeats {
+impl RepeatedNames {
     /// Returns whether further elements called `name` are retries.
     #[must_use]
     pub fn are_retries(self, name: &str) -> bool {
@@ -44,7 +44,7 @@ pub struct Dialect {
     /// Name in `report.json`.
     pub name: &'static str,
     /// The meaning of further `<testcase>` elements with the same name.
-    pub repeats: Repeats,
+    pub repeats: RepeatedNames,
     /// Whether suite names tell the machine or build rather than the place of a
     /// test, so that they are kept out of identities.
     pub suite_is_machine: bool,
@@ -62,7 +62,7 @@ pub struct Dialect {
 
 const PLAIN: Dialect = Dialect {
     name: "junit",
-    repeats: Repeats::AreTests,
+    repeats: RepeatedNames::AreTests,
     suite_is_machine: false,
     hostname_is_variant: false,
     lines_from_zero: false,
@@ -73,14 +73,14 @@ const PLAIN: Dialect = Dialect {
 /// A report that no row claims.
 pub const UNKNOWN: &Dialect = &PLAIN;
 
-const RETRYING: Dialect = Dialect { repeats: Repeats::AreRetries, ..PLAIN };
+const RETRYING: Dialect = Dialect { repeats: RepeatedNames::AreRetries, ..PLAIN };
 
 /// All dialects by name.
 pub const DIALECTS: &[Dialect] = &[
     Dialect { name: "pytest", lines_from_zero: true, silent_reruns: true, declares_otherwise: true, ..RETRYING },
     Dialect { name: "go-junit-report", ..RETRYING },
     Dialect { name: "gotestsum", ..RETRYING },
-    Dialect { name: "gradle", repeats: Repeats::AreRetriesOfMethods, ..PLAIN },
+    Dialect { name: "gradle", repeats: RepeatedNames::AreRetriesOfMethods, ..PLAIN },
     Dialect { name: "unittest", ..PLAIN },
     Dialect { name: "surefire", ..PLAIN },
     Dialect { name: "jest", ..PLAIN },

@@ -46,7 +46,7 @@ pub enum Origin {
 impl TextRules {
     /// Returns the rules for texts that the current process composes.
     #[must_use]
-    pub fn of(scene: &RunContext) -> Self {
+    pub fn of_this_run(scene: &RunContext) -> Self {
         Self { repository: scene.repository.clone(), server: scene.server.clone(), origin: Origin::ThisRun }
     }
 
@@ -96,7 +96,7 @@ impl TextRules {
         if has_token(body) {
             return Err("its text holds what looks like a secret".to_owned());
         }
-        visible(body)?;
+        reject_invisible(body)?;
         markdown(body, self)
     }
 }
@@ -109,14 +109,14 @@ fn line(title: &str) -> Result<(), String> {
     if has_token(title) {
         return Err("its title holds what looks like a secret".to_owned());
     }
-    visible(title)?;
+    reject_invisible(title)?;
     plain(title)
 }
 
 /// Checks a commit message: no mentions, references, or keywords that close issues or skip workflows.
 fn message(commit: &CommitDraft) -> Result<(), String> {
     let fine = commit.message.len() <= MESSAGE && commit.message.lines().all(is_inert);
-    if !fine || has_token(&commit.message) || visible(&commit.message).is_err() {
+    if !fine || has_token(&commit.message) || reject_invisible(&commit.message).is_err() {
         return Err("a commit's message is too long, or says what ours never says".to_owned());
     }
     Ok(())
@@ -130,12 +130,12 @@ fn annotation(annotation: &Annotation) -> Result<(), String> {
     if has_token(&annotation.message) || has_token(&annotation.title) {
         return Err("an annotation holds what looks like a secret".to_owned());
     }
-    visible(&annotation.message).and_then(|()| visible(&annotation.title))
+    reject_invisible(&annotation.message).and_then(|()| reject_invisible(&annotation.title))
 }
 
 /// Rejects characters that are invisible, change the direction of text, or control a terminal. Text from
 /// reports loses them when it is parsed.
-fn visible(text: &str) -> Result<(), String> {
+fn reject_invisible(text: &str) -> Result<(), String> {
     // Titles have no markup, so a word joiner after `@` prevents mentions there.
     let hides = |c: char| match c {
         '\n' | '\r' | '\t' | '\u{2060}' => false,
@@ -149,7 +149,7 @@ fn visible(text: &str) -> Result<(), String> {
 }
 
 /// Shortens a quoted text to one line.
-fn cut(text: &str) -> String {
+fn shortened(text: &str) -> String {
     crate::render::terminal::line(text, 200)
 }
 
@@ -172,7 +172,7 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
     let mut depth = 0;
     for (event, range) in Parser::new_ext(body, options()).into_offset_iter() {
         if let Event::Text(text) = &event {
-            visible(text)?;
+            reject_invisible(text)?;
         }
         match event {
             Event::Text(_) if in_code => {}
@@ -184,7 +184,7 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
             }
             other => {
                 plain(&running)?;
-                if matches!(other, Event::Start(Tag::Link { .. })) && closes(&running) {
+                if matches!(other, Event::Start(Tag::Link { .. })) && ends_in_closing_keyword(&running) {
                     return Err("its text closes an issue".to_owned());
                 }
                 running.clear();
@@ -198,15 +198,15 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
                             _ => false,
                         };
                         if !known {
-                            return Err(format!("its text holds a block of `{}`", cut(&info)));
+                            return Err(format!("its text holds a block of `{}`", shortened(&info)));
                         }
                         in_code = true;
                     }
                     Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => in_code = true,
                     Event::End(TagEnd::CodeBlock) => in_code = false,
                     other => {
-                        depth = folded(&other, depth)?;
-                        in_one_way(&other, body.get(range).unwrap_or_default())?;
+                        depth = open_details(&other, depth)?;
+                        reject_ambiguous(&other, body.get(range).unwrap_or_default())?;
                         element(&other, rules)?;
                     }
                 }
@@ -219,7 +219,7 @@ fn markdown(body: &str, rules: &TextRules) -> Result<(), String> {
 
 /// Returns the number of open `<details>` after an event. Fails if one is closed that was not opened, or
 /// if one is still open at the end of a part of a comment.
-fn folded(event: &Event<'_>, mut depth: usize) -> Result<usize, String> {
+fn open_details(event: &Event<'_>, mut depth: usize) -> Result<usize, String> {
     let (Event::Html(html) | Event::InlineHtml(html)) = event else { return Ok(depth) };
     for line in html.lines() {
         let ends = is_marker(line.trim()) && line.contains("testmedic:leg-end");
@@ -236,7 +236,7 @@ fn folded(event: &Event<'_>, mut depth: usize) -> Result<usize, String> {
 
 /// Rejects text that GitHub may parse differently: GitHub turns a paragraph that contains a delimiter row
 /// into a table, which splits code spans over several lines.
-fn in_one_way(event: &Event<'_>, written: &str) -> Result<(), String> {
+fn reject_ambiguous(event: &Event<'_>, written: &str) -> Result<(), String> {
     let is_dashes = |line: &str| {
         let bare: String = line.chars().filter(|c| !c.is_whitespace() && *c != '>').collect();
         bare.contains('-') && bare.contains('|') && bare.chars().all(|c| matches!(c, '-' | '|' | ':'))
@@ -254,7 +254,7 @@ fn in_one_way(event: &Event<'_>, written: &str) -> Result<(), String> {
 }
 
 /// Returns whether `text` ends in a keyword that closes the issue which follows.
-fn closes(text: &str) -> bool {
+fn ends_in_closing_keyword(text: &str) -> bool {
     let before = text.trim_end_matches(|c: char| c.is_whitespace() || c == ':').to_ascii_lowercase();
     let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"].contains(&word)
@@ -265,7 +265,7 @@ fn element(event: &Event<'_>, rules: &TextRules) -> Result<(), String> {
         Event::Start(Tag::Image { .. }) => Err("its text holds a picture".to_owned()),
         Event::Start(Tag::Link { link_type, dest_url, title, .. }) => {
             if *link_type != LinkType::Inline || !title.is_empty() || !is_own_page(dest_url, rules) {
-                return Err(format!("its text links to {}", cut(dest_url)));
+                return Err(format!("its text links to {}", shortened(dest_url)));
             }
             Ok(())
         }
@@ -334,7 +334,7 @@ fn html_is_ours(html: &str) -> Result<(), String> {
         }
         // What stands between our tags is plain: no entity, no other tag.
         if rest.contains(['<', '>', '&']) {
-            return Err(format!("its text holds HTML: {}", cut(line)));
+            return Err(format!("its text holds HTML: {}", shortened(line)));
         }
         no_link(&rest)?;
         plain(&rest)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::command;
 use crate::adapters::files;
-use crate::adapters::git::command::Call;
+use crate::adapters::git::command::GitCommand;
 use crate::adapters::system::print;
 use crate::error::Problem;
 
@@ -28,8 +28,13 @@ pub(super) fn run(folder: &Path, python: &str) -> Result<(), Problem> {
     }
     files::write(&folder.join(".gitignore"), ".testmedic\n__pycache__\nbusy\n")?;
     let git = |words: &[&str]| -> bool {
-        let call = Call::within(folder).words(&["-c", "user.name=testmedic", "-c", "user.email=testmedic@localhost"]);
-        call.words(words).run().is_ok()
+        let call = GitCommand::in_repository(folder).args(&[
+            "-c",
+            "user.name=testmedic",
+            "-c",
+            "user.email=testmedic@localhost",
+        ]);
+        call.args(words).run().is_ok()
     };
     let commit = |message: &str| git(&["add", "--all"]) && git(&["commit", "--quiet", "--message", message]);
     if !git(&["init", "--quiet", "--initial-branch=main", "."]) || !commit("A shop") {

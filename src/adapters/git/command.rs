@@ -5,7 +5,7 @@
 //! contains only [`CLOSED`], user and system configuration are ignored, and [`OVERRIDES`] replaces every
 //! repository setting that starts a program. Filters have arbitrary names and cannot be overridden, but
 //! git applies them only to files of a work tree; such calls use a private git directory instead
-//! ([`Call::with_own_folder`]).
+//! ([`GitCommand::with_private_dir`]).
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -62,16 +62,16 @@ const OVERRIDES: [&str; 18] = [
 
 /// A git command that is about to run.
 #[derive(Debug)]
-pub struct Call {
+pub struct GitCommand {
     command: Command,
     input: Option<Vec<u8>>,
     limit: u64,
 }
 
-impl Call {
+impl GitCommand {
     /// Returns a call in a directory of a repository. It must not read or write files of the work tree.
     #[must_use]
-    pub fn within(folder: &Path) -> Self {
+    pub fn in_repository(folder: &Path) -> Self {
         let mut call = Self::new();
         call.command.arg("-C").arg(folder);
         call
@@ -79,7 +79,7 @@ impl Call {
 
     /// Returns a call with a private git directory and `files` as the work tree.
     #[must_use]
-    pub fn with_own_folder(git: &Path, files: &Path) -> Self {
+    pub fn with_private_dir(git: &Path, files: &Path) -> Self {
         let mut call = Self::new();
         call.command.arg("--git-dir").arg(git).arg("--work-tree").arg(files);
         call
@@ -100,14 +100,14 @@ impl Call {
 
     /// Adds arguments. Options of git itself come before the subcommand.
     #[must_use]
-    pub fn words(mut self, words: &[&str]) -> Self {
+    pub fn args(mut self, words: &[&str]) -> Self {
         self.command.args(words);
         self
     }
 
     /// Sets an environment variable.
     #[must_use]
-    pub fn variable(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
@@ -191,10 +191,10 @@ impl Call {
         Err(String::from_utf8_lossy(errors).trim().to_owned())
     }
 
-    /// Like [`Call::run`], as text.
+    /// Like [`GitCommand::run`], as text.
     ///
     /// # Errors
-    /// See [`Call::run`].
+    /// See [`GitCommand::run`].
     pub fn text(self) -> Result<String, String> {
         self.run().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -241,7 +241,7 @@ mod tests {
 
     /// Creates a repository whose configuration and hooks run a program that writes `canary`.
     fn hostile(root: &Path, canary: &Path) {
-        let text = |words: &[&str]| Call::within(root).words(words).text().unwrap();
+        let text = |words: &[&str]| GitCommand::in_repository(root).args(words).text().unwrap();
         std::fs::create_dir_all(root.join(".git/hooks")).unwrap();
         text(&["init", "--quiet", "--initial-branch=main", "."]);
         let evil = root.with_extension("evil");
@@ -266,15 +266,17 @@ mod tests {
 
     /// Creates two commits with one file `a`.
     fn commits(root: &Path) -> (String, String) {
-        let text = |words: &[&str]| Call::within(root).words(words).text().unwrap();
-        let blob = Call::within(root).words(&["hash-object", "-w", "--stdin"]).input(b"a\n").text().unwrap();
+        let text = |words: &[&str]| GitCommand::in_repository(root).args(words).text().unwrap();
+        let blob =
+            GitCommand::in_repository(root).args(&["hash-object", "-w", "--stdin"]).input(b"a\n").text().unwrap();
         text(&["update-index", "--add", "--cacheinfo", &format!("100644,{},a", blob.trim())]);
         let tree = text(&["write-tree"]);
         let commit = |parents: &[&str]| {
             let words = [&["commit-tree", tree.trim(), "-m", "x"], parents].concat();
-            let call = ["AUTHOR", "COMMITTER"].iter().fold(Call::within(root).words(&words), |call, who| {
-                call.variable(&format!("GIT_{who}_NAME"), "a").variable(&format!("GIT_{who}_EMAIL"), "a@b.invalid")
-            });
+            let call =
+                ["AUTHOR", "COMMITTER"].iter().fold(GitCommand::in_repository(root).args(&words), |call, who| {
+                    call.env(&format!("GIT_{who}_NAME"), "a").env(&format!("GIT_{who}_EMAIL"), "a@b.invalid")
+                });
             call.text().unwrap().trim().to_owned()
         };
         let first = commit(&[]);
@@ -299,14 +301,14 @@ mod tests {
             &["rev-parse", "--show-toplevel"],
             &["merge-base", &first, &second],
         ] {
-            let _ = Call::within(&root).words(words).run();
+            let _ = GitCommand::in_repository(&root).args(words).run();
         }
         let said = || std::fs::read_to_string(&canary).unwrap_or_default();
         assert_eq!(said(), "");
         // Calls on the work tree use a private git directory, which has no filters.
         let files = place.path().join("files");
         std::fs::create_dir_all(&files).unwrap();
-        let own = crate::adapters::git::own::OwnFolder::create(&root, &place.path().join("own")).unwrap();
+        let own = crate::adapters::git::private_dir::PrivateGitDir::create(&root, &place.path().join("own")).unwrap();
         own.check_out(&second, &files).unwrap();
         assert_eq!(std::fs::read_to_string(files.join("a")).unwrap(), "a\n");
         std::fs::write(root.join("a"), "b\n").unwrap();
@@ -319,15 +321,17 @@ mod tests {
     #[test]
     fn answers_are_bounded_and_failures_say_why() {
         let place = tempfile::tempdir().unwrap();
-        Call::within(place.path()).words(&["init", "--quiet", "."]).run().unwrap();
-        let blob = Call::within(place.path())
-            .words(&["hash-object", "-w", "--stdin"])
+        GitCommand::in_repository(place.path()).args(&["init", "--quiet", "."]).run().unwrap();
+        let blob = GitCommand::in_repository(place.path())
+            .args(&["hash-object", "-w", "--stdin"])
             .input(vec![b'x'; 100_000])
             .text()
             .unwrap();
-        let read = Call::within(place.path()).words(&["cat-file", "blob", blob.trim()]).limit(1000).run().unwrap();
+        let read =
+            GitCommand::in_repository(place.path()).args(&["cat-file", "blob", blob.trim()]).limit(1000).run().unwrap();
         assert_eq!(read.len(), 1000);
-        let error = Call::within(place.path()).words(&["rev-parse", "--verify", "nothing"]).run().unwrap_err();
+        let error =
+            GitCommand::in_repository(place.path()).args(&["rev-parse", "--verify", "nothing"]).run().unwrap_err();
         assert!(error.contains("Needed a single revision"), "{error}");
     }
 }

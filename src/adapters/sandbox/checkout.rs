@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::adapters::beneath::{Folder, Kind};
-use crate::adapters::git::own::OwnFolder;
+use crate::adapters::directory::{Directory, EntryKind};
+use crate::adapters::git::private_dir::PrivateGitDir;
 use crate::error::Problem;
 
 /// Directories of installed dependencies, which are not part of a repository.
@@ -38,15 +38,15 @@ pub struct Checkout {
     pub unprepared: Option<String>,
     /// A directory for build outputs outside of the checkout.
     pub build: PathBuf,
-    own: OwnFolder,
+    own: PrivateGitDir,
     /// The scratch directory. All directories here stay open, because tests can move the paths away.
-    scratch: Arc<Folder>,
+    scratch: Arc<Directory>,
     /// Name of the working copy in the scratch directory.
     name: String,
-    git: Folder,
-    clean: Folder,
+    git: Directory,
+    clean: Directory,
     /// The working copy, even if another directory now has its path.
-    handle: Folder,
+    handle: Directory,
     /// Paths that the set-up command created and that are carried over.
     kept: BTreeSet<String>,
     /// Links that we made to dependencies outside of the checkout.
@@ -61,19 +61,19 @@ impl Checkout {
     /// Checks out a commit of `repository` into new directories in `scratch` that end in `number`.
     pub(super) fn at_commit(
         repository: &Path,
-        scratch: &Arc<Folder>,
+        scratch: &Arc<Directory>,
         number: usize,
         commit: &str,
     ) -> Result<Self, Problem> {
         let at = |name: &str| format!("{name}-{number}");
         let clean = scratch.create(&at("clean")).map_err(no_room)?;
         let build = scratch.create(&at("build")).map_err(no_room)?.path().to_owned();
-        let own = OwnFolder::create(repository, &scratch.path().join(at("git")))?;
-        let git = scratch.folder(&at("git")).map_err(no_room)?;
+        let own = PrivateGitDir::create(repository, &scratch.path().join(at("git")))?;
+        let git = scratch.subdirectory(&at("git")).map_err(no_room)?;
         own.check_out(commit, clean.path())?;
         let files = own.files(clean.path())?;
         let (name, scratch) = (at("tree"), Arc::clone(scratch));
-        let handle = lay(&git, &clean, &scratch, &name)?;
+        let handle = create_working_copy(&git, &clean, &scratch, &name)?;
         Ok(Self {
             root: handle.path().to_owned(),
             files,
@@ -93,7 +93,7 @@ impl Checkout {
     }
 
     /// Recreates the working copy if something ran in it, and writes `overlay` (paths and texts).
-    pub(super) fn fresh(&mut self, overlay: &[(String, String)]) -> Result<(), Problem> {
+    pub(super) fn renew_with(&mut self, overlay: &[(String, String)]) -> Result<(), Problem> {
         if self.used {
             self.renew()?;
         }
@@ -112,33 +112,34 @@ impl Checkout {
     }
 
     /// Records the paths that the set-up command created, so that they are carried over.
-    pub(super) fn keep_set_up(&mut self) {
+    pub(super) fn record_set_up(&mut self) {
         self.used = true;
         let clean = self.clean_paths();
         let new = self.handle.walk(PATHS, &|path| clean.contains(path) && path != ".git");
-        let new = new.into_iter().filter(|(path, entry)| entry.kind != Kind::Other && !clean.contains(path));
+        let new = new.into_iter().filter(|(path, entry)| entry.kind != EntryKind::Other && !clean.contains(path));
         self.kept.extend(new.map(|(path, _)| path).filter(|path| path != ".git").take(LEFT));
     }
 
     /// Returns whether `path` does not exist and its parent is a directory.
-    pub(super) fn lacks(&self, path: &str) -> bool {
-        let home = path.rsplit_once('/').is_none_or(|(home, _)| self.handle.kind(home) == Some(Kind::Folder));
-        home && self.handle.kind(path).is_none()
+    pub(super) fn can_create(&self, path: &str) -> bool {
+        let home =
+            path.rsplit_once('/').is_none_or(|(home, _)| self.handle.entry_kind(home) == Some(EntryKind::Folder));
+        home && self.handle.entry_kind(path).is_none()
     }
 
     /// Creates a link to a directory of dependencies in this and all later working copies.
     pub(super) fn link(&mut self, path: &str, real: &Path) {
-        if self.lacks(path) && self.handle.symlink(path, real).is_ok() {
+        if self.can_create(path) && self.handle.symlink(path, real).is_ok() {
             self.links.push((path.to_owned(), real.to_owned()));
         }
     }
 
     /// Copies the directories of dependencies in `other`, a checkout or the repository. Links are ignored,
     /// because untrusted code may have made them.
-    pub(super) fn copy_dependencies(&self, other: &Folder) -> Result<(), String> {
+    pub(super) fn copy_dependencies(&self, other: &Directory) -> Result<(), String> {
         for (path, kind) in dependencies(other) {
-            if kind == Kind::Folder && self.lacks(&path) {
-                let copied = other.folder(&path).and_then(|from| from.copy_into(&self.handle.create(&path)?));
+            if kind == EntryKind::Folder && self.can_create(&path) {
+                let copied = other.subdirectory(&path).and_then(|from| from.copy_into(&self.handle.create(&path)?));
                 copied.map_err(|error| format!("{path} cannot be copied into the checkout: {error}"))?;
             }
         }
@@ -146,8 +147,8 @@ impl Checkout {
     }
 
     /// Recreates the repository's links to dependencies with absolute targets. Broken links are skipped.
-    pub(super) fn link_dependencies(&mut self, repository: &Folder) {
-        for (path, _) in dependencies(repository).into_iter().filter(|(_, kind)| *kind == Kind::Other) {
+    pub(super) fn link_dependencies(&mut self, repository: &Directory) {
+        for (path, _) in dependencies(repository).into_iter().filter(|(_, kind)| *kind == EntryKind::Other) {
             if let Ok(real) = repository.path().join(&path).canonicalize() {
                 self.link(&path, &real);
             }
@@ -175,12 +176,12 @@ impl Checkout {
     /// Returns the path, size and modification time of each file.
     pub(super) fn stamps(&self) -> Stamps {
         let found = self.handle.walk(PATHS, &|path| !is_output(path) && path != ".git");
-        let files = found.into_iter().filter(|(_, entry)| entry.kind == Kind::File);
+        let files = found.into_iter().filter(|(_, entry)| entry.kind == EntryKind::File);
         Stamps(files.map(|(path, entry)| (path, entry.size, entry.written)).collect())
     }
 
     /// Returns the open working copy.
-    pub(super) fn handle(&self) -> &Folder {
+    pub(super) fn working_copy(&self) -> &Directory {
         &self.handle
     }
 
@@ -190,7 +191,7 @@ impl Checkout {
             return BTreeSet::new();
         }
         let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
-        let told = self.own.call(self.clean.path()).words(&["check-ignore", "-z", "--stdin"]).input(input).text();
+        let told = self.own.command(self.clean.path()).args(&["check-ignore", "-z", "--stdin"]).input(input).text();
         told.unwrap_or_default().split('\0').map(str::to_owned).collect()
     }
 
@@ -212,15 +213,15 @@ impl Checkout {
         let worn = format!("{}.worn", self.name);
         self.scratch.remove_all(&worn);
         self.scratch.rename(&self.name, &worn).map_err(no_room)?;
-        let handle = lay(&self.git, &self.clean, &self.scratch, &self.name)?;
+        let handle = create_working_copy(&self.git, &self.clean, &self.scratch, &self.name)?;
         let old = std::mem::replace(&mut self.handle, handle);
         let clean = self.clean_paths();
         let found = old.walk(PATHS, &|path| !is_output(path) && path != ".git" && path.matches('/').count() < DEPTH);
-        let outputs = found.into_iter().filter(|(path, entry)| entry.kind == Kind::Folder && is_output(path));
+        let outputs = found.into_iter().filter(|(path, entry)| entry.kind == EntryKind::Folder && is_output(path));
         let kept: Vec<String> = outputs.map(|(path, _)| path).chain(self.kept.iter().cloned()).collect();
         for path in kept.iter().filter(|path| !clean.contains(*path)) {
             // A path that cannot be moved is installed or built again.
-            let _ = self.handle.take_over(&old, path);
+            let _ = self.handle.move_from(&old, path);
         }
         for (path, real) in &self.links {
             let _ = self.handle.symlink(path, real);
@@ -245,8 +246,13 @@ fn is_output(path: &str) -> bool {
 }
 
 /// Creates a working copy called `name` from the clean copy and the git directory.
-fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Folder, Problem> {
-    let attempt = || -> std::io::Result<Folder> {
+fn create_working_copy(
+    git: &Directory,
+    clean: &Directory,
+    scratch: &Directory,
+    name: &str,
+) -> Result<Directory, Problem> {
+    let attempt = || -> std::io::Result<Directory> {
         let root = scratch.create(name)?;
         clean.copy_into(&root)?;
         git.copy_into(&root.create(".git")?)?;
@@ -259,11 +265,11 @@ fn lay(git: &Folder, clean: &Folder, scratch: &Folder, name: &str) -> Result<Fol
 }
 
 /// Returns the directories of dependencies, and the links in their place, below a directory.
-pub(super) fn dependencies(folder: &Folder) -> Vec<(String, Kind)> {
+pub(super) fn dependencies(folder: &Directory) -> Vec<(String, EntryKind)> {
     let is_hidden = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
     let into = |path: &str| !is_output(path) && !is_hidden(path) && path.matches('/').count() < DEPTH;
     let found = folder.walk(PATHS, &into).into_iter().map(|(path, entry)| (path, entry.kind));
-    found.filter(|(path, kind)| *kind != Kind::File && is_dependency(path)).collect()
+    found.filter(|(path, kind)| *kind != EntryKind::File && is_dependency(path)).collect()
 }
 
 fn no_room(error: std::io::Error) -> Problem {

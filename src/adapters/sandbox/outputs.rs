@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use globset::GlobBuilder;
 
 use super::checkout::is_dependency;
-use crate::adapters::beneath::{Folder, Kind};
+use crate::adapters::directory::{Directory, EntryKind};
 use crate::ingest::junit;
 use crate::model::run::TestRun;
 
@@ -22,13 +22,13 @@ const PATHS: usize = 500_000;
 /// The directories that may contain results. They were opened before anything ran.
 #[derive(Debug)]
 pub struct Outputs<'f> {
-    folders: Vec<&'f Folder>,
+    folders: Vec<&'f Directory>,
 }
 
 impl<'f> Outputs<'f> {
     /// Reads results from these directories.
     #[must_use]
-    pub fn of(folders: Vec<&'f Folder>) -> Self {
+    pub fn new(folders: Vec<&'f Directory>) -> Self {
         Self { folders }
     }
 
@@ -62,21 +62,21 @@ impl<'f> Outputs<'f> {
         }
     }
 
-    fn matching(&self, base: &Path, pattern: &str) -> Vec<(&'f Folder, String)> {
+    fn matching(&self, base: &Path, pattern: &str) -> Vec<(&'f Directory, String)> {
         let whole = base.join(pattern);
         let Some((folder, inside)) = self.place(&whole) else { return Vec::new() };
         if !inside.contains(['*', '?', '[', '{']) {
-            return if folder.kind(&inside).is_some() { vec![(folder, inside)] } else { Vec::new() };
+            return if folder.entry_kind(&inside).is_some() { vec![(folder, inside)] } else { Vec::new() };
         }
         let Ok(glob) = GlobBuilder::new(&inside).literal_separator(true).build() else { return Vec::new() };
         let glob = glob.compile_matcher();
         let found = folder.walk(PATHS, &|path| !is_dependency(path) && path != ".git");
-        let files = found.into_iter().filter(|(path, entry)| entry.kind == Kind::File && glob.is_match(path));
+        let files = found.into_iter().filter(|(path, entry)| entry.kind == EntryKind::File && glob.is_match(path));
         files.take(FILES).map(|(path, _)| (folder, path)).collect()
     }
 
     /// Returns the directory that contains `path`, and the path relative to it.
-    fn place(&self, path: &Path) -> Option<(&'f Folder, String)> {
+    fn place(&self, path: &Path) -> Option<(&'f Directory, String)> {
         self.folders.iter().find_map(|folder| {
             let inside: PathBuf = path.strip_prefix(folder.path()).ok()?.to_owned();
             Some((*folder, inside.to_str()?.to_owned()))

@@ -54,7 +54,7 @@ impl TriageRun {
             triage.known_issues = decided.known;
             annotations = decided.annotations;
             let mut plan = self.guarded(decided.plan);
-            let rules = self.scene.as_ref().map(TextRules::of);
+            let rules = self.scene.as_ref().map(TextRules::of_this_run);
             let (Some(forge), Some(rules)) = (self.forge.as_mut().filter(|_| may_write), rules) else {
                 settled.extend(plan);
                 break;

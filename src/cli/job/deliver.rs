@@ -24,7 +24,7 @@ impl TriageRun {
         for round in 0..ROUNDS {
             let snapshot = self.of_branches(triage);
             let Some(given) = self.given(triage, &snapshot) else { break };
-            let rules = TextRules::of(given.scene);
+            let rules = TextRules::of_this_run(given.scene);
             let mut plan = self.guarded(planner::deliver(&given));
             let Some(forge) = self.forge.as_mut().filter(|_| may_write && !plan.actions.is_empty()) else {
                 settled.extend(plan);

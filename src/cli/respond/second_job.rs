@@ -80,7 +80,7 @@ pub(in crate::cli) fn publish(
         Ok(planned) => planned,
         Err(problem) => {
             actions_env::warn(&chain(&problem))?;
-            (Plan::default(), TextRules::of(&hearing.scene))
+            (Plan::default(), TextRules::of_this_run(&hearing.scene))
         }
     };
     let has_reply = plan.actions.iter().any(|p| is_reply(p, remark.id));

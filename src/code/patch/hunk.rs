@@ -8,8 +8,8 @@ const NO_END: &str = "\\ No newline at end of file";
 /// A hunk.
 #[derive(Clone, Debug)]
 pub(super) struct Hunk {
-    old: Span,
-    new: Span,
+    old: LineRange,
+    new: LineRange,
     /// The old lines, with line ends.
     before: String,
     /// The new lines, with line ends.
@@ -20,12 +20,12 @@ pub(super) struct Hunk {
 
 /// The first line (from 1) and the number of lines. For an empty range git states the line before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
+struct LineRange {
     first: usize,
     count: usize,
 }
 
-impl Span {
+impl LineRange {
     /// Parses `12,3`, or `12` for one line.
     fn parse(text: &str) -> Option<Self> {
         let (first, count) = text.split_once(',').unwrap_or((text, "1"));
@@ -64,7 +64,7 @@ impl Hunk {
 
     /// Returns the line numbers of both files at the end of the hunk.
     fn ends(&self) -> (usize, usize) {
-        let end = |span: Span| span.skipped().unwrap_or(0) + span.count;
+        let end = |span: LineRange| span.skipped().unwrap_or(0) + span.count;
         (end(self.old), end(self.new))
     }
 
@@ -110,10 +110,10 @@ impl Hunk {
 }
 
 /// Parses both ranges of `@@ -1,2 +1,3 @@ …`.
-fn header(line: &str) -> Option<(Span, Span)> {
+fn header(line: &str) -> Option<(LineRange, LineRange)> {
     let (spans, _) = line.strip_prefix("@@ -").filter(|line| !line.contains('\r'))?.split_once(" @@")?;
     let (old, new) = spans.split_once(" +")?;
-    Some((Span::parse(old)?, Span::parse(new)?))
+    Some((LineRange::parse(old)?, LineRange::parse(new)?))
 }
 
 /// Applies hunks at their stated lines. Returns `None` if one does not match there.

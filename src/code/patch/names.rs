@@ -3,13 +3,13 @@
 use super::{Lines, PatchError};
 
 /// The paths of a `---` and a `+++` line. `None` stands for `/dev/null`.
-pub(super) struct Named {
+pub(super) struct DiffNames {
     pub(super) old: Option<String>,
     pub(super) new: Option<String>,
 }
 
 /// The name in a `---` or `+++` line.
-enum Name {
+enum DiffName {
     /// `/dev/null`.
     Nothing,
     /// A path without its first directory.
@@ -17,7 +17,7 @@ enum Name {
 }
 
 /// Parses a `---` and a `+++` line.
-pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> {
+pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<DiffNames, PatchError> {
     let mut name = |begin: &str| -> Result<Option<String>, PatchError> {
         let found = lines.peek().and_then(|line| line.strip_prefix(begin)).and_then(of_line);
         let found = found.ok_or_else(|| {
@@ -28,11 +28,11 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
         })?;
         lines.at += 1;
         Ok(match found {
-            Name::Nothing => None,
-            Name::Path(path) => Some(path),
+            DiffName::Nothing => None,
+            DiffName::Path(path) => Some(path),
         })
     };
-    let named = Named { old: name("--- ")?, new: name("+++ ")? };
+    let named = DiffNames { old: name("--- ")?, new: name("+++ ")? };
     if named.old.is_none() && named.new.is_none() {
         return Err(lines.reject("", "both names are /dev/null"));
     }
@@ -41,18 +41,18 @@ pub(super) fn of_file_lines(lines: &mut Lines<'_>) -> Result<Named, PatchError> 
 
 /// Parses the name in such a line. git writes a tab after a name that contains spaces. Timestamps are
 /// rejected, because programs disagree on which of them mark a deleted file.
-fn of_line(text: &str) -> Option<Name> {
+fn of_line(text: &str) -> Option<DiffName> {
     if text == "/dev/null" {
-        return Some(Name::Nothing);
+        return Some(DiffName::Nothing);
     }
     if text.starts_with('"') {
-        return stripped(&unquoted(text)?).map(Name::Path);
+        return stripped(&unquoted(text)?).map(DiffName::Path);
     }
     let (name, behind) = text.split_once('\t').map_or((text, None), |(name, behind)| (name, Some(behind)));
     if behind.is_some_and(|behind| !behind.is_empty()) || (name.contains(' ') && behind.is_none()) {
         return None;
     }
-    stripped(name).map(Name::Path)
+    stripped(name).map(DiffName::Path)
 }
 
 /// Returns whether all patch programs interpret the path in the same way: no empty, `.` or `..` component,

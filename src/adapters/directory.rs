@@ -22,14 +22,14 @@ const NESTED: usize = 200;
 
 /// An open directory.
 #[derive(Debug)]
-pub struct Folder {
+pub struct Directory {
     handle: OwnedFd,
     path: PathBuf,
 }
 
 /// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryKind {
     /// A regular file.
     File,
     /// A directory.
@@ -42,7 +42,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The type of the entry.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Size in bytes.
     pub size: i64,
     /// Modification time in nanoseconds since the Unix epoch.
@@ -51,7 +51,7 @@ pub struct Entry {
 
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
-impl Folder {
+impl Directory {
     /// Opens the directory at a trusted path. Links in the parent directories are followed.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Folder {
     ///
     /// # Errors
     /// If the path is not a directory, or one of its components is a symbolic link.
-    pub fn folder(&self, path: &str) -> io::Result<Self> {
+    pub fn subdirectory(&self, path: &str) -> io::Result<Self> {
         let (parent, last) = self.parent(path, false)?;
         let handle = openat(&parent, &*last, FOLDER, Mode::empty())?;
         Ok(Self { handle, path: self.path.join(path) })
@@ -121,7 +121,7 @@ impl Folder {
 
     /// Returns the type of the entry at `path`, or `None` if there is no such entry.
     #[must_use]
-    pub fn kind(&self, path: &str) -> Option<Kind> {
+    pub fn entry_kind(&self, path: &str) -> Option<EntryKind> {
         let (parent, last) = self.parent(path, false).ok()?;
         let found = statat(&parent, &*last, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         Some(kind_of(FileType::from_raw_mode(found.st_mode)))
@@ -145,11 +145,11 @@ impl Folder {
         self.read_with(path, limit, 1)
     }
 
-    /// Like [`Folder::read`], but accepts files with several hard links.
+    /// Like [`Directory::read`], but accepts files with several hard links.
     ///
     /// # Errors
-    /// See [`Folder::read`].
-    pub fn read_shared(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
+    /// See [`Directory::read`].
+    pub fn read_hard_linked(&self, path: &str, limit: u64) -> io::Result<Vec<u8>> {
         self.read_with(path, limit, u64::MAX)
     }
 
@@ -172,7 +172,7 @@ impl Folder {
     ///
     /// # Errors
     /// If `path` is not a symbolic link.
-    pub fn link(&self, path: &str) -> io::Result<Vec<u8>> {
+    pub fn link_target(&self, path: &str) -> io::Result<Vec<u8>> {
         let (parent, last) = self.parent(path, false)?;
         Ok(rustix::fs::readlinkat(&parent, &*last, Vec::new())?.into_bytes())
     }
@@ -215,8 +215,8 @@ impl Folder {
     ///
     /// # Errors
     /// If it does not exist, is a symbolic link, or `path` already exists here.
-    pub fn take_over(&self, from: &Self, path: &str) -> io::Result<()> {
-        if from.kind(path).is_none_or(|kind| kind == Kind::Other) || self.kind(path).is_some() {
+    pub fn move_from(&self, from: &Self, path: &str) -> io::Result<()> {
+        if from.entry_kind(path).is_none_or(|kind| kind == EntryKind::Other) || self.entry_kind(path).is_some() {
             return Err(io::Error::other("nothing that can be moved"));
         }
         let ((old, name), (new, _)) = (from.parent(path, false)?, self.parent(path, true)?);
@@ -235,7 +235,7 @@ impl Folder {
                     return found;
                 }
                 let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-                if entry.kind == Kind::Folder && depth < DEPTH && into(&path) {
+                if entry.kind == EntryKind::Folder && depth < DEPTH && into(&path) {
                     open.push((path.clone(), depth + 1));
                 }
                 found.insert(path, entry);
@@ -368,11 +368,11 @@ fn remove_all(parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
     let _ = unlinkat(parent, name, AtFlags::REMOVEDIR);
 }
 
-fn kind_of(found: FileType) -> Kind {
+fn kind_of(found: FileType) -> EntryKind {
     match found {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Folder,
-        _ => Kind::Other,
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Folder,
+        _ => EntryKind::Other,
     }
 }
 
@@ -382,11 +382,11 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     /// Creates a directory `in` beside a file `canary` that must not be read or changed.
-    fn place() -> (tempfile::TempDir, Folder) {
+    fn place() -> (tempfile::TempDir, Directory) {
         let whole = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(whole.path().join("in/sub")).unwrap();
         std::fs::write(whole.path().join("canary"), "alive").unwrap();
-        let folder = Folder::open(&whole.path().join("in")).unwrap();
+        let folder = Directory::open(&whole.path().join("in")).unwrap();
         (whole, folder)
     }
 
@@ -397,8 +397,8 @@ mod tests {
         assert_eq!(folder.read("a/b/c.txt", 3).unwrap(), b"one");
         assert!(folder.read("a/b/c.txt", 2).is_err() && folder.read("a/b", 9).is_err() && folder.read("x", 9).is_err());
         assert_eq!(
-            (folder.kind("a/b"), folder.kind("a/b/c.txt"), folder.kind("x")),
-            (Some(Kind::Folder), Some(Kind::File), None)
+            (folder.entry_kind("a/b"), folder.entry_kind("a/b/c.txt"), folder.entry_kind("x")),
+            (Some(EntryKind::Folder), Some(EntryKind::File), None)
         );
         std::fs::set_permissions(
             whole.path().join("in/a/b/c.txt"),
@@ -408,9 +408,9 @@ mod tests {
         folder.write("a/b/c.txt", b"two").unwrap();
         let mode = whole.path().join("in/a/b/c.txt").metadata().unwrap().permissions();
         assert_ne!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o100, 0, "it can still be executed");
-        let other = Folder::open(&whole.path().join("in/a")).unwrap();
+        let other = Directory::open(&whole.path().join("in/a")).unwrap();
         let new = folder.create("new").unwrap();
-        new.take_over(&other, "b").unwrap();
+        new.move_from(&other, "b").unwrap();
         assert_eq!(folder.read("new/b/c.txt", 9).unwrap(), b"two");
         let all: Vec<String> = folder.walk(100, &|path| path != "sub").into_keys().collect();
         assert_eq!(all, ["a", "new", "new/b", "new/b/c.txt", "sub"]);
@@ -427,14 +427,14 @@ mod tests {
         symlink(whole.path().join("canary"), at("sub/link")).unwrap();
         symlink(whole.path(), at("sub/up")).unwrap();
         let copy = folder.create("copy").unwrap();
-        folder.folder("sub").unwrap().copy_into(&copy).unwrap();
+        folder.subdirectory("sub").unwrap().copy_into(&copy).unwrap();
         let (old, new) = (folder.walk(100, &|path| path == "sub"), copy.walk(100, &|_| true));
         assert_eq!((new["a"], new.len()), (old["sub/a"], 3), "the same size and time");
-        assert!(copy.is_executable("a") && copy.kind("link") == Some(Kind::Other) && copy.is_in_place());
+        assert!(copy.is_executable("a") && copy.entry_kind("link") == Some(EntryKind::Other) && copy.is_in_place());
         std::fs::set_permissions(at("copy"), std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
         folder.remove_all("copy");
         folder.remove_all("sub/up");
-        assert!(folder.kind("copy").is_none() && !copy.is_in_place() && folder.kind("sub/up").is_none());
+        assert!(folder.entry_kind("copy").is_none() && !copy.is_in_place() && folder.entry_kind("sub/up").is_none());
         folder.rename("sub", "other").unwrap();
         assert_eq!(folder.read("other/a", 9).unwrap(), b"one");
         assert_eq!(std::fs::read_to_string(whole.path().join("canary")).unwrap(), "alive");
@@ -464,11 +464,11 @@ mod tests {
             assert_eq!(folder.read(name, 9).unwrap(), b"own");
         }
         let all = folder.walk(100, &|_| true);
-        assert!(all["up"].kind == Kind::Other && !all.keys().any(|path| path.starts_with("up/")));
+        assert!(all["up"].kind == EntryKind::Other && !all.keys().any(|path| path.starts_with("up/")));
         let other = folder.create("other").unwrap();
-        assert!(other.take_over(&folder, "up").is_err());
+        assert!(other.move_from(&folder, "up").is_err());
         assert_eq!(std::fs::read_to_string(whole.path().join("canary")).unwrap(), "alive");
-        assert!(Folder::open(&at("up")).is_err());
+        assert!(Directory::open(&at("up")).is_err());
     }
 
     /// A second thread keeps swapping a directory with a link to the outside.

@@ -5,16 +5,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::command::Call;
+use super::command::GitCommand;
 use crate::error::Problem;
 
 /// A private git directory.
 #[derive(Debug)]
-pub struct OwnFolder {
+pub struct PrivateGitDir {
     path: PathBuf,
 }
 
-impl OwnFolder {
+impl PrivateGitDir {
     /// Creates a git directory at `path` that uses the objects of the repository at `repository`.
     ///
     /// # Errors
@@ -23,8 +23,8 @@ impl OwnFolder {
         let failed =
             |what: &str, why: &dyn std::fmt::Display| Problem::failed(what.to_owned()).because(why.to_string());
         let ask = |words: &[&str]| {
-            Call::within(repository)
-                .words(words)
+            GitCommand::in_repository(repository)
+                .args(words)
                 .text()
                 .map(|text| text.trim_end_matches('\n').to_owned())
                 .map_err(|why| failed("the repository cannot be read", &why))
@@ -37,7 +37,10 @@ impl OwnFolder {
         std::fs::create_dir(path).map_err(no_room)?;
         let format = format!("--object-format={format}");
         let words = ["init", "--quiet", "--template=", "--initial-branch=testmedic", "--bare", &format];
-        Call::within(path).words(&words).run().map_err(|why| failed("a git folder cannot be made", &why))?;
+        GitCommand::in_repository(path)
+            .args(&words)
+            .run()
+            .map_err(|why| failed("a git folder cannot be made", &why))?;
         let own = Self { path: path.to_owned() };
         std::fs::create_dir_all(path.join("objects/info")).map_err(no_room)?;
         std::fs::write(path.join("objects/info/alternates"), format!("{}\n", objects.display())).map_err(no_room)?;
@@ -55,8 +58,8 @@ impl OwnFolder {
 
     /// Returns a git call with `files` as the work tree.
     #[must_use]
-    pub fn call(&self, files: &Path) -> Call {
-        Call::with_own_folder(&self.path, files)
+    pub fn command(&self, files: &Path) -> GitCommand {
+        GitCommand::with_private_dir(&self.path, files)
     }
 
     /// Checks out `commit` into the empty directory `files`.
@@ -65,7 +68,7 @@ impl OwnFolder {
     /// If the commit does not exist.
     pub fn check_out(&self, commit: &str, files: &Path) -> Result<(), Problem> {
         let words = ["checkout", "--quiet", "--force", "--detach", commit, "--"];
-        let done = self.call(files).words(&words).run();
+        let done = self.command(files).args(&words).run();
         done.map(|_| ()).map_err(|why| Problem::failed("a commit cannot be checked out").because(why))
     }
 
@@ -74,7 +77,7 @@ impl OwnFolder {
     /// # Errors
     /// If git cannot read the index.
     pub fn files(&self, files: &Path) -> Result<Vec<String>, Problem> {
-        let listed = self.call(files).words(&["ls-files", "-z"]).text();
+        let listed = self.command(files).args(&["ls-files", "-z"]).text();
         let listed = listed.map_err(|why| Problem::failed("the files of a commit cannot be listed").because(why))?;
         Ok(listed.split('\0').filter(|f| !f.is_empty()).map(str::to_owned).collect())
     }
@@ -86,7 +89,7 @@ impl OwnFolder {
 /// If there is no repository.
 pub fn objects(repository: &Path) -> Result<PathBuf, Problem> {
     let words = ["rev-parse", "--path-format=absolute", "--git-path", "objects"];
-    let told = Call::within(repository).words(&words).text();
+    let told = GitCommand::in_repository(repository).args(&words).text();
     let told = told.map_err(|why| Problem::failed("the repository cannot be read").because(why))?;
     Ok(PathBuf::from(told.trim_end_matches('\n')))
 }
